@@ -1,0 +1,142 @@
+"""What was unusual in a session, what was done about it, and how well that worked."""
+
+import uuid
+
+from django.db import models
+from timescale.db.models.fields import TimescaleDateTimeField
+
+from sessions_app.models import Event, Session
+
+
+class AnomalyType(models.TextChoices):
+    """What went wrong."""
+
+    SUDDEN_DROP = "SUDDEN_DROP"
+    GRADUAL_DECLINE = "GRADUAL_DECLINE"
+    MASS_EXIT = "MASS_EXIT"
+    LOW_ENGAGEMENT = "LOW_ENGAGEMENT"
+
+
+class Severity(models.TextChoices):
+    """How sure and how bad."""
+
+    WARNING = "WARNING"
+    CRITICAL = "CRITICAL"
+
+
+class SessionRecord(models.Model):
+    """A row of a hypertable that belongs to a session at a time.
+
+    TimescaleDB allows no unique constraint without the time in it, so the ID is indexed, and the
+    references carry no database constraint.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    time = TimescaleDateTimeField(interval="7 days")
+    session = models.ForeignKey(
+        Session,
+        on_delete=models.CASCADE,
+        related_name="%(class)s_set",
+        db_constraint=False,
+        db_index=False,
+    )
+    event = models.ForeignKey(
+        Event,
+        on_delete=models.CASCADE,
+        related_name="%(class)s_set",
+        db_constraint=False,
+        db_index=False,
+    )
+    metadata = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        abstract = True
+        get_latest_by = "time"
+
+
+class Anomaly(SessionRecord):
+    """An episode in which a session was less engaged than could be expected."""
+
+    type = models.CharField(max_length=20, choices=AnomalyType.choices)
+    severity = models.CharField(max_length=10, choices=Severity.choices)
+    anomaly_score = models.FloatField()
+    current_engagement = models.FloatField()
+    expected_engagement = models.FloatField()
+    deviation = models.FloatField()
+    signals = models.JSONField(default=dict)
+
+    class Meta(SessionRecord.Meta):
+        db_table = "anomalies"
+        verbose_name_plural = "anomalies"
+        constraints = (
+            models.UniqueConstraint(fields=["session", "time"], name="anomaly_session_time"),
+        )
+        indexes = (
+            models.Index(fields=["id"], name="anomaly_id"),
+            models.Index(fields=["severity", "time"], name="anomaly_severity_time"),
+            models.Index(fields=["event", "time"], name="anomaly_event_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_type_display()} of {self.session_id} at {self.time:%Y-%m-%d %H:%M:%S}"
+
+
+class InterventionKind(models.TextChoices):
+    """What can be done to win an audience back."""
+
+    POLL = "POLL"
+    CHAT_PROMPT = "CHAT_PROMPT"
+    NUDGE = "NUDGE"
+    QNA_PROMOTION = "QNA_PROMOTION"
+
+
+class InterventionStatus(models.TextChoices):
+    """How far it has come."""
+
+    SUGGESTED = "SUGGESTED"
+    APPROVED = "APPROVED"
+    EXECUTED = "EXECUTED"
+    DISMISSED = "DISMISSED"
+
+
+class Intervention(SessionRecord):
+    """Something suggested or done in answer to an anomaly."""
+
+    anomaly_id = models.UUIDField(null=True, blank=True)
+    kind = models.CharField(max_length=20, choices=InterventionKind.choices)
+    status = models.CharField(
+        max_length=10, choices=InterventionStatus.choices, default=InterventionStatus.SUGGESTED
+    )
+    confidence = models.FloatField(null=True, blank=True)
+    content = models.JSONField(default=dict, blank=True)
+
+    class Meta(SessionRecord.Meta):
+        db_table = "interventions"
+        indexes = (
+            models.Index(fields=["id"], name="intervention_id"),
+            models.Index(fields=["session", "time"], name="intervention_session_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} for {self.session_id}: {self.get_status_display()}"
+
+
+class AgentPerformance(SessionRecord):
+    """What an intervention changed."""
+
+    intervention_id = models.UUIDField(null=True, blank=True)
+    agent = models.CharField(max_length=100)
+    succeeded = models.BooleanField(null=True)
+    engagement_before = models.FloatField(null=True, blank=True)
+    engagement_after = models.FloatField(null=True, blank=True)
+
+    class Meta(SessionRecord.Meta):
+        db_table = "agent_performance"
+        verbose_name_plural = "agent performance"
+        indexes = (
+            models.Index(fields=["id"], name="performance_id"),
+            models.Index(fields=["agent", "time"], name="performance_agent_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.agent} in {self.session_id}"

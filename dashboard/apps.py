@@ -1,0 +1,7 @@
+"""Application settings."""
+
+from django.apps import AppConfig
+
+
+class DashboardConfig(AppConfig):
+    name = "dashboard"

@@ -1,0 +1,5 @@
+"""WebSocket URLs."""
+
+from django.urls import URLPattern
+
+websocket_urlpatterns: list[URLPattern] = []

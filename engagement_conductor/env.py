@@ -1,0 +1,137 @@
+"""Strict readers for settings that come from the environment.
+
+Every reader raises ``ImproperlyConfigured`` with the variable's name and what it accepts, so that a
+typing error stops the process at its start instead of changing its behaviour.
+"""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def read_string(name: str, default: str) -> str:
+    """The variable's value, or ``default`` when it is unset or empty."""
+    return os.environ.get(name) or default
+
+
+def read_boolean(name: str, default: bool) -> bool:
+    """``True`` or ``False`` by those very words; unset or empty gives ``default``."""
+    value = os.environ.get(name, "")
+    choices = {"": default, "True": True, "False": False}
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be True or False, not {value!r}.")
+    return choices[value]
+
+
+def read_integer(name: str, default: int, minimum: int, maximum: int) -> int:
+    """A whole number between ``minimum`` and ``maximum``, both included."""
+    value = os.environ.get(name) or str(default)
+    try:
+        number = int(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+    if not minimum <= number <= maximum:
+        raise ImproperlyConfigured(f"{name} must be {minimum} to {maximum}, not {number}.")
+    return number
+
+
+def read_list(name: str, default: list[str]) -> list[str]:
+    """Comma-separated values, stripped; unset or empty gives ``default``."""
+    value = os.environ.get(name, "")
+    return [part.strip() for part in value.split(",") if part.strip()] or default
+
+
+def data_dir() -> Path:
+    """The ignored folder of everything this checkout writes: servers, keys, logs."""
+    return Path(read_string("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
+
+
+def read_secret(name: str, generate: bool) -> str:
+    """A secret from ``NAME``, from the file named in ``NAME_FILE``, or made once and kept.
+
+    Args:
+        name: the variable.
+        generate: whether a missing secret may be made and stored in the data folder, readable by
+            its owner only. Public deployments must not, as every machine would make its own.
+    """
+    if value := os.environ.get(name):
+        return value
+    if path := os.environ.get(f"{name}_FILE"):
+        return _read_secret_file(name, Path(path))
+    if not generate:
+        raise ImproperlyConfigured(f"Set {name}, or {name}_FILE to a file that holds it.")
+    return _kept_secret(data_dir() / name.lower())
+
+
+def _read_secret_file(name: str, path: Path) -> str:
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error}") from error
+    if not value:
+        raise ImproperlyConfigured(f"{name}_FILE is empty: {path}")
+    return value
+
+
+def _kept_secret(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="utf-8").strip()
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        value = secrets.token_urlsafe(50)
+        file.write(value)
+    return value
+
+
+def embedded_url(name: str) -> str:
+    """The URL under which the embedded servers were last started, or an empty string."""
+    try:
+        urls = json.loads((data_dir() / "servers.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(urls.get(name, ""))
+
+
+def parse_database_url(url: str) -> dict[str, Any]:
+    """Django's ``DATABASES`` entry for ``postgresql://user:password@host:port/name?option=value``.
+
+    Raises:
+        ImproperlyConfigured: another scheme, no database name, or a port that is not a number.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql", "timescale", "timescaledb"}:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL must begin with postgresql://, not {parts.scheme or 'nothing'}://."
+        )
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL has a bad port: {error}") from error
+    name = unquote(parts.path.lstrip("/"))
+    if not name:
+        raise ImproperlyConfigured("DATABASE_URL names no database: postgresql://host/NAME.")
+    options = dict(parse_qsl(parts.query))
+    return {
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", None) or unquote(parts.hostname or ""),
+        "PORT": str(port or ""),
+        "OPTIONS": options,
+    }
+
+
+def parse_redis_url(url: str) -> str:
+    """The URL itself, once its scheme is one that redis-py speaks."""
+    if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+    return url

@@ -1,0 +1,147 @@
+"""Django settings. Everything that differs between installations comes from the environment."""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from engagement_conductor import env
+
+BASE_DIR = env.BASE_DIR
+DATA_DIR = env.data_dir()
+
+PORT = env.read_integer("PORT", 8000, 1, 65535)
+PUBLIC_URL = env.read_string("PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+_public = urlsplit(PUBLIC_URL)
+SECURE = _public.scheme == "https"
+
+DEBUG = env.read_boolean("DEBUG", False)
+SECRET_KEY = env.read_secret("SECRET_KEY", generate=not SECURE)
+ALLOWED_HOSTS = env.read_list(
+    "ALLOWED_HOSTS", sorted({_public.hostname or "127.0.0.1", "127.0.0.1", "localhost"})
+)
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "sessions_app",
+    "anomalies_app",
+    "dashboard",
+    "engagement_conductor",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "dashboard.middleware.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "engagement_conductor.urls"
+ASGI_APPLICATION = "engagement_conductor.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Where it runs: without these, the embedded servers that `make up` starts.
+DATABASE_URL = env.read_string("DATABASE_URL", "") or env.embedded_url("database")
+REDIS_URL = env.parse_redis_url(
+    env.read_string("REDIS_URL", "") or env.embedded_url("redis") or "redis://127.0.0.1:6379/0"
+)
+DATABASES = {
+    "default": {
+        **env.parse_database_url(DATABASE_URL or "postgresql://127.0.0.1/engagement_conductor"),
+        "ENGINE": "engagement_conductor.database",
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+# psycopg waits for ever by default; no call may.
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": "5",
+    "options": "-c statement_timeout=30000 -c lock_timeout=10000",
+    **DATABASES["default"]["OPTIONS"],
+}
+TIMESCALEDB_REQUIRED = env.read_boolean("TIMESCALEDB_REQUIRED", False)
+REDIS_SOCKET_TIMEOUT = timedelta(seconds=10)
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "engagement:layer"},
+    }
+}
+
+# How events are collected and scored. The figures of the product itself (tick, window, weights) are
+# in sessions_app.ticks, sessions_app.scoring and on the Event model.
+COLLECTOR_BATCH_SIZE = env.read_integer("COLLECTOR_BATCH_SIZE", 5_000, 1, 50_000)
+STREAM_RETENTION = timedelta(
+    minutes=env.read_integer("STREAM_RETENTION_MINUTES", 0, 0, 60 * 24 * 365)
+)  # 0: never trim, because other systems read the same streams
+METRIC_RETENTION = timedelta(days=env.read_integer("METRIC_RETENTION_DAYS", 0, 0, 36_500))
+
+CELERY_BROKER_URL = REDIS_URL
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [
+    BASE_DIR / "static",
+    ("vendor/chart.js", BASE_DIR / "node_modules" / "chart.js" / "dist"),
+]
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_NAME = "engagement_session"
+CSRF_COOKIE_NAME = "engagement_csrf"
+SECURE_SSL_REDIRECT = SECURE
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.read_string("LOG_LEVEL", "INFO")},
+}

@@ -1,0 +1,84 @@
+"""Every name that is used on Redis, in one place.
+
+Keys of a shard share the hash tag ``{shard}``, so that they lie on one node of a Redis Cluster and
+can be changed in one transaction.
+"""
+
+import zlib
+
+CHAT_MESSAGE = "platform.events.chat.message.v1"
+POLL_VOTE = "platform.events.poll.vote.v1"
+POLL_CLOSED = "platform.events.poll.closed.v1"
+SYNC_EVENTS = "sync-events"
+LIVE_SYNC = "platform.events.live.sync.v1"
+LIVE_REACTION = "platform.events.live.reaction.v1"
+# The position of a name is stored with its events: append, never reorder.
+CHANNELS = (CHAT_MESSAGE, POLL_VOTE, POLL_CLOSED, SYNC_EVENTS, LIVE_SYNC, LIVE_REACTION)
+
+ENGAGEMENT_UPDATE = "engagement:update"
+ANOMALY_DETECTED = "anomaly:detected"
+
+CONSUMER_GROUP = "engagement-conductor"
+DEAD_LETTERS = "engagement:dead-letters"
+COLLECTORS = "engagement:collectors"
+COLLECTOR_TOTALS = "engagement:collector-totals"
+SUBSCRIBER_LEASE = "engagement:subscriber-lease"
+SUBSCRIBER_READ = "engagement:subscriber-read"
+WATCHED_GROUPS = "engagement:watched"
+
+SHARD_COUNT = 16
+
+
+def shard_of(session_id: str) -> int:
+    """The shard of a session, the same in every process and version."""
+    return zlib.crc32(session_id.encode("utf-8")) % SHARD_COUNT
+
+
+def collector_status(name: str) -> str:
+    """Hash: what one collector reports of itself."""
+    return f"engagement:collector:{name}"
+
+
+def arrivals(shard: int, tick: int) -> str:
+    """List: blocks of events of one tick, as the collectors wrote them."""
+    return f"engagement:{{{shard}}}:arrivals:{tick}"
+
+
+def late_arrivals(shard: int) -> str:
+    """List: blocks that came when their tick had been scored."""
+    return f"engagement:{{{shard}}}:late"
+
+
+def scored_tick(shard: int) -> str:
+    """String: the last tick that the shard's state contains."""
+    return f"engagement:{{{shard}}}:scored"
+
+
+def shard_windows(shard: int) -> str:
+    """String: the arrays of all live sessions of the shard."""
+    return f"engagement:{{{shard}}}:windows"
+
+
+def shard_audiences(shard: int) -> str:
+    """Hash: one packed table of users per live session."""
+    return f"engagement:{{{shard}}}:audiences"
+
+
+def shard_polls(shard: int) -> str:
+    """Hash: one packed table of polls and voters per session that had any."""
+    return f"engagement:{{{shard}}}:polls"
+
+
+def shard_identities(shard: int) -> str:
+    """List: identities of the events that were counted, one element per tick."""
+    return f"engagement:{{{shard}}}:identities"
+
+
+def shard_outbox(shard: int) -> str:
+    """String: results of the last tick until they are stored and published."""
+    return f"engagement:{{{shard}}}:outbox"
+
+
+def shard_lock(shard: int) -> str:
+    """String: which worker is at the shard."""
+    return f"engagement:{{{shard}}}:lock"

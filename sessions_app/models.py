@@ -1,0 +1,151 @@
+"""Events, their sessions, and how engaged each session was at each tick."""
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from timescale.db.models.fields import TimescaleDateTimeField
+
+from sessions_app.queries import EngagementMetricQuerySet, EventQuerySet, SessionQuerySet
+from sessions_app.scoring import ScoreSettings, Signals, category
+
+RATIO = (MinValueValidator(0.0), MaxValueValidator(1.0))
+RATE = (MinValueValidator(1.0), MaxValueValidator(100_000.0))
+
+
+class Event(models.Model):
+    """Something an organizer runs: a conference, a series of webinars."""
+
+    external_id = models.CharField(
+        max_length=255, unique=True, help_text="The platform's event ID."
+    )
+    title = models.CharField(max_length=255)
+    organizers = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="events",
+        help_text="Who sees this event. Without organizers, only admins do.",
+    )
+    chat_weight = models.FloatField(default=0.30, validators=RATIO)
+    poll_weight = models.FloatField(default=0.25, validators=RATIO)
+    active_users_weight = models.FloatField(default=0.25, validators=RATIO)
+    reaction_weight = models.FloatField(default=0.10, validators=RATIO)
+    leave_weight = models.FloatField(
+        default=0.10, validators=RATIO, help_text="Subtracted, times the leave rate."
+    )
+    chat_saturation = models.FloatField(
+        default=20.0, validators=RATE, help_text="Chat messages per minute that count as full."
+    )
+    reaction_saturation = models.FloatField(
+        default=10.0, validators=RATE, help_text="Reactions per minute that count as full."
+    )
+    sudden_drop_threshold = models.FloatField(
+        default=0.25, validators=RATIO, help_text="Fall below the expected score, as a share of it."
+    )
+    mass_exit_threshold = models.FloatField(
+        default=0.15, validators=RATIO, help_text="Leave rate that counts as a mass exit."
+    )
+    low_engagement_threshold = models.FloatField(
+        default=0.20, validators=RATIO, help_text="A score below this is low engagement."
+    )
+    warning_threshold = models.FloatField(
+        default=0.60, validators=RATIO, help_text="Anomaly score from which it is a WARNING."
+    )
+    critical_threshold = models.FloatField(
+        default=0.80, validators=RATIO, help_text="Anomaly score from which it is CRITICAL."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True, db_index=True)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("title", "id")
+
+    def __str__(self) -> str:
+        return self.title
+
+    def clean(self) -> None:
+        if self.warning_threshold >= self.critical_threshold:
+            raise ValidationError(
+                {"critical_threshold": "Must be above the threshold of a warning."}
+            )
+
+    @property
+    def score_settings(self) -> ScoreSettings:
+        """The weights and saturation levels that its sessions are scored with."""
+        return ScoreSettings(
+            **{name: getattr(self, name) for name in ScoreSettings.__dataclass_fields__}
+        )
+
+
+class Session(models.Model):
+    """One talk, workshop or webinar of an event."""
+
+    external_id = models.CharField(
+        max_length=255, unique=True, help_text="The platform's session ID."
+    )
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="sessions")
+    title = models.CharField(max_length=255)
+    started_at = models.DateTimeField(help_text="When it was first heard of.")
+    last_seen_at = models.DateTimeField(help_text="When it was last heard of, to the minute.")
+    ended_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    updated_at = models.DateTimeField(auto_now=True, db_index=True)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-started_at", "id")
+        indexes = (models.Index(fields=["event", "ended_at"]),)
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended_at is not None
+
+
+class EngagementMetric(models.Model):
+    """What a session's 60 seconds before ``time`` were like, and what its last 5 seconds added.
+
+    The references carry no database constraint: it would be checked once per row and tick.
+    """
+
+    pk = models.CompositePrimaryKey("session_id", "time")
+    time = TimescaleDateTimeField(interval="1 day")
+    session = models.ForeignKey(
+        Session,
+        on_delete=models.CASCADE,
+        related_name="metrics",
+        db_constraint=False,
+        db_index=False,
+    )
+    score = models.FloatField()
+    chat_msgs_per_min = models.FloatField()
+    poll_participation = models.FloatField()
+    active_users = models.IntegerField()
+    total_users = models.IntegerField()
+    reactions_per_min = models.FloatField()
+    user_leave_rate = models.FloatField()
+    chat_count = models.IntegerField(help_text="Chat messages of this tick.")
+    reaction_count = models.IntegerField(help_text="Reactions of this tick.")
+    join_count = models.IntegerField(help_text="Users who joined in this tick.")
+    leave_count = models.IntegerField(help_text="Users who left in this tick.")
+    vote_count = models.IntegerField(help_text="Users who voted on a poll for the first time.")
+
+    objects = EngagementMetricQuerySet.as_manager()
+
+    class Meta:
+        db_table = "engagement_metrics"
+
+    def __str__(self) -> str:
+        return f"{self.session_id} at {self.time:%H:%M:%S}: {self.score:.2f}"
+
+    @property
+    def signals(self) -> Signals:
+        return Signals(*(getattr(self, name) for name in Signals._fields))
+
+    @property
+    def category(self) -> str:
+        return category(self.score)

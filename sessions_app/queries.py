@@ -1,0 +1,63 @@
+"""Who may see what, and what is live: the querysets of this app's models."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+def sees_everything(user: Any) -> bool:
+    """Whether ``user`` is an admin here: a superuser, or staff who may view every event."""
+    return user.is_superuser or (user.is_staff and user.has_perm("sessions_app.view_event"))
+
+
+class EventQuerySet(models.QuerySet[Any]):
+    """Events."""
+
+    def visible_to(self, user: "AbstractBaseUser | AnonymousUser | Any") -> Self:
+        """All of them to admins, their own to organizers, none to anybody else."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if sees_everything(user):
+            return self
+        return self.filter(organizers=user)
+
+
+class SessionQuerySet(models.QuerySet[Any]):
+    """Sessions."""
+
+    def visible_to(self, user: "AbstractBaseUser | AnonymousUser | Any") -> Self:
+        """Those of the events that are visible to ``user``."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if sees_everything(user):
+            return self
+        return self.filter(event__organizers=user)
+
+    def live(self) -> Self:
+        """Those that are not over."""
+        return self.filter(ended_at__isnull=True)
+
+    def over(self) -> Self:
+        """Those that have ended."""
+        return self.filter(ended_at__isnull=False)
+
+
+class EngagementMetricQuerySet(models.QuerySet[Any]):
+    """Rows of one session and tick each."""
+
+    def latest_points(self, session_id: int, count: int) -> list[Any]:
+        """The last ``count`` rows of a session, oldest first."""
+        newest_first = self.filter(session_id=session_id).order_by("-time")[:count]
+        return list(newest_first)[::-1]
+
+    def latest_of_each(self, session_ids: list[int], age: timedelta, now: Any) -> list[Any]:
+        """The newest row of each session that has one younger than ``age``."""
+        return list(
+            self.filter(session_id__in=session_ids, time__gt=now - age)
+            .order_by("session_id", "-time")
+            .distinct("session_id")
+        )
