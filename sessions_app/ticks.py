@@ -1,7 +1,7 @@
 """The clock of the product: Unix time cut into ticks of five seconds.
 
-Tick ``n`` covers the times ``[5 n, 5 n + 5)``. Whatever is computed for it bears the time of its end.
-Nothing here, and nothing in the domain, asks what time it is: the tick is passed in.
+Tick ``n`` covers the times ``[5 n, 5 n + 5)``. Whatever is computed for it bears the time of its
+end. Nothing here, and nothing in the domain, asks what time it is: the tick is passed in.
 """
 
 from datetime import UTC, datetime

@@ -1,0 +1,257 @@
+"""The collector: from the platform's streams and Pub/Sub to blocks of events for the scorer.
+
+Every event is delivered at least once and counted exactly once: blocks go to the shards first, the
+entries are acknowledged afterwards, and the scorer knows an entry that it has had by its ID.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+
+from sessions_app import keys
+from sessions_app.arrivals import queue_delivery
+from sessions_app.blocks import PUBSUB_SOURCE, BatchBuilder
+from sessions_app.dead_letters import DeadLetter, DeadLetterLog, set_aside
+from sessions_app.events import BadEventError, decoder
+from sessions_app.streams import (
+    Batches,
+    Entry,
+    StreamReader,
+    create_groups,
+    server_time_ms,
+)
+from sessions_app.subscriber import Message, Subscriber, hold_lease, release_lease
+from sessions_app.ticks import TICK_MS
+
+logger = logging.getLogger(__name__)
+
+_DECODERS = [decoder(channel) for channel in keys.CHANNELS]
+IDLE_BLOCK_MS = 200
+STATUS_SECONDS = 1.0
+HOUSEKEEPING_SECONDS = 30.0
+STATUS_LIFETIME_SECONDS = 30
+HEARTBEAT_LIFETIME_MS = 60_000
+
+
+class Handover:
+    """One batch on its way: kept until Redis has confirmed it, and then offered unchanged again."""
+
+    def __init__(self, batches: Batches, messages: list[Message], now_ms: int) -> None:
+        self.batches = batches
+        self.builder = BatchBuilder()
+        self.letters: list[DeadLetter] = []
+        self.delivered = False
+        for position, entries in batches:
+            self._add_entries(position, entries, now_ms)
+        self._add_messages([message for message in messages if message.channel >= 0])
+        self.subscriber_read_ms = max((m.time_ms for m in messages if m.channel < 0), default=0)
+
+    def __len__(self) -> int:
+        return len(self.builder) + len(self.letters)
+
+    def _add_entries(self, position: int, entries: list[Any], now_ms: int) -> None:
+        decode, add = _DECODERS[position], self.builder.add
+        for entry_id, fields in entries:
+            data = fields[1] if fields and fields[0] == b"data" else Entry(entry_id, fields).data
+            try:
+                if data is None:
+                    raise BadEventError("no field named data" if fields else "already deleted")
+                time_ms, _, sequence = entry_id.partition(b"-")
+                # After the server's clock was set back, entries bear times to come: count them now.
+                add(decode(data), position, min(int(time_ms), now_ms), int(sequence))
+            except Exception as error:  # noqa: BLE001 - one bad entry must never stop the rest
+                self._refuse(position, entry_id, error, data or repr(fields).encode())
+
+    def _add_messages(self, messages: list[Message]) -> None:
+        for sequence, (position, data, time_ms) in enumerate(messages):
+            try:
+                event = _DECODERS[position](data)
+                self.builder.add(event, position + PUBSUB_SOURCE, time_ms, sequence)
+            except Exception as error:  # noqa: BLE001 - one bad message must never stop the rest
+                self._refuse(position, b"", error, data)
+
+    def _refuse(self, position: int, entry_id: bytes, error: Exception, data: bytes) -> None:
+        expected = isinstance(error, BadEventError)
+        reason = str(error) if expected else f"{type(error).__name__}: {error}"
+        self.letters.append(DeadLetter(keys.CHANNELS[position], entry_id, reason, data))
+
+
+class Collector:
+    """One collector process. Several share the work when they are started with different names.
+
+    Args:
+        connect: makes a Redis client; called for each of the connections it needs.
+        name: unique among the running collectors.
+        batch_size: stream entries per channel and read, and Pub/Sub messages per step.
+        retention_ms: how long entries stay in the streams; 0 leaves them alone.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], "redis.Redis"],
+        name: str,
+        batch_size: int,
+        retention_ms: int = 0,
+    ) -> None:
+        self.name = name
+        self.batch_size = batch_size
+        self.retention_ms = retention_ms
+        self.client = connect()
+        self.reader = StreamReader(self.client, name, batch_size)
+        self.subscriber = Subscriber(connect())
+        self.letter_log = DeadLetterLog()
+        self._handover: Handover | None = None
+        self._heartbeat_ms = 0
+        self._subscriber_read_ms = 0
+        self._recovering = True
+        self._status_due = 0.0
+        self._housekeeping_due = 0.0
+        self._collected = 0
+        self._rate_since = (time.monotonic(), 0)
+
+    def start(self) -> None:
+        """Prepares groups and lease; to be called first, and again after a failure."""
+        create_groups(self.client)
+        self._recovering = True
+        self._heartbeat_ms = 0
+        self._status_due = self._housekeeping_due = 0.0
+        self._note_time(server_time_ms(self.client))
+
+    def step(self) -> int:
+        """Reads and hands on one batch; returns how many payloads it had.
+
+        Raises:
+            redis.RedisError: Redis does not answer or refuses; nothing is lost, call :meth:`start`
+                and go on.
+        """
+        if self._handover is not None:
+            return self._hand_on(self._handover)
+        self._keep_up_status()
+        batches = self.reader.claim() if self._recovering else []
+        batches += self._read_streams(wait=not batches)
+        messages = self.subscriber.take(self.batch_size)
+        return self._hand_on(Handover(batches, messages, self._now_ms()))
+
+    def stop(self) -> None:
+        """Hands on what is queued, gives up the lease and says good-bye; best effort."""
+        self.subscriber.stop()
+        try:
+            if self._handover is not None:
+                self._hand_on(self._handover)
+            while self.subscriber:
+                messages = self.subscriber.take(self.batch_size)
+                self._hand_on(Handover([], messages, self._now_ms()))
+            release_lease(self.client, self.name)
+            self.client.zrem(keys.COLLECTORS, self.name)
+        except redis.RedisError as error:
+            logger.warning("Could not say good-bye to Redis: %s", error)
+
+    def _read_streams(self, wait: bool) -> Batches:
+        block_ms = self._patience_ms() if wait else 1
+        with self.client.pipeline(transaction=False) as pipeline:
+            self._queue_heartbeat(pipeline)
+            self.reader.queue_read(pipeline, block_ms, pending=self._recovering)
+            batches = self.reader.batches(pipeline.execute()[-1])
+        self._recovering = self._recovering and bool(batches)
+        return batches
+
+    def _patience_ms(self) -> int:
+        """How long to wait for entries: not past a tick's end, which is to be reported at once."""
+        if self.subscriber:
+            return 1
+        return min(IDLE_BLOCK_MS, TICK_MS - self._now_ms() % TICK_MS + 1)
+
+    def _now_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self.subscriber.clock_offset_ms
+
+    def _queue_heartbeat(self, pipeline: Any) -> None:
+        """Tells up to when all that was read has been handed on: the scorer's watermark."""
+        if self._heartbeat_ms:
+            pipeline.zadd(keys.COLLECTORS, {self.name: self._heartbeat_ms})
+            if self.subscriber.running:
+                pipeline.set(keys.SUBSCRIBER_READ, self._subscriber_read_ms)
+
+    def _hand_on(self, handover: Handover) -> int:
+        self._handover = handover
+        if not handover.delivered:
+            self._deliver(handover)
+        self._acknowledge(handover)
+        self._handover = None
+        self.letter_log.add(handover.letters)
+        self._collected += len(handover.builder)
+        self._subscriber_read_ms = max(self._subscriber_read_ms, handover.subscriber_read_ms)
+        return len(handover)
+
+    def _deliver(self, handover: Handover) -> None:
+        if len(handover.builder):
+            with self.client.pipeline(transaction=False) as pipeline:
+                queue_delivery(pipeline, handover.builder.blocks())
+                late = sum(pipeline.execute())
+            if late:
+                self.client.hincrby(keys.COLLECTOR_TOTALS, "late_blocks", late)
+        handover.delivered = True
+
+    def _acknowledge(self, handover: Handover) -> None:
+        # One transaction: a letter is written just when its entry is acknowledged.
+        with self.client.pipeline(transaction=True) as pipeline:
+            set_aside(pipeline, handover.letters)
+            self.reader.queue_acknowledgement(pipeline, handover.batches)
+            counts = {"events": len(handover.builder), "dead_letters": len(handover.letters)}
+            for field, count in counts.items():
+                if count:
+                    pipeline.hincrby(keys.COLLECTOR_TOTALS, field, count)
+            pipeline.time()
+            seconds, microseconds = pipeline.execute()[-1]
+        self._note_time(seconds * 1000 + microseconds // 1000)
+
+    def _note_time(self, server_ms: int) -> None:
+        self.subscriber.clock_offset_ms = server_ms - time.time_ns() // 1_000_000
+        self._heartbeat_ms = server_ms
+
+    def _keep_up_status(self) -> None:
+        now = time.monotonic()
+        if now >= self._status_due:
+            self._status_due = now + STATUS_SECONDS
+            self._keep_lease()
+            self._recovering = True
+            self._publish_status(now)
+            self.letter_log.report()
+        if now >= self._housekeeping_due:
+            self._housekeeping_due = now + HOUSEKEEPING_SECONDS
+            self._housekeep()
+
+    def _keep_lease(self) -> None:
+        held = hold_lease(self.client, self.name)
+        if held and not self.subscriber.running:
+            self._subscriber_read_ms = 0
+            self.subscriber.start()
+        elif not held and self.subscriber.running:
+            self.subscriber.stop()
+
+    def _publish_status(self, now: float) -> None:
+        since, collected = self._rate_since
+        elapsed = max(now - since, 1e-3)
+        if elapsed >= 5:
+            self._rate_since = (now, self._collected)
+        status = {
+            "events": self._collected,
+            "events_per_second": round((self._collected - collected) / elapsed, 1),
+            "subscriber": int(self.subscriber.running),
+            "queued_messages": len(self.subscriber),
+            "interruptions": self.subscriber.interruptions,
+            "overflows": self.subscriber.overflows,
+        }
+        with self.client.pipeline(transaction=False) as pipeline:
+            pipeline.hset(keys.collector_status(self.name), mapping=status)
+            pipeline.expire(keys.collector_status(self.name), STATUS_LIFETIME_SECONDS)
+            pipeline.execute()
+
+    def _housekeep(self) -> None:
+        now = server_time_ms(self.client)
+        self.client.zremrangebyscore(keys.COLLECTORS, "-inf", now - HEARTBEAT_LIFETIME_MS)
+        self.reader.forget_consumers()
+        if self.retention_ms:
+            self.reader.trim(now - self.retention_ms)

@@ -1,0 +1,230 @@
+"""Platform events, validated at the edge: from the bytes on the wire to what they count as.
+
+The payloads are described in docs/architecture.md. Whatever is not of their shape raises
+:class:`BadEventError` with a reason; unknown types and unknown fields are normal and pass.
+"""
+
+import unicodedata
+from collections.abc import Callable
+from enum import IntEnum
+
+import msgspec
+import xxhash
+
+from sessions_app import keys, wire
+
+MAXIMUM_PAYLOAD_BYTES = 64 * 1024
+
+
+class EventKind(IntEnum):
+    """What an event counts as. The numbers are stored: append, never renumber."""
+
+    SESSION_SIGN = 0
+    USER_SIGN = 1
+    CHAT = 2
+    REACTION = 3
+    JOIN = 4
+    LEAVE = 5
+    VOTE = 6
+    POLL_CLOSED = 7
+
+
+class BadEventError(ValueError):
+    """A payload that is not of the shape the platform promises; the message says why."""
+
+
+class PlatformEvent(msgspec.Struct, gc=False):
+    """One validated event.
+
+    Attributes:
+        kind: an :class:`EventKind`.
+        session_id: the platform's session ID.
+        event_id: the platform's event ID, or None where it is unknown.
+        user_id: who did it, or an empty string.
+        subject: 64-bit identity of the message, of the poll, or of a reaction's whole payload;
+            0 for none.
+    """
+
+    kind: int
+    session_id: str
+    event_id: str | None
+    user_id: str = ""
+    subject: int = 0
+
+
+_USER_KINDS = {
+    "user_join": EventKind.JOIN,
+    "user_leave": EventKind.LEAVE,
+    "reaction": EventKind.REACTION,
+    "emoji": EventKind.REACTION,
+    "presence_update": EventKind.USER_SIGN,
+    "typing": EventKind.USER_SIGN,
+}
+
+
+def identity(value: bytes) -> int:
+    """64-bit identity of an ID or a payload, the same in every process and version; never 0."""
+    return xxhash.xxh3_64_intdigest(value) or 1
+
+
+def _checked(identifier: str) -> str:
+    # isprintable is fast and refuses more than control characters: a second look decides.
+    if not identifier.isprintable() and any(
+        unicodedata.category(character) in {"Cc", "Cs"} for character in identifier
+    ):
+        raise BadEventError("an ID has control characters")
+    return identifier
+
+
+def _checked_event(event_id: str | None, session_id: str) -> str | None:
+    """The event ID, if the platform really names one: it often repeats the session's."""
+    if event_id is None or event_id == session_id:
+        return None
+    return _checked(event_id)
+
+
+def _chat(payload: bytes) -> PlatformEvent:
+    body = wire.decode_chat(payload)
+    session_id = _checked(body.sessionId)
+    return PlatformEvent(
+        EventKind.CHAT,
+        session_id,
+        _checked_event(body.eventId, session_id),
+        _checked(body.message.authorId),
+        identity(_checked(body.message.id).encode()),
+    )
+
+
+def _vote(payload: bytes) -> PlatformEvent:
+    body = wire.decode_vote(payload)
+    session_id = _checked(body.sessionId)
+    return PlatformEvent(
+        EventKind.VOTE,
+        session_id,
+        _checked_event(body.eventId, session_id),
+        _checked(body.userId),
+        identity(_checked(body.pollId).encode()),
+    )
+
+
+def _closed(payload: bytes) -> PlatformEvent:
+    body = wire.decode_closed(payload)
+    if body.poll is not None:
+        session_id, poll_id = body.sessionId or body.poll.sessionId, body.poll.id
+        event_id = body.eventId or body.poll.eventId
+    elif body.sessionId is not None and body.pollId is not None:
+        session_id, poll_id, event_id = body.sessionId, body.pollId, body.eventId
+    else:
+        raise BadEventError("neither pollId and sessionId nor a poll")
+    _checked(session_id)
+    return PlatformEvent(
+        EventKind.POLL_CLOSED,
+        session_id,
+        _checked_event(event_id, session_id),
+        subject=identity(_checked(poll_id).encode()),
+    )
+
+
+def _reaction(payload: bytes) -> PlatformEvent:
+    body = wire.decode_reaction(payload)
+    session_id = _checked(body.sessionId)
+    return PlatformEvent(
+        EventKind.REACTION,
+        session_id,
+        _checked_event(body.eventId, session_id),
+        _checked(body.userId),
+        identity(payload),
+    )
+
+
+def _sync(payload: bytes) -> PlatformEvent:
+    body = wire.decode_sync(payload)
+    kind = _USER_KINDS.get(body.type) if body.type is not None else None
+    if kind is not None:
+        return _user_event(kind, body, payload)
+    if _is_message_created(body):
+        return _sync_chat(body)
+    return _session_sign(body)
+
+
+def _user_event(kind: EventKind, body: wire.Sync, payload: bytes) -> PlatformEvent:
+    if body.sessionId is None:
+        raise BadEventError("no sessionId")
+    session_id = _checked(body.sessionId)
+    return PlatformEvent(
+        kind,
+        session_id,
+        _checked_event(body.eventId, session_id),
+        _checked(wire.decode_user(body.userId)),
+        identity(payload) if kind is EventKind.REACTION else 0,
+    )
+
+
+def _is_message_created(body: wire.Sync) -> bool:
+    if body.type is None:
+        return body.resource == "MESSAGE" and body.action == "CREATED"
+    return body.type == "message_created"
+
+
+def _sync_chat(body: wire.Sync) -> PlatformEvent:
+    message = wire.decode_sync_message(body.payload)
+    if message is None or message.id is None:
+        raise BadEventError("a created message without its id")
+    session_id = _sync_session(body, message)
+    return PlatformEvent(
+        EventKind.CHAT,
+        session_id,
+        _checked_event(body.eventId or message.eventId, session_id),
+        _checked(message.authorId or ""),
+        identity(_checked(message.id).encode()),
+    )
+
+
+def _session_sign(body: wire.Sync) -> PlatformEvent:
+    payload = None if body.sessionId else wire.decode_sync_payload(body.payload)
+    session_id = _sync_session(body, payload)
+    event_id = body.eventId or (payload.eventId if payload else None)
+    return PlatformEvent(EventKind.SESSION_SIGN, session_id, _checked_event(event_id, session_id))
+
+
+def _sync_session(body: wire.Sync, payload: wire.SyncPayload | None) -> str:
+    session_id = body.sessionId or (payload.sessionId if payload else None)
+    if session_id is None:
+        raise BadEventError("no sessionId")
+    return _checked(session_id)
+
+
+_DECODERS: dict[str, Callable[[bytes], PlatformEvent]] = {
+    keys.CHAT_MESSAGE: _chat,
+    keys.POLL_VOTE: _vote,
+    keys.POLL_CLOSED: _closed,
+    keys.SYNC_EVENTS: _sync,
+    keys.LIVE_SYNC: _sync,
+    keys.LIVE_REACTION: _reaction,
+}
+
+
+def decoder(channel: str) -> Callable[[bytes], PlatformEvent]:
+    """The function that reads the payloads of a channel.
+
+    It takes one payload's bytes and raises :class:`BadEventError` with the reason where they are
+    not a JSON object of the channel's shape.
+
+    Raises:
+        KeyError: not one of the platform's channels.
+    """
+    read = _DECODERS[channel]
+
+    def decode(payload: bytes) -> PlatformEvent:
+        if len(payload) > MAXIMUM_PAYLOAD_BYTES:
+            raise BadEventError(f"payload of {len(payload)} bytes, over {MAXIMUM_PAYLOAD_BYTES}")
+        try:
+            if not payload.isascii():
+                payload.decode("utf-8")  # fields that are skipped are not validated otherwise
+            return read(payload)
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            raise BadEventError(str(error)) from error
+        except RecursionError as error:
+            raise BadEventError("nested too deeply") from error
+
+    return decode

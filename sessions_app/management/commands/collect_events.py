@@ -1,0 +1,67 @@
+"""``manage.py collect_events``: the collector process."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from sessions_app.collector import Collector
+from sessions_app.connection import connect
+
+logger = logging.getLogger(__name__)
+
+FIRST_DELAY_SECONDS = 0.1
+LONGEST_DELAY_SECONDS = 5.0
+
+
+class Command(BaseCommand):
+    help = "Collects the platform's events from Redis for the scorer, until it is told to stop."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--name",
+            default=f"{socket.gethostname()}-{os.getpid()}",
+            help="Name of this collector, unique among those that run. Default: host and process.",
+        )
+        parser.add_argument("--batch-size", type=int, default=settings.COLLECTOR_BATCH_SIZE)
+
+    def handle(self, *args: Any, name: str, batch_size: int, **options: Any) -> None:
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        retention_ms = int(settings.STREAM_RETENTION.total_seconds() * 1000)
+        # RESP2, because the reader takes the answers as they come on the wire.
+        collector = Collector(lambda: connect(protocol=2), name, batch_size, retention_ms)
+        logger.info("Collector %s listens at %s.", name, _without_password(settings.REDIS_URL))
+        run(collector, stopping)
+        logger.info("Collector %s has stopped.", name)
+
+
+def run(collector: Collector, stopping: threading.Event) -> None:
+    """Lets a collector work until ``stopping`` is set, across outages of Redis however long."""
+    delay = FIRST_DELAY_SECONDS
+    connected = False
+    while not stopping.is_set():
+        try:
+            if not connected:
+                collector.start()
+                connected = True
+                delay = FIRST_DELAY_SECONDS
+            collector.step()
+        except (redis.RedisError, OSError) as error:
+            connected = False
+            logger.warning("Redis: %s. Trying again in %.1f s.", error, delay)
+            stopping.wait(delay)
+            delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+    collector.stop()
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

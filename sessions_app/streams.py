@@ -1,0 +1,130 @@
+"""Reading the platform's streams through our consumer group."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import redis
+
+from sessions_app import keys
+from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS
+
+# A batch takes some 100 ms, so whoever holds entries for longer is dead or frozen. Claiming from a
+# slow one is harmless: the scorer knows entries by their IDs and counts each once.
+CLAIM_IDLE_MS = 5_000
+FORGET_CONSUMER_MS = 3_600_000
+
+
+class Entry(NamedTuple):
+    """One entry of a stream, as Redis sends it: ID, and names and values in turn."""
+
+    entry_id: bytes
+    fields: list[bytes] | None
+
+    @property
+    def data(self) -> bytes | None:
+        """The payload, or None where there is no field of that name."""
+        fields = self.fields or []
+        if fields and fields[0] == b"data":
+            return fields[1]
+        return dict(zip(fields[::2], fields[1::2], strict=False)).get(b"data")
+
+
+Batches = list[tuple[int, list[Any]]]
+
+
+def server_time_ms(client: "redis.Redis") -> int:
+    """Redis' own clock, which stamps the entries."""
+    seconds, microseconds = client.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000
+
+
+def create_groups(client: "redis.Redis") -> None:
+    """Makes sure that the group exists on every stream; a new one begins ten minutes back."""
+    start = max(0, server_time_ms(client) - CATCH_UP_TICKS * TICK_MS)
+    for channel in keys.CHANNELS:
+        try:
+            client.xgroup_create(channel, keys.CONSUMER_GROUP, id=f"{start}-0", mkstream=True)
+        except redis.ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+
+class StreamReader:
+    """Reads batches as one consumer of the group. Batches are lists of (channel position, entries).
+
+    Args:
+        client: a connection of its own, as reading blocks.
+        name: the consumer, unique among running collectors.
+        batch_size: entries per stream and read.
+    """
+
+    def __init__(self, client: "redis.Redis", name: str, batch_size: int) -> None:
+        self.client = client
+        self.name = name
+        self.batch_size = batch_size
+        # redis-py would build a dict for every entry, which costs as much as decoding it.
+        client.set_response_callback("XREADGROUP", lambda response, **_: response)
+        client.set_response_callback("XAUTOCLAIM", lambda response, **_: response)
+
+    def queue_read(self, pipeline: Any, block_ms: int, pending: bool = False) -> None:
+        """Queues a read of new entries, or of those that we were given and never acknowledged."""
+        start = "0" if pending else ">"
+        arguments = ["GROUP", keys.CONSUMER_GROUP, self.name, "COUNT", self.batch_size]
+        if not pending:
+            arguments += ["BLOCK", block_ms]
+        pipeline.execute_command(
+            "XREADGROUP", *arguments, "STREAMS", *keys.CHANNELS, *[start] * len(keys.CHANNELS)
+        )
+
+    @staticmethod
+    def batches(reply: Any) -> Batches:
+        """The answer to a queued read."""
+        streams: Iterable[Any] = reply.items() if isinstance(reply, dict) else (reply or ())
+        return [
+            (keys.CHANNELS.index(name.decode()), entries) for name, entries in streams if entries
+        ]
+
+    def claim(self) -> Batches:
+        """Takes over entries that another consumer was given long ago and never acknowledged."""
+        with self.client.pipeline(transaction=False) as pipeline:
+            for channel in keys.CHANNELS:
+                pipeline.execute_command(
+                    "XAUTOCLAIM",
+                    channel,
+                    keys.CONSUMER_GROUP,
+                    self.name,
+                    CLAIM_IDLE_MS,
+                    "0-0",
+                    "COUNT",
+                    self.batch_size,
+                )
+            replies = pipeline.execute()
+        return [(index, reply[1]) for index, reply in enumerate(replies) if reply[1]]
+
+    @staticmethod
+    def queue_acknowledgement(pipeline: Any, batches: Batches) -> None:
+        """Queues the acknowledgement of all entries of the batches."""
+        for index, entries in batches:
+            identifiers = [entry[0] for entry in entries]
+            pipeline.execute_command(
+                "XACK", keys.CHANNELS[index], keys.CONSUMER_GROUP, *identifiers
+            )
+
+    def forget_consumers(self) -> None:
+        """Removes consumers that are long gone and hold nothing, so that their list stays short."""
+        for channel in keys.CHANNELS:
+            for consumer in self.client.xinfo_consumers(channel, keys.CONSUMER_GROUP):
+                if consumer["pending"] == 0 and consumer["idle"] > FORGET_CONSUMER_MS:
+                    self.client.xgroup_delconsumer(channel, keys.CONSUMER_GROUP, consumer["name"])
+
+    def trim(self, before_ms: int) -> None:
+        """Drops entries older than ``before_ms``, but never one that we have yet to read."""
+        for channel in keys.CHANNELS:
+            group = next(
+                group
+                for group in self.client.xinfo_groups(channel)
+                if group["name"] == keys.CONSUMER_GROUP.encode()
+            )
+            first = self.client.xpending(channel, keys.CONSUMER_GROUP)["min"]
+            read_ms = int((first or group["last-delivered-id"]).partition(b"-")[0])
+            self.client.xtrim(channel, minid=min(before_ms, read_ms), approximate=True)

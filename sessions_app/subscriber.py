@@ -1,0 +1,143 @@
+"""Listening on Pub/Sub: a thread that only queues, lest the server cut it off for slowness.
+
+Pub/Sub has no consumer groups. One collector at a time holds the lease for it.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from typing import Any, NamedTuple
+
+import redis
+
+from sessions_app import keys
+from sessions_app.ticks import TICK_MS
+
+logger = logging.getLogger(__name__)
+
+LEASE_MS = 5_000
+MAXIMUM_QUEUED = 1_000_000
+PING_SECONDS = 0.2
+
+
+class Message(NamedTuple):
+    """A payload as it came; with channel -1, a mark: all that was published before is queued."""
+
+    channel: int
+    data: bytes
+    time_ms: int
+
+
+class Subscriber:
+    """Queues what is published on the platform's channels.
+
+    Attributes:
+        interruptions: how often the subscription broke; what was published meanwhile is lost.
+        overflows: messages that were dropped because the queue was full.
+        clock_offset_ms: what to add to the local clock to get the server's.
+    """
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self.interruptions = 0
+        self.overflows = 0
+        self.clock_offset_ms = 0
+        self._client = client
+        self._queue: deque[Message] = deque()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None
+
+    def start(self) -> None:
+        """Subscribes, in a thread of its own, until :meth:`stop`."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="subscriber", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the subscription. What is queued stays queued."""
+        if self._thread is not None:
+            self._stopping.set()
+            self._thread.join(timeout=10)
+            self._thread = None
+
+    def take(self, count: int) -> list[Message]:
+        """Removes and returns up to ``count`` messages, oldest first."""
+        queue = self._queue
+        return [queue.popleft() for _ in range(min(count, len(queue)))]
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def _run(self) -> None:
+        delay = 0.1
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            try:
+                self._listen()
+            except (redis.RedisError, OSError) as error:
+                if self._stopping.is_set():
+                    return
+                self.interruptions += 1
+                logger.warning("The Pub/Sub subscription broke (%s); subscribing again.", error)
+                delay = 0.1 if time.monotonic() - started > 10 else min(5.0, delay * 2)
+                self._stopping.wait(delay)
+
+    def _listen(self) -> None:
+        pubsub = self._client.pubsub()
+        try:
+            pubsub.subscribe(*keys.CHANNELS)
+            confirmations = 0
+            next_ping = 0.0
+            while not self._stopping.is_set():
+                if (now := time.monotonic()) >= next_ping:
+                    pubsub.ping(str(self._now_ms()))
+                    next_ping = now + min(PING_SECONDS, self._seconds_to_next_tick())
+                message = pubsub.get_message(timeout=max(0.001, next_ping - now))
+                if message is None:
+                    continue
+                if message["type"] == "subscribe":
+                    confirmations += 1
+                    if confirmations > len(keys.CHANNELS):
+                        raise redis.ConnectionError("the server had cut the connection")
+                else:
+                    self._queue_message(message)
+        finally:
+            pubsub.close()
+
+    def _queue_message(self, message: dict[str, Any]) -> None:
+        data = message["data"]
+        if message["type"] == "pong":
+            self._queue.append(Message(-1, b"", int(data or 0)))
+        elif len(self._queue) >= MAXIMUM_QUEUED:
+            self.overflows += 1
+        elif message["type"] == "message":
+            position = _POSITIONS[message["channel"]]
+            self._queue.append(Message(position, data, self._now_ms()))
+
+    def _now_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self.clock_offset_ms
+
+    def _seconds_to_next_tick(self) -> float:
+        return (TICK_MS - self._now_ms() % TICK_MS + 2) / 1000
+
+
+_POSITIONS = {name.encode(): position for position, name in enumerate(keys.CHANNELS)}
+
+
+def hold_lease(client: "redis.Redis", name: str) -> bool:
+    """Takes or renews the lease for Pub/Sub; whether ``name`` holds it now."""
+    if client.set(keys.SUBSCRIBER_LEASE, name, nx=True, px=LEASE_MS):
+        return True
+    if client.get(keys.SUBSCRIBER_LEASE) != name.encode():
+        return False
+    return bool(client.pexpire(keys.SUBSCRIBER_LEASE, LEASE_MS))
+
+
+def release_lease(client: "redis.Redis", name: str) -> None:
+    """Gives the lease up, if ``name`` holds it, so that another collector need not wait."""
+    if client.get(keys.SUBSCRIBER_LEASE) == name.encode():
+        client.delete(keys.SUBSCRIBER_LEASE)
