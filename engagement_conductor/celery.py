@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from celery import Celery
-from celery.schedules import schedule, schedstate
+from celery.schedules import schedstate, schedule
 
 from sessions_app.ticks import TICK_SECONDS
 
@@ -19,7 +19,9 @@ class AlignedSchedule(schedule):
     one before was; this one never drifts.
     """
 
-    def __init__(self, run_every: timedelta, offset: timedelta = timedelta(0), **kwargs: Any):
+    def __init__(
+        self, run_every: timedelta, offset: timedelta = timedelta(0), **kwargs: Any
+    ) -> None:
         super().__init__(run_every, **kwargs)
         self.offset = offset
 

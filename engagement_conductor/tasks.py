@@ -1,1 +1,88 @@
-"""Celery tasks."""
+"""Celery tasks: thin, without arguments that could be stale, safe to run twice."""
+
+import logging
+import time
+from datetime import timedelta
+
+import redis
+from celery import shared_task
+from django.conf import settings
+from django.db import close_old_connections
+from django.utils import timezone
+
+from engagement_conductor.pipeline import score_shard as score_shard_ticks
+from sessions_app import keys
+from sessions_app.connection import connect
+from sessions_app.registry import end_silent_sessions as mark_silent_sessions
+from sessions_app.retention import drop_metrics_before
+from sessions_app.streams import server_time_ms
+from sessions_app.ticks import SILENCE_TICKS, TICK_SECONDS, tick_at, tick_end_ms
+from sessions_app.watermark import has_passed
+
+logger = logging.getLogger(__name__)
+
+# Long enough for a collector that is busy, short enough to be over before the next tick.
+WATERMARK_PATIENCE_SECONDS = 4.0
+WATERMARK_POLL_SECONDS = 0.02
+SCORING_IS_CURRENT_TICKS = 12
+
+_client: "redis.Redis | None" = None
+
+
+def client() -> "redis.Redis":
+    """This process' connection to Redis, kept between tasks."""
+    global _client
+    if _client is None:
+        _client = connect()
+    return _client
+
+
+@shared_task(ignore_result=True)
+def score_tick() -> None:
+    """Has every shard score up to the tick that has just ended, once all its events are in."""
+    tick = tick_at(server_time_ms(client())) - 1
+    if not _wait_for_watermark(tick):
+        logger.warning("Tick %d waits: the collectors have not read past its end.", tick)
+        return
+    for shard in range(keys.SHARD_COUNT):
+        score_shard.apply_async((shard, tick), expires=TICK_SECONDS * 2)
+
+
+def _wait_for_watermark(tick: int) -> bool:
+    give_up_at = time.monotonic() + WATERMARK_PATIENCE_SECONDS
+    while not has_passed(client(), tick_end_ms(tick)):
+        if time.monotonic() >= give_up_at:
+            return False
+        time.sleep(WATERMARK_POLL_SECONDS)
+    return True
+
+
+@shared_task(ignore_result=True)
+def score_shard(shard: int, tick: int) -> None:
+    """Scores the ticks of one shard that are missing up to ``tick``."""
+    close_old_connections()
+    score_shard_ticks(client(), shard, tick)
+
+
+@shared_task(ignore_result=True)
+def end_silent_sessions() -> None:
+    """Ends sessions that were silent for half an hour, unless scoring itself lags behind."""
+    now_tick = tick_at(server_time_ms(client()))
+    scored = client().mget([keys.scored_tick(shard) for shard in range(keys.SHARD_COUNT)])
+    if any(tick is None or now_tick - int(tick) > SCORING_IS_CURRENT_TICKS for tick in scored):
+        logger.warning("Scoring lags behind: no session is ended for its silence.")
+        return
+    close_old_connections()
+    # A minute more than the scorer allows, because signs of life are stored by the minute.
+    silence = timedelta(seconds=SILENCE_TICKS * TICK_SECONDS + 90)
+    ended = mark_silent_sessions(timezone.now(), silence)
+    if ended:
+        logger.info("Ended %d sessions whose state was lost.", ended)
+
+
+@shared_task(ignore_result=True)
+def drop_expired_metrics() -> None:
+    """Drops metrics that are older than the settings allow."""
+    if settings.METRIC_RETENTION:
+        close_old_connections()
+        drop_metrics_before(timezone.now() - settings.METRIC_RETENTION)

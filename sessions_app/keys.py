@@ -65,8 +65,13 @@ def shard_audiences(shard: int) -> str:
 
 
 def shard_polls(shard: int) -> str:
-    """Hash: one packed table of polls and voters per session that had any."""
+    """Hash: one packed table of polls per session that had any."""
     return f"engagement:{{{shard}}}:polls"
+
+
+def shard_ballots(shard: int) -> str:
+    """Hash: one packed table of who voted on which open poll, per session that has one."""
+    return f"engagement:{{{shard}}}:ballots"
 
 
 def shard_identities(shard: int) -> str:

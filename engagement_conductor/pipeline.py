@@ -1,0 +1,223 @@
+"""The five-second tick of one shard: read, advance, score, store, publish, broadcast."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+import numpy as np
+import redis
+from django.db import transaction
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from dashboard.broadcast import broadcast_ended, broadcast_points
+from dashboard.payloads import EndedSession
+from dashboard.watching import WatchedGroups, watched_groups
+from sessions_app import keys
+from sessions_app.advance import Outcome, advance, touched_rows
+from sessions_app.blocks import Mention
+from sessions_app.event_settings import EventSettingsCache
+from sessions_app.models import Session
+from sessions_app.publication import publish_updates
+from sessions_app.registry import (
+    end_sessions,
+    moved_sessions,
+    note_signs_of_life,
+    resolve_sessions,
+)
+from sessions_app.scoring import score
+from sessions_app.shard_store import ShardStore, TickTakenError
+from sessions_app.storage import store_metrics
+from sessions_app.tick_results import TickResults, metric_rows
+from sessions_app.ticks import CATCH_UP_TICKS, WINDOW_TICKS, tick_end
+from sessions_app.windows import ROW, SessionWindows, UnknownStateError
+
+logger = logging.getLogger(__name__)
+
+LOCK_SECONDS = 30
+EDITS_HORIZON = timedelta(minutes=2)
+event_settings = EventSettingsCache()
+
+
+def score_shard(client: "redis.Redis", shard: int, up_to_tick: int) -> int:
+    """Scores every tick of a shard that is missing up to ``up_to_tick``; returns how many.
+
+    A tick that has been scored is never scored again. What fails leaves the tick undone for the
+    next call; what has been scored but not stored is stored first.
+
+    Raises:
+        redis.RedisError, django.db.Error: a server does not answer.
+    """
+    lock = client.lock(keys.shard_lock(shard), timeout=LOCK_SECONDS, blocking=False)
+    if not lock.acquire():
+        return 0
+    try:
+        return ShardScorer(client, shard).catch_up(up_to_tick, lock.reacquire)
+    finally:
+        try:
+            lock.release()
+        except redis.exceptions.LockError:
+            logger.warning("Shard %d took longer than its lock.", shard)
+
+
+class ShardScorer:
+    """Carries one shard's state through the ticks that are due."""
+
+    def __init__(self, client: "redis.Redis", shard: int) -> None:
+        self.client = client
+        self.shard = shard
+        self.store = ShardStore(client, shard)
+
+    def catch_up(self, up_to_tick: int, keep_lock: Callable[[], object]) -> int:
+        """Scores the missing ticks in order; ``keep_lock`` is called after each."""
+        windows = self._load(up_to_tick)
+        done = 0
+        while windows.tick < up_to_tick:
+            try:
+                self._score_next(windows)
+            except TickTakenError as error:
+                logger.info("Already scored elsewhere: %s.", error)
+                break
+            done += 1
+            keep_lock()
+        return done
+
+    def _load(self, up_to_tick: int) -> SessionWindows:
+        scored, stored, outbox = self.store.load()
+        if outbox:
+            self._flush(TickResults.from_bytes(outbox))
+        oldest = up_to_tick - CATCH_UP_TICKS
+        windows = SessionWindows(tick=oldest if scored is None else scored)
+        if stored is not None:
+            try:
+                windows = SessionWindows.from_bytes(stored)
+            except UnknownStateError as error:
+                logger.warning("Shard %d begins anew: %s.", self.shard, error)
+        if windows.tick < oldest:
+            logger.warning("Shard %d skips ticks %d to %d.", self.shard, windows.tick + 1, oldest)
+            windows.skip_to(oldest)
+        return windows
+
+    def _score_next(self, windows: SessionWindows) -> None:
+        tick = windows.tick + 1
+        mentions, events = self.store.read_events(tick)
+        rows = place_sessions(windows, mentions, tick)
+        touched, seen = self.store.read_tables(
+            windows.rows["session_id"], touched_rows(events, rows)
+        )
+        outcome = advance(windows, tick, events, rows, touched, seen)
+        session_ids = windows.rows["session_id"].copy()
+        results = score_windows(windows, outcome, tick % WINDOW_TICKS == self.shard % WINDOW_TICKS)
+        self.store.commit(windows, outcome, results, session_ids)
+        self._flush(results)
+
+    def _flush(self, results: TickResults) -> None:
+        """Stores and publishes a tick's results, then forgets them."""
+        time = tick_end(results.tick)
+        with transaction.atomic():
+            store_metrics(results.metrics, results.tick)
+            note_signs_of_life(results.heard_of, time)
+            end_sessions(results.ended, time)
+        event_settings.refresh(results.metrics["event_id"])
+        publish_updates(self.client, results.points(event_settings.external_ids))
+        self._broadcast(results)
+        self.store.clear_outbox()
+
+    def _broadcast(self, results: TickResults) -> None:
+        """Best effort: a screen that misses a tick gets the next one, and asks for the hole."""
+        try:
+            watched = watched_groups(self.client)
+            rows = np.flatnonzero(_watched_rows(results.metrics, watched)).tolist()
+            if rows:
+                broadcast_points([*results.points(event_settings.external_ids, rows)], watched)
+            if results.ended:
+                broadcast_ended(_ended_sessions(results), watched)
+        except (redis.RedisError, OSError) as error:
+            logger.warning("Tick %d did not reach the screens: %s", results.tick, error)
+
+
+def place_sessions(
+    windows: SessionWindows, mentions: list[Mention], tick: int
+) -> NDArray[np.int64]:
+    """Finds the rows of the mentioned sessions, and adds those that are new.
+
+    Returns:
+        A position in the windows for each mention.
+    """
+    _follow_edits(windows)
+    positions = {external_id: row for row, external_id in enumerate(windows.external_ids)}
+    known = windows.rows["event_is_known"]
+    unresolved = [
+        mention
+        for mention in mentions
+        if mention.session_id not in positions
+        or (mention.event_id is not None and not known[positions[mention.session_id]])
+    ]
+    if unresolved:
+        _resolve(windows, positions, unresolved, tick)
+    return np.array([positions[mention.session_id] for mention in mentions], dtype=np.int64)
+
+
+def _follow_edits(windows: SessionWindows) -> None:
+    """Takes over the events to which admins have moved sessions lately."""
+    moved = moved_sessions(timezone.now() - EDITS_HORIZON)
+    if moved:
+        rows = np.flatnonzero(np.isin(windows.rows["session_id"], list(moved)))
+        session_ids = windows.rows["session_id"][rows].tolist()
+        windows.rows["event_id"][rows] = [moved[session_id] for session_id in session_ids]
+
+
+def _resolve(
+    windows: SessionWindows, positions: dict[str, int], mentions: list[Mention], tick: int
+) -> None:
+    references = resolve_sessions(mentions, tick_end(tick))
+    new = [mention.session_id for mention in mentions if mention.session_id not in positions]
+    positions.update({name: len(windows) + offset for offset, name in enumerate(new)})
+    windows.add_sessions(new, np.zeros(len(new), ROW))
+    for session_id, event_id in mentions:
+        row, reference = windows.rows[positions[session_id]], references[session_id]
+        row["session_id"], row["event_id"] = reference.session_id, reference.event_id
+        row["event_is_known"] = reference.event_is_known or event_id is not None
+
+
+def score_windows(windows: SessionWindows, outcome: Outcome, note_all: bool) -> TickResults:
+    """Scores the sessions of a tick, and drops those that are over.
+
+    Args:
+        windows: after the tick.
+        outcome: of the tick.
+        note_all: whether the last signs of life are due to be stored.
+    """
+    event_ids = windows.rows["event_id"].copy()
+    event_settings.refresh(event_ids)
+    signals = outcome.signals(windows)
+    scores = score(signals, event_settings.settings_for(event_ids))
+    session_ids, external_ids = windows.rows["session_id"].copy(), windows.external_ids
+    metrics = metric_rows(session_ids, event_ids, scores, signals, outcome.counts)
+    recent = windows.rows["last_seen"] > windows.tick - WINDOW_TICKS
+    ended = windows.remove_silent()
+    if len(ended):
+        metrics = metrics[~np.isin(session_ids, ended)]
+        external_ids = windows.external_ids
+    return TickResults(
+        windows.tick,
+        list(external_ids),
+        metrics,
+        session_ids[recent].tolist() if note_all else [],
+        ended.tolist(),
+    )
+
+
+def _watched_rows(metrics: NDArray[np.void], watched: WatchedGroups) -> NDArray[np.bool_]:
+    if watched.all_events:
+        return np.ones(len(metrics), dtype=np.bool_)
+    sessions = np.isin(metrics["session_id"], list(watched.session_ids))
+    events = np.isin(metrics["event_id"], list(watched.event_ids))
+    chosen: NDArray[np.bool_] = sessions | events
+    return chosen
+
+
+def _ended_sessions(results: TickResults) -> list[EndedSession]:
+    time = tick_end(results.tick)
+    events = Session.objects.filter(pk__in=results.ended).values_list("pk", "event_id")
+    return [EndedSession(session_id, event_id, time) for session_id, event_id in events]

@@ -1,0 +1,191 @@
+"""One tick of one shard: a pure function of the state before and of the tick's events."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app import audiences, identities, polls
+from sessions_app.blocks import PUBSUB_SOURCE
+from sessions_app.events import EventKind
+from sessions_app.hashing import combine
+from sessions_app.scoring import Signals
+from sessions_app.tables import Table, pack_table, unpack_table
+from sessions_app.windows import SessionWindows
+
+Counts = NDArray[np.int64]
+Blobs = list[bytes | None]
+
+
+class TickCounts(NamedTuple):
+    """What the tick itself added to each session."""
+
+    chat_count: Counts
+    reaction_count: Counts
+    join_count: Counts
+    leave_count: Counts
+    vote_count: Counts
+
+
+@dataclass
+class Touched:
+    """The tables of the sessions in which users did something, as they are stored.
+
+    Attributes:
+        rows: positions in the windows, sorted, each once.
+        audiences, polls, ballots: one blob for each of ``rows``, None or empty where there is none;
+            None instead of a list where the tick has changed nothing.
+    """
+
+    rows: NDArray[np.int64]
+    audiences: Blobs | None
+    polls: Blobs | None
+    ballots: Blobs | None
+
+
+class Outcome(NamedTuple):
+    """What a tick led to.
+
+    Attributes:
+        counts: one element per row of the windows.
+        active_before: active users of each row 60 s earlier.
+        touched: the tables as they are now.
+        seen: identities to remember, records of :data:`sessions_app.identities.SEEN`.
+    """
+
+    counts: TickCounts
+    active_before: Counts
+    touched: Touched
+    seen: NDArray[np.void]
+
+    def signals(self, windows: SessionWindows) -> Signals:
+        """The signals of each row of the windows that were advanced."""
+        return windows.signals(self.active_before)
+
+
+def touched_rows(events: NDArray[np.void], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The sessions whose tables a tick's events need.
+
+    Args:
+        events: array of :data:`sessions_app.blocks.COLUMNS`.
+        rows: position in the windows of each of the event's mentions.
+    """
+    acting = (events["user"] != 0) | (events["kind"] == EventKind.POLL_CLOSED)
+    touched: NDArray[np.int64] = np.unique(rows[events["session"][acting]])
+    return touched
+
+
+def advance(
+    windows: SessionWindows,
+    tick: int,
+    events: NDArray[np.void],
+    rows: NDArray[np.int64],
+    touched: Touched,
+    seen: NDArray[np.void],
+) -> Outcome:
+    """Brings the windows from the tick before to ``tick``.
+
+    Args:
+        windows: changed in place.
+        tick: the one that follows ``windows.tick``.
+        events: the tick's events, of :data:`sessions_app.blocks.COLUMNS`.
+        rows: position in the windows of each session that column ``session`` points into.
+        touched: the tables of the sessions of :func:`touched_rows`.
+        seen: identities of the last ticks' events.
+    """
+    active_before = windows.open_tick(tick)
+    rows_of = rows[events["session"]]
+    windows.rows["last_seen"][rows_of] = tick
+    salts = windows.rows["session_id"].astype(np.uint64)[rows_of]
+    members = np.where(events["user"] != 0, combine(events["user"], salts), 0).astype(np.uint64)
+    subjects = combine(events["subject"], salts)
+
+    chat, reactions, newly_seen = _count_messages(windows, events, rows_of, subjects, seen)
+    audience, movements = _fold_audiences(windows, tick, events, rows_of, members, touched)
+    windows.close_tick()
+    poll_tables, voters = _fold_polls(windows, tick, events, rows_of, members, subjects, touched)
+    return Outcome(
+        TickCounts(chat, reactions, movements.joined, movements.left, voters),
+        active_before,
+        Touched(touched.rows, audience, *poll_tables),
+        newly_seen,
+    )
+
+
+def _count_messages(
+    windows: SessionWindows,
+    events: NDArray[np.void],
+    rows_of: NDArray[np.int64],
+    subjects: NDArray[np.uint64],
+    seen: NDArray[np.void],
+) -> tuple[Counts, Counts, NDArray[np.void]]:
+    """Adds chat messages and reactions to their windows; returns both counts, and what was seen."""
+    chosen = np.isin(events["kind"], (EventKind.CHAT, EventKind.REACTION))
+    kinds = events["kind"][chosen]
+    arrivals = identities.Arrivals(
+        combine(subjects[chosen], kinds.astype(np.uint64)),
+        events["source"][chosen] >= PUBSUB_SOURCE,
+        kinds == EventKind.REACTION,
+    )
+    once = identities.count_once(arrivals, seen)
+    kinds, rows = kinds[once.first], rows_of[chosen][once.first]
+    counts = []
+    for kind, name in ((EventKind.CHAT, "chat"), (EventKind.REACTION, "reactions")):
+        of_kind = kinds == kind
+        count = np.zeros(len(windows), dtype=np.int64)
+        np.add.at(count, rows[of_kind], once.counts[of_kind])
+        windows.rows[name][:, windows.tick % windows.rows[name].shape[1]] = count
+        counts.append(count)
+    return counts[0], counts[1], identities.seen_records(arrivals)
+
+
+def _fold_audiences(
+    windows: SessionWindows,
+    tick: int,
+    events: NDArray[np.void],
+    rows_of: NDArray[np.int64],
+    members: NDArray[np.uint64],
+    touched: Touched,
+) -> tuple[Blobs | None, audiences.Movements]:
+    acting = members != 0
+    if not acting.any():
+        none = np.zeros(len(windows), dtype=np.int64)
+        return None, audiences.Movements(none, none)
+    table = unpack_table(touched.rows, touched.audiences or [], audiences.USER)
+    doings = audiences.UserEvents(
+        rows_of[acting], members[acting], events["kind"][acting], events["order"][acting]
+    )
+    table, movements = audiences.fold(table, doings, tick, len(windows))
+    table = audiences.forget_absent(table, windows.rows)
+    audiences.summarise(table, windows.rows, touched.rows, tick)
+    return [*pack_table(table, touched.rows)], movements
+
+
+def _fold_polls(
+    windows: SessionWindows,
+    tick: int,
+    events: NDArray[np.void],
+    rows_of: NDArray[np.int64],
+    members: NDArray[np.uint64],
+    subjects: NDArray[np.uint64],
+    touched: Touched,
+) -> tuple[tuple[Blobs | None, Blobs | None], Counts]:
+    chosen = np.isin(events["kind"], (EventKind.VOTE, EventKind.POLL_CLOSED))
+    if not chosen.any():
+        return (None, None), np.zeros(len(windows), dtype=np.int64)
+    tables = polls.PollTables(
+        unpack_table(touched.rows, touched.polls or [], polls.POLL),
+        unpack_table(touched.rows, touched.ballots or [], polls.BALLOT),
+    )
+    happened = polls.PollEvents(
+        rows_of[chosen], subjects[chosen], members[chosen], events["kind"][chosen]
+    )
+    tables, voters = polls.fold(tables, happened, tick, windows.active_users())
+    highest = polls.participation(tables, len(windows))
+    windows.rows["participation"][touched.rows] = highest[touched.rows]
+    return (_packed(tables.polls, touched), _packed(tables.ballots, touched)), voters
+
+
+def _packed(table: Table, touched: Touched) -> Blobs:
+    return [*pack_table(table, touched.rows)]

@@ -1,0 +1,76 @@
+"""Counting every event once, however often and on however many channels it arrives.
+
+A chat message has an ID: it counts at its first arrival. A reaction has none, and the same one may
+rightly be sent again; but what comes over both transports is one. So of equal payloads the larger
+of the two transports' numbers counts.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.tables import positions_of
+
+# Copies arrive within moments of each other; a publisher's own retries within minutes.
+HORIZON_TICKS = 120
+
+SEEN = np.dtype([("identity", "<u8"), ("pubsub", "?")])
+
+
+class Arrivals(NamedTuple):
+    """Events with an identity: equal-length arrays.
+
+    Attributes:
+        identities: unique for session and message, or for a reaction's whole payload.
+        pubsub: whether it came over Pub/Sub.
+        repeatable: whether the same one may rightly come again.
+    """
+
+    identities: NDArray[np.uint64]
+    pubsub: NDArray[np.bool_]
+    repeatable: NDArray[np.bool_]
+
+
+class Once(NamedTuple):
+    """What counts.
+
+    Attributes:
+        first: position among the arrivals of the first of each distinct identity.
+        counts: how often that identity counts, >= 0.
+    """
+
+    first: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+def seen_records(arrivals: Arrivals) -> NDArray[np.void]:
+    """What to remember of the arrivals: records of :data:`SEEN`."""
+    records = np.zeros(len(arrivals.identities), SEEN)
+    records["identity"] = arrivals.identities
+    records["pubsub"] = arrivals.pubsub
+    return records
+
+
+def count_once(arrivals: Arrivals, seen: NDArray[np.void]) -> Once:
+    """Counts the arrivals of a tick, given what was seen in the ticks before.
+
+    Args:
+        arrivals: of one tick.
+        seen: records of :data:`SEEN`, in any order.
+    """
+    distinct, first, inverse = np.unique(
+        arrivals.identities, return_index=True, return_inverse=True
+    )
+    positions, known = positions_of(distinct, seen["identity"])
+
+    def tally(pubsub: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        before = np.bincount(positions[known & (seen["pubsub"] == pubsub)], minlength=len(distinct))
+        now = np.bincount(inverse[arrivals.pubsub == pubsub], minlength=len(distinct))
+        return before, before + now
+
+    stream_before, stream_after = tally(pubsub=False)
+    pubsub_before, pubsub_after = tally(pubsub=True)
+    repeats = np.maximum(stream_after, pubsub_after) - np.maximum(stream_before, pubsub_before)
+    unseen = (stream_before + pubsub_before == 0).astype(np.int64)
+    return Once(first, np.where(arrivals.repeatable[first], repeats, unseen))

@@ -1,0 +1,142 @@
+"""Polls and their voters.
+
+The platform does not announce that a poll opens: its first vote does. From then on its
+participation is the number of distinct voters over the users who were present at that vote, until
+it is closed. Of several open polls, the one with the highest participation counts.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.events import EventKind
+from sessions_app.hashing import combine
+from sessions_app.tables import Table, append, positions_of
+
+MAXIMUM_POLLS = 64
+
+POLL = np.dtype(
+    [("poll", "<u8"), ("touched", "<u4"), ("audience", "<u4"), ("voters", "<u4"), ("closed", "?")]
+)
+BALLOT = np.dtype([("poll", "<u8"), ("ballot", "<u8")])
+
+
+class PollEvents(NamedTuple):
+    """Votes and closings of one tick: equal-length arrays.
+
+    Attributes:
+        rows: the session of each event.
+        polls: identity of the poll within its session.
+        users: identity of the voter within the session.
+        kinds: :data:`EventKind.VOTE` or :data:`EventKind.POLL_CLOSED`.
+    """
+
+    rows: NDArray[np.int64]
+    polls: NDArray[np.uint64]
+    users: NDArray[np.uint64]
+    kinds: NDArray[np.uint8]
+
+
+class PollTables(NamedTuple):
+    """Records of :data:`POLL` and of :data:`BALLOT`; closed polls stay known, without ballots."""
+
+    polls: Table
+    ballots: Table
+
+
+def fold(
+    tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.int64]
+) -> tuple[PollTables, NDArray[np.int64]]:
+    """Brings the tables of the sessions that ``events`` touches up to date.
+
+    A vote on a poll that is closed, or is being closed in this tick, changes nothing. A user who
+    votes again on the same poll is counted once.
+
+    Args:
+        tables: of all sessions in ``events``.
+        events: at least one.
+        tick: the tick the events belong to.
+        active: active users of each session at the end of the tick.
+
+    Returns:
+        The tables, and the new voters of each session.
+    """
+    polls = _open_and_close(tables.polls, events, tick, active)
+    ballots, new = _cast(tables.ballots, polls, events)
+    polls, ballots = _count(polls, ballots)
+    new_rows = new.rows
+    return (
+        _bounded(PollTables(polls, ballots)),
+        np.bincount(new_rows, minlength=len(active)),
+    )
+
+
+def participation(tables: PollTables, row_count: int) -> NDArray[np.float64]:
+    """The highest participation of an open poll, for each session, in [0, 1]."""
+    polls = tables.polls.records
+    counting = ~polls["closed"] & (polls["audience"] > 0)
+    highest = np.zeros(row_count)
+    shares = polls["voters"][counting] / polls["audience"][counting]
+    np.maximum.at(highest, tables.polls.rows[counting], np.minimum(1.0, shares))
+    return highest
+
+
+def _open_and_close(
+    table: Table, events: PollEvents, tick: int, active: NDArray[np.int64]
+) -> Table:
+    mentioned, first = np.unique(events.polls, return_index=True)
+    closed = np.isin(mentioned, events.polls[events.kinds == EventKind.POLL_CLOSED])
+    positions, known = positions_of(mentioned, table.records["poll"])
+    table.records["closed"][known] |= closed[positions[known]]
+    table.records["touched"][known] = tick
+
+    fresh = np.ones(len(mentioned), dtype=np.bool_)
+    fresh[positions[known]] = False
+    rows = events.rows[first][fresh]
+    records = np.zeros(len(rows), POLL)
+    records["poll"] = mentioned[fresh]
+    records["touched"] = tick
+    records["closed"] = closed[fresh]
+    records["audience"] = active[rows]
+    return append(table, rows, records)
+
+
+def _cast(ballots: Table, polls: Table, events: PollEvents) -> tuple[Table, Table]:
+    """Adds the ballots of this tick; returns all, and the new ones."""
+    shut = polls.records["poll"][polls.records["closed"]]
+    counting = (events.kinds == EventKind.VOTE) & ~np.isin(events.polls, shut)
+    poll, rows = events.polls[counting], events.rows[counting]
+    ballot, first = np.unique(combine(events.users[counting], poll), return_index=True)
+    fresh = ~np.isin(ballot, ballots.records["ballot"])
+    records = np.zeros(int(fresh.sum()), BALLOT)
+    records["poll"], records["ballot"] = poll[first][fresh], ballot[fresh]
+    new = Table(rows[first][fresh], records)
+    return append(ballots, *new), new
+
+
+def _count(polls: Table, ballots: Table) -> tuple[Table, Table]:
+    """Writes the number of ballots into the polls, and drops the ballots of closed ones."""
+    order = np.argsort(polls.records["poll"])
+    positions, found = positions_of(polls.records["poll"][order], ballots.records["poll"])
+    poll_of_ballot = order[positions]
+    keep = found & ~polls.records["closed"][poll_of_ballot]
+    polls.records["voters"] = np.bincount(poll_of_ballot[keep], minlength=len(polls.records))
+    return polls, Table(ballots.rows[keep], ballots.records[keep])
+
+
+def _bounded(tables: PollTables) -> PollTables:
+    """Keeps the :data:`MAXIMUM_POLLS` polls of a session that something happened to last."""
+    polls = tables.polls
+    if not (np.bincount(polls.rows) > MAXIMUM_POLLS).any():
+        return tables
+    order = np.lexsort((-polls.records["touched"].astype(np.int64), polls.rows))
+    rows = polls.rows[order]
+    starts = np.searchsorted(rows, rows, side="left")
+    kept = order[np.arange(len(order)) - starts < MAXIMUM_POLLS]
+    ballots = tables.ballots
+    counted = np.isin(ballots.records["poll"], polls.records["poll"][kept])
+    return PollTables(
+        Table(polls.rows[kept], polls.records[kept]),
+        Table(ballots.rows[counted], ballots.records[counted]),
+    )

@@ -1,0 +1,183 @@
+"""A shard's state on Redis: read for one tick, and changed in one transaction.
+
+Whoever writes first wins: the transaction is bound to the number of the last scored tick, so that
+two workers at the same shard, or one that was frozen meanwhile, cannot score a tick twice.
+"""
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import redis
+from numpy.typing import NDArray
+
+from sessions_app import keys
+from sessions_app.advance import Outcome, Touched
+from sessions_app.arrivals import RETENTION_SECONDS
+from sessions_app.blocks import BadBlockError, Block, decode_block, encode_block
+from sessions_app.identities import HORIZON_TICKS, SEEN
+from sessions_app.merging import TickEvents, join_all, merge_late, merge_tick
+from sessions_app.tick_results import TickResults
+from sessions_app.windows import SessionWindows
+
+# Long after every session of a shard that nobody scores any more is over.
+STATE_LIFETIME_SECONDS = 86_400
+
+
+class TickTakenError(Exception):
+    """Another worker has scored the tick in the meantime."""
+
+
+class ShardStore:
+    """Access to one shard.
+
+    Args:
+        client: returns bytes.
+        shard: its number.
+    """
+
+    def __init__(self, client: "redis.Redis", shard: int) -> None:
+        self.client = client
+        self.shard = shard
+        self._late: list[bytes] = []
+
+    def load(self) -> tuple[int | None, bytes | None, bytes | None]:
+        """The last scored tick, the windows and the outbox, each None where there is none."""
+        scored, windows, outbox = self.client.mget(
+            keys.scored_tick(self.shard),
+            keys.shard_windows(self.shard),
+            keys.shard_outbox(self.shard),
+        )
+        return (None if scored is None else int(scored)), windows, outbox
+
+    def read_events(self, tick: int) -> TickEvents:
+        """What happened in ``tick``, and what came too late for an earlier one."""
+        with self.client.pipeline(transaction=False) as pipeline:
+            pipeline.lrange(keys.arrivals(self.shard, tick), 0, -1)
+            pipeline.lrange(keys.late_arrivals(self.shard), 0, -1)
+            on_time, self._late = pipeline.execute()
+        parts = [merge_tick(_decoded(on_time))]
+        late_by_tick: dict[int, list[Block]] = defaultdict(list)
+        for block in _decoded(self._late):
+            late_by_tick[block.tick].append(block)
+        for late_tick, blocks in sorted(late_by_tick.items()):
+            counted = self.client.lrange(keys.arrivals(self.shard, late_tick), 0, -1)
+            parts.append(merge_late(blocks, _decoded(counted)))
+        return parts[0] if len(parts) == 1 else join_all(parts)
+
+    def read_tables(
+        self, session_ids: NDArray[np.int64], rows: NDArray[np.int64]
+    ) -> tuple[Touched, NDArray[np.void]]:
+        """The tables of the sessions ``rows``, and the identities of the last ticks' events."""
+        fields = [_field(number) for number in session_ids[rows].tolist()]
+        with self.client.pipeline(transaction=False) as pipeline:
+            if fields:
+                for hash_key in self._tables():
+                    pipeline.hmget(hash_key, fields)
+            pipeline.lrange(keys.shard_identities(self.shard), 0, -1)
+            *tables, seen = pipeline.execute()
+        touched = Touched(rows, *(tables or ([], [], [])))
+        return touched, np.frombuffer(b"".join(seen), SEEN)
+
+    def commit(
+        self,
+        windows: SessionWindows,
+        outcome: Outcome,
+        results: TickResults,
+        session_ids: NDArray[np.int64],
+    ) -> None:
+        """Stores the state after ``windows.tick``, if the one before is still the last scored.
+
+        Args:
+            windows: after the tick.
+            outcome: of the tick.
+            results: of the tick, kept in the outbox until :meth:`clear_outbox`; the tables of the
+                sessions that ended go.
+            session_ids: key of each row that ``outcome`` counts by.
+
+        Raises:
+            TickTakenError: somebody else has stored it.
+        """
+        with self.client.pipeline(transaction=True) as pipeline:
+            pipeline.watch(keys.scored_tick(self.shard))
+            scored = pipeline.get(keys.scored_tick(self.shard))
+            if scored is not None and int(scored) >= windows.tick:
+                raise TickTakenError(f"shard {self.shard}, tick {windows.tick}")
+            pipeline.multi()
+            self._queue_windows(pipeline, windows, results.to_bytes())
+            self._queue_tables(pipeline, outcome.touched, session_ids, results.ended)
+            self._queue_identities(pipeline, outcome.seen)
+            self._queue_late(pipeline)
+            try:
+                pipeline.execute()
+            except redis.WatchError as error:
+                raise TickTakenError(f"shard {self.shard}, tick {windows.tick}") from error
+
+    def clear_outbox(self) -> None:
+        """Forgets results that have been stored and published."""
+        self.client.delete(keys.shard_outbox(self.shard))
+
+    def _tables(self) -> tuple[str, str, str]:
+        return (
+            keys.shard_audiences(self.shard),
+            keys.shard_polls(self.shard),
+            keys.shard_ballots(self.shard),
+        )
+
+    def _queue_windows(self, pipeline: Any, windows: SessionWindows, outbox: bytes) -> None:
+        state = {
+            keys.shard_windows(self.shard): windows.to_bytes(),
+            keys.scored_tick(self.shard): windows.tick,
+            keys.shard_outbox(self.shard): outbox,
+        }
+        for key, value in state.items():
+            pipeline.set(key, value, ex=STATE_LIFETIME_SECONDS)
+
+    def _queue_tables(
+        self,
+        pipeline: Any,
+        touched: Touched,
+        session_ids: NDArray[np.int64],
+        ended: list[int],
+    ) -> None:
+        fields = [_field(number) for number in session_ids[touched.rows].tolist()]
+        tables = (touched.audiences, touched.polls, touched.ballots)
+        gone = [_field(number) for number in ended]
+        for hash_key, blobs in zip(self._tables(), tables, strict=True):
+            stored = dict(zip(fields, blobs, strict=True)) if blobs is not None else {}
+            if full := {name: blob for name, blob in stored.items() if blob}:
+                pipeline.hset(hash_key, mapping=full)
+                pipeline.expire(hash_key, STATE_LIFETIME_SECONDS)
+            if empty := gone + [name for name, blob in stored.items() if not blob]:
+                pipeline.hdel(hash_key, *empty)
+
+    def _queue_identities(self, pipeline: Any, seen: NDArray[np.void]) -> None:
+        key = keys.shard_identities(self.shard)
+        pipeline.rpush(key, seen.tobytes())
+        pipeline.ltrim(key, -HORIZON_TICKS, -1)
+        pipeline.expire(key, STATE_LIFETIME_SECONDS)
+
+    def _queue_late(self, pipeline: Any) -> None:
+        """Files the late blocks under their own ticks, where a second delivery looks for them."""
+        if not self._late:
+            return
+        pipeline.ltrim(keys.late_arrivals(self.shard), len(self._late), -1)
+        for block in _decoded(self._late):
+            key = keys.arrivals(self.shard, block.tick)
+            pipeline.rpush(key, encode_block(block))
+            pipeline.expire(key, RETENTION_SECONDS)
+
+
+def _field(session_id: int) -> bytes:
+    return b"%d" % session_id
+
+
+def _decoded(blobs: list[bytes]) -> list[Block]:
+    """The blocks; those of another version cannot be read, and are left out."""
+    blocks = []
+    for blob in blobs:
+        try:
+            blocks.append(decode_block(blob))
+        except BadBlockError:
+            continue
+    return blocks

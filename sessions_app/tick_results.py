@@ -1,0 +1,109 @@
+"""The results of one shard and tick, as columns: from the scorer to storage and publication."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.advance import TickCounts
+from sessions_app.results import SessionPoint, SignalValues
+from sessions_app.scoring import Signals, categories
+from sessions_app.ticks import tick_end
+
+METRIC = np.dtype(
+    [
+        ("session_id", "<i8"),
+        ("event_id", "<i8"),
+        ("score", "<f8"),
+        ("chat_msgs_per_min", "<f8"),
+        ("poll_participation", "<f8"),
+        ("active_users", "<i4"),
+        ("total_users", "<i4"),
+        ("reactions_per_min", "<f8"),
+        ("user_leave_rate", "<f8"),
+        ("chat_count", "<i4"),
+        ("reaction_count", "<i4"),
+        ("join_count", "<i4"),
+        ("leave_count", "<i4"),
+        ("vote_count", "<i4"),
+    ]
+)
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(tuple[int, list[str], bytes, list[int], list[int]]).decode
+
+
+class TickResults(NamedTuple):
+    """What one tick of one shard led to.
+
+    Attributes:
+        external_ids: the platform's session ID of each row.
+        metrics: array of :data:`METRIC`, one row per live session.
+        heard_of: database keys of the sessions whose last sign of life is due to be stored.
+        ended: database keys of the sessions that are over.
+    """
+
+    tick: int
+    external_ids: list[str]
+    metrics: NDArray[np.void]
+    heard_of: list[int]
+    ended: list[int]
+
+    def to_bytes(self) -> bytes:
+        """The results as bytes, for :meth:`from_bytes`."""
+        return _pack(
+            (self.tick, self.external_ids, self.metrics.tobytes(), self.heard_of, self.ended)
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The results that :meth:`to_bytes` wrote.
+
+        Raises:
+            msgspec.MsgspecError: other bytes.
+        """
+        tick, external_ids, metrics, heard_of, ended = _unpack(data)
+        return cls(tick, external_ids, np.frombuffer(metrics, METRIC), heard_of, ended)
+
+    def points(
+        self, event_external_ids: dict[int, str], rows: Iterable[int] | None = None
+    ) -> Iterator[SessionPoint]:
+        """Yields one point for each of ``rows``, by default for all.
+
+        Args:
+            event_external_ids: the platform's event ID for each event key that occurs.
+            rows: positions in the metrics.
+        """
+        chosen = np.arange(len(self.metrics)) if rows is None else np.fromiter(rows, np.int64)
+        time = tick_end(self.tick)
+        records = self.metrics[chosen]
+        names = categories(records["score"]).tolist()
+        for row, record, name in zip(chosen.tolist(), records.tolist(), names, strict=True):
+            session_id, event_id, score, chat, poll, active, total, reactions, leave = record[:9]
+            yield SessionPoint(
+                session_id,
+                event_id,
+                self.external_ids[row],
+                event_external_ids[event_id],
+                time,
+                score,
+                name,
+                SignalValues(chat, poll, active, total, reactions, leave),
+            )
+
+
+def metric_rows(
+    session_ids: NDArray[np.int64],
+    event_ids: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    signals: Signals,
+    counts: TickCounts,
+) -> NDArray[np.void]:
+    """The columns as one array of :data:`METRIC`."""
+    rows = np.empty(len(session_ids), METRIC)
+    rows["session_id"], rows["event_id"], rows["score"] = session_ids, event_ids, scores
+    for name, column in (signals._asdict() | counts._asdict()).items():
+        rows[name] = column
+    return rows

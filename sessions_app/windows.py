@@ -1,0 +1,150 @@
+"""Sixty-second windows of all live sessions of a shard: arrays with one row per session.
+
+Every window is a ring of twelve tick buckets; the bucket of tick ``t`` is ``t % 12``. Advancing by
+a tick empties the bucket that falls out, whether anything happened or not, so windows decay with
+the clock.
+"""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.scoring import Signals
+from sessions_app.ticks import SILENCE_TICKS, WINDOW_SECONDS, WINDOW_TICKS
+
+VERSION = 1
+
+ROW = np.dtype(
+    [
+        ("session_id", "<i8"),
+        ("event_id", "<i8"),
+        ("event_is_known", "?"),
+        ("last_seen", "<u4"),
+        ("chat", "<u4", WINDOW_TICKS),
+        ("reactions", "<u4", WINDOW_TICKS),
+        ("departures", "<u4", WINDOW_TICKS),
+        ("fading", "<u4", WINDOW_TICKS),
+        ("active", "<u4", WINDOW_TICKS),
+        ("connected", "<u4"),
+        ("total", "<u4"),
+        ("forgotten", "<u4"),
+        ("participation", "<f8"),
+    ]
+)
+
+Rows = NDArray[np.void]
+Counts = NDArray[np.int64]
+
+
+class UnknownStateError(ValueError):
+    """Bytes that are not windows of this version."""
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(tuple[int, int, list[str], bytes]).decode
+
+
+@dataclass
+class SessionWindows:
+    """All live sessions of a shard at the end of ``tick``.
+
+    Attributes:
+        tick: the last tick that is contained.
+        external_ids: the platform's session IDs, one per row.
+        rows: array of :data:`ROW`. ``session_id`` and ``event_id`` are database keys. ``fading``
+            counts users who are not connected by the tick in which they were last heard from;
+            ``departures`` those who left by the tick of their last leave; ``active`` is the number
+            of active users at the end of each of the last twelve ticks; ``forgotten`` counts users
+            who were dropped from the audience's table.
+    """
+
+    tick: int
+    external_ids: list[str] = field(default_factory=list)
+    rows: Rows = field(default_factory=lambda: np.zeros(0, ROW))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def to_bytes(self) -> bytes:
+        """The state as bytes, for :meth:`from_bytes`."""
+        return _pack((VERSION, self.tick, self.external_ids, self.rows.tobytes()))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The state that :meth:`to_bytes` wrote.
+
+        Raises:
+            UnknownStateError: other bytes, or those of another version.
+        """
+        try:
+            version, tick, external_ids, rows = _unpack(data)
+        except msgspec.MsgspecError as error:
+            raise UnknownStateError(str(error)) from error
+        if version != VERSION or len(rows) != len(external_ids) * ROW.itemsize:
+            raise UnknownStateError(f"windows of version {version}")
+        return cls(tick, external_ids, np.frombuffer(rows, ROW).copy())
+
+    def add_sessions(self, external_ids: list[str], rows: Rows) -> None:
+        """Appends sessions; their windows are as empty as ``rows`` leaves them."""
+        self.external_ids += external_ids
+        self.rows = np.concatenate([self.rows, rows])
+
+    def open_tick(self, tick: int) -> Counts:
+        """Moves on to ``tick``, the next one, and empties the buckets that fall out.
+
+        Returns:
+            Active users of each row 60 s before the end of ``tick``.
+        """
+        if tick != self.tick + 1:
+            raise ValueError(f"tick {tick} does not follow {self.tick}")
+        self.tick = tick
+        bucket = tick % WINDOW_TICKS
+        before = self.rows["active"][:, bucket].astype(np.int64)
+        for name in ("chat", "reactions", "departures", "fading", "active"):
+            self.rows[name][:, bucket] = 0
+        return before
+
+    def skip_to(self, tick: int) -> None:
+        """Moves on to ``tick`` without results, as after an outage too long to catch up with."""
+        for passing in range(max(self.tick + 1, tick - WINDOW_TICKS + 1), tick + 1):
+            self.tick = passing - 1
+            self.open_tick(passing)
+            self.close_tick()
+        self.tick = tick
+
+    def close_tick(self) -> None:
+        """Notes how many users are active at the end of the tick, once its events are in."""
+        active = self.rows["connected"] + self.rows["fading"].sum(axis=1, dtype=np.uint32)
+        self.rows["active"][:, self.tick % WINDOW_TICKS] = active
+
+    def active_users(self) -> Counts:
+        """Users of each row who are active at the end of the tick."""
+        return self.rows["active"][:, self.tick % WINDOW_TICKS].astype(np.int64)
+
+    def signals(self, active_before: Counts) -> Signals:
+        """The six signals of each row; ``active_before`` is what :meth:`open_tick` returned."""
+        per_minute = 60.0 / WINDOW_SECONDS
+        departures = self.rows["departures"].sum(axis=1, dtype=np.float64)
+        leave_rate = np.divide(
+            departures, active_before, out=np.zeros(len(self)), where=active_before > 0
+        )
+        return Signals(
+            chat_msgs_per_min=self.rows["chat"].sum(axis=1) * per_minute,
+            poll_participation=self.rows["participation"].copy(),
+            active_users=self.active_users(),
+            total_users=self.rows["total"].astype(np.int64),
+            reactions_per_min=self.rows["reactions"].sum(axis=1) * per_minute,
+            user_leave_rate=np.minimum(1.0, leave_rate),
+        )
+
+    def remove_silent(self) -> Counts:
+        """Drops the sessions that nothing was heard of for half an hour; returns their keys."""
+        silent = self.tick - self.rows["last_seen"].astype(np.int64) >= SILENCE_TICKS
+        gone: Counts = self.rows["session_id"][silent].copy()
+        if len(gone):
+            self.external_ids = [self.external_ids[row] for row in np.flatnonzero(~silent)]
+            self.rows = self.rows[~silent]
+        return gone
