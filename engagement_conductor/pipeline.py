@@ -70,17 +70,29 @@ class ShardScorer:
 
     def catch_up(self, up_to_tick: int, keep_lock: Callable[[], object]) -> int:
         """Scores the missing ticks in order; ``keep_lock`` is called after each."""
+        event_settings.refresh()
         windows = self._load(up_to_tick)
+        _follow_edits(windows)
         done = 0
-        while windows.tick < up_to_tick:
-            try:
+        try:
+            while windows.tick < up_to_tick:
+                self._skip_idle(windows, up_to_tick)
                 self._score_next(windows)
-            except TickTakenError as error:
-                logger.info("Already scored elsewhere: %s.", error)
-                break
-            done += 1
-            keep_lock()
+                done += 1
+                keep_lock()
+        except TickTakenError as error:
+            logger.info("Left to the next call: %s.", error)
+        finally:
+            self.store.abandon()
         return done
+
+    def _skip_idle(self, windows: SessionWindows, up_to_tick: int) -> None:
+        """Jumps to the last due tick if the shard has no sessions and nothing happens in between."""
+        due = range(windows.tick + 1, up_to_tick + 1)
+        if not len(windows) and self.store.begin(due):
+            windows.tick = up_to_tick - 1
+        else:
+            self.store.begin(due[:1])
 
     def _load(self, up_to_tick: int) -> SessionWindows:
         scored, stored, outbox = self.store.load()
@@ -113,12 +125,14 @@ class ShardScorer:
 
     def _flush(self, results: TickResults) -> None:
         """Stores and publishes a tick's results, then forgets them."""
+        if results.is_empty:
+            return
         time = tick_end(results.tick)
         with transaction.atomic():
             store_metrics(results.metrics, results.tick)
             note_signs_of_life(results.heard_of, time)
             end_sessions(results.ended, time)
-        event_settings.refresh(results.metrics["event_id"])
+        event_settings.ensure(results.metrics["event_id"])
         publish_updates(self.client, results.points(event_settings.external_ids))
         self._broadcast(results)
         self.store.clear_outbox()
@@ -144,7 +158,6 @@ def place_sessions(
     Returns:
         A position in the windows for each mention.
     """
-    _follow_edits(windows)
     positions = {external_id: row for row, external_id in enumerate(windows.external_ids)}
     known = windows.rows["event_is_known"]
     unresolved = [
@@ -189,7 +202,7 @@ def score_windows(windows: SessionWindows, outcome: Outcome, note_all: bool) -> 
         note_all: whether the last signs of life are due to be stored.
     """
     event_ids = windows.rows["event_id"].copy()
-    event_settings.refresh(event_ids)
+    event_settings.ensure(event_ids)
     signals = outcome.signals(windows)
     scores = score(signals, event_settings.settings_for(event_ids))
     session_ids, external_ids = windows.rows["session_id"].copy(), windows.external_ids

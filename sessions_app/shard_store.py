@@ -25,7 +25,7 @@ STATE_LIFETIME_SECONDS = 86_400
 
 
 class TickTakenError(Exception):
-    """Another worker has scored the tick in the meantime."""
+    """The tick was scored, or its events changed, in the meantime."""
 
 
 class ShardStore:
@@ -39,6 +39,7 @@ class ShardStore:
     def __init__(self, client: "redis.Redis", shard: int) -> None:
         self.client = client
         self.shard = shard
+        self._transaction: Any = None
         self._late: list[bytes] = []
 
     def load(self) -> tuple[int | None, bytes | None, bytes | None]:
@@ -50,12 +51,30 @@ class ShardStore:
         )
         return (None if scored is None else int(scored)), windows, outbox
 
+    def begin(self, ticks: range) -> bool:
+        """Opens the transaction that :meth:`commit` ends, for scoring the last of ``ticks``.
+
+        Returns:
+            Whether nothing happened in the ticks before the last.
+        """
+        self.abandon()
+        self._transaction = self.client.pipeline(transaction=True)
+        arrivals = [keys.arrivals(self.shard, tick) for tick in ticks]
+        # The lists too: what a collector adds to one between our reading and our commit would
+        # otherwise never be read.
+        self._transaction.watch(keys.scored_tick(self.shard), *arrivals)
+        return len(ticks) == 1 or self._transaction.exists(*arrivals[:-1]) == 0
+
+    def abandon(self) -> None:
+        """Gives up the transaction, if one is open."""
+        if self._transaction is not None:
+            self._transaction.reset()
+            self._transaction = None
+
     def read_events(self, tick: int) -> TickEvents:
         """What happened in ``tick``, and what came too late for an earlier one."""
-        with self.client.pipeline(transaction=False) as pipeline:
-            pipeline.lrange(keys.arrivals(self.shard, tick), 0, -1)
-            pipeline.lrange(keys.late_arrivals(self.shard), 0, -1)
-            on_time, self._late = pipeline.execute()
+        on_time = self._transaction.lrange(keys.arrivals(self.shard, tick), 0, -1)
+        self._late = self._transaction.lrange(keys.late_arrivals(self.shard), 0, -1)
         parts = [merge_tick(_decoded(on_time))]
         late_by_tick: dict[int, list[Block]] = defaultdict(list)
         for block in _decoded(self._late):
@@ -86,7 +105,7 @@ class ShardStore:
         results: TickResults,
         session_ids: NDArray[np.int64],
     ) -> None:
-        """Stores the state after ``windows.tick``, if the one before is still the last scored.
+        """Stores the state after ``windows.tick``, if nothing has changed since :meth:`begin`.
 
         Args:
             windows: after the tick.
@@ -96,22 +115,27 @@ class ShardStore:
             session_ids: key of each row that ``outcome`` counts by.
 
         Raises:
-            TickTakenError: somebody else has stored it.
+            TickTakenError: somebody else has stored it, or more events of the tick have come.
         """
-        with self.client.pipeline(transaction=True) as pipeline:
-            pipeline.watch(keys.scored_tick(self.shard))
-            scored = pipeline.get(keys.scored_tick(self.shard))
-            if scored is not None and int(scored) >= windows.tick:
-                raise TickTakenError(f"shard {self.shard}, tick {windows.tick}")
-            pipeline.multi()
-            self._queue_windows(pipeline, windows, results.to_bytes())
-            self._queue_tables(pipeline, outcome.touched, session_ids, results.ended)
-            self._queue_identities(pipeline, outcome.seen)
-            self._queue_late(pipeline)
-            try:
-                pipeline.execute()
-            except redis.WatchError as error:
-                raise TickTakenError(f"shard {self.shard}, tick {windows.tick}") from error
+        pipeline = self._transaction
+        scored = pipeline.get(keys.scored_tick(self.shard))
+        if scored is not None and int(scored) >= windows.tick:
+            raise TickTakenError(f"shard {self.shard}, tick {windows.tick}")
+        pipeline.multi()
+        self._queue_windows(pipeline, windows)
+        if not results.is_empty:
+            pipeline.set(
+                keys.shard_outbox(self.shard), results.to_bytes(), ex=STATE_LIFETIME_SECONDS
+            )
+        self._queue_tables(pipeline, outcome.touched, session_ids, results.ended)
+        self._queue_identities(pipeline, outcome.seen)
+        self._queue_late(pipeline)
+        try:
+            pipeline.execute()
+        except redis.WatchError as error:
+            raise TickTakenError(f"shard {self.shard}, tick {windows.tick}") from error
+        finally:
+            self.abandon()
 
     def clear_outbox(self) -> None:
         """Forgets results that have been stored and published."""
@@ -124,11 +148,10 @@ class ShardStore:
             keys.shard_ballots(self.shard),
         )
 
-    def _queue_windows(self, pipeline: Any, windows: SessionWindows, outbox: bytes) -> None:
+    def _queue_windows(self, pipeline: Any, windows: SessionWindows) -> None:
         state = {
             keys.shard_windows(self.shard): windows.to_bytes(),
             keys.scored_tick(self.shard): windows.tick,
-            keys.shard_outbox(self.shard): outbox,
         }
         for key, value in state.items():
             pipeline.set(key, value, ex=STATE_LIFETIME_SECONDS)

@@ -51,6 +51,11 @@ class TickResults(NamedTuple):
     heard_of: list[int]
     ended: list[int]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to store or to tell."""
+        return not (len(self.metrics) or self.heard_of or self.ended)
+
     def to_bytes(self) -> bytes:
         """The results as bytes, for :meth:`from_bytes`."""
         return _pack(
