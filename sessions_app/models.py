@@ -1,9 +1,12 @@
 """Events, their sessions, and how engaged each session was at each tick."""
 
+from typing import Any
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 from timescale.db.models.fields import TimescaleDateTimeField
 
 from sessions_app.queries import EngagementMetricQuerySet, EventQuerySet, SessionQuerySet
@@ -90,7 +93,12 @@ class Session(models.Model):
     started_at = models.DateTimeField(help_text="When it was first heard of.")
     last_seen_at = models.DateTimeField(help_text="When it was last heard of, to the minute.")
     ended_at = models.DateTimeField(null=True, blank=True, db_index=True)
-    updated_at = models.DateTimeField(auto_now=True, db_index=True)
+    edited_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        db_index=True,
+        help_text="When it was last saved by hand, so that the scorer can follow.",
+    )
 
     objects = SessionQuerySet.as_manager()
 
@@ -100,6 +108,10 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.edited_at = timezone.now()
+        super().save(*args, **kwargs)
 
     @property
     def is_over(self) -> bool:

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
-from django.utils import timezone
 
 from sessions_app.blocks import Mention
 from sessions_app.models import Event, Session
@@ -43,9 +42,7 @@ def resolve_sessions(mentions: Sequence[Mention], time: datetime) -> dict[str, S
         known = _sessions(mention.session_id for mention in mentions)
         _replace_stand_ins(known, mentions)
         over = [session.pk for session in known.values() if session.is_over]
-        Session.objects.filter(pk__in=over).update(
-            ended_at=None, last_seen_at=time, updated_at=timezone.now()
-        )
+        Session.objects.filter(pk__in=over).update(ended_at=None, last_seen_at=time)
     return {
         external_id: SessionReference(session.pk, session.event_id, not _stands_in(session))
         for external_id, session in known.items()
@@ -113,7 +110,7 @@ def _replace_stand_ins(known: dict[str, Session], mentions: Sequence[Mention]) -
     events = _ensure_events(event_id for _, event_id in moves)
     for session, event_id in moves:
         session.event = Event.objects.get(pk=events[event_id])
-        session.save(update_fields=["event", "updated_at"])
+        session.save(update_fields=["event", "edited_at"])
     Event.objects.filter(
         pk__in=unassigned & {pair[0].event_id for pair in moves}, sessions__isnull=True
     ).delete()
@@ -121,7 +118,7 @@ def _replace_stand_ins(known: dict[str, Session], mentions: Sequence[Mention]) -
 
 def moved_sessions(since: datetime) -> dict[int, int]:
     """Event keys of the sessions that were edited since, by session key."""
-    edited = Session.objects.live().filter(updated_at__gte=since)
+    edited = Session.objects.live().filter(edited_at__gte=since)
     return dict(edited.values_list("pk", "event_id"))
 
 
@@ -134,9 +131,7 @@ def note_signs_of_life(session_ids: Sequence[int], time: datetime) -> None:
 def end_sessions(session_ids: Sequence[int], time: datetime) -> None:
     """Marks the sessions as over, those that are not yet."""
     if session_ids:
-        Session.objects.live().filter(pk__in=session_ids).update(
-            ended_at=time, updated_at=timezone.now()
-        )
+        Session.objects.live().filter(pk__in=session_ids).update(ended_at=time)
 
 
 def end_silent_sessions(now: datetime, silence: timedelta) -> int:
@@ -144,8 +139,4 @@ def end_silent_sessions(now: datetime, silence: timedelta) -> int:
 
     The scorer does so by itself; this is for those whose state it has lost.
     """
-    return (
-        Session.objects.live()
-        .filter(last_seen_at__lt=now - silence)
-        .update(ended_at=now, updated_at=now)
-    )
+    return Session.objects.live().filter(last_seen_at__lt=now - silence).update(ended_at=now)
