@@ -1,0 +1,32 @@
+"""``manage.py create_admin NAME``: an admin with a random password."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from sessions_app import demo
+
+
+class Command(BaseCommand):
+    help = "Makes an admin and prints its password; one that exists keeps its own."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument(
+            "--reset-password",
+            action="store_true",
+            help="Give an admin that exists a new password.",
+        )
+
+    def handle(self, *args: Any, name: str, reset_password: bool, **options: Any) -> None:
+        try:
+            password = demo.create_admin(name, reset_password)
+        except demo.AccountError as error:
+            raise CommandError(str(error)) from error
+        if password is None:
+            self.stderr.write(
+                f"Admin {name} exists and keeps the password. "
+                f"For a new one: manage.py create_admin {name} --reset-password"
+            )
+        else:
+            self.stdout.write(f"admin: {name} {password}")

@@ -1,0 +1,176 @@
+"""Characters of simulated sessions: how people behave in which phase, as plain data.
+
+A new kind of session is one more :class:`Character`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of a session in which people behave alike.
+
+    Attributes:
+        kind: what it is called where sessions are labelled, such as ``steady`` or ``mass_exit``.
+        duration_s: its length, in seconds.
+        activity: factor on the character's rates of chat, reactions and votes.
+        leaving: share of those present who leave per minute.
+        arriving: share of those absent who come (back) per minute.
+        applause: reactions per person in the first ten seconds of the phase.
+    """
+
+    kind: str
+    duration_s: float
+    activity: float = 1.0
+    leaving: float = 0.01
+    arriving: float = 0.05
+    applause: float = 0.0
+
+
+@dataclass(frozen=True)
+class Polls:
+    """When a session has polls, and how many take part.
+
+    Attributes:
+        first_s: when the first one opens, in seconds after the start.
+        every_s: seconds from one opening to the next.
+        open_s: for how long each is open.
+        participation: share of those present who vote.
+    """
+
+    first_s: float
+    every_s: float
+    open_s: float
+    participation: float
+
+
+@dataclass(frozen=True)
+class Character:
+    """A kind of session.
+
+    Attributes:
+        key: part of the session's ID.
+        title: what the session is called.
+        audience: how many people belong to it at most.
+        arrival_s: within how many seconds of the start most of them arrive.
+        chat: messages per person present and minute.
+        reactions: the same, of reactions.
+        burst: factor on chat while something excites people.
+        phases: what happens, one after the other.
+        repeats: whether the phases after the first go on in turn for ever; otherwise all leave
+            at the end.
+        polls: its polls, if it has any.
+        dropouts: share of those present who lose their connection per minute and come back.
+    """
+
+    key: str
+    title: str
+    audience: int
+    arrival_s: float
+    chat: float
+    reactions: float
+    phases: tuple[Phase, ...]
+    burst: float = 1.0
+    repeats: bool = True
+    polls: Polls | None = None
+    dropouts: float = 0.02
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from the start to the end; None without an end."""
+        return None if self.repeats else sum(phase.duration_s for phase in self.phases)
+
+
+class PlannedPhase(NamedTuple):
+    """A phase in time: ``[start_s, end_s)``, in seconds since the start of the simulation."""
+
+    start_s: float
+    end_s: float
+    phase: Phase
+
+
+def plan(character: Character, start_s: float) -> Iterator[PlannedPhase]:
+    """The phases of a session that starts at ``start_s``, in order; endless if they repeat."""
+    for phase in _sequence(character):
+        yield PlannedPhase(start_s, start_s + phase.duration_s, phase)
+        start_s += phase.duration_s
+
+
+def _sequence(character: Character) -> Iterator[Phase]:
+    yield from character.phases
+    if character.repeats:
+        yield from cycle(character.phases[1:] or character.phases)
+
+
+KEYNOTE = Character(
+    key="keynote",
+    title="Opening Keynote: The Next Ten Years",
+    audience=340,
+    arrival_s=45,
+    chat=0.12,
+    reactions=0.06,
+    burst=4.0,
+    phases=(
+        Phase("opening", 60, activity=1.4),
+        Phase("steady", 100, applause=0.3),
+        Phase("applause", 20, activity=1.5, applause=0.8),
+        Phase("steady", 80),
+        Phase("applause", 20, activity=1.5, applause=0.6),
+        Phase("questions", 60, activity=1.6),
+    ),
+)
+PANEL = Character(
+    key="panel",
+    title="Panel: Standards in Practice",
+    audience=60,
+    arrival_s=60,
+    chat=0.03,
+    reactions=0.01,
+    phases=(Phase("opening", 90), Phase("steady", 300, activity=0.8), Phase("steady", 120)),
+)
+WORKSHOP = Character(
+    key="workshop",
+    title="Workshop: Hands-on Data Pipelines",
+    audience=100,
+    arrival_s=45,
+    chat=0.1,
+    reactions=0.03,
+    burst=2.0,
+    phases=(
+        Phase("opening", 60),
+        Phase("exercise", 150, activity=0.5),
+        Phase("discussion", 90, activity=1.6, applause=0.2),
+    ),
+    polls=Polls(first_s=40, every_s=150, open_s=90, participation=0.7),
+)
+TROUBLED = Character(
+    key="product-launch",
+    title="Product Launch, Live from Studio B",
+    audience=140,
+    arrival_s=30,
+    chat=0.18,
+    reactions=0.08,
+    burst=2.0,
+    repeats=False,
+    phases=(
+        Phase("opening", 45, activity=1.2),
+        Phase("steady", 105),
+        Phase("silence", 45, activity=0.08, arriving=0.0, leaving=0.05),
+        Phase("mass_exit", 90, activity=0.08, arriving=0.0, leaving=0.8),
+        Phase("deserted", 435, activity=0.15, arriving=0.0, leaving=0.03),
+    ),
+)
+MEETUP = Character(
+    key="meetup",
+    title="Meet-up: Small Teams, Big Systems",
+    audience=18,
+    arrival_s=40,
+    chat=0.35,
+    reactions=0.12,
+    burst=2.0,
+    phases=(Phase("opening", 60), Phase("steady", 240), Phase("lull", 45, activity=0.4)),
+)
+CHARACTERS = (KEYNOTE, PANEL, WORKSHOP, TROUBLED, MEETUP)
