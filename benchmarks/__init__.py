@@ -1,1 +1,1 @@
-"""Seeded, offline benchmarks: `make bench`. Every figure stands beside a baseline of the same run."""
+"""Seeded, offline benchmarks: `make bench`. Every figure has a baseline of the same run."""

@@ -20,15 +20,15 @@ ROUNDS = 3
 SEED = 1
 
 
-class _Message(msgspec.Struct):
+class _Message(msgspec.Struct, rename="camel"):
     id: str
-    authorId: str
+    author_id: str
 
 
-class _ChatMessage(msgspec.Struct):
-    sessionId: str
+class _ChatMessage(msgspec.Struct, rename="camel"):
+    session_id: str
     message: _Message
-    eventId: str | None = None
+    event_id: str | None = None
 
 
 def measure(report: Callable[[str], None]) -> list[Measurement]:

@@ -87,7 +87,7 @@ class ShardScorer:
         return done
 
     def _skip_idle(self, windows: SessionWindows, up_to_tick: int) -> None:
-        """Jumps to the last due tick if the shard has no sessions and nothing happens in between."""
+        """Jumps to the last due tick if the shard has no sessions and nothing happens before."""
         due = range(windows.tick + 1, up_to_tick + 1)
         if not len(windows) and self.store.begin(due):
             windows.tick = up_to_tick - 1

@@ -1,0 +1,108 @@
+"""Events and sessions in Django admin."""
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from sessions_app.models import Event, Session
+
+
+class HasOrganizerFilter(admin.SimpleListFilter):
+    """Events that created themselves wait here for somebody to look after them."""
+
+    title = "organizers"
+    parameter_name = "assigned"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("no", "none yet"), ("yes", "assigned")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(organizers__isnull=self.value() == "no").distinct()
+
+
+@admin.register(Event)
+class EventAdmin(admin.ModelAdmin):
+    """Who looks after an event, and how its sessions are scored."""
+
+    list_display = ("title", "external_id", "session_count", "organizer_count", "created_at")
+    list_filter = (HasOrganizerFilter, "created_at")
+    search_fields = ("title", "external_id")
+    autocomplete_fields = ("organizers",)
+    readonly_fields = ("created_at", "updated_at")
+    fieldsets = (
+        (None, {"fields": ("title", "external_id", "organizers")}),
+        (
+            "Weights of the score",
+            {
+                "fields": (
+                    "chat_weight",
+                    "poll_weight",
+                    "active_users_weight",
+                    "reaction_weight",
+                    "leave_weight",
+                )
+            },
+        ),
+        ("Saturation", {"fields": ("chat_saturation", "reaction_saturation")}),
+        (
+            "Thresholds",
+            {
+                "fields": (
+                    "sudden_drop_threshold",
+                    "mass_exit_threshold",
+                    "low_engagement_threshold",
+                    "warning_threshold",
+                    "critical_threshold",
+                )
+            },
+        ),
+        ("Times", {"fields": ("created_at", "updated_at")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                session_total=Count("sessions", distinct=True),
+                organizer_total=Count("organizers", distinct=True),
+            )
+        )
+
+    @admin.display(description="sessions", ordering="session_total")
+    def session_count(self, event: Event) -> int:
+        return event.session_total
+
+    @admin.display(description="organizers", ordering="organizer_total")
+    def organizer_count(self, event: Event) -> int:
+        return event.organizer_total
+
+
+class IsLiveFilter(admin.SimpleListFilter):
+    """Live sessions, or those that are over."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("live", "live"), ("over", "over")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(ended_at__isnull=self.value() == "live")
+
+
+@admin.register(Session)
+class SessionAdmin(admin.ModelAdmin):
+    """Sessions, their titles, and the event that they belong to."""
+
+    list_display = ("title", "event", "external_id", "started_at", "last_seen_at", "ended_at")
+    list_filter = (IsLiveFilter, "started_at")
+    list_select_related = ("event",)
+    search_fields = ("title", "external_id", "event__title")
+    autocomplete_fields = ("event",)
+    readonly_fields = ("started_at", "last_seen_at", "ended_at")
+    fields = ("title", "external_id", "event", "started_at", "last_seen_at", "ended_at")
