@@ -17,4 +17,5 @@ def combine(values: Identities, salts: Identities) -> Identities:
     mixed = values ^ ((salts + np.uint64(1)) * _GOLDEN_RATIO)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.maximum(mixed ^ (mixed >> np.uint64(31)), np.uint64(1))
+    combined: Identities = np.maximum(mixed ^ (mixed >> np.uint64(31)), np.uint64(1))
+    return combined

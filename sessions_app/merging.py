@@ -69,7 +69,10 @@ def _join(blocks: Sequence[Block]) -> tuple[list[Mention], NDArray[np.void]]:
 
 def _entry_keys(events: NDArray[np.void]) -> NDArray[np.uint64]:
     """A number for the stream entry of each event: ``order`` leaves the upper bits unused."""
-    return (events["source"].astype(np.uint64) << np.uint64(56)) | events["order"]
+    keys: NDArray[np.uint64] = (events["source"].astype(np.uint64) << np.uint64(56)) | events[
+        "order"
+    ]
+    return keys
 
 
 def _first_of_each_entry(events: NDArray[np.void]) -> NDArray[np.bool_]:

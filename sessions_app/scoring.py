@@ -123,8 +123,9 @@ def explain(signals: Signals, settings: ScoreSettings) -> tuple[Contribution, ..
 
 def total(contributions: tuple[Contribution, ...]) -> Floats:
     """The score that the contributions add up to, clamped to [0, 1]."""
-    added = np.sum([part.value for part in contributions], axis=0)
-    return np.round(np.clip(added, 0.0, 1.0), SCORE_DECIMALS)
+    added: Floats = np.asarray(sum(np.asarray(part.value) for part in contributions))
+    clamped: Floats = np.round(np.clip(added, 0.0, 1.0), SCORE_DECIMALS)
+    return clamped
 
 
 def score(signals: Signals, settings: ScoreSettings) -> Floats:
