@@ -67,7 +67,7 @@ def read_secret(name: str, generate: bool) -> str:
         return _read_secret_file(name, Path(path))
     if not generate:
         raise ImproperlyConfigured(f"Set {name}, or {name}_FILE to a file that holds it.")
-    return _kept_secret(data_dir() / name.lower())
+    return kept_secret(data_dir() / name.lower())
 
 
 def _read_secret_file(name: str, path: Path) -> str:
@@ -80,7 +80,8 @@ def _read_secret_file(name: str, path: Path) -> str:
     return value
 
 
-def _kept_secret(path: Path) -> str:
+def kept_secret(path: Path) -> str:
+    """The secret in a file; at the first call it is made, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,0 +1,188 @@
+"""Child processes that are ours to the end: own process group, bounded log, no orphan.
+
+Nothing here knows Django, so that servers can be started before there are settings.
+"""
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from engagement_conductor import guardian
+
+LOG_BYTES = 5_000_000
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start one process, and how to ask it to end.
+
+    ``before`` is called ahead of every start, also of a restart: it makes the ground ready and may
+    raise ``OSError`` or ``RuntimeError`` with a message for the user.
+    """
+
+    name: str
+    arguments: list[str]
+    environment: Mapping[str, str] | None = None
+    directory: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    user: int | None = None
+    before: Callable[[], None] = field(default=lambda: None)
+
+
+class _Guard:
+    """The guardian process of this process, started with the first child."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+
+    def say(self, line: str) -> None:
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._process = self._start()
+            print(line, file=self._process.stdin, flush=True)
+
+    @staticmethod
+    def _start() -> "subprocess.Popen[str]":
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-I", "-S", guardian.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+
+    def close(self) -> None:
+        """Ends the guardian, and with it every group that was not taken back."""
+        with self._lock:
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.close()
+                self._process.wait()
+            self._process = None
+
+
+guard = _Guard()
+atexit.register(guard.close)
+
+
+class Process:
+    """One running child, the leader of a session and process group of its own."""
+
+    def __init__(self, launch: Launch, log_directory: Path) -> None:
+        self.launch = launch
+        self.log_path = log_directory / f"{launch.name}.log"
+        log_directory.mkdir(parents=True, exist_ok=True)
+        launch.before()
+        self._child = subprocess.Popen(  # noqa: S603
+            launch.arguments,
+            env=launch.environment,
+            cwd=launch.directory,
+            user=launch.user,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.pid = self._child.pid
+        guard.say(f"+{self.pid} {int(launch.stop_signal)}")
+        self.started_at = time.monotonic()
+        self._writer = threading.Thread(
+            target=copy_bounded, args=(self._child.stdout, self.log_path), daemon=True
+        )
+        self._writer.start()
+
+    def exit_code(self) -> int | None:
+        """None while it runs. Once it has ended, nothing of its group is left either."""
+        code = self._child.poll()
+        if code is not None:
+            self._bury()
+        return code
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Asks the process to end, and kills its whole group after ``seconds``."""
+        if self._child.poll() is None:
+            self._child.send_signal(self.launch.stop_signal)
+        try:
+            self._child.wait(max(seconds, 0))
+        except subprocess.TimeoutExpired:
+            guardian.send(self.pid, signal.SIGKILL)
+            self._child.wait()
+        self._bury()
+
+    def last_lines(self, count: int = 5) -> str:
+        """The end of its log, for a message to the user."""
+        self._writer.join(1 if self._child.poll() is not None else 0)
+        try:
+            text = self.log_path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-count:])
+
+    def _bury(self) -> None:
+        # A leader that was killed leaves its workers behind: they hold ports and locks.
+        guardian.send(self.pid, signal.SIGKILL)
+        guard.say(f"-{self.pid}")
+
+
+def copy_bounded(source: IO[bytes], path: Path, limit: int = LOG_BYTES) -> None:
+    """Appends lines to a file until they end; a full file becomes ``<name>.log.1``."""
+    with source:
+        line = source.readline()
+        while line:
+            if path.exists() and path.stat().st_size > limit:
+                path.replace(path.with_name(path.name + ".1"))
+            with path.open("ab") as log:
+                while line and log.tell() <= limit:
+                    log.write(line)
+                    log.flush()
+                    line = source.readline()
+
+
+def wait_until(answers: Callable[[], bool], process: Process, seconds: float) -> bool:
+    """Whether ``answers()`` became true in time; False at once when the process ends before."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if answers():
+            return True
+        if process.exit_code() is not None:
+            return False
+        time.sleep(POLL_SECONDS)
+    return False
+
+
+def stop_leftover(pid_file: Path, directory: Path, stop_signal: signal.Signals) -> None:
+    """Ends a server that still runs on ``directory`` though its owner is gone.
+
+    A process ID in a file may be stale and belong to anybody by now: only a process that works in
+    that very directory is taken for the server. Any other makes the file stale, and it is removed.
+    """
+    import psutil  # comes with the embedded servers
+
+    try:
+        server = psutil.Process(int(pid_file.read_text().split()[0]))
+        ours = Path(server.cwd()).resolve() == directory.resolve()
+    except (OSError, ValueError, IndexError, psutil.Error):
+        ours = False
+    if ours:
+        server.send_signal(stop_signal)
+        try:
+            server.wait(STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            server.kill()
+            server.wait(STOP_SECONDS)
+    pid_file.unlink(missing_ok=True)
+
+
+def clean_environment(*prefixes: str) -> dict[str, str]:
+    """This process's environment without the variables that begin with one of ``prefixes``."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
