@@ -43,7 +43,7 @@ def ensure_session(event: Event, external_id: str, title: str, now: datetime) ->
     )
     if not created and session.title == session.external_id:
         session.title = title
-        session.save(update_fields=["title", "updated_at"])
+        session.save(update_fields=["title"])
     return session
 
 
