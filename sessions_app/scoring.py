@@ -123,9 +123,8 @@ def explain(signals: Signals, settings: ScoreSettings) -> tuple[Contribution, ..
 
 def total(contributions: tuple[Contribution, ...]) -> Floats:
     """The score that the contributions add up to, clamped to [0, 1]."""
-    added: Floats = np.asarray(sum(np.asarray(part.value) for part in contributions))
-    clamped: Floats = np.round(np.clip(added, 0.0, 1.0), SCORE_DECIMALS)
-    return clamped
+    added = sum(np.asarray(part.value, dtype=np.float64) for part in contributions)
+    return np.asarray(np.round(np.clip(added, 0.0, 1.0), SCORE_DECIMALS), dtype=np.float64)
 
 
 def score(signals: Signals, settings: ScoreSettings) -> Floats:

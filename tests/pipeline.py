@@ -1,0 +1,65 @@
+"""Driving the real collector and scorer step by step, for tests that choose the time."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import redis
+
+from engagement_conductor.pipeline import score_shard
+from sessions_app import keys
+from sessions_app.collector import Collector
+from sessions_app.connection import connect
+from sessions_app.models import EngagementMetric
+
+
+@contextmanager
+def collector(name: str = "test", batch_size: int = 1_000) -> Iterator[Collector]:
+    """A started collector, stopped at the end."""
+    running = Collector(lambda: connect(protocol=2), name, batch_size)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def step_until(running: Collector, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Lets a collector work until ``condition`` holds; fails when it does not in time."""
+    give_up_at = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > give_up_at:
+            raise AssertionError("the condition did not come true in time")
+        running.step()
+
+
+def collect_all(client: "redis.Redis", running: Collector) -> None:
+    """Lets a collector work until the streams are read and acknowledged."""
+
+    def done() -> bool:
+        return all(
+            group["lag"] == 0 and group["pending"] == 0
+            for channel in keys.CHANNELS
+            for group in client.xinfo_groups(channel)
+            if group["name"] == keys.CONSUMER_GROUP.encode()
+        )
+
+    step_until(running, done)
+    running.step()
+
+
+def score_all(client: "redis.Redis", tick: int) -> None:
+    """Scores all shards up to ``tick``."""
+    for shard in range(keys.SHARD_COUNT):
+        score_shard(client, shard, tick)
+
+
+def total(column: str, session: str = "s1") -> int:
+    """The sum of a count over all stored ticks of a session."""
+    rows = EngagementMetric.objects.filter(session__external_id=session)
+    return sum(rows.values_list(column, flat=True))
+
+
+def rows(session: str = "s1") -> list[EngagementMetric]:
+    """The stored rows of a session in the order of time."""
+    return list(EngagementMetric.objects.filter(session__external_id=session).order_by("time"))
