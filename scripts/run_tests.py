@@ -1,0 +1,109 @@
+"""Runs the tests on real servers: ``make test``. Arguments go to pytest.
+
+The database is a TimescaleDB where ``debian.py`` could make one, otherwise the embedded PostgreSQL,
+or the server of ``DATABASE_URL`` where that is set. With ``REQUIRE_ALL=1`` whatever is missing is
+a failure.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import debian  # noqa: E402
+import timescaledb  # noqa: E402
+
+from engagement_conductor import embedded  # noqa: E402
+
+FOLDER = ROOT / ".data" / "tests"
+DIFFERENT_PROCESSES = ["-n", "2", "--dist", "loadgroup"]
+
+
+def main() -> int:
+    """Returns pytest's exit code, or 1 when something is required and missing."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    required = os.environ.get("REQUIRE_ALL") == "1"
+    missing = _missing()
+    for line in missing:
+        print(f"NOT RUN: {line}", flush=True)
+    if missing and required:
+        print("REQUIRE_ALL=1: nothing may be missing.", file=sys.stderr)
+        return 1
+    data_dir = FOLDER / str(os.getpid())
+    try:
+        with _database(data_dir) as environment:
+            return _pytest({**environment, "DATA_DIR": str(data_dir)}, missing)
+    except KeyboardInterrupt:
+        return 130
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def _missing() -> list[str]:
+    lines = []
+    if not _has_timescaledb() and "DATABASE_URL" not in os.environ:
+        lines.append(
+            "the tests of hypertables, because there is no TimescaleDB: it is installed here only "
+            "for root on Debian. Set DATABASE_URL to a TimescaleDB server."
+        )
+    if _chromium() is None:
+        lines.append(
+            "the tests in a browser, because there is no Chromium: it is installed here only for "
+            "root on Debian. Install it, or set CHROMIUM to its path."
+        )
+    return lines
+
+
+def _has_timescaledb() -> bool:
+    return debian.can_install() and debian.timescaledb_postgres().exists()
+
+
+def _chromium() -> str | None:
+    return os.environ.get("CHROMIUM") or debian.find_chromium()
+
+
+@contextmanager
+def _database(data_dir: Path) -> Iterator[dict[str, str]]:
+    """Environment of a database server that answers until the block ends."""
+    logs = data_dir / "logs"
+    if url := os.environ.get("DATABASE_URL"):
+        yield {"DATABASE_URL": url}
+    elif _has_timescaledb():
+        print("Starting TimescaleDB ...", flush=True)
+        with timescaledb.running(debian.TIMESCALEDB_ROOT, logs) as server:
+            yield {"DATABASE_URL": server.url, "TIMESCALEDB_REQUIRED": "True"}
+    else:
+        print("Starting the embedded PostgreSQL ...", flush=True)
+        with embedded.running(embedded.postgresql(data_dir), logs) as server:
+            yield {"DATABASE_URL": server.url}
+
+
+def _pytest(environment: dict[str, str], missing: list[str]) -> int:
+    command = [sys.executable, "-m", "pytest", *DIFFERENT_PROCESSES, *sys.argv[1:]]
+    environment = {
+        **os.environ,
+        **environment,
+        "CHROMIUM": _chromium() or "",
+        "NOT_RUN": "\n".join(missing),
+    }
+    child = subprocess.Popen(command, cwd=ROOT, env=environment)
+    try:
+        return child.wait()
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            child.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

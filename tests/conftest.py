@@ -1,0 +1,154 @@
+"""Fixtures of all tests. Servers come from ``make test``; each process has a Valkey of its own."""
+
+import importlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import redis
+
+from engagement_conductor import embedded, ports, processes
+from engagement_conductor import settings as product_settings
+from engagement_conductor.valkey import Valkey
+from tests.requirements import missing
+
+cleanup = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Points the settings at a Valkey of this process: Pub/Sub crosses database numbers."""
+    leads_others = getattr(config.option, "numprocesses", None) and not hasattr(
+        config, "workerinput"
+    )
+    if leads_others:
+        return
+    folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="valkey-")))
+    server = Valkey(folder, ports.find_free(), persistent=False)
+    os.environ["REDIS_URL"] = cleanup.enter_context(embedded.running(server, folder)).url
+    reload_settings("REDIS_URL", "CELERY_BROKER_URL", "CHANNEL_LAYERS")
+    use_plain_static_files()
+
+
+def pytest_unconfigure() -> None:
+    cleanup.close()
+    processes.guard.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says once more, at the end, what ``make test`` could not run here."""
+    for line in filter(None, os.environ.get("NOT_RUN", "").splitlines()):
+        terminalreporter.write_line(f"NOT RUN: {line}", red=True, bold=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole-system tests measure time: one process runs them, one after another."""
+    for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
+def reload_settings(*names: str) -> None:
+    """Reads settings from the environment again; pytest-django read them before this file."""
+    from django.conf import settings
+
+    module = importlib.reload(product_settings)
+    for name in names:
+        setattr(settings, name, getattr(module, name))
+
+
+def use_plain_static_files() -> None:
+    """Pages render without a manifest, which would have to be made anew for every new file."""
+    from django.conf import settings
+
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """The Valkey of this test process."""
+    return os.environ["REDIS_URL"]
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator["redis.Redis"]:
+    """A client of an empty server."""
+    with redis.Redis.from_url(redis_url, socket_timeout=10) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def database_url(transactional_db: None) -> str:
+    """The URL of the test database, for processes that a test starts."""
+    from django.db import connection
+
+    settings = connection.settings_dict
+    user, password = (quote(str(settings[name]), safe="") for name in ("USER", "PASSWORD"))
+    place = f"{settings['HOST']}:{settings['PORT']}"
+    return f"postgresql://{user}:{password}@{place}/{settings['NAME']}"
+
+
+@pytest.fixture
+def process_environment(database_url: str, redis_client: "redis.Redis") -> dict[str, str]:
+    """The environment of processes that work on the test's own database and Redis."""
+    return {**os.environ, "DATABASE_URL": database_url, "PYTHONUNBUFFERED": "1"}
+
+
+class RestartableValkey:
+    """A server of a test's own, which it can kill and start again with its data."""
+
+    def __init__(self, directory: Path) -> None:
+        self.server = Valkey(directory, ports.find_free())
+        self.url = self.server.url
+        self.process: processes.Process | None = None
+
+    def start(self) -> None:
+        self.process = processes.Process(self.server.launch(), self.server.directory)
+        assert processes.wait_until(self.server.answers, self.process, 20)
+
+    def kill(self) -> None:
+        """As a crash would."""
+        assert self.process is not None
+        self.process.stop(seconds=0)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.stop()
+
+
+@pytest.fixture
+def valkey_server(tmp_path: Path) -> Iterator[Callable[[], RestartableValkey]]:
+    """Makes started servers that a test may kill."""
+    servers: list[RestartableValkey] = []
+
+    def start() -> RestartableValkey:
+        servers.append(RestartableValkey(tmp_path / f"valkey-{len(servers)}"))
+        servers[-1].start()
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def timescaledb(db: None) -> None:
+    """The test database is a TimescaleDB."""
+    from django.db import connection
+
+    if not connection.has_timescaledb:
+        missing("the database server has no TimescaleDB")
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The program of a Chromium."""
+    path = os.environ.get("CHROMIUM", "")
+    if not path:
+        missing("there is no Chromium (CHROMIUM is not set)")
+    return path
