@@ -111,9 +111,7 @@ def _replace_stand_ins(known: dict[str, Session], mentions: Sequence[Mention]) -
     for session, event_id in moves:
         session.event = Event.objects.get(pk=events[event_id])
         session.save(update_fields=["event", "edited_at"])
-    Event.objects.filter(
-        pk__in=unassigned & {pair[0].event_id for pair in moves}, sessions__isnull=True
-    ).delete()
+    Event.objects.filter(pk__in=unassigned, sessions__isnull=True).delete()
 
 
 def moved_sessions(since: datetime) -> dict[int, int]:

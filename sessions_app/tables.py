@@ -1,5 +1,6 @@
 """Packed per-session tables: many sessions' tables as one array, and back to one blob a session."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -32,8 +33,7 @@ def pack_table(table: Table, rows: NDArray[np.int64]) -> list[bytes]:
     data = table.records[by_row].tobytes()
     size = table.records.dtype.itemsize
     ends = (np.searchsorted(table.rows[by_row], rows, side="right") * size).tolist()
-    starts = [0, *ends[:-1]]
-    return [data[start:end] for start, end in zip(starts, ends, strict=True)]
+    return [data[start:end] for start, end in pairwise([0, *ends])]
 
 
 def append(table: Table, rows: NDArray[np.int64], records: NDArray[np.void]) -> Table:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import redis
 
@@ -15,8 +15,11 @@ from sessions_app.models import EngagementMetric
 
 @contextmanager
 def collector(name: str = "test", batch_size: int = 1_000) -> Iterator[Collector]:
-    """A started collector, stopped at the end."""
+    """A started collector that reads the streams from their beginning, stopped at the end."""
     running = Collector(lambda: connect(protocol=2), name, batch_size)
+    for channel in keys.CHANNELS:
+        with suppress(redis.ResponseError):  # a group that is there already stays where it is
+            running.client.xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
     running.start()
     try:
         yield running

@@ -18,7 +18,7 @@ from sessions_app import keys
 from sessions_app.collector import Collector
 from sessions_app.connection import connect
 from sessions_app.pipeline_status import pipeline_status
-from sessions_app.streams import server_time_ms
+from sessions_app.streams import create_groups, server_time_ms
 from sessions_app.ticks import TICK_MS, tick_at, tick_end_ms
 from sessions_app.watermark import has_passed
 from tests.pipeline import collect_all, collector, rows, score_all, step_until, total
@@ -185,6 +185,7 @@ def test_a_fresh_group_begins_ten_minutes_back(redis_client: redis.Redis) -> Non
     now = server_time_ms(redis_client)
     post(redis_client, keys.CHAT_MESSAGE, chat("too old"), f"{now - 11 * 60_000}-0")
     post(redis_client, keys.CHAT_MESSAGE, chat("recent"), f"{now - 9 * 60_000}-0")
+    create_groups(redis_client)
     with collector() as running:
         collect_all(redis_client, running)
     score_now(redis_client)

@@ -1,0 +1,107 @@
+"""Windows of a shard's sessions, and the packed tables beside them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessions_app.tables import Table, pack_table, unpack_table
+from sessions_app.ticks import SILENCE_TICKS, WINDOW_TICKS
+from sessions_app.windows import ROW, SessionWindows, UnknownStateError
+
+
+def windows_at(tick: int, *external_ids: str) -> SessionWindows:
+    windows = SessionWindows(tick)
+    rows = np.zeros(len(external_ids), ROW)
+    rows["session_id"] = np.arange(1, len(external_ids) + 1)
+    rows["last_seen"] = tick
+    windows.add_sessions(list(external_ids), rows)
+    return windows
+
+
+def test_what_happened_falls_out_after_a_minute_though_nothing_else_happens() -> None:
+    windows = windows_at(100, "a")
+    before = windows.open_tick(101)
+    windows.rows["chat"][:, 101 % WINDOW_TICKS] = 7
+    windows.close_tick()
+    rates = [float(windows.signals(before).chat_msgs_per_min[0])]
+    for tick in range(102, 115):
+        before = windows.open_tick(tick)
+        windows.close_tick()
+        rates.append(float(windows.signals(before).chat_msgs_per_min[0]))
+    assert rates == [7.0] * 12 + [0.0] * 2
+
+
+def test_leave_rate_is_over_those_present_a_minute_ago() -> None:
+    windows = windows_at(0, "a")
+    for tick in range(1, 15):
+        before = windows.open_tick(tick)
+        windows.rows["connected"] = 50 if tick < 5 else 40
+        if tick == 14:
+            windows.rows["departures"][:, tick % WINDOW_TICKS] = 10
+        windows.close_tick()
+    assert before.tolist() == [50]
+    assert windows.signals(before).user_leave_rate.tolist() == [0.2]
+
+
+def test_leave_rate_of_a_session_younger_than_a_minute_is_zero() -> None:
+    windows = windows_at(0, "a")
+    before = windows.open_tick(1)
+    windows.rows["departures"][:, 1] = 3
+    windows.close_tick()
+    assert windows.signals(before).user_leave_rate.tolist() == [0.0]
+
+
+def test_ticks_must_follow_each_other() -> None:
+    with pytest.raises(ValueError, match="tick 12 does not follow 10"):
+        windows_at(10, "a").open_tick(12)
+
+
+@given(st.integers(1, 500))
+def test_skipping_equals_that_many_empty_ticks(gap: int) -> None:
+    skipped, walked = windows_at(50, "a"), windows_at(50, "a")
+    for windows in (skipped, walked):
+        windows.rows["chat"] = np.arange(WINDOW_TICKS)
+        windows.rows["connected"] = 3
+    skipped.skip_to(50 + gap)
+    for tick in range(51, 51 + gap):
+        walked.open_tick(tick)
+        walked.close_tick()
+    assert skipped.tick == walked.tick
+    assert skipped.rows.tobytes() == walked.rows.tobytes()
+
+
+def test_a_session_is_over_after_half_an_hour_of_silence() -> None:
+    windows = windows_at(1000, "quiet", "lively")
+    windows.tick = 1000 + SILENCE_TICKS
+    windows.rows["last_seen"][1] = windows.tick
+    assert windows.remove_silent().tolist() == [1]
+    assert windows.external_ids == ["lively"]
+    assert len(windows) == 1
+
+
+def test_state_survives_its_bytes() -> None:
+    windows = windows_at(77, "a", "ü")
+    windows.rows["chat"][1, 3] = 9
+    again = SessionWindows.from_bytes(windows.to_bytes())
+    assert (again.tick, again.external_ids) == (77, ["a", "ü"])
+    assert again.rows.tobytes() == windows.rows.tobytes()
+
+
+@pytest.mark.parametrize("data", [b"", b"junk", b"\x94\x63\x01\x90\xc4\x00"])
+def test_unknown_state_is_told_apart(data: bytes) -> None:
+    with pytest.raises(UnknownStateError):
+        SessionWindows.from_bytes(data)
+
+
+@given(st.dictionaries(st.integers(0, 20), st.lists(st.integers(0, 2**32), max_size=5)))
+def test_tables_survive_being_packed(content: dict[int, list[int]]) -> None:
+    dtype = np.dtype([("value", "<u8")])
+    rows = np.array(sorted(content), dtype=np.int64)
+    blobs = [np.array(content[row], dtype=dtype).tobytes() for row in rows.tolist()]
+    table = unpack_table(rows, blobs, dtype)
+    shuffled = np.random.default_rng(0).permutation(len(table.rows))
+    again = pack_table(Table(table.rows[shuffled], table.records[shuffled]), rows)
+    assert [sorted(np.frombuffer(blob, "<u8").tolist()) for blob in again] == [
+        sorted(content[row]) for row in rows.tolist()
+    ]
