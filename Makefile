@@ -35,7 +35,7 @@ format: setup ## ruff's formatter and its safe repairs
 	@$(RUN) -m ruff format
 
 bench: setup ## measures; writes benchmarks/results/latest.json
-	@$(RUN) -m scripts.run_benchmarks
+	@$(RUN) scripts/run_benchmarks.py $(ARGS)
 
 clean: ## removes what the other targets made, but not the data in .data
 	@rm -rf .venv node_modules staticfiles .data/tests .data/timescaledb* .ruff_cache .mypy_cache \

@@ -5,3 +5,6 @@ from django.apps import AppConfig
 
 class EngagementConductorConfig(AppConfig):
     name = "engagement_conductor"
+
+    def ready(self) -> None:
+        from engagement_conductor import checks  # noqa: F401 - registers them

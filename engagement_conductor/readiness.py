@@ -2,10 +2,12 @@
 
 import http.client
 import os
+import time
 from collections.abc import Callable
 
 import redis
 
+from engagement_conductor import beat
 from engagement_conductor.celery import app
 from engagement_conductor.stack_commands import COLLECTOR, WORKER
 from sessions_app import keys
@@ -18,9 +20,11 @@ class Readiness:
 
     def __init__(self, port: int) -> None:
         self._port = port
+        started_at = time.time()
         self.checks: dict[str, Callable[[], bool]] = {
             "collector": _collector_answers,
             "worker": _worker_answers,
+            "beat": lambda: beat.is_alive(started_at),
             "web": self._web_answers,
         }
 

@@ -15,8 +15,8 @@ SECURE = _public.scheme == "https"
 
 DEBUG = env.read_boolean("DEBUG", False)
 SECRET_KEY = env.read_secret("SECRET_KEY", generate=not SECURE)
-ALLOWED_HOSTS = env.read_list(
-    "ALLOWED_HOSTS", sorted({_public.hostname or "127.0.0.1", "127.0.0.1", "localhost"})
+ALLOWED_HOSTS = sorted(
+    {_public.hostname or "localhost", "127.0.0.1", "localhost", *env.read_list("ALLOWED_HOSTS", [])}
 )
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 

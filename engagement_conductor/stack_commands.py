@@ -59,8 +59,8 @@ def _worker() -> list[str]:
 
 
 def _beat() -> list[str]:
-    # The plain scheduler keeps no file: every entry follows from the clock alone.
-    return [*_celery("beat"), "-S", "celery.beat.Scheduler", "--pidfile=", "--loglevel", "INFO"]
+    scheduler = "engagement_conductor.beat.HeartbeatScheduler"
+    return [*_celery("beat"), "-S", scheduler, "--pidfile=", "--loglevel", "INFO"]
 
 
 def _celery(command: str) -> list[str]:

@@ -1,0 +1,72 @@
+"""Whether one process of a container works: ``python -m engagement_conductor.healthcheck web``.
+
+Exit code 0 when it does. Meant for the health checks of docker-compose.yml: it looks at the process
+of its own host only, not at the health of the whole, which is what ``/healthz`` tells.
+"""
+
+import http.client
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+
+import redis
+
+from engagement_conductor import beat
+from engagement_conductor.celery import app
+from sessions_app import keys
+
+TIMEOUT_SECONDS = 5
+FRESH_SECONDS = 30.0
+
+
+def main() -> int:
+    """Returns 0 for healthy, 1 for not, 2 for a process that it does not know."""
+    checks: dict[str, Callable[[], bool]] = {
+        "web": web_answers,
+        "collector": collector_answers,
+        "worker": worker_answers,
+        "beat": beat.is_alive,
+    }
+    check = checks.get(sys.argv[1]) if len(sys.argv) == 2 else None
+    if check is None:
+        print(f"Usage: python -m engagement_conductor.healthcheck {'|'.join(checks)}")
+        return 2
+    try:
+        return 0 if check() else 1
+    except (OSError, redis.RedisError, http.client.HTTPException) as error:
+        print(error)
+        return 1
+
+
+def web_answers() -> bool:
+    """Whether the web server answers, be it to say that another part is unwell."""
+    port = int(os.environ.get("PORT") or 8000)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+    # As the proxy in front would: otherwise a public deployment redirects to https.
+    connection.request("GET", "/healthz", headers={"X-Forwarded-Proto": "https"})
+    status = connection.getresponse().status
+    return status in {http.client.OK, http.client.SERVICE_UNAVAILABLE}
+
+
+def collector_answers() -> bool:
+    """Whether a collector of this host has sent its heartbeat lately."""
+    with redis.Redis.from_url(
+        os.environ["REDIS_URL"],
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+    ) as client:
+        oldest = (time.time() - FRESH_SECONDS) * 1000
+        names = client.zrangebyscore(keys.COLLECTORS, oldest, "+inf")
+    return any(name.decode().startswith(f"{socket.gethostname()}-") for name in names)
+
+
+def worker_answers() -> bool:
+    """Whether the Celery worker of this host answers a ping."""
+    worker = f"celery@{socket.gethostname()}"
+    return bool(app.control.inspect(destination=[worker], timeout=TIMEOUT_SECONDS).ping())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

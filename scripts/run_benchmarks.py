@@ -1,0 +1,39 @@
+"""Runs the benchmarks on embedded servers of their own, or on those of the URLs that are given."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from engagement_conductor import embedded  # noqa: E402
+
+
+def main() -> int:
+    """Returns the exit code of the benchmarks."""
+    environment = dict(os.environ)
+    with ExitStack() as servers:
+        # Beside the product's own data: a temporary folder may be no disk at all.
+        (ROOT / ".data").mkdir(exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix="benchmarks-", dir=ROOT / ".data")
+        data_dir = Path(servers.enter_context(folder))
+        environment["DATA_DIR"] = str(data_dir)
+        logs = data_dir / "logs"
+        if not environment.get("DATABASE_URL"):
+            print("Starting the embedded PostgreSQL ...", flush=True)
+            server = servers.enter_context(embedded.running(embedded.postgresql(data_dir), logs))
+            environment["DATABASE_URL"] = server.url
+        if not environment.get("REDIS_URL"):
+            print("Starting the embedded Valkey ...", flush=True)
+            server = servers.enter_context(embedded.running(embedded.valkey(data_dir), logs))
+            environment["REDIS_URL"] = server.url
+        command = [sys.executable, "-m", "benchmarks", *sys.argv[1:]]
+        return subprocess.run(command, cwd=ROOT, env=environment).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
