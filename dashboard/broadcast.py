@@ -1,0 +1,68 @@
+"""From the scorer to the open pages, through the channel layer."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+
+from dashboard.payloads import EndedSession, update_payloads
+from dashboard.watching import ALL_EVENTS, WatchedGroups, event_group, session_group
+from sessions_app.results import SessionPoint
+
+Messages = dict[str, list[dict[str, Any]]]
+
+
+def broadcast_points(points: Sequence[SessionPoint], watched: WatchedGroups) -> None:
+    """Sends each watched group all of its points in one message: whole snapshots, never deltas.
+
+    Raises:
+        redis.RedisError, OSError: the channel layer cannot be reached.
+    """
+    messages: Messages = defaultdict(list)
+    for update in update_payloads(points):
+        for group in _groups_of(update["session"], update["event"], watched):
+            messages[group].append(update)
+    _send("scores.updated", "points", messages)
+
+
+def broadcast_ended(sessions: Sequence[EndedSession], watched: WatchedGroups) -> None:
+    """Tells the watched groups which of their sessions are over.
+
+    Raises:
+        redis.RedisError, OSError: the channel layer cannot be reached.
+    """
+    messages: Messages = defaultdict(list)
+    for session_id, event_id, time in sessions:
+        ended = {"session": session_id, "time": round(time.timestamp() * 1000)}
+        for group in _groups_of(session_id, event_id, watched):
+            messages[group].append(ended)
+    _send("sessions.ended", "sessions", messages)
+
+
+def _groups_of(session_id: int, event_id: int, watched: WatchedGroups) -> list[str]:
+    groups = []
+    if session_id in watched.session_ids:
+        groups.append(session_group(session_id))
+    if event_id in watched.event_ids:
+        groups.append(event_group(event_id))
+    if watched.all_events:
+        groups.append(ALL_EVENTS)
+    return groups
+
+
+def _send(kind: str, field: str, messages: Messages) -> None:
+    if messages:
+        async_to_sync(_send_all)(kind, field, messages)
+
+
+async def _send_all(kind: str, field: str, messages: Messages) -> None:
+    layer = get_channel_layer()
+    await asyncio.gather(
+        *(
+            layer.group_send(group, {"type": kind, field: items})
+            for group, items in messages.items()
+        )
+    )

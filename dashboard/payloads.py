@@ -1,0 +1,80 @@
+"""What a page and its socket are told: one shape for first paint and live update."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sessions_app.models import EngagementMetric, Session
+from sessions_app.results import SessionPoint
+from sessions_app.scoring import Signals
+
+CHART_POINTS = 60
+
+
+class EndedSession(NamedTuple):
+    """A session that is over since ``time``; the numbers are database keys."""
+
+    session_id: int
+    event_id: int
+    time: datetime
+
+
+def point_payload(point: SessionPoint) -> dict[str, Any]:
+    """A point of the scorer, for the browser. Times are milliseconds since 1970."""
+    return _payload(
+        point.time,
+        point.score,
+        point.category,
+        {name: getattr(point.signals, name) for name in Signals._fields},
+    )
+
+
+def metric_payload(metric: EngagementMetric) -> dict[str, Any]:
+    """The same of a stored row."""
+    return _payload(metric.time, metric.score, metric.category, metric.signals._asdict())
+
+
+def _payload(
+    time: datetime, score: float, category: str, signals: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "time": round(time.timestamp() * 1000),
+        "score": score,
+        "category": category,
+        "signals": signals,
+    }
+
+
+def session_snapshot(session: Session) -> dict[str, Any]:
+    """All that a session page shows: the session, and its last five minutes, oldest first."""
+    points = EngagementMetric.objects.latest_points(session.pk, CHART_POINTS)
+    return {
+        "type": "snapshot",
+        "session": session.pk,
+        "title": session.title,
+        "ended": _milliseconds(session.ended_at),
+        "points": [metric_payload(point) for point in points],
+    }
+
+
+def card_payload(session: Session, metric: EngagementMetric | None) -> dict[str, Any]:
+    """All that the overview shows of a session."""
+    return {
+        "session": session.pk,
+        "title": session.title,
+        "event": session.event_id,
+        "event_title": session.event.title,
+        "point": None if metric is None else metric_payload(metric),
+    }
+
+
+def update_payloads(points: Iterable[SessionPoint]) -> list[dict[str, Any]]:
+    """The points of several sessions, each with the keys of its session and event."""
+    return [
+        {"session": point.session_id, "event": point.event_id, **point_payload(point)}
+        for point in points
+    ]
+
+
+def _milliseconds(time: datetime | None) -> int | None:
+    return None if time is None else round(time.timestamp() * 1000)
