@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.utils import timezone
+
 from sessions_app.models import EngagementMetric, Session
 from sessions_app.results import SessionPoint
 from sessions_app.scoring import Signals
@@ -53,6 +55,7 @@ def session_snapshot(session: Session) -> dict[str, Any]:
         "session": session.pk,
         "title": session.title,
         "ended": _milliseconds(session.ended_at),
+        "now": _milliseconds(timezone.now()),
         "points": [metric_payload(point) for point in points],
     }
 

@@ -1,5 +1,24 @@
 """URLs of the pages."""
 
-from django.urls import URLPattern, URLResolver
+from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_not_required
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from dashboard import health, views
+
+urlpatterns = [
+    path("", views.show_overview, name="overview"),
+    path("sessions/<int:pk>/", views.show_session, name="session"),
+    path(
+        "login/",
+        login_not_required(
+            auth_views.LoginView.as_view(
+                template_name="registration/login.html", redirect_authenticated_user=True
+            )
+        ),
+        name="login",
+    ),
+    path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("healthz", health.show_liveness, name="liveness"),
+    path("health", health.show_health, name="health"),
+]

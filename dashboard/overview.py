@@ -1,0 +1,33 @@
+"""The live sessions that a user may see."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from dashboard.payloads import card_payload
+from sessions_app.models import EngagementMetric, Session
+
+# A tick is scored at most ten minutes late; an older score says nothing about now.
+OLDEST_SCORE = timedelta(minutes=10)
+
+
+def live_cards(user: Any) -> list[dict[str, Any]]:
+    """A card for each live session of the user's events, by event and title; two queries."""
+    sessions = list(
+        Session.objects.visible_to(user)
+        .live()
+        .select_related("event")
+        .order_by("event__title", "event_id", "title", "pk")
+    )
+    latest = EngagementMetric.objects.latest_of_each(
+        [session.pk for session in sessions], OLDEST_SCORE, timezone.now()
+    )
+    metrics = {metric.session_id: metric for metric in latest}
+    return [card_payload(session, metrics.get(session.pk)) for session in sessions]
+
+
+def snapshot(user: Any) -> dict[str, Any]:
+    """The overview as one message of its socket."""
+    now = round(timezone.now().timestamp() * 1000)
+    return {"type": "snapshot", "cards": live_cards(user), "now": now}

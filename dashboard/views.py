@@ -1,0 +1,55 @@
+"""First paint of the pages: complete without JavaScript, and what their sockets go on from."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from dashboard.overview import snapshot
+from dashboard.payloads import session_snapshot
+from sessions_app.models import Session
+
+LOW_ENGAGEMENT_LINE = 0.3
+
+
+@require_safe
+@never_cache
+def show_overview(request: HttpRequest) -> HttpResponse:
+    """The user's live sessions."""
+    current = snapshot(request.user)
+    context = {"cards": current["cards"], "snapshot": current}
+    return render(request, "dashboard/overview.html", context)
+
+
+@require_safe
+@never_cache
+def show_session(request: HttpRequest, pk: int) -> HttpResponse:
+    """One session and its last five minutes; 404 where it is not the user's."""
+    visible = Session.objects.visible_to(request.user).select_related("event")
+    session = get_object_or_404(visible, pk=pk)
+    current = session_snapshot(session)
+    return render(
+        request,
+        "dashboard/session.html",
+        {
+            "session": session,
+            "snapshot": current,
+            "point": current["points"][-1] if current["points"] else None,
+            "statistics": _statistics(current["points"]),
+            "line": LOW_ENGAGEMENT_LINE,
+        },
+    )
+
+
+def _statistics(points: list[dict[str, Any]]) -> dict[str, Any] | None:
+    scores = [point["score"] for point in points]
+    if not scores:
+        return None
+    return {
+        "count": len(scores),
+        "average": sum(scores) / len(scores),
+        "lowest": min(scores),
+        "highest": max(scores),
+    }

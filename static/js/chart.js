@@ -1,0 +1,158 @@
+// The area chart of a session's score: true time on the x axis, coloured by level, holes left open.
+import { categoryLabel, percent, timeOfDay, whole } from "./format.js";
+
+const WINDOW = 5 * 60_000;
+const TICK = 5_000;
+const LEVELS = [
+  [0.0, "--level-very-low"],
+  [0.2, "--level-low"],
+  [0.4, "--level-moderate"],
+  [0.6, "--level-high"],
+  [0.8, "--level-very-high"],
+];
+
+const styles = () => getComputedStyle(document.documentElement);
+const colour = (name) => styles().getPropertyValue(name).trim();
+
+/** A vertical gradient through the levels' colours, strong at the top of `area` as at its bottom. */
+function gradient(context, area, opacity) {
+  const fill = context.createLinearGradient(0, area.bottom, 0, area.top);
+  for (const [floor, name] of LEVELS) {
+    const shade = `color-mix(in srgb, ${colour(name)} ${opacity}%, transparent)`;
+    fill.addColorStop(Math.min(1, floor + 0.1), shade);
+  }
+  return fill;
+}
+
+/** The points with an empty one in every hole, so that no line is drawn across it. */
+export function withHoles(points) {
+  const result = [];
+  for (const point of points) {
+    const last = result.at(-1);
+    if (last && point.time - last.x > TICK * 1.5) result.push({ x: last.x + TICK, y: null });
+    result.push({ x: point.time, y: point.score, point });
+  }
+  return result;
+}
+
+const tooltip = {
+  displayColors: false,
+  padding: 12,
+  filter: (item) => item.raw.point !== undefined,
+  callbacks: {
+    title: (items) => (items.length ? timeOfDay(items[0].raw.x) : ""),
+    label: ({ raw }) => {
+      const { score, category, signals } = raw.point;
+      return [
+        `${percent(score)} % · ${categoryLabel(category)}`,
+        `${whole(signals.chat_msgs_per_min)} chat/min, ${whole(signals.reactions_per_min)} reactions/min`,
+        `${whole(signals.active_users)} of ${whole(signals.total_users)} people active`,
+        `${percent(signals.poll_participation)} % in the poll, ${percent(signals.user_leave_rate)} % left`,
+      ];
+    },
+  },
+};
+
+function axes() {
+  const grid = { color: colour("--edge"), drawTicks: false };
+  const ticks = { color: colour("--muted"), padding: 8 };
+  return {
+    x: {
+      type: "linear",
+      grid: { display: false },
+      border: { display: false },
+      ticks: { ...ticks, stepSize: 60_000, maxRotation: 0, callback: (value) => timeOfDay(value) },
+    },
+    y: {
+      min: 0,
+      max: 1,
+      grid,
+      border: { display: false },
+      ticks: { ...ticks, stepSize: 0.2, callback: (value) => `${percent(value)} %` },
+    },
+  };
+}
+
+export class ScoreChart {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {number} line the score at which a dashed line is drawn
+   */
+  constructor(canvas, line) {
+    this.line = line;
+    this.points = [];
+    this.dirty = false;
+    this.chart = new globalThis.Chart(canvas, {
+      type: "line",
+      data: { datasets: [this.area(), this.threshold()] },
+      options: {
+        animation: false,
+        parsing: false,
+        normalized: true,
+        responsive: true,
+        maintainAspectRatio: false,
+        interaction: { mode: "nearest", axis: "x", intersect: false },
+        plugins: { legend: { display: false }, tooltip },
+        scales: axes(),
+      },
+    });
+    document.addEventListener("visibilitychange", () => this.draw());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.recolour());
+  }
+
+  area() {
+    const paint = (opacity) => ({ chart }) =>
+      chart.chartArea ? gradient(chart.ctx, chart.chartArea, opacity) : undefined;
+    return {
+      data: [],
+      fill: "origin",
+      backgroundColor: paint(26),
+      borderColor: paint(100),
+      borderWidth: 3,
+      pointRadius: 0,
+      pointHitRadius: 12,
+      pointHoverRadius: 5,
+      tension: 0.25,
+      cubicInterpolationMode: "monotone",
+    };
+  }
+
+  threshold() {
+    return {
+      data: [],
+      borderColor: colour("--level-low"),
+      borderDash: [6, 6],
+      borderWidth: 1.5,
+      pointRadius: 0,
+      pointHitRadius: 0,
+    };
+  }
+
+  /** Shows the last five minutes of `points`, oldest first. */
+  show(points) {
+    this.points = points;
+    this.dirty = true;
+    this.draw();
+  }
+
+  draw() {
+    if (!this.dirty || document.hidden || this.points.length === 0) return;
+    const end = this.points.at(-1).time;
+    const start = end - WINDOW + TICK;
+    this.chart.data.datasets[0].data = withHoles(this.points);
+    this.chart.data.datasets[1].data = [
+      { x: start, y: this.line },
+      { x: end, y: this.line },
+    ];
+    Object.assign(this.chart.options.scales.x, { min: start, max: end });
+    this.chart.update("none");
+    this.dirty = false;
+  }
+
+  recolour() {
+    this.chart.options.scales = axes();
+    this.chart.data.datasets[1].borderColor = colour("--level-low");
+    this.dirty = true;
+    this.draw();
+  }
+}

@@ -1,0 +1,102 @@
+// A socket that is always there again: reconnects for ever, and tells the page's indicator how it is.
+import { setText } from "./format.js";
+
+const FIRST_DELAY = 500;
+const LONGEST_DELAY = 10_000;
+const STALE_AFTER = 15_000;
+const NO_LONGER_ALLOWED = 4403;
+// A handshake that is never answered would otherwise hang for minutes.
+const HANDSHAKE_LIMIT = 8_000;
+
+const WORDS = {
+  connecting: "Connecting",
+  live: "Live",
+  reconnecting: "Reconnecting",
+  ended: "Session over",
+  refused: "No longer available: please reload",
+};
+
+export class Connection {
+  /**
+   * @param {string} path of the socket on this site
+   * @param {HTMLElement} indicator shows the state in words and by its data-state
+   * @param {(message: object) => void} receive is called with each message
+   */
+  constructor(path, indicator, receive) {
+    this.url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
+    this.indicator = indicator;
+    this.receive = receive;
+    this.delay = FIRST_DELAY;
+    this.ended = false;
+    this.heardAt = performance.now();
+    this.socket = null;
+    this.retry = null;
+    addEventListener("online", () => this.hurry());
+    document.addEventListener("visibilitychange", () => this.hurry());
+    setInterval(() => this.show(), 1000);
+    this.open();
+  }
+
+  open() {
+    clearTimeout(this.retry);
+    this.retry = null;
+    const socket = new WebSocket(this.url);
+    this.socket = socket;
+    const limit = setTimeout(() => socket.close(), HANDSHAKE_LIMIT);
+    socket.addEventListener("open", () => {
+      clearTimeout(limit);
+      this.delay = FIRST_DELAY;
+    });
+    socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
+    socket.addEventListener("close", (event) => {
+      clearTimeout(limit);
+      if (socket === this.socket) this.closed(event.code);
+    });
+    this.show();
+  }
+
+  closed(code) {
+    this.socket = null;
+    this.refused = code === NO_LONGER_ALLOWED;
+    if (!this.refused) {
+      // Spread over time, so that all screens of a restarted server do not come at once.
+      this.retry = setTimeout(() => this.open(), this.delay * (0.5 + Math.random()));
+      this.delay = Math.min(this.delay * 2, LONGEST_DELAY);
+    }
+    this.show();
+  }
+
+  /** The network is back or somebody looks again: do not wait for the next attempt. */
+  hurry() {
+    if (this.retry !== null && !document.hidden) this.open();
+  }
+
+  /** Something current has arrived, `age` milliseconds after it was true. */
+  heard(age = 0) {
+    this.heardAt = performance.now() - age;
+    this.show();
+  }
+
+  /** Asks for everything again, because something was missed. */
+  requestSnapshot() {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send("snapshot");
+  }
+
+  get state() {
+    if (this.refused) return "refused";
+    if (this.socket?.readyState === WebSocket.OPEN) {
+      if (this.ended) return "ended";
+      return performance.now() - this.heardAt > STALE_AFTER ? "stale" : "live";
+    }
+    return this.socket !== null && this.delay === FIRST_DELAY ? "connecting" : "reconnecting";
+  }
+
+  show() {
+    const state = this.state;
+    this.indicator.dataset.state = state;
+    const seconds = Math.round((performance.now() - this.heardAt) / 1000);
+    // By the quarter minute: a screen reader should not be told every second.
+    const words = state === "stale" ? `No update for ${seconds - (seconds % 15)} s` : WORDS[state];
+    setText(this.indicator.querySelector(".words"), words);
+  }
+}

@@ -1,0 +1,114 @@
+// The overview, kept current by its socket: cards come and go with their sessions.
+import { Connection } from "./connection.js";
+import { categoryLabel, percent, setText, whole } from "./format.js";
+
+const STALE_AFTER = 15_000;
+// A burst of new sessions is answered with one snapshot.
+const PATIENCE = 500;
+
+const list = document.getElementById("cards");
+const template = document.getElementById("card-template");
+const cards = new Map();
+let requested = null;
+
+function makeCard(id) {
+  const item = template.content.firstElementChild.cloneNode(true);
+  const card = item.querySelector(".card");
+  card.dataset.session = id;
+  card.href = `/sessions/${id}/`;
+  return { item, card, heardAt: null, time: 0 };
+}
+
+function adopt(item) {
+  const card = item.querySelector(".card");
+  cards.set(Number(card.dataset.session), { item, card, heardAt: null, time: 0 });
+}
+
+const field = (entry, name) => entry.card.querySelector(`[data-field="${name}"]`);
+
+function showPoint(entry, point, age = 0) {
+  if (point.time < entry.time) return;
+  entry.time = point.time;
+  entry.heardAt = performance.now() - age;
+  entry.card.dataset.category = point.category;
+  setText(field(entry, "score"), percent(point.score));
+  setText(field(entry, "category"), categoryLabel(point.category));
+  setText(field(entry, "people"), whole(point.signals.active_users));
+  setText(field(entry, "chat"), whole(point.signals.chat_msgs_per_min));
+  entry.card.querySelector(".value").setAttribute("width", percent(point.score));
+}
+
+function showAge(entry) {
+  if (entry.heardAt === null) return;
+  const age = performance.now() - entry.heardAt;
+  entry.card.classList.toggle("stale", age > STALE_AFTER);
+  const seconds = Math.round(age / 1000);
+  setText(field(entry, "age"), age > STALE_AFTER ? `${seconds} s ago` : "now");
+}
+
+function showCount() {
+  document.getElementById("empty").hidden = cards.size > 0;
+  const text = `${cards.size} session${cards.size === 1 ? "" : "s"} live now`;
+  setText(document.getElementById("summary"), text);
+}
+
+function takeSnapshot({ cards: current, now }) {
+  const wanted = new Set(current.map(({ session }) => session));
+  for (const id of [...cards.keys()]) if (!wanted.has(id)) remove(id);
+  current.forEach((data, position) => {
+    if (!cards.has(data.session)) cards.set(data.session, makeCard(data.session));
+    const entry = cards.get(data.session);
+    setText(field(entry, "title"), data.title);
+    setText(field(entry, "event"), data.event_title);
+    if (data.point) showPoint(entry, data.point, Math.max(0, now - data.point.time));
+    if (list.children[position] !== entry.item) {
+      list.insertBefore(entry.item, list.children[position] ?? null);
+    }
+  });
+  showCount();
+  tick();
+}
+
+function remove(id) {
+  cards.get(id)?.item.remove();
+  cards.delete(id);
+}
+
+function takePoints(points) {
+  for (const point of points) {
+    const entry = cards.get(point.session);
+    if (entry) showPoint(entry, point);
+    else requestSoon();
+  }
+  tick();
+}
+
+function requestSoon() {
+  requested ??= setTimeout(() => {
+    requested = null;
+    connection.requestSnapshot();
+  }, PATIENCE);
+}
+
+function receive(message) {
+  if (message.type === "snapshot") takeSnapshot(message);
+  else if (message.type === "points") takePoints(message.points);
+  else if (message.type === "ended") {
+    for (const { session } of message.sessions) remove(session);
+    showCount();
+  }
+}
+
+/** The page is as current as its freshest card; without cards nothing can be stale. */
+function tick() {
+  const ages = [...cards.values()]
+    .filter(({ heardAt }) => heardAt !== null)
+    .map(({ heardAt }) => performance.now() - heardAt);
+  connection.heard(ages.length ? Math.min(...ages) : 0);
+  if (!document.hidden) cards.forEach(showAge);
+}
+
+for (const item of list.children) adopt(item);
+const connection = new Connection("/ws/overview/", document.getElementById("connection"), receive);
+takeSnapshot(JSON.parse(document.getElementById("cards-data").textContent));
+setInterval(tick, 1000);
