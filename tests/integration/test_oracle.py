@@ -86,7 +86,7 @@ def assert_equal(stored: dict[tuple[str, int], Row], expected: dict[tuple[str, i
 
 
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

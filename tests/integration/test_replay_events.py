@@ -17,7 +17,7 @@ from django.conf import settings
 from sessions_app import keys
 from sessions_app.posting import Poster, Transport
 from sessions_app.replay import RecordedEvent
-from tests.valkey_server import ValkeyServer
+from tests.conftest import RestartableValkey
 
 pytestmark = pytest.mark.integration
 
@@ -25,18 +25,15 @@ REPORT = re.compile(r"^(\d+)(?: of (\d+))? events, (\d+\.\d\d) s, (\d+\.\d) even
 
 
 @pytest.fixture
-def valkey(tmp_path):
-    directory = tmp_path / "valkey"
-    directory.mkdir()
-    server = ValkeyServer(directory)
-    server.start()
-    yield server
-    server.kill()
+def valkey(valkey_server):
+    return valkey_server()
 
 
 @pytest.fixture
 def client(valkey):
-    with valkey.client() as client:
+    with redis.Redis.from_url(valkey.url) as client:
+        # What it has confirmed must be there after a kill.
+        client.config_set("appendfsync", "always")
         yield client
 
 
@@ -56,7 +53,7 @@ def record(path: Path, count: int, seconds: float, channels=keys.CHANNELS[:1]) -
     return [payload.encode() for payload in payloads]
 
 
-def start(server: ValkeyServer, *arguments: str | Path) -> "subprocess.Popen[str]":
+def start(server: RestartableValkey, *arguments: str | Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "manage.py", "replay_events", *map(str, arguments)],
         cwd=settings.BASE_DIR,
@@ -71,7 +68,7 @@ def start(server: ValkeyServer, *arguments: str | Path) -> "subprocess.Popen[str
     )
 
 
-def run(server: ValkeyServer, *arguments: str | Path) -> tuple[int, str, str]:
+def run(server: RestartableValkey, *arguments: str | Path) -> tuple[int, str, str]:
     process = start(server, *arguments)
     output, errors = process.communicate(timeout=60)
     return process.returncode, output, errors
@@ -266,7 +263,7 @@ def test_poster_waits_for_a_full_server_to_have_room(valkey, client):
 def test_poster_does_not_try_for_ever_with_a_wrong_password(valkey, client):
     client.config_set("requirepass", "secret")
     poster = Poster(
-        redis.Redis(port=valkey.port, password="guess"),
+        redis.Redis.from_url(valkey.url, password="guess"),
         Transport.STREAM,
         lambda _: pytest.fail("waits"),
         lambda *_: None,

@@ -7,34 +7,30 @@ import sys
 import time
 
 import pytest
+import redis
 from django.conf import settings
-from django.db import connection
 
 from sessions_app import keys
 from sessions_app.models import Event, Session
 from sessions_app.simulation_characters import CHARACTERS
-from tests.valkey_server import ValkeyServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def valkey(tmp_path):
-    server = ValkeyServer(tmp_path)
-    server.start()
-    yield server
-    server.kill()
+def valkey(valkey_server):
+    return valkey_server()
 
 
 @pytest.fixture
-def start(valkey):
+def start(valkey, database_url):
     processes = []
 
     def start_process(*arguments: str) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
             [sys.executable, "manage.py", "simulate_conference", "--event", "demo", *arguments],
             cwd=settings.BASE_DIR,
-            env={**os.environ, "REDIS_URL": valkey.url, "DATABASE_URL": database_url()},
+            env={**os.environ, "REDIS_URL": valkey.url, "DATABASE_URL": database_url},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -48,15 +44,6 @@ def start(valkey):
         process.communicate()
 
 
-def database_url() -> str:
-    values = connection.settings_dict
-    account = values["USER"] + (f":{values['PASSWORD']}" if values["PASSWORD"] else "")
-    return (
-        f"postgresql://{account}@{values['HOST'] or '127.0.0.1'}:{values['PORT'] or 5432}"
-        f"/{values['NAME']}"
-    )
-
-
 def wait_for_entries(client, count: int) -> None:
     give_up_at = time.monotonic() + 30
     while client.xlen(keys.SYNC_EVENTS) < count:
@@ -67,7 +54,7 @@ def wait_for_entries(client, count: int) -> None:
 def test_names_its_sessions_and_stops_cleanly(valkey, start, django_user_model):
     django_user_model.objects.create_user("organizer")
     process = start("--speed", "5")
-    with valkey.client() as client:
+    with redis.Redis.from_url(valkey.url) as client:
         wait_for_entries(client, 100)
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=5)
@@ -86,14 +73,14 @@ def test_plays_for_a_duration_and_goes_on_with_the_same_sessions_next_time(valke
         assert int(output.split()[0]) > 50
     names = set(Session.objects.values_list("external_id", flat=True))
     assert names == {f"demo-{each.key}-1" for each in CHARACTERS} | {"demo-product-launch-2"}
-    with valkey.client() as client:
+    with redis.Redis.from_url(valkey.url) as client:
         payloads = [fields[b"data"] for _, fields in client.xrange(keys.CHAT_MESSAGE)]
     assert len(set(payloads)) == len(payloads)
 
 
 def test_stands_still_while_redis_is_away(valkey, start):
     process = start("--speed", "5")
-    with valkey.client() as client:
+    with redis.Redis.from_url(valkey.url) as client:
         wait_for_entries(client, 50)
         valkey.kill()
         time.sleep(2)
