@@ -13,6 +13,8 @@ from sessions_app import keys
 from sessions_app.collector import Collector
 from sessions_app.models import EngagementMetric, Event, Session
 from sessions_app.replay import read_recording
+from sessions_app.simulation import Conference
+from sessions_app.simulation_characters import CHARACTERS
 from sessions_app.ticks import TICK_MS, tick_at, tick_ending
 from tests.event_logs import event_logs
 from tests.oracle import LoggedEvent, Row, expected_rows
@@ -126,6 +128,16 @@ def test_every_row_of_the_press_briefing_is_right(redis_client: redis.Redis) -> 
     stored = stored_rows()
     assert_equal(stored, expected_rows(log, last))
     assert sum(row.chat_count for row in stored.values()) == len(log)
+
+
+def test_every_row_of_a_simulated_conference_is_right(redis_client: redis.Redis) -> None:
+    log = [
+        (FIRST_TICK * TICK_MS + int(event.offset_s * 1000), event.channel, event.payload)
+        for event in Conference(CHARACTERS, "conference", seed=1).events(duration_s=400)
+    ]
+    last = tick_at(log[-1][0])
+    process(redis_client, log, [*range(FIRST_TICK, last, 7), last])
+    assert_equal(stored_rows(), expected_rows(log, last))
 
 
 def test_rows_stop_after_half_an_hour_and_a_session_begins_anew(
