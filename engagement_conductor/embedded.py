@@ -42,7 +42,7 @@ def remember(data_dir: Path, urls: Mapping[str, str]) -> None:
     path = data_dir / "servers.json"
     temporary = data_dir / f"servers.json.{os.getpid()}"
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(_remembered(data_dir) | urls, file, indent=2)
+        json.dump({**_remembered(data_dir), **urls}, file, indent=2)
     temporary.replace(path)
 
 

@@ -63,10 +63,15 @@ class PostgreSQL:
         import psycopg
         from psycopg import sql
 
-        address = {"host": LOOPBACK, "port": str(self.port), "connect_timeout": "5"}
         try:
             with psycopg.connect(
-                dbname="postgres", user=USER, password=self.password, autocommit=True, **address
+                host=LOOPBACK,
+                port=self.port,
+                dbname="postgres",
+                user=USER,
+                password=self.password,
+                connect_timeout=5,
+                autocommit=True,
             ) as connection:
                 query = "SELECT FROM pg_database WHERE datname = %s"
                 if connection.execute(query, [DATABASE]).fetchone() is None:

@@ -151,11 +151,9 @@ def copy_bounded(source: IO[bytes], path: Path, limit: int = LOG_BYTES) -> None:
 def wait_until(answers: Callable[[], bool], process: Process, seconds: float) -> bool:
     """Whether ``answers()`` became true in time; False at once when the process ends before."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and process.exit_code() is None:
         if answers():
             return True
-        if process.exit_code() is not None:
-            return False
         time.sleep(POLL_SECONDS)
     return False
 

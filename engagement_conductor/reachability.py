@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 import psycopg
 import redis
 from django.core.exceptions import ImproperlyConfigured
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from engagement_conductor import env
 
@@ -66,7 +68,10 @@ def wait_for_redis(url: str, pause: Callable[[float], None]) -> None:
     try:
         env.parse_redis_url(url)
         client = redis.Redis.from_url(
-            url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+            url,
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
         )
     except (ImproperlyConfigured, ValueError) as error:
         raise UnreachableError(f"REDIS_URL cannot be used: {error}") from None
@@ -101,7 +106,7 @@ def _connect(parameters: dict[str, object]) -> "psycopg.Connection[tuple[object,
         "port": parameters["PORT"],
     }
     return psycopg.connect(
-        **{  # type: ignore[arg-type]
+        **{
             "connect_timeout": TIMEOUT_SECONDS,
             **{name: value for name, value in given.items() if value},
             **(options if isinstance(options, dict) else {}),

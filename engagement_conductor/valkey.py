@@ -29,7 +29,7 @@ class Valkey:
         settings = {
             "bind": LOOPBACK,
             "port": str(self.port),
-            "dir": str(self.directory),
+            "dir": str(self.directory.resolve()),
             "pidfile": str(self._pid_file),
             "save": "",
             "appendonly": "yes" if self.persistent else "no",
@@ -43,14 +43,24 @@ class Valkey:
         return Launch(name="valkey", arguments=[str(_binary()), *arguments], before=self._prepare)
 
     def answers(self) -> bool:
-        """Whether it serves requests: a server that still loads its data does not."""
+        """Whether it serves requests: a server that still loads its data does not.
+
+        Another server that has taken the port meanwhile does not count.
+        """
         import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
         try:
             with redis.Redis(
-                host=LOOPBACK, port=self.port, socket_timeout=5, socket_connect_timeout=5
+                host=LOOPBACK,
+                port=self.port,
+                socket_timeout=2,
+                socket_connect_timeout=2,
+                retry=Retry(NoBackoff(), 0),
+                decode_responses=True,
             ) as client:
-                return bool(client.ping())
+                return bool(client.config_get("dir") == {"dir": str(self.directory.resolve())})
         except redis.RedisError:
             return False
 

@@ -1,0 +1,117 @@
+"""docker-compose.yml and Dockerfile, as far as they can be tested without an engine."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+TEXT = (ROOT / "docker-compose.yml").read_text()
+COMPOSE = yaml.safe_load(TEXT)
+SERVICES = COMPOSE["services"]
+PROCESSES = {"web", "collector", "worker", "beat"}
+SECRETS = {"SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+HEALTHY = {"condition": "service_healthy"}
+
+
+def command(service: str) -> str:
+    value = SERVICES[service]["command"]
+    return value if isinstance(value, str) else " ".join(value)
+
+
+def test_services_are_the_whole_product():
+    assert set(SERVICES) == PROCESSES | {"timescaledb", "redis"}
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_service_has_a_bounded_health_check(name):
+    check = SERVICES[name]["healthcheck"]
+    assert check["test"][0] in {"CMD", "CMD-SHELL"}
+    assert {"interval", "timeout", "retries", "start_period"} < set(check)
+
+
+@pytest.mark.parametrize("name", sorted(PROCESSES))
+def test_processes_check_themselves(name):
+    check = SERVICES[name]["healthcheck"]["test"]
+    assert check == ["CMD", "python", "-m", "engagement_conductor.healthcheck", name]
+
+
+@pytest.mark.parametrize("name", ["timescaledb", "redis"])
+def test_server_images_are_pinned_to_a_full_version(name):
+    assert re.search(r":\d+\.\d+\.\d+", SERVICES[name]["image"])
+
+
+def test_dockerfile_images_are_pinned_to_a_full_version():
+    images = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert len(images) == 3
+    assert all(re.search(r":\d+\.\d+\.\d+", image) for image in images)
+
+
+def test_secrets_come_from_the_environment_only():
+    assert set(re.findall(r"\$\{(\w+):\?", TEXT)) == SECRETS
+    for name in SECRETS:
+        values = re.findall(rf"^\s+{name}: (.*)$", TEXT, re.MULTILINE)
+        assert all(value.startswith(f"${{{name}:?") for value in values)
+    assert not re.search(r"://\w*:(?!\$\{)[^@/\s]+@", TEXT), "a password in a URL"
+    example = (ROOT / ".env.example").read_text()
+    assert {name for name in SECRETS if f"\n{name}=\n" in example} == SECRETS
+
+
+def test_every_variable_of_the_file_is_in_the_example():
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT))
+    given = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert used == given
+
+
+def test_data_lies_in_named_volumes():
+    mounted = {volume for name in SERVICES for volume in SERVICES[name].get("volumes", [])}
+    assert {volume.split(":")[0] for volume in mounted} == set(COMPOSE["volumes"])
+    assert len(mounted) == 2
+
+
+def test_ports_are_open_to_this_machine_only():
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len(ports) == 2
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_processes_wait_for_healthy_servers():
+    servers = {"timescaledb": HEALTHY, "redis": HEALTHY}
+    assert SERVICES["web"]["depends_on"] == servers
+    for name in PROCESSES - {"web"}:
+        assert SERVICES[name]["depends_on"] == {**servers, "web": HEALTHY}
+
+
+def test_processes_use_the_servers_of_the_file():
+    for name in PROCESSES:
+        environment = SERVICES[name]["environment"]
+        assert "@timescaledb:5432/engagement_conductor" in environment["DATABASE_URL"]
+        assert environment["REDIS_URL"].endswith("@redis:6379/0")
+        assert environment["TIMESCALEDB_REQUIRED"] == "True"
+
+
+def test_commands_start_the_processes():
+    assert "manage.py migrate" in command("web")
+    assert "exec python -m daphne" in command("web")
+    assert "manage.py collect_events" in command("collector")
+    assert "celery -A engagement_conductor worker" in command("worker")
+    assert "celery -A engagement_conductor beat" in command("beat")
+    assert "--appendonly yes" in command("redis")
+    assert "noeviction" in command("redis")
+
+
+def test_dockerfile_copies_what_exists_and_is_not_ignored():
+    ignored = (ROOT / ".dockerignore").read_text()
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.M)
+    for name in " ".join(copied).split():
+        assert (ROOT / name).exists(), name
+        assert f"\n!{name}\n" in ignored, name
+
+
+def test_dockerfile_runs_as_another_user_with_static_files_collected():
+    text = (ROOT / "Dockerfile").read_text()
+    assert text.index("collectstatic") < text.index("\nUSER engagement")
+    assert "npm ci" in text
+    assert "requirements-dev" not in text
