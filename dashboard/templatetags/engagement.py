@@ -1,9 +1,14 @@
 """Formatting of scores and signals, the same as in static/js/format.js."""
 
+from numbers import Real
+from typing import Any
+
 from django import template
 from django.utils.formats import number_format
 
 register = template.Library()
+
+NOTHING = "–"
 
 CATEGORY_LABELS = {
     "VERY_HIGH": "Very high",
@@ -15,15 +20,15 @@ CATEGORY_LABELS = {
 
 
 @register.filter
-def percent(ratio: float | None) -> str:
+def percent(ratio: Any) -> str:
     """A ratio as a whole number of percent, without the sign; a dash for none."""
-    return "–" if ratio is None else str(round(ratio * 100))
+    return str(round(ratio * 100)) if isinstance(ratio, Real) else NOTHING
 
 
 @register.filter
-def whole(number: float | None) -> str:
+def whole(number: Any) -> str:
     """A count or rate as a whole number, in the reader's format; a dash for none."""
-    return "–" if number is None else number_format(round(number), use_l10n=True)
+    return number_format(round(number), use_l10n=True) if isinstance(number, Real) else NOTHING
 
 
 @register.filter
