@@ -8,7 +8,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
-from dashboard.payloads import EndedSession, update_payloads
+from dashboard.payloads import EndedSession, milliseconds, update_payloads
 from dashboard.watching import ALL_EVENTS, WatchedGroups, event_group, session_group
 from sessions_app.results import SessionPoint
 
@@ -36,7 +36,7 @@ def broadcast_ended(sessions: Sequence[EndedSession], watched: WatchedGroups) ->
     """
     messages: Messages = defaultdict(list)
     for session_id, event_id, time in sessions:
-        ended = {"session": session_id, "time": round(time.timestamp() * 1000)}
+        ended = {"session": session_id, "time": milliseconds(time)}
         for group in _groups_of(session_id, event_id, watched):
             messages[group].append(ended)
     _send("sessions.ended", "sessions", messages)

@@ -2,22 +2,34 @@
 
 import asyncio
 import contextlib
+import json
+import logging
+import time
 from importlib import import_module
 from typing import Any
 
-import redis.asyncio
 from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
+from django.utils import timezone
 
 from dashboard import overview
-from dashboard.payloads import session_snapshot
+from dashboard.allowance import Allowance
+from dashboard.outages import UNAVAILABLE
+from dashboard.payloads import milliseconds, session_snapshot
 from dashboard.watching import ALL_EVENTS, RENEWAL_SECONDS, event_group, renew, session_group
 from sessions_app.models import Event, Session
 from sessions_app.queries import sees_everything
 
+logger = logging.getLogger(__name__)
+
 NO_LONGER_ALLOWED = 4403
+TOO_BIG = 1009
+# All that a page ever says is {"type": "snapshot"}.
+LONGEST_MESSAGE = 256
+SNAPSHOTS_AT_ONCE = 5
+SECONDS_PER_SNAPSHOT = 5.0
 
 
 class WatchingConsumer(AsyncJsonWebsocketConsumer):
@@ -30,74 +42,83 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         super().__init__(*args, **kwargs)
         self.joined: set[str] = set()
         self._renewal: asyncio.Task[None] | None = None
-        self._redis: redis.asyncio.Redis | None = None
+        self._requests = Allowance(SNAPSHOTS_AT_ONCE, SECONDS_PER_SNAPSHOT, time.monotonic())
 
-    async def allowed_groups(self, user: Any) -> set[str] | None:
-        """The groups to join for ``user``; None refuses the connection."""
+    def allowed_groups(self, user: Any) -> set[str] | None:
+        """The groups to join for ``user``; None refuses the connection. May ask the database."""
         raise NotImplementedError
 
-    async def snapshot(self, user: Any) -> dict[str, Any]:
-        """The current state, as one message."""
+    def snapshot(self, user: Any) -> dict[str, Any]:
+        """The current state, as one message. May ask the database."""
         raise NotImplementedError
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._leave()
 
     async def connect(self) -> None:
-        groups = await self.allowed_groups(self.scope["user"])
+        groups = await database_sync_to_async(self.allowed_groups)(self.scope["user"])
         if groups is None:
             await self.close()  # before accepting: the handshake is refused
             return
-        self._redis = redis.asyncio.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5
-        )
         # First the group, then the state: what happens in between arrives twice rather than never.
         await self._join(groups)
         await self.accept()
-        await self.send_json(await self.snapshot(self.scope["user"]))
+        await self._send_snapshot()
         self._renewal = asyncio.create_task(self._keep_watching())
 
-    async def disconnect(self, code: int) -> None:
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
+    ) -> None:
+        if len(text_data or bytes_data or "") > LONGEST_MESSAGE:
+            await self.close(code=TOO_BIG)
+        elif self._requests.take(time.monotonic()) and _asks_for_snapshot(text_data):
+            await self._send_snapshot()
+
+    async def scores_updated(self, event: dict[str, Any]) -> None:
+        now = milliseconds(timezone.now())
+        await self.send_json({"type": "points", "points": event["points"], "now": now})
+
+    async def sessions_ended(self, event: dict[str, Any]) -> None:
+        await self.send_json({"type": "ended", "sessions": event["sessions"]})
+
+    async def _send_snapshot(self) -> None:
+        snapshot = database_sync_to_async(self.snapshot)
+        await self.send_json(await snapshot(self.scope["user"]))
+
+    async def _join(self, groups: set[str]) -> None:
+        for group in groups - self.joined:
+            await self.channel_layer.group_add(group, self.channel_name)
+            self.joined.add(group)
+        for group in self.joined - groups:
+            await self.channel_layer.group_discard(group, self.channel_name)
+            self.joined.discard(group)
+        await renew(groups)
+
+    async def _leave(self) -> None:
         if self._renewal is not None:
             self._renewal.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._renewal
         for group in self.joined:
-            with contextlib.suppress(redis.RedisError, OSError):
+            with contextlib.suppress(*UNAVAILABLE):
                 await self.channel_layer.group_discard(group, self.channel_name)
-        if self._redis is not None:
-            await self._redis.aclose()
-
-    async def receive(
-        self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
-    ) -> None:
-        # The only thing a page ever says is that it has missed something.
-        if text_data == "snapshot":
-            await self.send_json(await self.snapshot(self.scope["user"]))
-
-    async def scores_updated(self, event: dict[str, Any]) -> None:
-        await self.send_json({"type": "points", "points": event["points"]})
-
-    async def sessions_ended(self, event: dict[str, Any]) -> None:
-        await self.send_json({"type": "ended", "sessions": event["sessions"]})
-
-    async def _join(self, groups: set[str]) -> None:
-        for group in groups - self.joined:
-            await self.channel_layer.group_add(group, self.channel_name)
-        for group in self.joined - groups:
-            await self.channel_layer.group_discard(group, self.channel_name)
-        self.joined = groups
-        if self._redis is not None:
-            await renew(self._redis, sorted(groups))
 
     async def _keep_watching(self) -> None:
         while True:
             await asyncio.sleep(RENEWAL_SECONDS)
-            # An outage is over at some time; until then the page shows that it is stale.
-            with contextlib.suppress(redis.RedisError, OSError):
+            try:
                 await self._check_again()
+            except UNAVAILABLE as error:
+                # An outage is over at some time; until then the page shows that it is stale.
+                logger.warning("%s is not renewed: %s", self.scope["path"], error)
 
     async def _check_again(self) -> None:
         """Whether the user is still logged in and may still see it all: both can end meanwhile."""
         user = await get_current_user(self.scope)
-        groups = await self.allowed_groups(user)
+        groups = await database_sync_to_async(self.allowed_groups)(user)
         if groups is None:
             await self.close(code=NO_LONGER_ALLOWED)
             return
@@ -105,7 +126,7 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         changed = groups != self.joined
         await self._join(groups)
         if changed:
-            await self.send_json(await self.snapshot(user))
+            await self._send_snapshot()
 
 
 async def get_current_user(scope: dict[str, Any]) -> Any:
@@ -117,35 +138,34 @@ async def get_current_user(scope: dict[str, Any]) -> Any:
 class SessionConsumer(WatchingConsumer):
     """A session's page."""
 
-    async def allowed_groups(self, user: Any) -> set[str] | None:
+    def allowed_groups(self, user: Any) -> set[str] | None:
         session_id = self.scope["url_route"]["kwargs"]["pk"]
         visible = Session.objects.visible_to(user).filter(pk=session_id)
-        return {session_group(session_id)} if await visible.aexists() else None
+        return {session_group(session_id)} if visible.exists() else None
 
-    async def snapshot(self, user: Any) -> dict[str, Any]:
-        return await self._snapshot()
-
-    @database_sync_to_async
-    def _snapshot(self) -> dict[str, Any]:
-        pk = self.scope["url_route"]["kwargs"]["pk"]
-        return session_snapshot(Session.objects.select_related("event").get(pk=pk))
+    def snapshot(self, user: Any) -> dict[str, Any]:
+        session_id = self.scope["url_route"]["kwargs"]["pk"]
+        return session_snapshot(Session.objects.select_related("event").get(pk=session_id))
 
 
 class OverviewConsumer(WatchingConsumer):
     """The overview of a user's live sessions."""
 
-    @database_sync_to_async
-    def _allowed_groups(self, user: Any) -> set[str]:
+    def allowed_groups(self, user: Any) -> set[str] | None:
+        if not user.is_authenticated or not user.is_active:
+            return None
         if sees_everything(user):
             return {ALL_EVENTS}
         keys = Event.objects.visible_to(user).values_list("pk", flat=True)
         return {event_group(key) for key in keys}
 
-    async def allowed_groups(self, user: Any) -> set[str] | None:
-        if not user.is_authenticated or not user.is_active:
-            return None
-        groups: set[str] = await self._allowed_groups(user)
-        return groups
+    def snapshot(self, user: Any) -> dict[str, Any]:
+        return overview.snapshot(user)
 
-    async def snapshot(self, user: Any) -> dict[str, Any]:
-        return await database_sync_to_async(overview.snapshot)(user)
+
+def _asks_for_snapshot(text: str | None) -> bool:
+    try:
+        message = json.loads(text or "")
+    except ValueError:
+        return False
+    return isinstance(message, dict) and message.get("type") == "snapshot"

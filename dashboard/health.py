@@ -31,14 +31,24 @@ def show_liveness(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def show_health(request: HttpRequest) -> JsonResponse:
-    """Status of all parts; 503 when one is down. Details are for admins only."""
+    """Status of the product, and for admins of all its parts; 503 when a server is down.
+
+    It is ``degraded`` while pages work but show nothing new: no collector runs, or nothing is
+    scored.
+    """
     parts = {"database": _database(), "redis": _redis()}
-    healthy = all(part["ok"] for part in parts.values())
-    report: dict[str, Any] = {"status": "ok" if healthy else "down"}
+    status = _status(**parts)
+    report: dict[str, Any] = {"status": status}
     # Asking who it is needs the database.
     if parts["database"]["ok"] and sees_everything(request.user):
         report["parts"] = parts
-    return JsonResponse(report, status=200 if healthy else 503)
+    return JsonResponse(report, status=503 if status == "down" else 200)
+
+
+def _status(database: dict[str, Any], redis: dict[str, Any]) -> str:
+    if not (database["ok"] and redis["ok"]):
+        return "down"
+    return "ok" if redis["collecting"] and redis["scoring"] else "degraded"
 
 
 def _database() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from dashboard.payloads import card_payload
+from dashboard.payloads import card_payload, milliseconds
 from sessions_app.models import EngagementMetric, Session
 
 # A tick is scored at most ten minutes late; an older score says nothing about now.
@@ -29,5 +29,8 @@ def live_cards(user: Any) -> list[dict[str, Any]]:
 
 def snapshot(user: Any) -> dict[str, Any]:
     """The overview as one message of its socket."""
-    now = round(timezone.now().timestamp() * 1000)
-    return {"type": "snapshot", "cards": live_cards(user), "now": now}
+    return {
+        "type": "snapshot",
+        "cards": live_cards(user),
+        "now": milliseconds(timezone.now()),
+    }

@@ -40,7 +40,7 @@ def _payload(
     time: datetime, score: float, category: str, signals: dict[str, Any]
 ) -> dict[str, Any]:
     return {
-        "time": round(time.timestamp() * 1000),
+        "time": milliseconds(time),
         "score": score,
         "category": category,
         "signals": signals,
@@ -54,8 +54,8 @@ def session_snapshot(session: Session) -> dict[str, Any]:
         "type": "snapshot",
         "session": session.pk,
         "title": session.title,
-        "ended": _milliseconds(session.ended_at),
-        "now": _milliseconds(timezone.now()),
+        "ended": milliseconds(session.ended_at),
+        "now": milliseconds(timezone.now()),
         "points": [metric_payload(point) for point in points],
     }
 
@@ -79,5 +79,6 @@ def update_payloads(points: Iterable[SessionPoint]) -> list[dict[str, Any]]:
     ]
 
 
-def _milliseconds(time: datetime | None) -> int | None:
+def milliseconds(time: datetime | None) -> int | None:
+    """A time for the browser: milliseconds since 1970."""
     return None if time is None else round(time.timestamp() * 1000)

@@ -1,15 +1,24 @@
 """Who is looking at what, so that the scorer sends nothing that nobody sees."""
 
 import time
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import redis
 import redis.asyncio
+from django.conf import settings
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from sessions_app import keys
 
 RENEWAL_SECONDS = 20
 LIFETIME_SECONDS = 60
+NO_LONG_WAIT: dict[str, Any] = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 5,
+    "retry": Retry(NoBackoff(), 0),
+}
 
 ALL_EVENTS = "events.all"
 
@@ -56,8 +65,16 @@ def _numbers(names: list[str], prefix: str) -> list[int]:
     return [int(name.removeprefix(prefix)) for name in names if name.startswith(prefix)]
 
 
-async def renew(client: "redis.asyncio.Redis", groups: list[str]) -> None:
-    """Notes that somebody is looking at ``groups``, for the next minute."""
-    if groups:
-        expiry = time.time() + LIFETIME_SECONDS
-        await client.zadd(keys.WATCHED_GROUPS, dict.fromkeys(groups, expiry))
+async def renew(groups: Iterable[str]) -> None:
+    """Notes that somebody is looking at ``groups``, for the next minute.
+
+    The connection lasts as long as the call: one kept open by each page would mostly be idle, and
+    dead after an outage.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    expiries = dict.fromkeys(groups, time.time() + LIFETIME_SECONDS)
+    if expiries:
+        async with redis.asyncio.Redis.from_url(settings.REDIS_URL, **NO_LONG_WAIT) as client:
+            await client.zadd(keys.WATCHED_GROUPS, expiries)

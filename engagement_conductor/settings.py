@@ -3,6 +3,9 @@
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
 from engagement_conductor import env
 
 BASE_DIR = env.BASE_DIR
@@ -87,7 +90,19 @@ REDIS_SOCKET_TIMEOUT = timedelta(seconds=10)
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "engagement:layer"},
+        "CONFIG": {
+            # One retry finds a connection that has died; more would keep the scorer waiting.
+            "hosts": [
+                {
+                    "address": REDIS_URL,
+                    "socket_timeout": 5,
+                    "socket_connect_timeout": 5,
+                    "health_check_interval": 15,
+                    "retry": Retry(NoBackoff(), 1),
+                }
+            ],
+            "prefix": "engagement:layer",
+        },
     }
 }
 
