@@ -7,10 +7,10 @@ from datetime import timedelta
 import redis
 from celery import shared_task
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import Error, close_old_connections
 from django.utils import timezone
 
-from engagement_conductor.pipeline import score_shard as score_shard_ticks
+from engagement_conductor.pipeline import score_shard
 from sessions_app import keys
 from sessions_app.connection import connect
 from sessions_app.registry import end_silent_sessions as mark_silent_sessions
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 WATERMARK_PATIENCE_SECONDS = 4.0
 WATERMARK_POLL_SECONDS = 0.02
 SCORING_IS_CURRENT_TICKS = 12
+# Sending a task costs about as much as scoring a small shard; workers beyond this stay idle.
+TASKS_PER_TICK = 4
 
 _client: "redis.Redis | None" = None
 
@@ -44,8 +46,9 @@ def score_tick() -> None:
     if not _wait_for_watermark(tick):
         logger.warning("Tick %d waits: the collectors have not read past its end.", tick)
         return
-    for shard in range(keys.SHARD_COUNT):
-        score_shard.apply_async((shard, tick), expires=TICK_SECONDS * 2)
+    for part in range(TASKS_PER_TICK):
+        shards = list(range(part, keys.SHARD_COUNT, TASKS_PER_TICK))
+        score_shards.apply_async((shards, tick), expires=TICK_SECONDS * 2)
 
 
 def _wait_for_watermark(tick: int) -> bool:
@@ -58,10 +61,23 @@ def _wait_for_watermark(tick: int) -> bool:
 
 
 @shared_task(ignore_result=True)
-def score_shard(shard: int, tick: int) -> None:
-    """Scores the ticks of one shard that are missing up to ``tick``."""
+def score_shards(shards: list[int], tick: int) -> None:
+    """Scores the ticks that are missing up to ``tick``, shard by shard; one that fails stops none.
+
+    Raises:
+        ExceptionGroup: of what went wrong in which shard.
+    """
     close_old_connections()
-    score_shard_ticks(client(), shard, tick)
+    failures = []
+    for shard in shards:
+        try:
+            score_shard(client(), shard, tick)
+        except (redis.RedisError, OSError, Error) as error:
+            error.add_note(f"shard {shard}, tick {tick}")
+            failures.append(error)
+            close_old_connections()
+    if failures:
+        raise ExceptionGroup(f"{len(failures)} of {len(shards)} shards were not scored", failures)
 
 
 @shared_task(ignore_result=True)

@@ -1,7 +1,8 @@
 // The area chart of a session's score: true time on the x axis, coloured by level, holes left open.
-import { categoryLabel, percent, timeOfDay, whole } from "./format.js";
+import { categoryLabel, minute, percent, timeOfDay, whole } from "./format.js";
 
-const WINDOW = 5 * 60_000;
+const MINUTE = 60_000;
+const WINDOW = 5 * MINUTE;
 const TICK = 5_000;
 const LEVELS = [
   [0.0, "--level-very-low"],
@@ -53,6 +54,14 @@ const tooltip = {
   },
 };
 
+function wholeMinutes(start, end) {
+  const ticks = [];
+  for (let time = Math.ceil(start / MINUTE) * MINUTE; time <= end; time += MINUTE) {
+    ticks.push({ value: time });
+  }
+  return ticks;
+}
+
 function axes() {
   const grid = { color: colour("--edge"), drawTicks: false };
   const ticks = { color: colour("--muted"), padding: 8 };
@@ -61,7 +70,10 @@ function axes() {
       type: "linear",
       grid: { display: false },
       border: { display: false },
-      ticks: { ...ticks, stepSize: 60_000, maxRotation: 0, callback: (value) => timeOfDay(value) },
+      afterBuildTicks: (axis) => {
+        axis.ticks = wholeMinutes(axis.min, axis.max);
+      },
+      ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 16, callback: (value) => minute(value) },
     },
     y: {
       min: 0,

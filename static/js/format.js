@@ -15,9 +15,12 @@ const clock = new Intl.DateTimeFormat(undefined, {
   second: "2-digit",
 });
 
+const shortClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
 export const percent = (ratio) => (ratio == null ? "–" : String(Math.round(ratio * 100)));
 export const whole = (number) => (number == null ? "–" : wholeNumbers.format(number));
 export const timeOfDay = (milliseconds) => clock.format(milliseconds);
+export const minute = (milliseconds) => shortClock.format(milliseconds);
 export const categoryLabel = (name) => CATEGORY_LABELS[name] ?? "No score yet";
 
 export const SIGNAL_FORMATS = {
