@@ -4,7 +4,11 @@ import { setText } from "./format.js";
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 10_000;
 const STALE_AFTER = 15_000;
+// A socket that says nothing, not even when it is asked, is dead although it looks open.
+const DEAD_AFTER = 30_000;
 const NO_LONGER_ALLOWED = 4403;
+// From the second failure on; one is what a restart looks like.
+const ASK_PAGE_FROM = 2_000;
 // A handshake that is never answered would otherwise hang for minutes.
 const HANDSHAKE_LIMIT = 8_000;
 
@@ -28,12 +32,13 @@ export class Connection {
     this.receive = receive;
     this.delay = FIRST_DELAY;
     this.ended = false;
-    this.heardAt = performance.now();
+    this.refused = false;
+    this.heardAt = this.aliveAt = this.askedAt = performance.now();
     this.socket = null;
     this.retry = null;
     addEventListener("online", () => this.hurry());
     document.addEventListener("visibilitychange", () => this.hurry());
-    setInterval(() => this.show(), 1000);
+    setInterval(() => this.watch(), 1000);
     this.open();
   }
 
@@ -46,8 +51,14 @@ export class Connection {
     socket.addEventListener("open", () => {
       clearTimeout(limit);
       this.delay = FIRST_DELAY;
+      this.refused = false;
+      this.aliveAt = this.askedAt = performance.now();
     });
-    socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
+    socket.addEventListener("message", (event) => {
+      if (socket !== this.socket) return;
+      this.aliveAt = performance.now();
+      this.receive(JSON.parse(event.data));
+    });
     socket.addEventListener("close", (event) => {
       clearTimeout(limit);
       if (socket === this.socket) this.closed(event.code);
@@ -57,13 +68,43 @@ export class Connection {
 
   closed(code) {
     this.socket = null;
-    this.refused = code === NO_LONGER_ALLOWED;
-    if (!this.refused) {
-      // Spread over time, so that all screens of a restarted server do not come at once.
-      this.retry = setTimeout(() => this.open(), this.delay * (0.5 + Math.random()));
-      this.delay = Math.min(this.delay * 2, LONGEST_DELAY);
+    if (code === NO_LONGER_ALLOWED) this.refused = true;
+    else if (this.delay >= ASK_PAGE_FROM) this.askWhetherRefused();
+    // Spread over time, so that all screens of a restarted server do not come at once.
+    this.retry = setTimeout(() => this.open(), this.delay * (0.5 + Math.random()));
+    this.delay = Math.min(this.delay * 2, LONGEST_DELAY);
+    this.show();
+  }
+
+  /** A refused handshake looks like a lost network; the page itself tells them apart. */
+  async askWhetherRefused() {
+    try {
+      const page = await fetch(location.href, { method: "HEAD", redirect: "manual" });
+      const goesToLogin = page.type === "opaqueredirect";
+      if (this.socket?.readyState !== WebSocket.OPEN) {
+        this.refused = goesToLogin || page.status === 403 || page.status === 404;
+      }
+    } catch {
+      this.refused = false; // no network
     }
     this.show();
+  }
+
+  /** Every second: asks a silent socket for a sign of life, and gives up one that gives none. */
+  watch() {
+    const now = performance.now();
+    if (this.socket?.readyState === WebSocket.OPEN) {
+      if (now - this.aliveAt > DEAD_AFTER) this.abandon();
+      else if (now - Math.max(this.aliveAt, this.askedAt) > STALE_AFTER) this.requestSnapshot();
+    }
+    this.show();
+  }
+
+  /** Does not wait for the other side to agree: on a dead line that takes minutes. */
+  abandon() {
+    const socket = this.socket;
+    this.closed();
+    socket.close();
   }
 
   /** The network is back or somebody looks again: do not wait for the next attempt. */
@@ -79,7 +120,10 @@ export class Connection {
 
   /** Asks for everything again, because something was missed. */
   requestSnapshot() {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send("snapshot");
+    if (this.socket?.readyState === WebSocket.OPEN) {
+      this.askedAt = performance.now();
+      this.socket.send(JSON.stringify({ type: "snapshot" }));
+    }
   }
 
   get state() {

@@ -5,11 +5,14 @@ import { categoryLabel, percent, setText, whole } from "./format.js";
 const STALE_AFTER = 15_000;
 // A burst of new sessions is answered with one snapshot.
 const PATIENCE = 500;
+// How often a card that falls behind the others is asked after: its session may be gone.
+const ASK_AGAIN = 30_000;
 
 const list = document.getElementById("cards");
 const template = document.getElementById("card-template");
 const cards = new Map();
 let requested = null;
+let askedAt = 0;
 
 function makeCard(id) {
   const item = template.content.firstElementChild.cloneNode(true);
@@ -74,10 +77,10 @@ function remove(id) {
   cards.delete(id);
 }
 
-function takePoints(points) {
+function takePoints({ points, now }) {
   for (const point of points) {
     const entry = cards.get(point.session);
-    if (entry) showPoint(entry, point);
+    if (entry) showPoint(entry, point, Math.max(0, now - point.time));
     else requestSoon();
   }
   tick();
@@ -92,7 +95,7 @@ function requestSoon() {
 
 function receive(message) {
   if (message.type === "snapshot") takeSnapshot(message);
-  else if (message.type === "points") takePoints(message.points);
+  else if (message.type === "points") takePoints(message);
   else if (message.type === "ended") {
     for (const { session } of message.sessions) remove(session);
     showCount();
@@ -101,11 +104,20 @@ function receive(message) {
 
 /** The page is as current as its freshest card; without cards nothing can be stale. */
 function tick() {
+  const now = performance.now();
   const ages = [...cards.values()]
     .filter(({ heardAt }) => heardAt !== null)
-    .map(({ heardAt }) => performance.now() - heardAt);
-  connection.heard(ages.length ? Math.min(...ages) : 0);
+    .map(({ heardAt }) => now - heardAt);
+  const freshest = ages.length ? Math.min(...ages) : 0;
+  connection.heard(freshest);
+  if (ages.some((age) => age > STALE_AFTER && freshest < STALE_AFTER)) askAfterStragglers(now);
   if (!document.hidden) cards.forEach(showAge);
+}
+
+function askAfterStragglers(now) {
+  if (now - askedAt < ASK_AGAIN) return;
+  askedAt = now;
+  connection.requestSnapshot();
 }
 
 for (const item of list.children) adopt(item);

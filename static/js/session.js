@@ -48,20 +48,20 @@ function takeSnapshot({ points: more, ended, now }) {
   show();
 }
 
-function takePoints(more) {
+function takePoints({ points: more, now }) {
   const last = points.at(-1)?.time;
   const ours = more.filter(({ session }) => session === first.session);
   if (!ours.length) return;
   merge(ours);
   connection.ended = false;
-  connection.heard();
+  connection.heard(Math.max(0, now - points.at(-1).time));
   if (last !== undefined && ours[0].time > last + TICK) connection.requestSnapshot();
   show();
 }
 
 function receive(message) {
   if (message.type === "snapshot") takeSnapshot(message);
-  else if (message.type === "points") takePoints(message.points);
+  else if (message.type === "points") takePoints(message);
   else if (message.type === "ended") {
     connection.ended = message.sessions.some(({ session }) => session === first.session);
     connection.show();
