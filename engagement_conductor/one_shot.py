@@ -1,5 +1,6 @@
 """Commands that run to their end while the user can still stop the stack."""
 
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -64,4 +65,5 @@ def _communicate(child: "subprocess.Popen[bytes]", pause: Callable[[float], None
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    return next((line for line in reversed(lines) if line.strip()), "it printed no reason")
+    last = next((line for line in reversed(lines) if line.strip()), "it printed no reason")
+    return re.sub(r"^[\w.]+(Error|Exception|Configured): ", "", last)

@@ -96,6 +96,7 @@ class Process:
         self.pid = self._child.pid
         guard.say(f"+{self.pid} {int(launch.stop_signal)}")
         self.started_at = time.monotonic()
+        self._buried = False
         self._writer = threading.Thread(
             target=copy_bounded, args=(self._child.stdout, self.log_path), daemon=True
         )
@@ -129,6 +130,10 @@ class Process:
         return "\n".join(text.splitlines()[-count:])
 
     def _bury(self) -> None:
+        # Once only: later the number of the group may be somebody else's.
+        if self._buried:
+            return
+        self._buried = True
         # A leader that was killed leaves its workers behind: they hold ports and locks.
         guardian.send(self.pid, signal.SIGKILL)
         guard.say(f"-{self.pid}")

@@ -73,8 +73,10 @@ def wait_for_redis(url: str, pause: Callable[[float], None]) -> None:
             socket_connect_timeout=TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
-    except (ImproperlyConfigured, ValueError) as error:
-        raise UnreachableError(f"REDIS_URL cannot be used: {error}") from None
+    except ImproperlyConfigured as error:
+        raise UnreachableError(str(error)) from None
+    except ValueError as error:
+        raise UnreachableError(f"REDIS_URL cannot be used: {error}.") from None
     parts = urlsplit(url)
     place = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
 
@@ -115,9 +117,10 @@ def _connect(parameters: dict[str, object]) -> "psycopg.Connection[tuple[object,
 
 
 def _reason(error: Exception) -> str:
-    # Several addresses give several lines; the last is the one of the last attempt.
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = lines[-1] if lines else type(error).__name__
+    # Several addresses give several lines, with questions between them.
+    lines = [line.strip() for line in str(error).splitlines()]
+    statements = [line for line in lines if line and not line.endswith("?")]
+    reason = statements[-1] if statements else type(error).__name__
     return reason.rpartition("FATAL: ")[2].strip().rstrip(".")
 
 
