@@ -54,14 +54,17 @@ class Handover:
 
     def _add_entries(self, position: int, entries: list[Any], now_ms: int) -> None:
         decode, add = _DECODERS[position], self.builder.add
+        latest_ms = now_ms + TICK_MS
         for entry_id, fields in entries:
             data = fields[1] if fields and fields[0] == b"data" else Entry(entry_id, fields).data
             try:
                 if data is None:
                     raise BadEventError("no field named data" if fields else "already deleted")
-                time_ms, _, sequence = entry_id.partition(b"-")
-                # After the server's clock was set back, entries bear times to come: count them now.
-                add(decode(data), position, min(int(time_ms), now_ms), int(sequence))
+                time, _, sequence = entry_id.partition(b"-")
+                time_ms = int(time)
+                if time_ms > latest_ms:
+                    time_ms = _brought_back(time_ms, now_ms)
+                add(decode(data), position, time_ms, int(sequence))
             except Exception as error:  # noqa: BLE001 - one bad entry must never stop the rest
                 self._refuse(position, entry_id, error, data or repr(fields).encode())
 
@@ -77,6 +80,14 @@ class Handover:
         expected = isinstance(error, BadEventError)
         reason = str(error) if expected else f"{type(error).__name__}: {error}"
         self.letters.append(DeadLetter(keys.CHANNELS[position], entry_id, reason, data))
+
+
+def _brought_back(time_ms: int, now_ms: int) -> int:
+    """A time in the present tick, for entries from a future tick: the server's clock was set back.
+
+    Moved by whole ticks, because entries of one tick are told apart by their time in it.
+    """
+    return now_ms - now_ms % TICK_MS + time_ms % TICK_MS
 
 
 class Collector:
