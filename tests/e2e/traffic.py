@@ -1,0 +1,161 @@
+"""What is posted, what is published and what is stored, each read from its source."""
+
+import itertools
+import json
+import threading
+import time
+from collections import Counter
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+import psycopg
+import redis
+
+from sessions_app import keys
+from sessions_app.ticks import tick_at, tick_ending
+from tests.platform import chat
+
+POSTS_PER_STEP = 5
+STEP_SECONDS = 0.05
+
+
+class SteadyChat(threading.Thread):
+    """Posts chat messages to the stream without a pause, across outages of Redis.
+
+    A message whose confirmation was lost is posted again: the stream may hold it twice.
+    """
+
+    def __init__(self, redis_url: str, sessions: list[str]) -> None:
+        super().__init__(name="steady-chat", daemon=True)
+        self._client = redis.Redis.from_url(redis_url, socket_timeout=5)
+        self._sessions = itertools.cycle(sessions)
+        self._numbers = itertools.count()
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        messages = self._next_messages()
+        while not self._stopping.wait(STEP_SECONDS):
+            try:
+                self._post(messages)
+                messages = self._next_messages()
+            except redis.RedisError:
+                continue
+
+    def _next_messages(self) -> list[dict[str, Any]]:
+        numbers = itertools.islice(self._numbers, POSTS_PER_STEP)
+        return [
+            chat(f"m{number}", f"u{number % 40}", next(self._sessions), eventId="e1")
+            for number in numbers
+        ]
+
+    def _post(self, messages: list[dict[str, Any]]) -> None:
+        with self._client.pipeline(transaction=False) as pipeline:
+            for message in messages:
+                pipeline.xadd(keys.CHAT_MESSAGE, {"data": json.dumps(message)})
+            pipeline.execute()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stopping.set()
+        self.join(timeout=20)
+        self._client.close()
+
+
+class Update(NamedTuple):
+    """An ``engagement:update``, and the Unix time at which it came."""
+
+    session: str
+    tick: int
+    payload: dict[str, Any]
+    seconds_after_tick: float
+
+
+class UpdateListener(threading.Thread):
+    """Collects what is published on ``engagement:update``, across outages of Redis.
+
+    Attributes:
+        updates: all that came so far.
+    """
+
+    def __init__(self, redis_url: str) -> None:
+        super().__init__(name="update-listener", daemon=True)
+        self.updates: list[Update] = []
+        self._client = redis.Redis.from_url(redis_url, socket_timeout=5)
+        self._stopping = threading.Event()
+        self._listening = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._listen()
+            except redis.RedisError:
+                self._stopping.wait(0.05)
+
+    def _listen(self) -> None:
+        with self._client.pubsub() as pubsub:
+            pubsub.subscribe(keys.ENGAGEMENT_UPDATE)
+            while not self._stopping.is_set():
+                message = pubsub.get_message(timeout=0.2)
+                if message is not None and message["type"] == "subscribe":
+                    self._listening.set()
+                elif message is not None:
+                    self.updates.append(_update(message["data"]))
+
+    def of(self, session: str) -> list[Update]:
+        return [update for update in self.updates if update.session == session]
+
+    def __enter__(self) -> Self:
+        self.start()
+        assert self._listening.wait(10)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stopping.set()
+        self.join(timeout=20)
+        self._client.close()
+
+
+def _update(data: bytes) -> Update:
+    now = time.time()
+    payload = json.loads(data)
+    end = datetime.fromisoformat(payload["timestamp"])
+    return Update(payload["sessionId"], tick_ending(end), payload, now - end.timestamp())
+
+
+def posted_chat(client: "redis.Redis", session: str, first: int, last: int) -> dict[int, int]:
+    """Messages per tick from ``first`` to ``last`` by the IDs of the stream's entries.
+
+    A message that stands in the stream several times counts where it came first.
+    """
+    ticks: dict[str, int] = {}
+    for entry_id, fields in client.xrange(keys.CHAT_MESSAGE):
+        payload = json.loads(fields[b"data"])
+        if payload["sessionId"] == session:
+            ticks.setdefault(payload["message"]["id"], tick_at(int(entry_id.partition(b"-")[0])))
+    counts = Counter(ticks.values())
+    return {tick: counts[tick] for tick in range(first, last + 1)}
+
+
+class StoredTick(NamedTuple):
+    """A metric row."""
+
+    tick: int
+    chat_count: int
+    chat_msgs_per_min: float
+    total_users: int
+
+
+def stored_ticks(database_url: str, session: str) -> list[StoredTick]:
+    """The metric rows of a session in the order of time."""
+    query = """
+        SELECT metric.time, metric.chat_count, metric.chat_msgs_per_min, metric.total_users
+        FROM engagement_metrics metric JOIN sessions_app_session session
+        ON session.id = metric.session_id
+        WHERE session.external_id = %s ORDER BY metric.time
+    """
+    with psycopg.connect(database_url, connect_timeout=5) as connection:
+        rows = connection.execute(query, [session]).fetchall()
+    return [StoredTick(tick_ending(row_time), *rest) for row_time, *rest in rows]
