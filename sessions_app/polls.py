@@ -75,7 +75,7 @@ def fold(
 def participation(tables: PollTables, row_count: int) -> NDArray[np.float64]:
     """The highest participation of an open poll, for each session, in [0, 1]."""
     polls = tables.polls.records
-    counting = ~polls["closed"] & (polls["audience"] > 0)
+    counting = ~polls["closed"]
     highest = np.zeros(row_count)
     shares = polls["voters"][counting] / polls["audience"][counting]
     np.maximum.at(highest, tables.polls.rows[counting], np.minimum(1.0, shares))
@@ -98,7 +98,8 @@ def _open_and_close(
     records["poll"] = mentioned[fresh]
     records["touched"] = tick
     records["closed"] = closed[fresh]
-    records["audience"] = active[rows]
+    # Whoever voted was there, even if they left before the tick was over.
+    records["audience"] = np.maximum(active[rows], 1)
     return append(table, rows, records)
 
 

@@ -201,7 +201,8 @@ class Room:
     def _measure_new_polls(self, tick: int) -> None:
         for poll in self.polls.values():
             if poll.voters and poll.base is None:
-                poll.base = self.active_counts[tick]
+                # The first voter was there, even if they left before the tick was over.
+                poll.base = max(1, self.active_counts[tick])
 
     def _poll_participation(self) -> float:
         return max(

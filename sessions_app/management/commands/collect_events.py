@@ -2,9 +2,7 @@
 
 import logging
 import os
-import signal
 import socket
-import threading
 from typing import Any
 
 import redis
@@ -13,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from sessions_app.collector import Collector
 from sessions_app.connection import connect
+from sessions_app.stopping import StopSignal
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +31,8 @@ class Command(BaseCommand):
         parser.add_argument("--batch-size", type=int, default=settings.COLLECTOR_BATCH_SIZE)
 
     def handle(self, *args: Any, name: str, batch_size: int, **options: Any) -> None:
-        stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
+        stopping = StopSignal()
+        stopping.install()
         retention_ms = int(settings.STREAM_RETENTION.total_seconds() * 1000)
         # RESP2, because the reader takes the answers as they come on the wire.
         collector = Collector(lambda: connect(protocol=2), name, batch_size, retention_ms)
@@ -43,11 +41,11 @@ class Command(BaseCommand):
         logger.info("Collector %s has stopped.", name)
 
 
-def run(collector: Collector, stopping: threading.Event) -> None:
-    """Lets a collector work until ``stopping`` is set, across outages of Redis however long."""
+def run(collector: Collector, stopping: StopSignal) -> None:
+    """Lets a collector work until it is to stop, across outages of Redis however long."""
     delay = FIRST_DELAY_SECONDS
     connected = False
-    while not stopping.is_set():
+    while not stopping.number:
         try:
             if not connected:
                 collector.start()

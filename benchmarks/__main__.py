@@ -1,0 +1,73 @@
+"""``python -m benchmarks [NAME ...]``: runs them, prints a table, writes the results as JSON.
+
+Works on an empty Redis and on a database of its own beside that of ``DATABASE_URL``.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engagement_conductor.settings")
+os.environ.setdefault("LOG_LEVEL", "ERROR")
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+
+
+def main(names: list[str]) -> int:
+    """Runs the named benchmarks, by default all; returns the exit code."""
+    django.setup()
+    from benchmarks import ingest, ticks
+    from benchmarks.measurement import table
+
+    benchmarks: dict[str, Callable] = {"ingest": ingest.measure, "ticks": ticks.measure}
+    if unknown := set(names) - set(benchmarks):
+        print(
+            f"No such benchmark: {', '.join(sorted(unknown))}. There are {', '.join(benchmarks)}."
+        )
+        return 2
+    if problem := _redis_problem():
+        print(problem, file=sys.stderr)
+        return 2
+    with _scratch_database():
+        measurements = [
+            measurement for name in names or benchmarks for measurement in benchmarks[name](_report)
+        ]
+    RESULTS.parent.mkdir(exist_ok=True)
+    results = [measurement.as_json() for measurement in measurements]
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(f"\n{table(measurements)}\n\nWritten to {RESULTS.relative_to(Path.cwd())}.")
+    return 0
+
+
+def _report(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line} ...", flush=True)
+
+
+def _redis_problem() -> str:
+    """Why the Redis of the settings cannot be used; it is emptied again and again."""
+    from sessions_app.connection import connect
+
+    if connect().dbsize():
+        return "REDIS_URL must be an empty Redis: the benchmarks would delete what is there."
+    return ""
+
+
+@contextmanager
+def _scratch_database() -> Iterator[None]:
+    from django.test.utils import setup_databases, teardown_databases
+
+    _report("preparing the database")
+    old = setup_databases(verbosity=0, interactive=False)
+    try:
+        yield
+    finally:
+        teardown_databases(old, verbosity=0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
