@@ -134,7 +134,7 @@ def _once(stamp: Path, contents: bytes, action: Callable[[], None]) -> None:
 
 
 def _pip(*arguments: str) -> None:
-    _run(PYTHON, "-m", "pip", "--disable-pip-version-check", *arguments, "--quiet")
+    _run(PYTHON, "-m", "pip", "--disable-pip-version-check", "-qq", *arguments)
 
 
 def _retry(action: Callable[..., None], *arguments: str) -> None:

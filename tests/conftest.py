@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
+import hypothesis
 import pytest
 import redis
 
@@ -17,6 +18,11 @@ from engagement_conductor.valkey import Valkey
 from tests.requirements import missing
 
 cleanup = ExitStack()
+# A busy machine is slow to generate examples; that is no fault of a test.
+hypothesis.settings.register_profile(
+    "product", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("product")
 
 
 def pytest_configure(config: pytest.Config) -> None:
