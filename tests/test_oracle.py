@@ -164,10 +164,10 @@ def test_a_poll_is_measured_by_those_active_when_it_opened():
     assert column("vote_count", *log, until=4) == [0, 1, 1, 0, 0]
 
 
-def test_participation_is_one_at_most_and_zero_where_nobody_was_present():
+def test_participation_is_one_at_most_also_where_the_first_voter_left():
     assert column("poll_participation", (0, vote("a")), (6, vote("b")), until=2) == [1, 1, 1]
     gone = (0, vote("a")), (1, leave("a")), (6, vote("b"))
-    assert column("poll_participation", *gone, until=1) == [0, 0]
+    assert column("poll_participation", *gone, until=1) == [1, 1]
 
 
 def test_a_closed_poll_stays_closed():
