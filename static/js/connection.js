@@ -71,7 +71,7 @@ export class Connection {
     if (code === NO_LONGER_ALLOWED) this.refused = true;
     else if (this.delay >= ASK_PAGE_FROM) this.askWhetherRefused();
     // Spread over time, so that all screens of a restarted server do not come at once.
-    this.retry = setTimeout(() => this.open(), this.delay * (0.5 + Math.random()));
+    this.retry = setTimeout(() => this.open(), this.delay * (0.5 + Math.random() / 2));
     this.delay = Math.min(this.delay * 2, LONGEST_DELAY);
     this.show();
   }

@@ -1,0 +1,89 @@
+"""Which groups are told what."""
+
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from dashboard import broadcast
+from dashboard.payloads import EndedSession
+from dashboard.watching import WatchedGroups
+from sessions_app.results import SessionPoint, SignalValues
+from tests.factories import last_tick_end
+
+
+class RecordingLayer:
+    """A channel layer that notes what it is given."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, list[dict[str, Any]]] = defaultdict(list)
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        self.sent[group].append(message)
+
+
+@pytest.fixture
+def layer(monkeypatch: pytest.MonkeyPatch) -> RecordingLayer:
+    layer = RecordingLayer()
+    monkeypatch.setattr(broadcast, "get_channel_layer", lambda: layer)
+    return layer
+
+
+def point(session_id: int, event_id: int) -> SessionPoint:
+    signals = SignalValues(1.0, 0.0, 2, 3, 0.0, 0.0)
+    return SessionPoint(session_id, event_id, "s", "e", last_tick_end(), 0.5, "MODERATE", signals)
+
+
+POINTS = [point(1, 10), point(2, 10), point(3, 30)]
+
+
+def sessions_by_group(layer: RecordingLayer, field: str) -> dict[str, list[int]]:
+    """The sessions in the only message of each group."""
+    assert all(len(messages) == 1 for messages in layer.sent.values())
+    return {
+        group: [item["session"] for item in message[field]]
+        for group, [message] in layer.sent.items()
+    }
+
+
+def test_each_group_gets_all_of_its_points_in_one_message(layer: RecordingLayer) -> None:
+    watched = WatchedGroups(frozenset({1}), frozenset({10}), all_events=True)
+    broadcast.broadcast_points(POINTS, watched)
+    assert sessions_by_group(layer, "points") == {
+        "session.1": [1],
+        "event.10": [1, 2],
+        "events.all": [1, 2, 3],
+    }
+    assert {message["type"] for [message] in layer.sent.values()} == {"scores.updated"}
+
+
+def test_nothing_is_sent_to_nobody(layer: RecordingLayer, monkeypatch: pytest.MonkeyPatch) -> None:
+    crossings: list[Any] = []
+    monkeypatch.setattr(broadcast, "async_to_sync", crossings.append)
+    broadcast.broadcast_points(POINTS, WatchedGroups(frozenset({99}), frozenset({98})))
+    broadcast.broadcast_points([], WatchedGroups(all_events=True))
+    assert (layer.sent, crossings) == ({}, [])
+
+
+def test_the_loop_is_entered_once_for_all_groups(
+    layer: RecordingLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crossings: list[Any] = []
+    enter = broadcast.async_to_sync
+    monkeypatch.setattr(
+        broadcast, "async_to_sync", lambda call: crossings.append(call) or enter(call)
+    )
+    broadcast.broadcast_points(POINTS, WatchedGroups(frozenset({1, 2, 3}), frozenset({10, 30})))
+    assert (len(layer.sent), len(crossings)) == (5, 1)
+
+
+def test_ends_are_told_to_pages_and_overviews(layer: RecordingLayer) -> None:
+    time = last_tick_end()
+    ended = [EndedSession(1, 10, time), EndedSession(3, 30, time)]
+    broadcast.broadcast_ended(ended, WatchedGroups(frozenset({3}), frozenset({10})))
+    assert sessions_by_group(layer, "sessions") == {"event.10": [1], "session.3": [3]}
+    [message] = layer.sent["session.3"]
+    assert message == {
+        "type": "sessions.ended",
+        "sessions": [{"session": 3, "time": time.timestamp() * 1000}],
+    }

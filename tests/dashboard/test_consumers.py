@@ -1,0 +1,309 @@
+"""Sockets: refused where a page would be, a snapshot first, then every update."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth import SESSION_KEY
+from django.db import OperationalError, connections
+from django.test import Client
+
+from dashboard import consumers, overview, watching
+from dashboard.broadcast import broadcast_ended, broadcast_points
+from dashboard.payloads import EndedSession
+from dashboard.watching import WatchedGroups, watched_groups
+from engagement_conductor.asgi import application
+from tests.factories import (
+    Cast,
+    last_tick_end,
+    make_cast,
+    make_event,
+    make_metrics,
+    make_point,
+    make_session,
+    make_staff,
+)
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("redis_client"),
+]
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture(autouse=True)
+async def _close_connections() -> AsyncIterator[None]:
+    """The thread in which consumers ask the database outlives the tests, and so would theirs."""
+    yield
+    await sync_to_async(connections.close_all)()
+
+
+def cookie_of(user: Any) -> str:
+    client = Client()
+    client.force_login(user)
+    assert SESSION_KEY in client.session
+    return "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+
+
+async def open_socket(
+    path: str, user: Any = None, origin: str = "http://localhost"
+) -> WebsocketCommunicator:
+    headers = [(b"origin", origin.encode()), (b"host", b"localhost")]
+    if user is not None:
+        headers.append((b"cookie", (await sync_to_async(cookie_of)(user)).encode()))
+    return WebsocketCommunicator(application, path, headers=headers)
+
+
+async def connected(path: str, user: Any) -> tuple[WebsocketCommunicator, dict[str, Any]]:
+    socket = await open_socket(path, user)
+    accepted, _ = await socket.connect(timeout=5)
+    assert accepted
+    return socket, await socket.receive_json_from(timeout=5)
+
+
+def session_path(cast: Cast) -> str:
+    return f"/ws/sessions/{cast.session.pk}/"
+
+
+async def refused(path: str, user: Any = None, **options: Any) -> bool:
+    socket = await open_socket(path, user, **options)
+    accepted, _ = await socket.connect(timeout=5)
+    return not accepted
+
+
+@sync_to_async
+def broadcast(points: list[Any], redis_client: Any) -> None:
+    broadcast_points(points, watched_groups(redis_client))
+
+
+async def test_staff_with_the_permission_see_all_events(cast: Cast) -> None:
+    reviewer = await sync_to_async(make_staff)("reviewer", "view_event")
+    for path in (session_path(cast), "/ws/overview/"):
+        socket, _ = await connected(path, reviewer)
+        await socket.disconnect()
+    clerk = await sync_to_async(make_staff)("clerk", "view_user")
+    assert await refused(session_path(cast), clerk)
+
+
+async def test_strangers_are_refused(cast: Cast) -> None:
+    assert await refused(session_path(cast))
+    assert await refused("/ws/overview/")
+    assert await refused(session_path(cast), cast.bob)
+    assert await refused(session_path(cast), cast.charlie)
+    assert await refused("/ws/sessions/999999/", cast.admin)
+    assert await refused("/ws/anything/else/", cast.admin)
+
+
+async def test_pages_of_other_sites_are_refused(cast: Cast) -> None:
+    assert await refused(session_path(cast), cast.alice, origin="https://example.org")
+
+
+async def test_a_snapshot_comes_first_and_updates_follow(cast: Cast, redis_client) -> None:
+    await sync_to_async(make_metrics)(cast.session, [0.1] * 65)
+    socket, snapshot = await connected(session_path(cast), cast.alice)
+    assert (snapshot["type"], snapshot["title"], snapshot["ended"]) == ("snapshot", "Keynote", None)
+    assert len(snapshot["points"]) == 60
+    point = make_point(cast.session, 0.7)
+    await broadcast([point, make_point(cast.bobs_session, 0.9)], redis_client)
+    message = await socket.receive_json_from(timeout=5)
+    assert message["type"] == "points"
+    (update,) = message["points"]
+    assert (update["session"], update["score"], update["category"]) == (
+        cast.session.pk,
+        0.7,
+        "HIGH",
+    )
+    assert update["time"] == round(point.time.timestamp() * 1000)
+    assert update["time"] - snapshot["points"][-1]["time"] == 5_000
+    await socket.disconnect()
+
+
+async def test_a_page_that_missed_something_gets_everything_again(cast: Cast) -> None:
+    socket, _ = await connected(session_path(cast), cast.alice)
+    await sync_to_async(make_metrics)(cast.session, [0.3, 0.4])
+    await socket.send_json_to({"type": "snapshot"})
+    again = await socket.receive_json_from(timeout=5)
+    assert [point["score"] for point in again["points"]] == [0.3, 0.4]
+    await socket.disconnect()
+
+
+@pytest.mark.parametrize("text", [" ", "{}", "[]", "{", "null", '{"type":"sessions.ended"}'])
+async def test_other_messages_are_ignored(cast: Cast, text: str) -> None:
+    socket, _ = await connected(session_path(cast), cast.alice)
+    await socket.send_to(text_data=text)
+    await socket.send_to(bytes_data=b"\xff")
+    await socket.send_json_to({"type": "snapshot"})
+    assert (await socket.receive_json_from(timeout=5))["type"] == "snapshot"
+    assert await socket.receive_nothing(timeout=0.2)
+    await socket.disconnect()
+
+
+@pytest.mark.parametrize("message", [{"text_data": "x" * 1_000}, {"bytes_data": b"x" * 1_000}])
+async def test_a_message_that_is_too_long_ends_the_connection(
+    cast: Cast, message: dict[str, Any]
+) -> None:
+    socket, _ = await connected(session_path(cast), cast.alice)
+    await socket.send_to(**message)
+    closing = await socket.receive_output(timeout=5)
+    assert (closing["type"], closing["code"]) == ("websocket.close", consumers.TOO_BIG)
+
+
+async def test_whoever_asks_too_often_is_answered_now_and_then(cast: Cast) -> None:
+    socket, _ = await connected(session_path(cast), cast.alice)
+    for _ in range(20):
+        await socket.send_json_to({"type": "snapshot"})
+    for _ in range(consumers.SNAPSHOTS_AT_ONCE):
+        assert (await socket.receive_json_from(timeout=5))["type"] == "snapshot"
+    assert await socket.receive_nothing(timeout=0.3)
+    await socket.disconnect()
+
+
+async def test_an_overview_gets_its_own_events_only(cast: Cast, redis_client) -> None:
+    socket, snapshot = await connected("/ws/overview/", cast.alice)
+    everything, all_cards = await connected("/ws/overview/", cast.admin)
+    assert [card["title"] for card in snapshot["cards"]] == ["Keynote"]
+    assert len(all_cards["cards"]) == 2
+    points = [make_point(cast.session, 0.5), make_point(cast.bobs_session, 0.6)]
+    await broadcast(points, redis_client)
+    own = await socket.receive_json_from(timeout=5)
+    assert [point["session"] for point in own["points"]] == [cast.session.pk]
+    assert len((await everything.receive_json_from(timeout=5))["points"]) == 2
+    assert await socket.receive_nothing(timeout=0.2)
+    await socket.disconnect()
+    await everything.disconnect()
+
+
+async def test_the_end_of_a_session_is_told(cast: Cast, redis_client) -> None:
+    page, _ = await connected(session_path(cast), cast.alice)
+    wall, _ = await connected("/ws/overview/", cast.alice)
+    ended = EndedSession(cast.session.pk, cast.session.event_id, last_tick_end())
+    await sync_to_async(lambda: broadcast_ended([ended], watched_groups(redis_client)))()
+    for socket in (page, wall):
+        message = await socket.receive_json_from(timeout=5)
+        assert message["type"] == "ended"
+        assert [session["session"] for session in message["sessions"]] == [cast.session.pk]
+        await socket.disconnect()
+
+
+async def test_the_scorer_knows_what_is_watched(cast: Cast, redis_client) -> None:
+    assert await sync_to_async(watched_groups)(redis_client) == WatchedGroups()
+    page, _ = await connected(session_path(cast), cast.alice)
+    wall, _ = await connected("/ws/overview/", cast.alice)
+    everything, _ = await connected("/ws/overview/", cast.admin)
+    assert await sync_to_async(watched_groups)(redis_client) == WatchedGroups(
+        frozenset({cast.session.pk}), frozenset({cast.session.event_id}), True
+    )
+    await asyncio.gather(*(socket.disconnect() for socket in (page, wall, everything)))
+
+
+async def test_what_nobody_renews_is_forgotten(cast: Cast, redis_client, monkeypatch) -> None:
+    monkeypatch.setattr("dashboard.watching.LIFETIME_SECONDS", 0.2)
+    page, _ = await connected(session_path(cast), cast.alice)
+    await asyncio.sleep(0.3)
+    assert await sync_to_async(watched_groups)(redis_client) == WatchedGroups()
+    await page.disconnect()
+
+
+async def test_a_socket_ends_with_the_right_to_it(cast: Cast, monkeypatch) -> None:
+    monkeypatch.setattr(consumers, "RENEWAL_SECONDS", 0.1)
+    socket, _ = await connected(session_path(cast), cast.alice)
+    await sync_to_async(cast.session.event.organizers.clear)()
+    message = await socket.receive_output(timeout=5)
+    assert (message["type"], message["code"]) == ("websocket.close", consumers.NO_LONGER_ALLOWED)
+
+
+async def test_a_socket_ends_with_the_login(cast: Cast, monkeypatch) -> None:
+    monkeypatch.setattr(consumers, "RENEWAL_SECONDS", 0.1)
+    socket, _ = await connected("/ws/overview/", cast.alice)
+    from django.contrib.sessions.models import Session as Login
+
+    await Login.objects.all().adelete()
+    message = await socket.receive_output(timeout=5)
+    assert message["type"] == "websocket.close"
+
+
+async def test_an_overview_takes_up_newly_assigned_events(
+    cast: Cast, redis_client, monkeypatch
+) -> None:
+    monkeypatch.setattr(consumers, "RENEWAL_SECONDS", 0.1)
+    socket, snapshot = await connected("/ws/overview/", cast.charlie)
+    assert snapshot["cards"] == []
+    await sync_to_async(cast.bobs_session.event.organizers.add)(cast.charlie)
+    again = await socket.receive_json_from(timeout=5)
+    assert [card["title"] for card in again["cards"]] == ["Panel"]
+    await broadcast([make_point(cast.bobs_session, 0.6)], redis_client)
+    assert (await socket.receive_json_from(timeout=5))["points"][0]["score"] == 0.6
+    await socket.disconnect()
+
+
+async def test_old_scores_do_not_pass_for_current_ones(cast: Cast) -> None:
+    long_ago = last_tick_end() - timedelta(hours=1)
+    await sync_to_async(make_metrics)(cast.session, [0.9], long_ago)
+    socket, snapshot = await connected("/ws/overview/", cast.alice)
+    assert snapshot["cards"][0]["point"] is None
+    await sync_to_async(make_event)("another", cast.alice)
+    await socket.disconnect()
+
+
+@pytest.mark.parametrize("sessions", [1, 3])
+def test_a_snapshot_of_the_overview_takes_two_queries(
+    cast: Cast, sessions: int, django_assert_num_queries: Any
+) -> None:
+    for number in range(sessions):
+        make_metrics(make_session(make_event("Event", cast.charlie), f"Talk {number}"), [0.5])
+    with django_assert_num_queries(2):
+        cards = overview.snapshot(cast.charlie)["cards"]
+    assert len(cards) == sessions
+
+
+async def test_nothing_is_left_of_a_socket_that_has_ended(cast: Cast) -> None:
+    page, _ = await connected(session_path(cast), cast.alice)
+    layer = get_channel_layer()._get_layer()
+    assert len(layer.groups) == len(layer.channels) == 1
+    await page.disconnect()
+    assert (layer.groups, layer.channels) == ({}, {})
+    assert layer._shards[0]._subscribed_to == set()
+
+
+async def test_an_error_on_the_way_refuses_the_handshake_and_leaves_nothing(
+    cast: Cast, monkeypatch, caplog
+) -> None:
+    async def fail(groups: Any) -> None:
+        raise redis.ConnectionError("the server is away")
+
+    monkeypatch.setattr(consumers, "renew", fail)
+    assert await refused(session_path(cast), cast.alice)
+    layer = get_channel_layer()._get_layer()
+    assert (layer.groups, layer.channels) == ({}, {})
+    assert [record.getMessage() for record in caplog.records] == [
+        f"The socket of {session_path(cast)} ends: the server is away"
+    ]
+
+
+async def test_a_renewal_that_fails_is_tried_again(cast: Cast, monkeypatch, redis_client) -> None:
+    monkeypatch.setattr(consumers, "RENEWAL_SECONDS", 0.05)
+    socket, _ = await connected(session_path(cast), cast.alice)
+    errors = [redis.ConnectionError("away"), OperationalError("away too")]
+
+    async def fail_at_first(groups: Any) -> None:
+        if errors:
+            raise errors.pop()
+        await watching.renew(groups)
+
+    monkeypatch.setattr(consumers, "renew", fail_at_first)
+    await sync_to_async(redis_client.flushall)()
+    while await sync_to_async(watched_groups)(redis_client) == WatchedGroups():
+        await asyncio.sleep(0.02)
+    assert errors == []
+    await socket.disconnect()

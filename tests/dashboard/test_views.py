@@ -1,0 +1,217 @@
+"""First paint: who sees what, complete and harmless."""
+
+import json
+import re
+from datetime import timedelta
+from html import unescape
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from tests.dashboard.conftest import logged_in
+from tests.factories import (
+    Cast,
+    last_tick_end,
+    make_event,
+    make_metrics,
+    make_session,
+    make_staff,
+    make_user,
+)
+
+pytestmark = pytest.mark.integration
+
+DASH = "\N{EN DASH}"
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7|add:7 }}"
+
+
+def titles(page: str) -> list[str]:
+    """The titles of the cards of an overview, without its template of a card."""
+    cards = page.split('<template id="card-template">')[0]
+    return [unescape(title) for title in re.findall(r'data-field="title">([^<]*)<', cards)]
+
+
+def embedded_data(page: str, name: str) -> Any:
+    """What a page hands to its script."""
+    found = re.search(rf'<script id="{name}" type="application/json">(.*?)</script>', page)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def overview_of(user: User) -> str:
+    return logged_in(user).get("/").content.decode()
+
+
+def test_overview_shows_a_user_the_sessions_of_their_own_events(cast: Cast) -> None:
+    assert titles(overview_of(cast.alice)) == ["Keynote"]
+    assert titles(overview_of(cast.bob)) == ["Panel"]
+    assert titles(overview_of(cast.charlie)) == []
+    assert titles(overview_of(cast.admin)) == ["Keynote", "Panel"]
+    assert titles(overview_of(make_staff("reviewer", "view_event"))) == ["Keynote", "Panel"]
+    assert titles(overview_of(make_staff("clerk", "view_user"))) == []
+
+
+def test_overview_shows_an_organizer_who_was_invited_to_another_event_both(cast: Cast) -> None:
+    cast.session.event.organizers.add(cast.bob)
+    assert titles(overview_of(cast.bob)) == ["Keynote", "Panel"]
+
+
+def test_overview_leaves_out_what_is_over(cast: Cast) -> None:
+    make_session(cast.session.event, "Yesterday", ended_at=timezone.now())
+    assert titles(overview_of(cast.alice)) == ["Keynote"]
+
+
+def test_overview_says_when_nothing_is_live(cast: Cast) -> None:
+    empty = 'id="empty" hidden'
+    assert empty not in overview_of(cast.charlie)
+    assert empty in overview_of(cast.alice)
+
+
+def test_overview_shows_the_newest_score_of_each_session(cast: Cast) -> None:
+    make_metrics(cast.session, [0.1, 0.9, 0.62], last_tick_end())
+    make_metrics(cast.bobs_session, [0.8], timezone.now() - timedelta(hours=1))
+    point, old = [
+        card["point"] for card in embedded_data(overview_of(cast.admin), "cards-data")["cards"]
+    ]
+    assert (point["score"], point["category"]) == (0.62, "HIGH")
+    assert point["time"] == last_tick_end().timestamp() * 1000
+    assert old is None
+    page = overview_of(cast.alice)
+    assert '<span data-field="score">62</span>' in page
+    assert '<span data-field="category">High</span>' in page
+
+
+@pytest.mark.parametrize("path", ["/", "/sessions/{pk}/"])
+def test_strangers_are_sent_to_the_login(cast: Cast, path: str) -> None:
+    path = path.format(pk=cast.session.pk)
+    response = Client().get(path)
+    assert (response.status_code, response.url) == (302, f"/login/?next={path}")
+
+
+def test_session_is_shown_to_those_who_may_see_it(cast: Cast) -> None:
+    path = f"/sessions/{cast.session.pk}/"
+    statuses = {
+        user.username: logged_in(user).get(path).status_code
+        for user in (cast.alice, cast.bob, cast.charlie, cast.admin)
+    }
+    assert statuses == {"alice": 200, "bob": 404, "charlie": 404, "admin": 200}
+
+
+def test_foreign_and_unknown_sessions_cannot_be_told_apart(cast: Cast) -> None:
+    client = logged_in(cast.bob)
+    foreign = client.get(f"/sessions/{cast.session.pk}/").content
+    unknown = client.get("/sessions/999999/").content
+    # The form's token is different in every response.
+    tokens = re.compile(rb'csrfmiddlewaretoken" value="\w+"')
+    assert tokens.sub(b"", foreign) == tokens.sub(b"", unknown)
+    assert logged_in(cast.bob).get(f"/sessions/{10**30}/").status_code == 404
+
+
+def test_users_who_were_deactivated_see_nothing(cast: Cast) -> None:
+    client = logged_in(cast.alice)
+    cast.alice.is_active = False
+    cast.alice.save()
+    assert client.get(f"/sessions/{cast.session.pk}/").status_code == 302
+
+
+def test_session_first_paint_is_complete(cast: Cast) -> None:
+    make_metrics(cast.session, [0.2, 0.4, 0.63])
+    page = logged_in(cast.alice).get(f"/sessions/{cast.session.pk}/").content.decode()
+    shown = dict(re.findall(r'(?:id|data-signal)="([\w-]+)">([^<]*)<', page))
+    assert shown["score-value"] == "63"
+    assert shown["score-category"] == "High"
+    assert (shown["statistics-average"], shown["statistics-range"]) == ("41", f"20{DASH}63")
+    assert shown["statistics-points"] == "3"
+    signals = {name: value for name, value in shown.items() if "_" in name}
+    assert signals == {
+        "chat_msgs_per_min": "14",
+        "active_users": "120",
+        "total_users": "150",
+        "poll_participation": "40",
+        "reactions_per_min": "3",
+        "user_leave_rate": "1",
+    }
+
+
+def test_session_hands_over_its_last_sixty_points(cast: Cast) -> None:
+    make_metrics(cast.session, [number / 100 for number in range(70)])
+    page = logged_in(cast.alice).get(f"/sessions/{cast.session.pk}/").content.decode()
+    points = embedded_data(page, "snapshot")["points"]
+    assert [point["score"] for point in points] == [number / 100 for number in range(10, 70)]
+    assert {after["time"] - before["time"] for before, after in pairwise(points)} == {5_000}
+
+
+def test_session_without_a_score_says_that_it_waits(cast: Cast) -> None:
+    page = logged_in(cast.alice).get(f"/sessions/{cast.session.pk}/").content.decode()
+    assert re.search(r'id="chart-message" >Waiting for the first score', page)
+    assert '<span id="score-value">' + DASH + "</span>" in page
+
+
+def test_hostile_titles_stay_text(cast: Cast) -> None:
+    event = make_event(HOSTILE, cast.alice)
+    session = make_session(event, HOSTILE, external_id=HOSTILE)
+    for path in ("/", f"/sessions/{session.pk}/"):
+        page = logged_in(cast.alice).get(path).content.decode()
+        assert executed(page) == []
+        assert unescape(page).count(HOSTILE) >= 2
+    data = embedded_data(overview_of(cast.alice), "cards-data")
+    assert HOSTILE in [card["title"] for card in data["cards"]]
+
+
+def executed(page: str) -> list[str]:
+    """Whatever in a page could run without being a file of this site."""
+    found: list[str] = []
+
+    class Finder(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            names = dict(attrs)
+            inline = tag == "script" and not (
+                (names.get("src") or "").startswith("/static/")
+                or names.get("type") == "application/json"
+            )
+            if inline or tag == "style" or any(n.startswith("on") or n == "style" for n in names):
+                found.append(self.get_starttag_text() or tag)
+
+    Finder().feed(page)
+    return found
+
+
+@pytest.mark.parametrize("sessions", [1, 3])
+def test_overview_takes_the_same_queries_for_any_number_of_sessions(
+    cast: Cast, sessions: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(sessions):
+        event = make_event(f"Event {number}", cast.charlie)
+        make_metrics(make_session(event, f"Talk {number}"), [0.5, 0.6])
+    client = logged_in(cast.charlie)
+    with django_assert_num_queries(4):  # login, user, sessions, newest metrics
+        page = client.get("/").content.decode()
+    assert len(titles(page)) == sessions
+
+
+@pytest.mark.parametrize("points", [1, 60])
+def test_session_takes_the_same_queries_for_any_number_of_points(
+    cast: Cast, points: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    make_metrics(cast.session, [0.5] * points)
+    client = logged_in(cast.alice)
+    with django_assert_num_queries(4):  # login, user, session, metrics
+        client.get(f"/sessions/{cast.session.pk}/")
+
+
+@pytest.mark.parametrize("path", ["/", "/sessions/{pk}/"])
+def test_pages_cannot_be_changed_by_posting_and_are_not_kept(cast: Cast, path: str) -> None:
+    client = logged_in(cast.alice)
+    path = path.format(pk=cast.session.pk)
+    assert client.post(path).status_code == 405
+    assert "no-store" in client.get(path).headers["Cache-Control"]
+
+
+def test_new_users_without_anything_see_an_empty_overview(db: None) -> None:
+    assert titles(overview_of(make_user("new"))) == []

@@ -1,0 +1,111 @@
+"""Users, events, sessions and metrics for tests, with what a test does not care about filled in."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import count
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Permission, User
+from django.utils import timezone
+
+from sessions_app.models import EngagementMetric, Event, Session
+from sessions_app.results import SessionPoint, SignalValues
+from sessions_app.scoring import category
+from sessions_app.ticks import TICK_SECONDS
+
+PASSWORD = "correct horse"
+SIGNALS = SignalValues(14.0, 0.4, 120, 150, 3.0, 0.01)
+TICK = timedelta(seconds=TICK_SECONDS)
+numbers = count(1)
+
+
+@dataclass
+class Cast:
+    """Alice organizes one event, Bob another, Charlie none, and an admin sees them all."""
+
+    alice: User
+    bob: User
+    charlie: User
+    admin: User
+    session: Session
+    bobs_session: Session
+
+
+def make_cast() -> Cast:
+    alice, bob, charlie = (make_user(name) for name in ("alice", "bob", "charlie"))
+    return Cast(
+        alice,
+        bob,
+        charlie,
+        admin=make_user("admin", is_staff=True, is_superuser=True),
+        session=make_session(make_event("Alice's conference", alice), "Keynote"),
+        bobs_session=make_session(make_event("Bob's webinars", bob), "Panel"),
+    )
+
+
+def make_user(name: str, **fields: Any) -> User:
+    return User.objects.create(username=name, password=password_hash(), **fields)
+
+
+@cache
+def password_hash() -> str:
+    """Made once: it takes half a second, as it should."""
+    return make_password(PASSWORD)
+
+
+def make_staff(name: str, permission: str) -> User:
+    """A member of the staff with one permission and no more."""
+    user = make_user(name, is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename=permission))
+    return user
+
+
+def make_event(name: str, *organizers: Any) -> Event:
+    event = Event.objects.create(external_id=f"event-{next(numbers)}", title=name)
+    event.organizers.set(organizers)
+    return event
+
+
+def make_session(event: Event, title: str, **fields: Any) -> Session:
+    now = timezone.now()
+    usual = {"external_id": f"session-{next(numbers)}", "started_at": now, "last_seen_at": now}
+    return Session.objects.create(event=event, title=title, **{**usual, **fields})
+
+
+def last_tick_end() -> datetime:
+    """The end of the last tick that is over."""
+    now = timezone.now().timestamp()
+    return datetime.fromtimestamp(now - now % TICK_SECONDS, tz=UTC)
+
+
+def make_metrics(session: Session, scores: list[float], end: datetime | None = None) -> None:
+    """A row for each score, in the order of time; the last at ``end``, by default a tick ago."""
+    last = end or last_tick_end() - TICK
+    signals = {name: getattr(SIGNALS, name) for name in SIGNALS.__struct_fields__}
+    counts = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
+    EngagementMetric.objects.bulk_create(
+        EngagementMetric(
+            session=session,
+            time=last - (len(scores) - 1 - number) * TICK,
+            score=score,
+            **signals,
+            **dict.fromkeys(counts, 0),
+        )
+        for number, score in enumerate(scores)
+    )
+
+
+def make_point(session: Session, score: float, time: datetime | None = None) -> SessionPoint:
+    """What the scorer says of a session at the end of a tick, by default the last one."""
+    return SessionPoint(
+        session_id=session.pk,
+        event_id=session.event_id,
+        external_id=session.external_id,
+        event_external_id=session.event.external_id,
+        time=time or last_tick_end(),
+        score=score,
+        category=category(score),
+        signals=SIGNALS,
+    )
