@@ -15,6 +15,7 @@ from dashboard.payloads import EndedSession
 from dashboard.watching import WatchedGroups, watched_groups
 from sessions_app import keys
 from sessions_app.advance import Outcome, advance, touched_rows
+from sessions_app.arrivals import RETENTION_SECONDS
 from sessions_app.blocks import Mention
 from sessions_app.event_settings import EventSettingsCache
 from sessions_app.models import Session
@@ -28,13 +29,14 @@ from sessions_app.registry import (
 from sessions_app.scoring import score
 from sessions_app.shard_store import ShardStore, TickTakenError
 from sessions_app.storage import store_metrics
-from sessions_app.tick_results import TickResults, metric_rows
-from sessions_app.ticks import CATCH_UP_TICKS, WINDOW_TICKS, tick_end
+from sessions_app.tick_results import TickResults, UnknownResultsError, metric_rows
+from sessions_app.ticks import CATCH_UP_TICKS, TICK_SECONDS, WINDOW_TICKS, tick_end
 from sessions_app.windows import ROW, SessionWindows, UnknownStateError
 
 logger = logging.getLogger(__name__)
 
 LOCK_SECONDS = 30
+RETENTION_TICKS = RETENTION_SECONDS // TICK_SECONDS
 EDITS_HORIZON = timedelta(minutes=2)
 event_settings = EventSettingsCache()
 
@@ -97,18 +99,31 @@ class ShardScorer:
     def _load(self, up_to_tick: int) -> SessionWindows:
         scored, stored, outbox = self.store.load()
         if outbox:
-            self._flush(TickResults.from_bytes(outbox))
-        oldest = up_to_tick - CATCH_UP_TICKS
-        windows = SessionWindows(tick=oldest if scored is None else scored)
+            self._flush_outbox(outbox)
+        if scored is None:
+            # All that may have been collected before the very first tick.
+            return SessionWindows(tick=up_to_tick - RETENTION_TICKS)
+        windows = SessionWindows(tick=scored)
         if stored is not None:
             try:
                 windows = SessionWindows.from_bytes(stored)
             except UnknownStateError as error:
                 logger.warning("Shard %d begins anew: %s.", self.shard, error)
+        oldest = up_to_tick - CATCH_UP_TICKS
         if windows.tick < oldest:
-            logger.warning("Shard %d skips ticks %d to %d.", self.shard, windows.tick + 1, oldest)
+            if len(windows):
+                logger.warning(
+                    "Shard %d skips ticks %d to %d.", self.shard, windows.tick + 1, oldest
+                )
             windows.skip_to(oldest)
         return windows
+
+    def _flush_outbox(self, outbox: bytes) -> None:
+        try:
+            self._flush(TickResults.from_bytes(outbox))
+        except UnknownResultsError as error:
+            logger.error("Shard %d loses a tick that was not stored: %s.", self.shard, error)
+            self.store.clear_outbox()
 
     def _score_next(self, windows: SessionWindows) -> None:
         tick = windows.tick + 1

@@ -183,7 +183,10 @@ class Collector:
         if self._heartbeat_ms:
             pipeline.zadd(keys.COLLECTORS, {self.name: self._heartbeat_ms})
             if self.subscriber.running:
-                pipeline.set(keys.SUBSCRIBER_READ, self._subscriber_read_ms)
+                # Without a subscription nothing can arrive that would be worth waiting for.
+                waits = self.subscriber.subscribed or len(self.subscriber)
+                read_ms = self._subscriber_read_ms if waits else self._heartbeat_ms
+                pipeline.set(keys.SUBSCRIBER_READ, read_ms)
 
     def _hand_on(self, handover: Handover) -> int:
         self._handover = handover

@@ -36,12 +36,14 @@ class Subscriber:
         interruptions: how often the subscription broke; what was published meanwhile is lost.
         overflows: messages that were dropped because the queue was full.
         clock_offset_ms: what to add to the local clock to get the server's.
+        subscribed: whether the server has confirmed the subscription.
     """
 
     def __init__(self, client: "redis.Redis") -> None:
         self.interruptions = 0
         self.overflows = 0
         self.clock_offset_ms = 0
+        self.subscribed = False
         self._client = client
         self._queue: deque[Message] = deque()
         self._stopping = threading.Event()
@@ -101,11 +103,13 @@ class Subscriber:
                     continue
                 if message["type"] == "subscribe":
                     confirmations += 1
+                    self.subscribed = confirmations == len(keys.CHANNELS)
                     if confirmations > len(keys.CHANNELS):
                         raise redis.ConnectionError("the server had cut the connection")
                 else:
                     self._queue_message(message)
         finally:
+            self.subscribed = False
             pubsub.close()
 
     def _queue_message(self, message: dict[str, Any]) -> None:

@@ -12,6 +12,8 @@ from sessions_app.results import SessionPoint, SignalValues
 from sessions_app.scoring import Signals, categories
 from sessions_app.ticks import tick_end
 
+VERSION = 1
+
 METRIC = np.dtype(
     [
         ("session_id", "<i8"),
@@ -32,7 +34,11 @@ METRIC = np.dtype(
 )
 
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(tuple[int, list[str], bytes, list[int], list[int]]).decode
+_unpack = msgspec.msgpack.Decoder(tuple[int, int, list[str], bytes, list[int], list[int]]).decode
+
+
+class UnknownResultsError(ValueError):
+    """Bytes that are not results of this version."""
 
 
 class TickResults(NamedTuple):
@@ -59,7 +65,14 @@ class TickResults(NamedTuple):
     def to_bytes(self) -> bytes:
         """The results as bytes, for :meth:`from_bytes`."""
         return _pack(
-            (self.tick, self.external_ids, self.metrics.tobytes(), self.heard_of, self.ended)
+            (
+                VERSION,
+                self.tick,
+                self.external_ids,
+                self.metrics.tobytes(),
+                self.heard_of,
+                self.ended,
+            )
         )
 
     @classmethod
@@ -67,9 +80,14 @@ class TickResults(NamedTuple):
         """The results that :meth:`to_bytes` wrote.
 
         Raises:
-            msgspec.MsgspecError: other bytes.
+            UnknownResultsError: other bytes, or those of another version.
         """
-        tick, external_ids, metrics, heard_of, ended = _unpack(data)
+        try:
+            version, tick, external_ids, metrics, heard_of, ended = _unpack(data)
+        except msgspec.MsgspecError as error:
+            raise UnknownResultsError(str(error)) from error
+        if version != VERSION or len(metrics) != len(external_ids) * METRIC.itemsize:
+            raise UnknownResultsError(f"results of version {version}")
         return cls(tick, external_ids, np.frombuffer(metrics, METRIC), heard_of, ended)
 
     def points(

@@ -1,7 +1,7 @@
 """django-timescaledb's backend where the server has TimescaleDB, Django's own where it has not.
 
-One engine for both, chosen when a connection needs to know and not in the settings, so that the same
-configuration runs on the embedded PostgreSQL and on a TimescaleDB server.
+One engine for both, chosen when a connection needs to know and not in the settings, so that the
+same configuration runs on the embedded PostgreSQL and on a TimescaleDB server.
 """
 
 import logging
@@ -75,6 +75,6 @@ class DatabaseWrapper(PostgresDatabaseWrapper):
             if settings.DATABASE_URL or not isinstance(error, self.Database.OperationalError):
                 raise
             raise OperationalError(
-                "No database: DATABASE_URL is not set and no embedded server was ever started here. "
+                "No database: DATABASE_URL is not set, and no embedded server was started here. "
                 "Run `make up`, or set DATABASE_URL=postgresql://user:password@host/name."
             ) from error

@@ -74,7 +74,9 @@ def test_both_transports_are_heard_and_copies_count_once(redis_client: redis.Red
                 publish(redis_client, channel, payload)
         publish(redis_client, keys.CHAT_MESSAGE, chat("only published"))
         post(redis_client, keys.SYNC_EVENTS, user("reaction", "u0"))  # rightly, a second time
-        step_until(running, lambda: int(redis_client.hget(keys.COLLECTOR_TOTALS, "events") or 0) >= 42)
+        step_until(
+            running, lambda: int(redis_client.hget(keys.COLLECTOR_TOTALS, "events") or 0) >= 42
+        )
     score_now(redis_client)
     assert total("chat_count") == 11
     assert total("reaction_count") == 11
@@ -210,6 +212,19 @@ def test_unread_and_unacknowledged_entries_hold_the_watermark(redis_client: redi
         assert not has_passed(redis_client, end), "read, but not handed on"
         redis_client.xack(keys.POLL_VOTE, keys.CONSUMER_GROUP, f"{end - 1}-0")
         assert has_passed(redis_client, end)
+
+
+def test_a_server_that_refuses_subscriptions_does_not_hold_the_watermark(
+    redis_client: redis.Redis,
+) -> None:
+    redis_client.execute_command("ACL SETUSER default -subscribe")
+    try:
+        end = tick_end_ms(now_tick(redis_client) - 1)
+        with collector() as running:
+            step_until(running, lambda: has_passed(redis_client, end))
+            step_until(running, lambda: running.subscriber.interruptions > 0)
+    finally:
+        redis_client.execute_command("ACL SETUSER default +subscribe")
 
 
 def test_malformed_payloads_are_set_aside_and_the_good_ones_count(

@@ -137,6 +137,15 @@ def test_state_of_an_unknown_version_does_not_stop_the_shard(redis_client: redis
     assert [row.chat_count for row in rows()] == [2, 0, 1, 0]
 
 
+def test_results_of_an_unknown_version_do_not_stop_the_shard(redis_client: redis.Redis) -> None:
+    start = start_of(redis_client, 8)
+    collect_chat(redis_client, start, count=2)
+    score_all(redis_client, tick_at(start))
+    redis_client.set(keys.shard_outbox(keys.shard_of("s1")), b"from the future")
+    score_all(redis_client, tick_at(start) + 1)
+    assert [row.chat_count for row in rows()] == [2, 0]
+
+
 def test_an_update_is_published_for_every_session_after_it_is_stored(
     redis_client: redis.Redis,
 ) -> None:
