@@ -15,12 +15,13 @@ const LEVELS = [
 const styles = () => getComputedStyle(document.documentElement);
 const colour = (name) => styles().getPropertyValue(name).trim();
 
-/** A vertical gradient through the levels' colours, strong at the top of `area` as at its bottom. */
+/** A vertical gradient through the levels' colours; `opacity` gives the percentage at a score. */
 function gradient(context, area, opacity) {
   const fill = context.createLinearGradient(0, area.bottom, 0, area.top);
   for (const [floor, name] of LEVELS) {
-    const shade = `color-mix(in srgb, ${colour(name)} ${opacity}%, transparent)`;
-    fill.addColorStop(Math.min(1, floor + 0.1), shade);
+    const score = floor + 0.1;
+    const shade = `color-mix(in srgb, ${colour(name)} ${opacity(score)}%, transparent)`;
+    fill.addColorStop(score, shade);
   }
   return fill;
 }
@@ -36,9 +37,14 @@ export function withHoles(points) {
   return result;
 }
 
-const tooltip = {
+const tooltip = () => ({
   displayColors: false,
   padding: 12,
+  cornerRadius: 10,
+  caretPadding: 8,
+  backgroundColor: colour("--text"),
+  titleColor: colour("--panel"),
+  bodyColor: colour("--panel"),
   filter: (item) => item.raw.point !== undefined,
   callbacks: {
     title: (items) => (items.length ? timeOfDay(items[0].raw.x) : ""),
@@ -52,7 +58,7 @@ const tooltip = {
       ];
     },
   },
-};
+});
 
 function wholeMinutes(start, end) {
   const ticks = [];
@@ -94,6 +100,9 @@ export class ScoreChart {
     this.line = line;
     this.points = [];
     this.dirty = false;
+    const { font } = globalThis.Chart.defaults;
+    font.family = styles().fontFamily;
+    font.size = parseFloat(styles().fontSize) * 0.75;
     this.chart = new globalThis.Chart(canvas, {
       type: "line",
       data: { datasets: [this.area(), this.threshold()] },
@@ -104,7 +113,7 @@ export class ScoreChart {
         responsive: true,
         maintainAspectRatio: false,
         interaction: { mode: "nearest", axis: "x", intersect: false },
-        plugins: { legend: { display: false }, tooltip },
+        plugins: { legend: { display: false }, tooltip: tooltip() },
         scales: axes(),
       },
     });
@@ -118,13 +127,15 @@ export class ScoreChart {
     return {
       data: [],
       fill: "origin",
-      backgroundColor: paint(26),
-      borderColor: paint(100),
+      backgroundColor: paint((score) => 6 + 36 * score),
+      borderColor: paint(() => 100),
+      pointBackgroundColor: paint(() => 100),
+      pointBorderColor: paint(() => 100),
       borderWidth: 3,
-      pointRadius: 0,
+      pointRadius: ({ dataIndex, dataset }) => (dataIndex === dataset.data.length - 1 ? 5 : 0),
       pointHitRadius: 12,
       pointHoverRadius: 5,
-      tension: 0.25,
+      clip: 8,
       cubicInterpolationMode: "monotone",
     };
   }
@@ -163,6 +174,7 @@ export class ScoreChart {
 
   recolour() {
     this.chart.options.scales = axes();
+    this.chart.options.plugins.tooltip = tooltip();
     this.chart.data.datasets[1].borderColor = colour("--level-low");
     this.dirty = true;
     this.draw();
