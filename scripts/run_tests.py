@@ -5,6 +5,7 @@ or the server of ``DATABASE_URL`` where that is set. With ``REQUIRE_ALL=1`` what
 a failure.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -20,7 +21,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import debian  # noqa: E402
 import timescaledb  # noqa: E402
 
-from engagement_conductor import embedded  # noqa: E402
+from engagement_conductor import embedded, guardian  # noqa: E402
+from engagement_conductor.processes import STOP_SECONDS, guard  # noqa: E402
 
 FOLDER = ROOT / ".data" / "tests"
 DIFFERENT_PROCESSES = ["-n", "2", "--dist", "loadgroup"]
@@ -29,6 +31,8 @@ DIFFERENT_PROCESSES = ["-n", "2", "--dist", "loadgroup"]
 def main() -> int:
     """Returns pytest's exit code, or 1 when something is required and missing."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # In the background of a script it would be ignored, here and by all that is started from here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     required = os.environ.get("REQUIRE_ALL") == "1"
     missing = _missing()
     for line in missing:
@@ -36,6 +40,7 @@ def main() -> int:
     if missing and required:
         print("REQUIRE_ALL=1: nothing may be missing.", file=sys.stderr)
         return 1
+    _remove_leftovers()
     data_dir = FOLDER / str(os.getpid())
     try:
         with _database(data_dir) as environment:
@@ -96,13 +101,31 @@ def _pytest(environment: dict[str, str], missing: list[str]) -> int:
         "CHROMIUM": _chromium() or "",
         "NOT_RUN": "\n".join(missing),
     }
-    child = subprocess.Popen(command, cwd=ROOT, env=environment)
+    # A group of its own, for the guardian to end when this process is killed.
+    child = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+    guard.say(f"+{child.pid} {int(signal.SIGINT)}")
     try:
         return child.wait()
     finally:
-        if child.poll() is None:
-            child.terminate()
-            child.wait()
+        _end(child)
+        guard.say(f"-{child.pid}")
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """Lets pytest end its fixtures, if it still runs, and then kills what is left."""
+    if child.poll() is None:
+        guardian.send(child.pid, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(STOP_SECONDS)
+    guardian.send(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _remove_leftovers() -> None:
+    """Deletes the data of runs that were killed."""
+    for folder in FOLDER.glob("*"):
+        if not Path("/proc", folder.name).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
