@@ -36,7 +36,7 @@ class AlignedSchedule(schedule):
         return self.__class__, (self.run_every, self.offset)
 
 
-app = Celery("engagement_conductor")
+app = Celery("engagement_conductor", amqp="engagement_conductor.broker:Amqp")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_ignore_result=True,
