@@ -168,4 +168,8 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.read_string("LOG_LEVEL", "INFO")},
+    # Two lines for every task that went well would be 200,000 a day.
+    "loggers": {
+        name: {"level": "WARNING"} for name in ("celery.worker.strategy", "celery.app.trace")
+    },
 }

@@ -7,7 +7,7 @@ from datetime import timedelta
 import redis
 from celery import shared_task
 from django.conf import settings
-from django.db import Error, close_old_connections
+from django.db import Error, InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from engagement_conductor.pipeline import score_shard
@@ -27,6 +27,8 @@ WATERMARK_POLL_SECONDS = 0.02
 SCORING_IS_CURRENT_TICKS = 12
 # Sending a task costs about as much as scoring a small shard; workers beyond this stay idle.
 TASKS_PER_TICK = 4
+# A server that is gone, or not yet back: no fault of ours, and nothing to trace.
+OUTAGES = (redis.ConnectionError, redis.TimeoutError, OSError, OperationalError, InterfaceError)
 
 _client: "redis.Redis | None" = None
 
@@ -64,18 +66,27 @@ def _wait_for_watermark(tick: int) -> bool:
 def score_shards(shards: list[int], tick: int) -> None:
     """Scores the ticks that are missing up to ``tick``, shard by shard; one that fails stops none.
 
+    What waits for a server to come back is done with the next tick, and only logged.
+
     Raises:
         ExceptionGroup: of what went wrong in which shard.
     """
     close_old_connections()
-    failures = []
+    outages: list[Exception] = []
+    failures: list[Exception] = []
     for shard in shards:
         try:
             score_shard(client(), shard, tick)
-        except (redis.RedisError, OSError, Error) as error:
+        except OUTAGES as error:
+            outages.append(error)
+            close_old_connections()
+        except (redis.RedisError, Error) as error:
             error.add_note(f"shard {shard}, tick {tick}")
             failures.append(error)
             close_old_connections()
+    if outages:
+        reason = str(outages[0]).partition("\n")[0]
+        logger.warning("Tick %d waits in %d shards: %s", tick, len(outages), reason)
     if failures:
         raise ExceptionGroup(f"{len(failures)} of {len(shards)} shards were not scored", failures)
 

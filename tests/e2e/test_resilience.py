@@ -146,7 +146,7 @@ def test_ticks_missed_without_beat_are_caught_up(stage: Stage) -> None:
 
 def test_two_beats_score_no_tick_twice(stage: Stage) -> None:
     stage.product.start("beat", "second beat")
-    wait_for(lambda: "Sending due task" in stage.product.log("second beat"), "it sends, too")
+    wait_for(lambda: "Sending score-tick" in stage.product.log("second beat"), "it sends, too")
     first = stage.tick()
     wait_for(lambda: stage.tick() > first, "a tick goes by")
     stage.verify_from(first)
