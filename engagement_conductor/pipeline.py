@@ -188,7 +188,7 @@ def place_sessions(
 
 def _follow_edits(windows: SessionWindows) -> None:
     """Takes over the events to which admins have moved sessions lately."""
-    moved = moved_sessions(timezone.now() - EDITS_HORIZON)
+    moved = moved_sessions(timezone.now() - EDITS_HORIZON) if len(windows) else {}
     if moved:
         rows = np.flatnonzero(np.isin(windows.rows["session_id"], list(moved)))
         session_ids = windows.rows["session_id"][rows].tolist()
