@@ -19,6 +19,7 @@ urlpatterns = [
         name="login",
     ),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("favicon.ico", views.show_icon, name="icon"),
     path("healthz", health.show_liveness, name="liveness"),
     path("health", health.show_health, name="health"),
 ]

@@ -1,5 +1,6 @@
 """Formatting of scores and signals, the same as in static/js/format.js."""
 
+import math
 from numbers import Real
 from typing import Any
 
@@ -22,13 +23,20 @@ CATEGORY_LABELS = {
 @register.filter
 def percent(ratio: Any) -> str:
     """A ratio as a whole number of percent, without the sign; a dash for none."""
-    return str(round(ratio * 100)) if isinstance(ratio, Real) else NOTHING
+    return str(_rounded(ratio * 100)) if isinstance(ratio, Real) else NOTHING
 
 
 @register.filter
 def whole(number: Any) -> str:
-    """A count or rate as a whole number, in the reader's format; a dash for none."""
-    return number_format(round(number), use_l10n=True) if isinstance(number, Real) else NOTHING
+    """A count or rate as a whole number with grouped thousands; a dash for none."""
+    if not isinstance(number, Real):
+        return NOTHING
+    return number_format(_rounded(number), force_grouping=True)
+
+
+def _rounded(number: Any) -> int:
+    # As browsers do it; Python's round() goes to the even neighbour.
+    return math.floor(number + 0.5)
 
 
 @register.filter

@@ -8,7 +8,7 @@ export const CATEGORY_LABELS = {
   VERY_LOW: "Very low",
 };
 
-const wholeNumbers = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+const wholeNumbers = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",

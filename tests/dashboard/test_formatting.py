@@ -21,7 +21,12 @@ def test_ratios_are_shown_as_whole_percent() -> None:
 
 
 def test_counts_are_shown_as_whole_numbers() -> None:
-    assert [whole(number) for number in (0, 13.6, None)] == ["0", "14", NOTHING]
+    assert [whole(number) for number in (0, 12.5, 1_234_567, None)] == [
+        "0",
+        "13",
+        "1,234,567",
+        NOTHING,
+    ]
 
 
 def test_every_category_has_a_label() -> None:

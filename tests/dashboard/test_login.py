@@ -75,3 +75,8 @@ def test_the_policy_allows_nothing_inline() -> None:
     assert directives["script-src"] == directives["style-src"] == "'self'"
     assert directives["default-src"] == directives["frame-ancestors"] == "'none'"
     assert "unsafe" not in POLICY
+
+
+def test_the_icon_needs_no_login() -> None:
+    response = Client().get("/favicon.ico")
+    assert (response.status_code, response.url) == (302, "/static/img/mark.svg")

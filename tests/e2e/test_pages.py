@@ -1,0 +1,282 @@
+"""The pages in a real browser: they move by themselves, come back by themselves, and fit."""
+
+import signal
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from dashboard.payloads import EndedSession
+from sessions_app.models import EngagementMetric
+from tests.conftest import RestartableValkey
+from tests.e2e.browser import Pages, Window, open_browser, running_pages
+from tests.e2e.stack_process import wait_for
+from tests.factories import (
+    TICK,
+    Cast,
+    last_tick_end,
+    make_cast,
+    make_event,
+    make_metrics,
+    make_point,
+    make_session,
+)
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+WIDTHS = (320, 375, 1280, 2560)
+LONG = "Donaudampfschifffahrtsgesellschaftskapitaensmuetzenabzeichen" * 3
+HOSTILE = '<img src=x onerror="document.body.dataset.hacked=1"></script><script>x</script>'
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collected(django_db_setup: None) -> None:
+    """The server serves what was collected, under names that depend on the content."""
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+@pytest.fixture
+def valkey(valkey_server: Callable[[], RestartableValkey]) -> RestartableValkey:
+    return valkey_server()
+
+
+@pytest.fixture
+def pages(
+    tmp_path: Path,
+    database_url: str,
+    valkey: RestartableValkey,
+    chromium_path: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Pages]:
+    # Playwright has a loop running in this thread, in which nothing here awaits anything.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    with (
+        open_browser(chromium_path) as browser,
+        running_pages(tmp_path, database_url, valkey.url, browser, monkeypatch) as pages,
+    ):
+        yield pages
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Cast:
+    cast = make_cast()
+    make_metrics(cast.session, [0.3] * 20 + [0.5] * 20)
+    return cast
+
+
+def open_session(pages: Pages, cast: Cast) -> Window:
+    window = pages.window()
+    window.log_in("alice")
+    window.open(f"/sessions/{cast.session.pk}/")
+    window.wait_until_connected()
+    return window
+
+
+def chart_points(window: Window) -> list[dict[str, Any]]:
+    return window.page.evaluate(
+        "Chart.getChart('chart').data.datasets[0].data.map(({ x, y }) => ({ x, y }))"
+    )
+
+
+def test_an_organizer_logs_in_and_sees_a_session_move(
+    pages: Pages, cast: Cast, tmp_path: Path
+) -> None:
+    window = pages.window()
+    window.log_in("alice")
+    card = window.page.locator(".card:visible")
+    assert card.count() == 1
+    card.click()
+    window.wait_for_state("live")
+    assert window.text("#score-value") == "50"
+    pages.broadcast(make_point(cast.session, 0.83))
+    window.wait_for_text("#score-value", "83")
+    assert window.text("#score-category") == "Very high"
+    assert window.text("#statistics-range") == "30\N{EN DASH}83"
+    assert window.text("#statistics-points") == "41"
+    assert window.page.title().startswith("83 % Keynote")
+    assert chart_points(window)[-1]["y"] == 0.83
+    window.page.screenshot(path=tmp_path / "session.png")
+    assert window.problems == []
+
+
+def test_a_point_that_is_already_there_changes_nothing(pages: Pages, cast: Cast) -> None:
+    window = open_session(pages, cast)
+    point = make_point(cast.session, 0.7)
+    pages.broadcast(point)
+    pages.broadcast(make_point(cast.session, 0.1, point.time - 5 * TICK))
+    pages.broadcast(point)
+    window.wait_for_text("#score-value", "70")
+    times = [point["x"] for point in chart_points(window)]
+    assert times == sorted(set(times))
+    assert window.text("#statistics-points") == "41"
+
+
+def test_a_hole_in_time_is_asked_after_and_otherwise_left_open(pages: Pages, cast: Cast) -> None:
+    window = open_session(pages, cast)
+    last = EngagementMetric.objects.latest("time").time
+    make_metrics(cast.session, [0.61], last + TICK)
+    pages.broadcast(make_point(cast.session, 0.62, last + 2 * TICK))
+    window.wait_for_text("#statistics-points", "42")
+    assert [point["y"] for point in chart_points(window)][-3:] == [0.5, 0.61, 0.62]
+    pages.broadcast(make_point(cast.session, 0.63, last + 9 * TICK))
+    window.wait_for_text("#score-value", "63")
+    assert [point["y"] for point in chart_points(window)][-3:] == [0.62, None, 0.63]
+
+
+def test_cards_come_and_go_with_their_sessions(pages: Pages, cast: Cast) -> None:
+    window = pages.window()
+    window.log_in("alice")
+    window.wait_for_state("live")
+    new = make_session(cast.session.event, HOSTILE)
+    pages.broadcast(make_point(cast.session, 0.71), make_point(new, 0.25))
+    window.wait_for_text("#summary", "2 sessions live now")
+    wait_for(
+        lambda: window.page.wait_for_timeout(20) or "71" in window.text(".card >> nth=1"),
+        "the other card moves too",
+        5,
+    )
+    assert window.page.locator(".card-title:visible").all_inner_texts() == [HOSTILE, "Keynote"]
+    assert window.page.evaluate("document.body.dataset.hacked") is None
+    for session in (new, cast.session):
+        pages.broadcast_ended(EndedSession(session.pk, session.event_id, last_tick_end()))
+    window.wait_for_text("#summary", "0 sessions live now")
+    assert "Nothing is live" in window.text("#empty")
+    assert window.problems == []
+
+
+def test_updates_go_on_after_redis_was_killed(
+    pages: Pages, cast: Cast, valkey: RestartableValkey
+) -> None:
+    window = open_session(pages, cast)
+    window.page.evaluate("window.notReloaded = true")
+    valkey.kill()
+    window.page.wait_for_timeout(1_000)
+    make_metrics(cast.session, [0.44], last_tick_end())
+    valkey.start()
+
+    def moves() -> bool:
+        pages.broadcast(make_point(cast.session, 0.77, last_tick_end() + TICK))
+        window.page.wait_for_timeout(200)
+        return window.text("#score-value") == "77"
+
+    wait_for(moves, "the page moves again", 15)
+    assert window.page.evaluate("window.notReloaded")
+    wait_for(
+        lambda: window.page.wait_for_timeout(20) or chart_points(window)[-2]["y"] == 0.44,
+        "what was scored meanwhile is there",
+        5,
+    )
+    log = pages.product.log("web")
+    assert "socket of" not in log  # it never had to be closed
+
+
+def test_pages_connect_again_after_the_server_was_killed(pages: Pages, cast: Cast) -> None:
+    window = open_session(pages, cast)
+    pages.product.end("web", signal.SIGKILL)
+    window.wait_for_state("reconnecting")
+    make_metrics(cast.session, [0.44], last_tick_end())
+    pages.product.start("web")
+    window.wait_for_state("live", 30)
+    window.wait_for_text("#score-value", "44")
+
+
+def test_the_indicator_says_when_nothing_new_comes(pages: Pages, cast: Cast) -> None:
+    make_metrics(cast.bobs_session, [0.4], last_tick_end() - timedelta(seconds=40))
+    window = pages.window()
+    window.log_in("bob")
+    window.open(f"/sessions/{cast.bobs_session.pk}/")
+    window.wait_for_state("stale")
+    assert window.text("#connection").startswith("No update for")
+    pages.broadcast(make_point(cast.bobs_session, 0.5))
+    window.wait_for_state("live", 5)
+    pages.broadcast_ended(
+        EndedSession(cast.bobs_session.pk, cast.bobs_session.event_id, last_tick_end())
+    )
+    window.wait_for_state("ended", 5)
+    assert window.text("#connection") == "Session over"
+
+
+def test_a_page_that_is_no_longer_allowed_says_so(pages: Pages, cast: Cast) -> None:
+    window = open_session(pages, cast)
+    other = window.context.new_page()
+    other.goto(window.base + "/")
+    other.get_by_role("button", name="Log out").click()
+    other.wait_for_url("**/login/")
+    window.wait_for_state("refused", 40)
+
+
+def test_a_hidden_page_draws_when_it_is_looked_at_again(pages: Pages, cast: Cast) -> None:
+    window = open_session(pages, cast)
+    hide = "Object.defineProperty(document, 'hidden', { value: %s, configurable: true })"
+    window.page.evaluate(hide % "true")
+    pages.broadcast(make_point(cast.session, 0.9))
+    window.wait_for_text("#score-value", "90")
+    assert chart_points(window)[-1]["y"] == 0.5
+    window.page.evaluate(hide % "false")
+    window.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert chart_points(window)[-1]["y"] == 0.9
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_every_screen(pages: Pages, cast: Cast, scheme: str, tmp_path: Path) -> None:
+    event = make_event(LONG[:255], cast.alice)
+    session = make_session(event, LONG[:255])
+    make_metrics(session, [0.1, 0.9])
+    paths = {"overview": "/", "session": f"/sessions/{session.pk}/"}
+    window = pages.window(color_scheme=scheme)
+    window.log_in("alice")
+    for width in WIDTHS:
+        window.page.set_viewport_size({"width": width, "height": 800})
+        for name, path in paths.items():
+            window.open(path)
+            window.wait_until_connected()
+            overflow = "document.documentElement.scrollWidth - innerWidth"
+            assert window.page.evaluate(overflow) <= 0, (name, width)
+            shot = tmp_path / f"{name}-{scheme}-{width}.png"
+            window.page.screenshot(path=shot, full_page=True)
+            assert shot.stat().st_size > 5_000
+    assert window.problems == []
+
+
+def test_keyboards_can_skip_to_the_content(pages: Pages, cast: Cast) -> None:
+    window = open_session(pages, cast)
+    window.page.keyboard.press("Tab")
+    assert window.page.evaluate("document.activeElement.textContent") == "Skip to content"
+    window.page.keyboard.press("Enter")
+    assert window.page.evaluate("document.activeElement.id") == "main"
+
+
+def test_the_script_formats_as_the_server_does(pages: Pages, cast: Cast) -> None:
+    from dashboard.templatetags.engagement import percent, whole
+
+    window = open_session(pages, cast)
+    ratios = [0.0, 0.004, 0.005, 0.125, 0.625, 0.624, 0.999, 1.0]
+    numbers = [0, 0.4, 0.5, 2.5, 14.0, 999.5, 1_234_567]
+    shown = window.page.evaluate(
+        """async ([ratios, numbers]) => {
+            const { percent, whole } = await import("/static/js/format.js");
+            return [ratios.map(percent), numbers.map(whole)];
+        }""",
+        [ratios, numbers],
+    )
+    assert shown == [[percent(ratio) for ratio in ratios], [whole(number) for number in numbers]]
+
+
+def test_the_admin_works_under_the_policy(pages: Pages, cast: Cast) -> None:
+    window = pages.window()
+    window.log_in("admin")
+    for path in (
+        "/admin/",
+        "/admin/sessions_app/event/",
+        f"/admin/sessions_app/event/{cast.session.event_id}/change/",
+        "/admin/sessions_app/session/",
+        f"/admin/sessions_app/session/{cast.session.pk}/change/",
+        "/admin/anomalies_app/anomaly/",
+        "/admin/auth/user/add/",
+    ):
+        window.open(path)
+        assert window.page.locator("#site-name, #header").count(), path
+    assert window.problems == []
