@@ -35,7 +35,8 @@ from sessions_app.windows import ROW, SessionWindows, UnknownStateError
 
 logger = logging.getLogger(__name__)
 
-LOCK_SECONDS = 30
+# For each tick anew. As long as this a shard stands still whose worker was killed.
+LOCK_SECONDS = 10
 RETENTION_TICKS = RETENTION_SECONDS // TICK_SECONDS
 EDITS_HORIZON = timedelta(minutes=2)
 event_settings = EventSettingsCache()
@@ -98,8 +99,8 @@ class ShardScorer:
 
     def _load(self, up_to_tick: int) -> SessionWindows:
         scored, stored, outbox = self.store.load()
-        if outbox:
-            self._flush_outbox(outbox)
+        if scored is not None and outbox:
+            self._flush_outbox(scored, outbox)
         if scored is None:
             # All that may have been collected before the very first tick.
             return SessionWindows(tick=up_to_tick - RETENTION_TICKS)
@@ -118,12 +119,12 @@ class ShardScorer:
             windows.skip_to(oldest)
         return windows
 
-    def _flush_outbox(self, outbox: bytes) -> None:
+    def _flush_outbox(self, scored: int, outbox: bytes) -> None:
         try:
             self._flush(TickResults.from_bytes(outbox))
         except UnknownResultsError as error:
             logger.error("Shard %d loses a tick that was not stored: %s.", self.shard, error)
-            self.store.clear_outbox()
+            self.store.clear_outbox(scored)
 
     def _score_next(self, windows: SessionWindows) -> None:
         tick = windows.tick + 1
@@ -150,7 +151,7 @@ class ShardScorer:
         event_settings.ensure(results.metrics["event_id"])
         publish_updates(self.client, results.points(event_settings.external_ids))
         self._broadcast(results)
-        self.store.clear_outbox()
+        self.store.clear_outbox(results.tick)
 
     def _broadcast(self, results: TickResults) -> None:
         """Best effort: a screen that misses a tick gets the next one, and asks for the hole."""

@@ -23,6 +23,10 @@ from sessions_app.windows import SessionWindows
 # Long after every session of a shard that nobody scores any more is over.
 STATE_LIFETIME_SECONDS = 86_400
 
+_CLEAR_OUTBOX = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+"""
+
 
 class TickTakenError(Exception):
     """The tick was scored, or its events changed, in the meantime."""
@@ -137,9 +141,13 @@ class ShardStore:
         finally:
             self.abandon()
 
-    def clear_outbox(self) -> None:
-        """Forgets results that have been stored and published."""
-        self.client.delete(keys.shard_outbox(self.shard))
+    def clear_outbox(self, tick: int) -> None:
+        """Forgets results that have been stored and published, if ``tick`` is still the last.
+
+        A worker that was frozen meanwhile must not forget those of a later tick for another.
+        """
+        scored, outbox = keys.scored_tick(self.shard), keys.shard_outbox(self.shard)
+        self.client.eval(_CLEAR_OUTBOX, 2, scored, outbox, tick)
 
     def _tables(self) -> tuple[str, str, str]:
         return (
