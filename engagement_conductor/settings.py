@@ -163,13 +163,17 @@ X_FRAME_OPTIONS = "DENY"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"outages": {"()": "engagement_conductor.logs.WithoutTraceback"}},
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.read_string("LOG_LEVEL", "INFO")},
-    # Two lines for every task that went well would be 200,000 a day.
     "loggers": {
-        name: {"level": "WARNING"} for name in ("celery.worker.strategy", "celery.app.trace")
+        # Two lines for every task that went well would be 200,000 a day.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        # While Redis is away it fails once a second, for the same reason each time.
+        "channels_redis.pubsub": {"filters": ["outages"]},
     },
 }

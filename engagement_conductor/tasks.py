@@ -48,9 +48,18 @@ def score_tick() -> None:
     if not _wait_for_watermark(tick):
         logger.warning("Tick %d waits: the collectors have not read past its end.", tick)
         return
+    shards = _largest_first()
     for part in range(TASKS_PER_TICK):
-        shards = list(range(part, keys.SHARD_COUNT, TASKS_PER_TICK))
-        score_shards.apply_async((shards, tick), expires=TICK_SECONDS * 2)
+        score_shards.apply_async((shards[part::TASKS_PER_TICK], tick), expires=TICK_SECONDS * 2)
+
+
+def _largest_first() -> list[int]:
+    """The shards, so that those with most sessions come first and are spread over the tasks."""
+    with client().pipeline(transaction=False) as pipeline:
+        for shard in range(keys.SHARD_COUNT):
+            pipeline.strlen(keys.shard_windows(shard))
+        sizes = pipeline.execute()
+    return sorted(range(keys.SHARD_COUNT), key=lambda shard: -sizes[shard])
 
 
 def _wait_for_watermark(tick: int) -> bool:

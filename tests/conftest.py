@@ -50,14 +50,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"NOT RUN: {line}", red=True, bold=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole-system tests measure time: one process runs them, one after another."""
-    for item in items:
-        if item.get_closest_marker("e2e"):
-            item.add_marker(pytest.mark.xdist_group("e2e"))
-
-
 def reload_settings(*names: str) -> None:
     """Reads settings from the environment again; pytest-django read them before this file."""
     from django.conf import settings
