@@ -154,11 +154,12 @@ def test_updates_go_on_after_redis_was_killed(
     window.page.evaluate("window.notReloaded = true")
     valkey.kill()
     window.page.wait_for_timeout(1_000)
-    make_metrics(cast.session, [0.44], last_tick_end())
+    meanwhile = last_tick_end()
+    make_metrics(cast.session, [0.44], meanwhile)
     valkey.start()
 
     def moves() -> bool:
-        pages.broadcast(make_point(cast.session, 0.77, last_tick_end() + TICK))
+        pages.broadcast(make_point(cast.session, 0.77, meanwhile + TICK))
         window.page.wait_for_timeout(200)
         return window.text("#score-value") == "77"
 
