@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from timescale.db.models.fields import TimescaleDateTimeField
 
@@ -22,6 +23,13 @@ class Severity(models.TextChoices):
 
     WARNING = "WARNING"
     CRITICAL = "CRITICAL"
+
+
+class Verdict(models.TextChoices):
+    """What an admin makes of an anomaly."""
+
+    CONFIRMED = "CONFIRMED"
+    FALSE_ALARM = "FALSE_ALARM"
 
 
 class SessionRecord(models.Model):
@@ -55,7 +63,11 @@ class SessionRecord(models.Model):
 
 
 class Anomaly(SessionRecord):
-    """An episode in which a session was less engaged than could be expected."""
+    """An episode in which a session was less engaged than could be expected.
+
+    ``time`` is when it was raised. Type and severity are the worst so far; ``metadata`` holds the
+    signal that moved (``moved``) and every change of the episode (``changes``).
+    """
 
     type = models.CharField(max_length=20, choices=AnomalyType.choices)
     severity = models.CharField(max_length=10, choices=Severity.choices)
@@ -64,6 +76,20 @@ class Anomaly(SessionRecord):
     expected_engagement = models.FloatField()
     deviation = models.FloatField()
     signals = models.JSONField(default=dict)
+    reason = models.TextField(blank=True, help_text="Why it was raised, in one sentence.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True)
+    verdict_note = models.TextField(blank=True)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="reviewed_anomalies",
+        db_constraint=False,
+        db_index=False,
+    )
+    reviewed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(SessionRecord.Meta):
         db_table = "anomalies"
