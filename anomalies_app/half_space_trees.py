@@ -1,0 +1,254 @@
+"""Half-space trees for many sessions at once.
+
+The trees and the scores are those of :class:`river.anomaly.HalfSpaceTrees`. River grows the same
+trees for every forest of one seed, so all sessions share them, and what tells one session's forest
+from another's is only where its past points fell. A point's place in a tree of height ``h`` is the
+path from the root to its leaf, ``h`` bits; the mass of a node on a point's way is the number of
+reference points whose paths begin with the same bits, which is how many of them differ from the
+point's path by less than a power of two.
+
+Source: S. C. Tan, K. M. Ting, T. F. Liu, "Fast Anomaly Detection for Streaming Data", IJCAI 2011.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from river.anomaly import HalfSpaceTrees
+
+Paths = NDArray[np.unsignedinteger[Any]]
+Features = NDArray[np.floating[Any]]
+
+# Of the original paper: a node with less than this share of the window's points ends the way.
+SPARSE_SHARE = 0.1
+TALLEST = 16
+# Sessions handled together, so that one tree's windows stay in the processor's cache.
+BATCH = 8192
+
+
+class Splits(NamedTuple):
+    """The inner nodes of a forest, breadth first: the children of node ``i`` are 2i+1 and 2i+2.
+
+    Attributes:
+        features: index of the feature each node splits, of shape (trees, nodes).
+        thresholds: points below go left, the others right; of the same shape.
+    """
+
+    features: NDArray[np.intp]
+    thresholds: NDArray[np.float64]
+
+
+@lru_cache(maxsize=64)
+def river_splits(feature_count: int, tree_count: int, height: int, seed: int) -> Splits:
+    """The splits of River's forest of these settings, for features that lie in [0, 1]."""
+    names = [f"{number:05d}" for number in range(feature_count)]
+    forest = HalfSpaceTrees(n_trees=tree_count, height=height, window_size=2, seed=seed)
+    forest.learn_one(dict.fromkeys(names, 0.5))
+    nodes = [_inner_nodes(tree, height) for tree in forest.trees]
+    features = [[names.index(node.feature) for node in tree] for tree in nodes]
+    thresholds = [[node.threshold for node in tree] for tree in nodes]
+    return Splits(np.array(features, dtype=np.intp), np.array(thresholds, dtype=np.float64))
+
+
+def _inner_nodes(root: Any, height: int) -> list[Any]:
+    level, found = [root], []
+    for _ in range(height):
+        found += level
+        level = [child for node in level for child in node.children]
+    return found
+
+
+@dataclass(frozen=True)
+class HalfSpaceForest:
+    """The trees, and what is the same for all sessions.
+
+    Args:
+        feature_count: how many features a point has, each in [0, 1].
+        tree_count: number of trees.
+        height: of each tree, 1 to 16.
+        window: points in the reference and in the learning window.
+        seed: of River's random numbers.
+    """
+
+    feature_count: int
+    tree_count: int = 10
+    height: int = 8
+    window: int = 30
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.height <= TALLEST:
+            raise ValueError(f"height must be 1 to {TALLEST}, not {self.height}")
+        if min(self.feature_count, self.tree_count, self.window) < 1:
+            raise ValueError("a forest needs at least one feature, one tree and one point")
+
+    @property
+    def path_type(self) -> np.dtype[Any]:
+        """The smallest type that holds a path."""
+        return np.dtype(np.uint8 if self.height <= 8 else np.uint16)
+
+    @property
+    def splits(self) -> Splits:
+        return river_splits(self.feature_count, self.tree_count, self.height, self.seed)
+
+    def paths(self, points: Features) -> Paths:
+        """Where points fall.
+
+        Args:
+            points: of shape (sessions, features), each in [0, 1].
+
+        Returns:
+            Leaf paths of shape (trees, sessions), the first turn in the highest bit.
+
+        Raises:
+            ValueError: points of another shape, or not a number.
+        """
+        if points.ndim != 2 or points.shape[1] != self.feature_count:
+            raise ValueError(f"points of shape {points.shape}, not (n, {self.feature_count})")
+        if np.isnan(points).any():
+            raise ValueError("points must be numbers; there is a NaN")
+        found = np.empty((self.tree_count, len(points)), self.path_type)
+        for start in range(0, len(points), BATCH):
+            batch = slice(start, start + BATCH)
+            self._walk(np.ascontiguousarray(points[batch]), found[:, batch])
+        return found
+
+    def _walk(self, points: Features, found: Paths) -> None:
+        values, width = points.ravel(), self.feature_count
+        thresholds = _rounded_up(self.splits.thresholds, points.dtype)
+        offsets = np.arange(len(points), dtype=np.intp) * width
+        for tree in range(self.tree_count):
+            # At level d the nodes are 2**d - 1 + path: the path so far is all there is to carry.
+            path = np.zeros(len(points), dtype=np.intp)
+            for depth in range(self.height):
+                level = slice((1 << depth) - 1, (2 << depth) - 1)
+                feature = self.splits.features[tree, level].take(path)
+                feature += offsets
+                right = values.take(feature) >= thresholds[tree, level].take(path)
+                path <<= 1
+                path |= right
+            found[tree] = path
+
+
+def _rounded_up(thresholds: NDArray[np.float64], kind: np.dtype[Any]) -> Features:
+    """Thresholds in the points' own type, such that every comparison comes out the same."""
+    rounded = thresholds.astype(kind)
+    below = rounded < thresholds
+    return np.where(below, np.nextafter(rounded, np.array(np.inf, kind)), rounded)
+
+
+@dataclass
+class ForestWindows:
+    """What the forests of many sessions have seen.
+
+    Attributes:
+        reference: leaf paths of each session's last full window, (window, trees, sessions).
+        learning: those of the window that is being filled, of the same shape.
+        filled: points in the learning window, less than the window; one element per session.
+        is_live: whether there is a reference window yet.
+    """
+
+    reference: Paths
+    learning: Paths
+    filled: NDArray[np.uint16]
+    is_live: NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls, forest: HalfSpaceForest, sessions: int) -> Self:
+        """Windows of sessions that have seen nothing."""
+        shape = (forest.window, forest.tree_count, sessions)
+        return cls(
+            np.zeros(shape, forest.path_type),
+            np.zeros(shape, forest.path_type),
+            np.zeros(sessions, np.uint16),
+            np.zeros(sessions, np.bool_),
+        )
+
+    def __len__(self) -> int:
+        return len(self.filled)
+
+    def joined(self, other: Self) -> Self:
+        """These sessions and then the others."""
+        return type(self)(
+            np.concatenate([self.reference, other.reference], axis=2),
+            np.concatenate([self.learning, other.learning], axis=2),
+            np.concatenate([self.filled, other.filled]),
+            np.concatenate([self.is_live, other.is_live]),
+        )
+
+    def taken(self, rows: NDArray[Any]) -> Self:
+        """The sessions ``rows`` (positions or a mask), in that order."""
+        return type(self)(
+            self.reference[:, :, rows],
+            self.learning[:, :, rows],
+            self.filled[rows],
+            self.is_live[rows],
+        )
+
+
+def score_many(
+    forest: HalfSpaceForest, windows: ForestWindows, paths: Paths
+) -> NDArray[np.float64]:
+    """How isolated a point is in each session, as ``HalfSpaceTrees.score_one``: 0 to 1.
+
+    Args:
+        forest: the trees.
+        windows: not changed.
+        paths: of :meth:`HalfSpaceForest.paths`, one point per session.
+
+    Returns:
+        One score per session; 0 where there is no reference window yet.
+    """
+    mass = np.zeros(len(windows), dtype=np.int64)
+    for start in range(0, len(windows), BATCH):
+        batch = slice(start, start + BATCH)
+        for tree in range(forest.tree_count):
+            reference = windows.reference[:, tree, batch]
+            mass[batch] += _tree_mass(forest, reference ^ paths[tree, batch])
+    largest = forest.tree_count * forest.window * (2 ** (forest.height + 1) - 1)
+    return np.where(windows.is_live, 1 - mass / largest, 0.0)
+
+
+def _tree_mass(forest: HalfSpaceForest, difference: Paths) -> NDArray[np.int64]:
+    """Sum of mass times 2**depth down one tree; ``difference`` is of shape (window, sessions)."""
+    counting = np.dtype(np.uint8 if forest.window < 256 else np.uint32)
+    sparse = SPARSE_SHARE * forest.window
+    total = np.full(difference.shape[1], forest.window, dtype=np.int32)
+    goes_on = np.full(difference.shape[1], forest.window >= sparse, dtype=np.int32)
+    same = np.empty(difference.shape, dtype=np.bool_)
+    for depth in range(1, forest.height + 1):
+        np.less(difference, 1 << (forest.height - depth), out=same)
+        mass = np.add.reduce(same.view(np.uint8), axis=0, dtype=counting)
+        total += (mass.astype(np.int32) << depth) * goes_on
+        goes_on &= mass >= sparse
+    return total.astype(np.int64)
+
+
+def learn_many(
+    forest: HalfSpaceForest,
+    windows: ForestWindows,
+    paths: Paths,
+    learns: NDArray[np.bool_] | None = None,
+) -> None:
+    """Adds a point to each session's learning window, as ``HalfSpaceTrees.learn_one``.
+
+    Args:
+        forest: the trees.
+        windows: changed in place.
+        paths: one point per session.
+        learns: which sessions learn; all without it.
+    """
+    rows = np.arange(len(windows)) if learns is None else np.flatnonzero(learns)
+    if not len(rows):
+        return
+    slots = windows.filled[rows]
+    for tree in range(forest.tree_count):
+        windows.learning[:, tree][slots, rows] = paths[tree, rows]
+    windows.filled[rows] += 1
+    full = windows.filled == forest.window
+    if full.any():
+        windows.reference[:, :, full] = windows.learning[:, :, full]
+        windows.filled[full] = 0
+        windows.is_live[full] = True
