@@ -8,7 +8,8 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
-from dashboard.payloads import EndedSession, milliseconds, update_payloads
+from anomalies_app.results import AnomalyNotice
+from dashboard.payloads import EndedSession, milliseconds, notice_payload, update_payloads
 from dashboard.watching import ALL_EVENTS, WatchedGroups, event_group, session_group
 from sessions_app.results import SessionPoint
 
@@ -40,6 +41,19 @@ def broadcast_ended(sessions: Sequence[EndedSession], watched: WatchedGroups) ->
         for group in _groups_of(session_id, event_id, watched):
             messages[group].append(ended)
     _send("sessions.ended", "sessions", messages)
+
+
+def broadcast_notices(notices: Sequence[AnomalyNotice], watched: WatchedGroups) -> None:
+    """Sends the watched groups the anomalies that have changed, whole, as they are now.
+
+    Raises:
+        redis.RedisError, OSError: the channel layer cannot be reached.
+    """
+    messages: Messages = defaultdict(list)
+    for anomaly in map(notice_payload, notices):
+        for group in _groups_of(anomaly["session"], anomaly["event"], watched):
+            messages[group].append(anomaly)
+    _send("anomalies.changed", "anomalies", messages)
 
 
 def _groups_of(session_id: int, event_id: int, watched: WatchedGroups) -> list[str]:

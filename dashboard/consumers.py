@@ -84,6 +84,10 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
     async def sessions_ended(self, event: dict[str, Any]) -> None:
         await self.send_json({"type": "ended", "sessions": event["sessions"]})
 
+    async def anomalies_changed(self, event: dict[str, Any]) -> None:
+        now = milliseconds(timezone.now())
+        await self.send_json({"type": "anomalies", "anomalies": event["anomalies"], "now": now})
+
     async def _send_snapshot(self) -> None:
         snapshot = database_sync_to_async(self.snapshot)
         await self.send_json(await snapshot(self.scope["user"]))

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from django.utils import timezone
 
+from anomalies_app.models import Anomaly
+from anomalies_app.results import AnomalyNotice
 from sessions_app.models import EngagementMetric, Session
 from sessions_app.results import SessionPoint
 from sessions_app.scoring import Signals
@@ -77,6 +79,42 @@ def update_payloads(points: Iterable[SessionPoint]) -> list[dict[str, Any]]:
         {"session": point.session_id, "event": point.event_id, **point_payload(point)}
         for point in points
     ]
+
+
+def notice_payload(notice: AnomalyNotice) -> dict[str, Any]:
+    """What the detector tells of an anomaly, for the browser."""
+    return {
+        "id": str(notice.id),
+        "session": notice.session_id,
+        "event": notice.event_id,
+        "type": notice.type,
+        "severity": notice.severity,
+        "anomaly_score": notice.anomaly_score,
+        "current": notice.current_engagement,
+        "expected": notice.expected_engagement,
+        "deviation": notice.deviation,
+        "reason": notice.reason,
+        "began": milliseconds(notice.began_at),
+        "ended": milliseconds(notice.changed_at) if notice.has_ended else None,
+    }
+
+
+def anomaly_payload(anomaly: Anomaly) -> dict[str, Any]:
+    """The same of a stored row."""
+    return {
+        "id": str(anomaly.id),
+        "session": anomaly.session_id,
+        "event": anomaly.event_id,
+        "type": anomaly.type,
+        "severity": anomaly.severity,
+        "anomaly_score": anomaly.anomaly_score,
+        "current": anomaly.current_engagement,
+        "expected": anomaly.expected_engagement,
+        "deviation": anomaly.deviation,
+        "reason": anomaly.reason,
+        "began": milliseconds(anomaly.time),
+        "ended": milliseconds(anomaly.ended_at),
+    }
 
 
 def milliseconds(time: datetime | None) -> int | None:

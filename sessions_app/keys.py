@@ -17,6 +17,7 @@ CHANNELS = (CHAT_MESSAGE, POLL_VOTE, POLL_CLOSED, SYNC_EVENTS, LIVE_SYNC, LIVE_R
 
 ENGAGEMENT_UPDATE = "engagement:update"
 ANOMALY_DETECTED = "anomaly:detected"
+ANOMALY_UPDATED = "anomaly:updated"
 
 CONSUMER_GROUP = "engagement-conductor"
 DEAD_LETTERS = "engagement:dead-letters"
@@ -32,6 +33,11 @@ SHARD_COUNT = 16
 def shard_of(session_id: str) -> int:
     """The shard of a session, the same in every process and version."""
     return zlib.crc32(session_id.encode("utf-8")) % SHARD_COUNT
+
+
+def announced_change(anomaly_id: str, change: str, time: str) -> str:
+    """String: exists when the platform has been told of this change of an anomaly."""
+    return f"engagement:announced:{anomaly_id}:{change}:{time}"
 
 
 def collector_status(name: str) -> str:

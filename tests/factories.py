@@ -5,11 +5,15 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
+from msgspec import to_builtins
 
+from anomalies_app.models import Anomaly
+from anomalies_app.results import AnomalyNotice, Change, SignalMove
 from sessions_app.models import EngagementMetric, Event, Session
 from sessions_app.results import SessionPoint, SignalValues
 from sessions_app.scoring import category
@@ -109,3 +113,45 @@ def make_point(session: Session, score: float, time: datetime | None = None) -> 
         category=category(score),
         signals=SIGNALS,
     )
+
+
+def make_notice(
+    session: Session, change: Change = Change.BEGAN, ago: int = 0, **fields: Any
+) -> AnomalyNotice:
+    """What the detector says of an anomaly, raised ``ago`` seconds before the last tick ended."""
+    began_at = last_tick_end() - timedelta(seconds=ago)
+    usual = {
+        "id": uuid4(),
+        "change": change,
+        "session_id": session.pk,
+        "event_id": session.event_id,
+        "external_id": session.external_id,
+        "event_external_id": session.event.external_id,
+        "began_at": began_at,
+        "changed_at": began_at if change is Change.BEGAN else last_tick_end(),
+        "type": "MASS_EXIT",
+        "severity": "WARNING",
+        "anomaly_score": 0.71,
+        "current_engagement": 0.35,
+        "expected_engagement": 0.61,
+        "deviation": 0.26,
+        "reason": "Active people fell from 190 to 121 in 40 seconds.",
+        "signals": SIGNALS,
+        "moved": SignalMove("active_users", 190, 121, 40),
+    }
+    return AnomalyNotice(**{**usual, **fields})
+
+
+def make_anomaly(notice: AnomalyNotice, **fields: Any) -> Anomaly:
+    """The row of a notice, as the pipeline stores it."""
+    shared = ("type", "severity", "anomaly_score", "deviation", "reason", "session_id", "event_id")
+    usual = {
+        **{name: getattr(notice, name) for name in ("id", *shared)},
+        "time": notice.began_at,
+        "ended_at": notice.changed_at if notice.has_ended else None,
+        "current_engagement": notice.current_engagement,
+        "expected_engagement": notice.expected_engagement,
+        "signals": to_builtins(notice.signals),
+        "metadata": {"moved": to_builtins(notice.moved)},
+    }
+    return Anomaly.objects.create(**{**usual, **fields})

@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from anomalies_app.results import AnomalyNotice, Change, SignalMove
 from dashboard import broadcast
 from dashboard.payloads import EndedSession
 from dashboard.watching import WatchedGroups
@@ -87,3 +89,40 @@ def test_ends_are_told_to_pages_and_overviews(layer: RecordingLayer) -> None:
         "type": "sessions.ended",
         "sessions": [{"session": 3, "time": time.timestamp() * 1000}],
     }
+
+
+def notice(session_id: int, event_id: int, change: Change) -> AnomalyNotice:
+    time = last_tick_end()
+    place = (session_id, event_id, "s", "e", time, time)
+    figures = ("MASS_EXIT", "CRITICAL", 0.9, 0.2, 0.6, 0.4, "Many left.")
+    signals, moved = POINTS[0].signals, SignalMove("active_users", 190, 121, 40)
+    return AnomalyNotice(uuid4(), change, *place, *figures, signals, moved)
+
+
+def test_changes_of_anomalies_are_told_to_pages_and_overviews(layer: RecordingLayer) -> None:
+    notices = [notice(1, 10, Change.BEGAN), notice(3, 30, Change.ENDED)]
+    broadcast.broadcast_notices(notices, WatchedGroups(frozenset({3}), frozenset({10}), True))
+    assert sessions_by_group(layer, "anomalies") == {
+        "event.10": [1],
+        "session.3": [3],
+        "events.all": [1, 3],
+    }
+    [message] = layer.sent["session.3"]
+    assert message["type"] == "anomalies.changed"
+    time = notices[1].began_at.timestamp() * 1000
+    assert message["anomalies"] == [
+        {
+            "id": str(notices[1].id),
+            "session": 3,
+            "event": 30,
+            "type": "MASS_EXIT",
+            "severity": "CRITICAL",
+            "anomaly_score": 0.9,
+            "current": 0.2,
+            "expected": 0.6,
+            "deviation": 0.4,
+            "reason": "Many left.",
+            "began": time,
+            "ended": time,
+        }
+    ]
