@@ -6,16 +6,17 @@ from django.conf import settings
 from django.db import models
 from timescale.db.models.fields import TimescaleDateTimeField
 
+from anomalies_app.queries import AnomalyQuerySet
 from sessions_app.models import Event, Session
 
 
 class AnomalyType(models.TextChoices):
     """What went wrong."""
 
-    SUDDEN_DROP = "SUDDEN_DROP"
-    GRADUAL_DECLINE = "GRADUAL_DECLINE"
-    MASS_EXIT = "MASS_EXIT"
-    LOW_ENGAGEMENT = "LOW_ENGAGEMENT"
+    SUDDEN_DROP = "SUDDEN_DROP", "Sudden drop"
+    GRADUAL_DECLINE = "GRADUAL_DECLINE", "Gradual decline"
+    MASS_EXIT = "MASS_EXIT", "Mass exit"
+    LOW_ENGAGEMENT = "LOW_ENGAGEMENT", "Low engagement"
 
 
 class Severity(models.TextChoices):
@@ -29,7 +30,7 @@ class Verdict(models.TextChoices):
     """What an admin makes of an anomaly."""
 
     CONFIRMED = "CONFIRMED"
-    FALSE_ALARM = "FALSE_ALARM"
+    FALSE_ALARM = "FALSE_ALARM", "False alarm"
 
 
 class SessionRecord(models.Model):
@@ -91,6 +92,8 @@ class Anomaly(SessionRecord):
     )
     reviewed_at = models.DateTimeField(null=True, blank=True)
 
+    objects = AnomalyQuerySet.as_manager()
+
     class Meta(SessionRecord.Meta):
         db_table = "anomalies"
         verbose_name_plural = "anomalies"
@@ -101,10 +104,39 @@ class Anomaly(SessionRecord):
             models.Index(fields=["id"], name="anomaly_id"),
             models.Index(fields=["severity", "time"], name="anomaly_severity_time"),
             models.Index(fields=["event", "time"], name="anomaly_event_time"),
+            models.Index(fields=["time"], name="anomaly_time"),
+            models.Index(
+                fields=["session"],
+                condition=models.Q(ended_at__isnull=True),
+                name="anomaly_open",
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.get_type_display()} of {self.session_id} at {self.time:%Y-%m-%d %H:%M:%S}"
+
+
+class AnomalyReview(models.Model):
+    """One change of an anomaly's verdict or note: who, when, from what to what."""
+
+    anomaly_id = models.UUIDField(db_index=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="anomaly_reviews",
+    )
+    time = models.DateTimeField()
+    from_verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True)
+    to_verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True)
+    note = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-time", "-id")
+        get_latest_by = "time"
+
+    def __str__(self) -> str:
+        return f"{self.from_verdict or 'open'} to {self.to_verdict or 'open'}: {self.anomaly_id}"
 
 
 class InterventionKind(models.TextChoices):

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from anomalies_app.models import Anomaly
 from dashboard.payloads import card_payload, milliseconds
 from sessions_app.models import EngagementMetric, Session
 
@@ -13,18 +14,21 @@ OLDEST_SCORE = timedelta(minutes=10)
 
 
 def live_cards(user: Any) -> list[dict[str, Any]]:
-    """A card for each live session of the user's events, by event and title; two queries."""
+    """A card for each live session of the user's events, by event and title; three queries."""
     sessions = list(
         Session.objects.visible_to(user)
         .live()
         .select_related("event")
         .order_by("event__title", "event_id", "title", "pk")
     )
-    latest = EngagementMetric.objects.latest_of_each(
-        [session.pk for session in sessions], OLDEST_SCORE, timezone.now()
-    )
+    keys = [session.pk for session in sessions]
+    latest = EngagementMetric.objects.latest_of_each(keys, OLDEST_SCORE, timezone.now())
     metrics = {metric.session_id: metric for metric in latest}
-    return [card_payload(session, metrics.get(session.pk)) for session in sessions]
+    anomalies = Anomaly.objects.latest_open_by_session(keys)
+    return [
+        card_payload(session, metrics.get(session.pk), anomalies.get(session.pk))
+        for session in sessions
+    ]
 
 
 def snapshot(user: Any) -> dict[str, Any]:

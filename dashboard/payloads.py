@@ -13,6 +13,7 @@ from sessions_app.results import SessionPoint
 from sessions_app.scoring import Signals
 
 CHART_POINTS = 60
+SHOWN_ANOMALIES = 20
 
 
 class EndedSession(NamedTuple):
@@ -50,26 +51,40 @@ def _payload(
 
 
 def session_snapshot(session: Session) -> dict[str, Any]:
-    """All that a session page shows: the session, and its last five minutes, oldest first."""
+    """All that a session page shows.
+
+    Its points are the last five minutes, oldest first; its anomalies the last, newest first. One
+    that was left open by a session that is over, is over with it.
+    """
     points = EngagementMetric.objects.latest_points(session.pk, CHART_POINTS)
+    anomalies = Anomaly.objects.latest_of_session(session.pk, SHOWN_ANOMALIES)
+    ended = milliseconds(session.ended_at)
     return {
         "type": "snapshot",
         "session": session.pk,
         "title": session.title,
-        "ended": milliseconds(session.ended_at),
+        "ended": ended,
         "now": milliseconds(timezone.now()),
         "points": [metric_payload(point) for point in points],
+        "anomalies": [_ended_by(anomaly_payload(anomaly), ended) for anomaly in anomalies],
     }
 
 
-def card_payload(session: Session, metric: EngagementMetric | None) -> dict[str, Any]:
-    """All that the overview shows of a session."""
+def _ended_by(anomaly: dict[str, Any], time: int | None) -> dict[str, Any]:
+    return anomaly if anomaly["ended"] is not None else {**anomaly, "ended": time}
+
+
+def card_payload(
+    session: Session, metric: EngagementMetric | None, anomaly: Anomaly | None
+) -> dict[str, Any]:
+    """All that the overview shows of a session, with its open anomaly."""
     return {
         "session": session.pk,
         "title": session.title,
         "event": session.event_id,
         "event_title": session.event.title,
         "point": None if metric is None else metric_payload(metric),
+        "anomaly": None if anomaly is None else anomaly_payload(anomaly),
     }
 
 

@@ -11,17 +11,20 @@ from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.db import OperationalError, connections
 
+from anomalies_app.results import Change
 from dashboard import consumers, overview, watching
-from dashboard.broadcast import broadcast_ended, broadcast_points
-from dashboard.payloads import EndedSession
+from dashboard.broadcast import broadcast_ended, broadcast_notices, broadcast_points
+from dashboard.payloads import EndedSession, notice_payload
 from dashboard.watching import WatchedGroups, watched_groups
 from tests.dashboard.sockets import connected, refused, session_path
 from tests.factories import (
     Cast,
     last_tick_end,
+    make_anomaly,
     make_cast,
     make_event,
     make_metrics,
+    make_notice,
     make_point,
     make_session,
     make_staff,
@@ -160,6 +163,36 @@ async def test_the_end_of_a_session_is_told(cast: Cast, redis_client) -> None:
         await socket.disconnect()
 
 
+async def test_anomalies_are_told_to_those_who_see_their_session(cast: Cast, redis_client) -> None:
+    page, first = await connected(session_path(cast), cast.alice)
+    wall, cards = await connected("/ws/overview/", cast.alice)
+    bobs, _ = await connected("/ws/overview/", cast.bob)
+    assert first["anomalies"] == []
+    assert [card["anomaly"] for card in cards["cards"]] == [None]
+    notice = await sync_to_async(make_notice)(cast.session)
+    await sync_to_async(lambda: broadcast_notices([notice], watched_groups(redis_client)))()
+    for socket in (page, wall):
+        message = await socket.receive_json_from(timeout=5)
+        assert message.pop("now") > 0
+        assert message == {"type": "anomalies", "anomalies": [notice_payload(notice)]}
+        await socket.disconnect()
+    assert await bobs.receive_nothing(timeout=0.2)
+    await bobs.disconnect()
+
+
+async def test_snapshots_hold_the_open_anomalies(cast: Cast) -> None:
+    notice = await sync_to_async(make_notice)(cast.session, ago=60)
+    over = await sync_to_async(make_notice)(cast.session, Change.ENDED, ago=300)
+    for each in (notice, over):
+        await sync_to_async(make_anomaly)(each)
+    page, first = await connected(session_path(cast), cast.alice)
+    wall, cards = await connected("/ws/overview/", cast.alice)
+    assert first["anomalies"] == [notice_payload(notice), notice_payload(over)]
+    assert [card["anomaly"] for card in cards["cards"]] == [notice_payload(notice)]
+    await page.disconnect()
+    await wall.disconnect()
+
+
 async def test_the_scorer_knows_what_is_watched(cast: Cast, redis_client) -> None:
     assert await sync_to_async(watched_groups)(redis_client) == WatchedGroups()
     page, _ = await connected(session_path(cast), cast.alice)
@@ -221,12 +254,14 @@ async def test_old_scores_do_not_pass_for_current_ones(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize("sessions", [1, 3])
-def test_a_snapshot_of_the_overview_takes_two_queries(
+def test_a_snapshot_of_the_overview_takes_three_queries(
     cast: Cast, sessions: int, django_assert_num_queries: Any
 ) -> None:
     for number in range(sessions):
-        make_metrics(make_session(make_event("Event", cast.charlie), f"Talk {number}"), [0.5])
-    with django_assert_num_queries(2):
+        session = make_session(make_event("Event", cast.charlie), f"Talk {number}")
+        make_metrics(session, [0.5])
+        make_anomaly(make_notice(session))
+    with django_assert_num_queries(3):  # sessions, newest metrics, open anomalies
         cards = overview.snapshot(cast.charlie)["cards"]
     assert len(cards) == sessions
 

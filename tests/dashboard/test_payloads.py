@@ -2,9 +2,26 @@
 
 import pytest
 
-from dashboard.payloads import metric_payload, point_payload, session_snapshot, update_payloads
+from anomalies_app.results import Change
+from dashboard.payloads import (
+    SHOWN_ANOMALIES,
+    anomaly_payload,
+    metric_payload,
+    notice_payload,
+    point_payload,
+    session_snapshot,
+    update_payloads,
+)
 from sessions_app.models import EngagementMetric
-from tests.factories import Cast, last_tick_end, make_metrics, make_point
+from tests.factories import (
+    TICK,
+    Cast,
+    last_tick_end,
+    make_anomaly,
+    make_metrics,
+    make_notice,
+    make_point,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -38,3 +55,43 @@ def test_the_snapshot_of_a_finished_session_says_when_it_ended(cast: Cast) -> No
     assert session_snapshot(cast.session)["ended"] is None
     cast.session.ended_at = last_tick_end()
     assert session_snapshot(cast.session)["ended"] == last_tick_end().timestamp() * 1000
+
+
+@pytest.mark.parametrize("change", Change)
+def test_a_stored_anomaly_and_its_notice_are_the_same_to_a_page(cast: Cast, change: Change) -> None:
+    notice = make_notice(cast.session, change, ago=40)
+    payload = notice_payload(notice)
+    assert anomaly_payload(make_anomaly(notice)) == payload
+    began, changed = notice.began_at.timestamp() * 1000, notice.changed_at.timestamp() * 1000
+    assert payload == {
+        "id": str(notice.id),
+        "session": cast.session.pk,
+        "event": cast.session.event_id,
+        "type": "MASS_EXIT",
+        "severity": "WARNING",
+        "anomaly_score": 0.71,
+        "current": 0.35,
+        "expected": 0.61,
+        "deviation": 0.26,
+        "reason": "Active people fell from 190 to 121 in 40 seconds.",
+        "began": began,
+        "ended": changed if change is Change.ENDED else None,
+    }
+
+
+def test_a_session_comes_with_its_last_anomalies(cast: Cast) -> None:
+    notices = [make_notice(cast.session, ago=ago) for ago in range(0, 5 * SHOWN_ANOMALIES + 5, 5)]
+    for notice in notices:
+        make_anomaly(notice)
+    make_anomaly(make_notice(cast.bobs_session))
+    shown = session_snapshot(cast.session)["anomalies"]
+    assert [anomaly["id"] for anomaly in shown] == [str(notice.id) for notice in notices[:-1]]
+
+
+def test_an_anomaly_that_was_left_open_ends_with_its_session(cast: Cast) -> None:
+    now = last_tick_end()
+    make_anomaly(make_notice(cast.session, ago=300))
+    make_anomaly(make_notice(cast.session, Change.ENDED, ago=900, changed_at=now - TICK))
+    cast.session.ended_at = now
+    ended = [anomaly["ended"] for anomaly in session_snapshot(cast.session)["anomalies"]]
+    assert ended == [now.timestamp() * 1000, (now - TICK).timestamp() * 1000]

@@ -18,8 +18,10 @@ from tests.dashboard.conftest import logged_in
 from tests.factories import (
     Cast,
     last_tick_end,
+    make_anomaly,
     make_event,
     make_metrics,
+    make_notice,
     make_session,
     make_staff,
     make_user,
@@ -188,20 +190,24 @@ def test_overview_takes_the_same_queries_for_any_number_of_sessions(
 ) -> None:
     for number in range(sessions):
         event = make_event(f"Event {number}", cast.charlie)
-        make_metrics(make_session(event, f"Talk {number}"), [0.5, 0.6])
+        session = make_session(event, f"Talk {number}")
+        make_metrics(session, [0.5, 0.6])
+        make_anomaly(make_notice(session))
     client = logged_in(cast.charlie)
-    with django_assert_num_queries(4):  # login, user, sessions, newest metrics
+    with django_assert_num_queries(5):  # login, user, sessions, newest metrics, open anomalies
         page = client.get("/").content.decode()
     assert len(titles(page)) == sessions
 
 
-@pytest.mark.parametrize("points", [1, 60])
-def test_session_takes_the_same_queries_for_any_number_of_points(
-    cast: Cast, points: int, django_assert_num_queries: DjangoAssertNumQueries
+@pytest.mark.parametrize(("points", "anomalies"), [(1, 1), (60, 3)])
+def test_session_takes_the_same_queries_for_any_number_of_points_and_anomalies(
+    cast: Cast, points: int, anomalies: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_metrics(cast.session, [0.5] * points)
+    for number in range(anomalies):
+        make_anomaly(make_notice(cast.session, ago=5 * number))
     client = logged_in(cast.alice)
-    with django_assert_num_queries(4):  # login, user, session, metrics
+    with django_assert_num_queries(5):  # login, user, session, metrics, anomalies
         client.get(f"/sessions/{cast.session.pk}/")
 
 

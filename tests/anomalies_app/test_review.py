@@ -1,0 +1,96 @@
+"""Verdicts: who may give them, and what is recorded."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+
+from anomalies_app.models import Anomaly, AnomalyReview, Verdict
+from anomalies_app.review import may_review, review_anomalies
+from tests.factories import Cast, make_anomaly, make_notice, make_session, make_staff, make_user
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def anomaly(cast: Cast) -> Anomaly:
+    return make_anomaly(make_notice(cast.session))
+
+
+def reviews(anomaly: Anomaly) -> list[tuple[str, str, str, str]]:
+    """Who changed what to what with which note, oldest first."""
+    rows = AnomalyReview.objects.filter(anomaly_id=anomaly.pk).order_by("time", "id")
+    return list(rows.values_list("user__username", "from_verdict", "to_verdict", "note"))
+
+
+def test_superusers_and_staff_with_the_permission_may_review(cast: Cast) -> None:
+    reviewer = make_staff("reviewer", "change_anomaly")
+    assert may_review(cast.admin)
+    assert may_review(reviewer)
+    assert not may_review(make_staff("reader", "view_anomaly"))
+    assert not may_review(cast.alice)
+    reviewer.is_staff = False
+    assert not may_review(reviewer)
+    cast.admin.is_active = False
+    assert not may_review(cast.admin)
+
+
+def test_a_verdict_is_kept_with_who_and_when(cast: Cast, anomaly: Anomaly) -> None:
+    before = timezone.now()
+    assert review_anomalies([anomaly.pk], cast.admin, Verdict.FALSE_ALARM, "A planned break.") == 1
+    anomaly.refresh_from_db()
+    assert (anomaly.verdict, anomaly.verdict_note) == ("FALSE_ALARM", "A planned break.")
+    assert anomaly.reviewed_by == cast.admin
+    assert anomaly.reviewed_at is not None
+    assert before <= anomaly.reviewed_at <= timezone.now()
+    assert reviews(anomaly) == [("admin", "", "FALSE_ALARM", "A planned break.")]
+
+
+def test_every_change_of_mind_is_recorded(cast: Cast, anomaly: Anomaly) -> None:
+    reviewer = make_staff("reviewer", "change_anomaly")
+    review_anomalies([anomaly.pk], cast.admin, Verdict.FALSE_ALARM, "A break?")
+    review_anomalies([anomaly.pk], reviewer, Verdict.CONFIRMED)
+    review_anomalies([anomaly.pk], reviewer, "", "")
+    assert reviews(anomaly) == [
+        ("admin", "", "FALSE_ALARM", "A break?"),
+        ("reviewer", "FALSE_ALARM", "CONFIRMED", "A break?"),
+        ("reviewer", "CONFIRMED", "", ""),
+    ]
+
+
+def test_a_verdict_that_is_there_already_changes_nothing(cast: Cast, anomaly: Anomaly) -> None:
+    review_anomalies([anomaly.pk], cast.admin, Verdict.CONFIRMED, "Many left.")
+    other = make_user("other", is_staff=True, is_superuser=True)
+    assert review_anomalies([anomaly.pk], other, Verdict.CONFIRMED) == 0
+    assert review_anomalies([anomaly.pk], other, Verdict.CONFIRMED, "Many left.") == 0
+    anomaly.refresh_from_db()
+    assert anomaly.reviewed_by == cast.admin
+    assert len(reviews(anomaly)) == 1
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_many_verdicts_take_the_same_queries(
+    cast: Cast, count: int, django_assert_num_queries: Any
+) -> None:
+    sessions = [make_session(cast.session.event, f"Talk {number}") for number in range(count)]
+    ids = [make_anomaly(make_notice(session)).pk for session in sessions]
+    with django_assert_num_queries(5):  # begin, select, update, insert, commit
+        assert review_anomalies(ids, cast.admin, Verdict.CONFIRMED) == count
+    assert AnomalyReview.objects.count() == count
+
+
+def test_nothing_is_changed_by_those_who_may_not(cast: Cast, anomaly: Anomaly) -> None:
+    for user in (cast.alice, make_staff("reader", "view_anomaly")):
+        with pytest.raises(PermissionDenied):
+            review_anomalies([anomaly.pk], user, Verdict.CONFIRMED)
+    with pytest.raises(ValueError, match="no verdict"):
+        review_anomalies([anomaly.pk], cast.admin, "MAYBE")
+    anomaly.refresh_from_db()
+    assert anomaly.verdict == ""
+    assert reviews(anomaly) == []
+
+
+def test_unknown_anomalies_are_left_out(cast: Cast, anomaly: Anomaly) -> None:
+    assert review_anomalies([uuid4(), anomaly.pk], cast.admin, Verdict.CONFIRMED) == 1
