@@ -13,8 +13,8 @@ from sessions_app import keys
 from sessions_app.collector import Collector
 from sessions_app.models import EngagementMetric, Event, Session
 from sessions_app.replay import read_recording
-from sessions_app.simulation import Conference
-from sessions_app.simulation_characters import CHARACTERS
+from sessions_app.simulation.cast import CHARACTERS
+from sessions_app.simulation.conference import Conference
 from sessions_app.ticks import TICK_MS, tick_at, tick_ending
 from tests.event_logs import event_logs
 from tests.oracle import LoggedEvent, Row, expected_rows

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from sessions_app import keys
 from sessions_app.models import Event, Session
-from sessions_app.simulation_characters import CHARACTERS
+from sessions_app.simulation.cast import CHARACTERS
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

@@ -17,8 +17,8 @@ from sessions_app import demo
 from sessions_app.connection import connect
 from sessions_app.posting import Poster, Transport
 from sessions_app.replay import RecordedEvent, check_session_id, due_batches
-from sessions_app.simulation import Conference, SessionPlan
-from sessions_app.simulation_characters import CHARACTERS
+from sessions_app.simulation.cast import CHARACTERS
+from sessions_app.simulation.conference import Conference, SessionPlan
 from sessions_app.stopping import StopSignal
 
 logger = logging.getLogger(__name__)

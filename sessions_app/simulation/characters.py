@@ -20,6 +20,9 @@ class Phase:
         leaving: share of those present who leave per minute.
         arriving: share of those absent who come (back) per minute.
         applause: reactions per person in the first ten seconds of the phase.
+        chat: factor on the rate of chat alone.
+        hiccup: share of those present who lose their connection as the phase begins, and come
+            straight back.
     """
 
     kind: str
@@ -28,6 +31,8 @@ class Phase:
     leaving: float = 0.01
     arriving: float = 0.05
     applause: float = 0.0
+    chat: float = 1.0
+    hiccup: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,10 @@ class Character:
             at the end.
         polls: its polls, if it has any.
         dropouts: share of those present who lose their connection per minute and come back.
+        bursts: how often something excites people, per minute.
+        announced: share of the people whose client says when they come and when they leave; of
+            the others, only signs of life are heard.
+        signs: signs of life per person present and minute, besides what they do.
     """
 
     key: str
@@ -77,6 +86,9 @@ class Character:
     repeats: bool = True
     polls: Polls | None = None
     dropouts: float = 0.02
+    bursts: float = 1.0
+    announced: float = 1.0
+    signs: float = 0.1
 
     @property
     def duration_s(self) -> float | None:
@@ -103,74 +115,3 @@ def _sequence(character: Character) -> Iterator[Phase]:
     yield from character.phases
     if character.repeats:
         yield from cycle(character.phases[1:] or character.phases)
-
-
-KEYNOTE = Character(
-    key="keynote",
-    title="Opening Keynote: The Next Ten Years",
-    audience=340,
-    arrival_s=45,
-    chat=0.12,
-    reactions=0.06,
-    burst=4.0,
-    phases=(
-        Phase("opening", 60, activity=1.4),
-        Phase("steady", 100, applause=0.3),
-        Phase("applause", 20, activity=1.5, applause=0.8),
-        Phase("steady", 80),
-        Phase("applause", 20, activity=1.5, applause=0.6),
-        Phase("questions", 60, activity=1.6),
-    ),
-)
-PANEL = Character(
-    key="panel",
-    title="Panel: Standards in Practice",
-    audience=60,
-    arrival_s=60,
-    chat=0.03,
-    reactions=0.01,
-    phases=(Phase("opening", 90), Phase("steady", 300, activity=0.8), Phase("steady", 120)),
-)
-WORKSHOP = Character(
-    key="workshop",
-    title="Workshop: Hands-on Data Pipelines",
-    audience=100,
-    arrival_s=45,
-    chat=0.1,
-    reactions=0.03,
-    burst=2.0,
-    phases=(
-        Phase("opening", 60),
-        Phase("exercise", 150, activity=0.5),
-        Phase("discussion", 90, activity=1.6, applause=0.2),
-    ),
-    polls=Polls(first_s=40, every_s=150, open_s=90, participation=0.7),
-)
-TROUBLED = Character(
-    key="product-launch",
-    title="Product Launch, Live from Studio B",
-    audience=140,
-    arrival_s=30,
-    chat=0.18,
-    reactions=0.08,
-    burst=2.0,
-    repeats=False,
-    phases=(
-        Phase("opening", 45, activity=1.2),
-        Phase("steady", 105),
-        Phase("silence", 45, activity=0.08, arriving=0.0, leaving=0.05),
-        Phase("mass_exit", 90, activity=0.08, arriving=0.0, leaving=0.8),
-        Phase("deserted", 435, activity=0.15, arriving=0.0, leaving=0.03),
-    ),
-)
-MEETUP = Character(
-    key="meetup",
-    title="Meet-up: Small Teams, Big Systems",
-    audience=18,
-    arrival_s=40,
-    chat=0.35,
-    reactions=0.12,
-    burst=2.0,
-    phases=(Phase("opening", 60), Phase("steady", 240), Phase("lull", 45, activity=0.4)),
-)
-CHARACTERS = (KEYNOTE, PANEL, WORKSHOP, TROUBLED, MEETUP)

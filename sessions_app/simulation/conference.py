@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sessions_app.simulation_characters import Character, PlannedPhase, plan
-from sessions_app.simulation_payloads import Payloads, SimulatedEvent
-from sessions_app.simulation_session import SimulatedSession
+from sessions_app.simulation.characters import Character, PlannedPhase, plan
+from sessions_app.simulation.payloads import Payloads, SimulatedEvent
+from sessions_app.simulation.session import SimulatedSession
 
 PAUSE_SECONDS = 30
 

@@ -8,18 +8,16 @@ import pytest
 
 from sessions_app import keys
 from sessions_app.events import EventKind, decoder
-from sessions_app.simulation import Conference, SessionPlan
-from sessions_app.simulation_characters import (
+from sessions_app.simulation.cast import (
     CHARACTERS,
     KEYNOTE,
     MEETUP,
     PANEL,
     TROUBLED,
     WORKSHOP,
-    Character,
-    Phase,
-    plan,
 )
+from sessions_app.simulation.characters import Character, Phase, plan
+from sessions_app.simulation.conference import Conference, SessionPlan
 
 SECONDS = 900
 

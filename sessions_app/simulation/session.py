@@ -7,21 +7,12 @@ from functools import partial
 import numpy as np
 
 from sessions_app import keys
-from sessions_app.simulation_characters import Character, Phase, plan
-from sessions_app.simulation_payloads import Payload, Payloads, SimulatedEvent
+from sessions_app.simulation import habits
+from sessions_app.simulation.characters import Character, Phase, plan
+from sessions_app.simulation.payloads import Payload, Payloads, SimulatedEvent
 
 Action = Callable[[float], None]
 
-AT_THE_START = 0.9
-APPLAUSE_SECONDS = 10.0
-CLOSING_SECONDS = 10.0
-LONGEST_DROPOUT_SECONDS = 30.0
-BURSTS_PER_MINUTE = 1.0
-PRESENCE_UPDATES = 0.1
-QUESTIONS = 0.003
-TYPED_SHARE = 0.3
-CHANGED_VOTES = 0.05
-VOTE_DELAY_SECONDS = 12.0
 CHAT_ON_BOTH = 0.6
 CHAT_ON_ONE = 0.3
 
@@ -48,6 +39,7 @@ class SimulatedSession:
         self._phase = next(self._plan)
         self._present: list[str] = []
         self._absent: list[str] = []
+        self._unannounced: set[str] = set()
         self._agenda: list[tuple[float, int, Action]] = []
         self._scheduled = self._messages = self._questions = self._polls = 0
         self._burst_end_s = start_s
@@ -67,7 +59,7 @@ class SimulatedSession:
 
     def over_since(self, now_s: float) -> float:
         """Seconds since the last one has left; negative while it goes on."""
-        return now_s - self.end_s - CLOSING_SECONDS
+        return now_s - self.end_s - habits.CLOSING_SECONDS
 
     def _schedule(self, time_s: float, action: Action) -> None:
         # The number keeps the order of what is due at the same time.
@@ -83,8 +75,10 @@ class SimulatedSession:
     def _arrive(self, start_s: float) -> None:
         for number in range(self.character.audience):
             user_id = f"{self.character.key}-user-{number}"
-            if self._chance(AT_THE_START):
-                delay = self.character.arrival_s * self._random.beta(1.3, 2.2)
+            if not habits.announces(number, self.character.announced):
+                self._unannounced.add(user_id)
+            if self._chance(habits.AT_THE_START):
+                delay = self.character.arrival_s * self._random.beta(*habits.ARRIVAL_SHAPE)
                 self._schedule(start_s + delay, partial(self._join, user_id))
             else:
                 self._absent.append(user_id)
@@ -95,11 +89,11 @@ class SimulatedSession:
             return
         self._enter_phase(now_s)
         phase, people = self._phase.phase, len(self._present)
-        chat = self.character.chat * phase.activity * self._excitement(now_s)
+        chat = self.character.chat * phase.activity * phase.chat * self._excitement(now_s)
         self._draw(now_s, people * chat, self._write)
         self._draw(now_s, people * self.character.reactions * phase.activity, self._react)
-        self._draw(now_s, people * PRESENCE_UPDATES, self._show_presence)
-        self._draw(now_s, people * QUESTIONS * phase.activity, self._ask)
+        self._draw(now_s, people * self.character.signs, self._show_presence)
+        self._draw(now_s, people * habits.QUESTIONS_PER_MINUTE * phase.activity, self._ask)
         self._draw(now_s, people * self.character.dropouts, self._drop_out)
         self._draw(now_s, people * phase.leaving, self._leave_for_good)
         self._draw(now_s, len(self._absent) * phase.arriving, self._come)
@@ -113,19 +107,26 @@ class SimulatedSession:
         while now_s >= self._phase.end_s:
             self._phase = next(self._plan)
             self._applaud(now_s, self._phase.phase)
+            self._interrupt(now_s, self._phase.phase)
 
     def _applaud(self, now_s: float, phase: Phase) -> None:
         claps = self._random.poisson(len(self._present) * phase.applause)
-        for delay in self._random.random(claps) * APPLAUSE_SECONDS:
+        for delay in self._random.random(claps) * habits.APPLAUSE_SECONDS:
             self._schedule(now_s + delay, self._react)
 
+    def _interrupt(self, now_s: float, phase: Phase) -> None:
+        if phase.hiccup:
+            lost = self._random.binomial(len(self._present), phase.hiccup)
+            for delay in self._random.random(lost) * habits.HICCUP_SECONDS:
+                self._schedule(now_s + delay, self._drop_out)
+
     def _excitement(self, now_s: float) -> float:
-        if self.character.burst > 1 and self._chance(BURSTS_PER_MINUTE / 60):
-            self._burst_end_s = now_s + self._random.uniform(5, 15)
+        if self.character.burst > 1 and self._chance(self.character.bursts / 60):
+            self._burst_end_s = now_s + self._random.uniform(*habits.BURST_SECONDS)
         return self.character.burst if now_s < self._burst_end_s else 1.0
 
     def _close(self, now_s: float) -> None:
-        for delay in self._random.random(len(self._present)) * CLOSING_SECONDS:
+        for delay in self._random.random(len(self._present)) * habits.CLOSING_SECONDS:
             self._schedule(now_s + delay, self._leave_for_good)
 
     def _someone(self) -> str | None:
@@ -141,6 +142,10 @@ class SimulatedSession:
         return self._present.pop()
 
     def _tell_presence(self, now_s: float, kind: str, user_id: str) -> None:
+        if user_id in self._unannounced:
+            if kind == "user_join":
+                self._show(now_s, user_id)
+            return
         channel = keys.LIVE_SYNC if self._chance(0.2) else keys.SYNC_EVENTS
         self._emit(now_s, channel, self._payloads.user_event(kind, user_id, now_s))
 
@@ -160,7 +165,7 @@ class SimulatedSession:
     def _drop_out(self, now_s: float) -> None:
         if (user_id := self._take_away()) is not None:
             self._tell_presence(now_s, "user_leave", user_id)
-            away = self._random.uniform(1, LONGEST_DROPOUT_SECONDS)
+            away = self._random.uniform(*habits.DROPOUT_SECONDS)
             self._schedule(now_s + away, partial(self._return, user_id))
 
     def _return(self, user_id: str, now_s: float) -> None:
@@ -171,16 +176,19 @@ class SimulatedSession:
 
     def _show_presence(self, now_s: float) -> None:
         if (user_id := self._someone()) is not None:
-            payload = self._payloads.user_event("presence_update", user_id, now_s)
-            self._emit(now_s, keys.SYNC_EVENTS, payload)
+            self._show(now_s, user_id)
+
+    def _show(self, now_s: float, user_id: str) -> None:
+        payload = self._payloads.user_event("presence_update", user_id, now_s)
+        self._emit(now_s, keys.SYNC_EVENTS, payload)
 
     def _write(self, now_s: float) -> None:
         if (user_id := self._someone()) is None:
             return
-        if self._chance(TYPED_SHARE):
+        if self._chance(habits.TYPED_SHARE):
             payload = self._payloads.user_event("typing", user_id, now_s)
             self._emit(now_s, keys.SYNC_EVENTS, payload)
-            delay = self._random.uniform(1, 4)
+            delay = self._random.uniform(*habits.TYPING_SECONDS)
             self._schedule(now_s + delay, partial(self._send_message, user_id))
         else:
             self._send_message(user_id, now_s)
@@ -223,9 +231,9 @@ class SimulatedSession:
         self._polls += 1
         voters: set[str] = set()
         poll_id = self._payloads.poll_id(self._polls)
-        participation = polls.participation * min(1.0, self._phase.phase.activity * 2)
+        participation = habits.voting_share(polls.participation, self._phase.phase.activity)
         for user_id in self._present:
-            delay = 0.5 + self._random.exponential(VOTE_DELAY_SECONDS)
+            delay = habits.FIRST_VOTE_SECONDS + self._random.exponential(habits.VOTE_DELAY_SECONDS)
             if delay < polls.open_s and self._chance(participation):
                 self._schedule(now_s + delay, partial(self._vote, poll_id, voters, user_id))
         self._schedule(now_s + polls.open_s, partial(self._close_poll, poll_id, voters))
@@ -235,8 +243,10 @@ class SimulatedSession:
         voters.add(user_id)
         option = int(self._random.integers(4))
         self._emit(now_s, keys.POLL_VOTE, self._payloads.vote(poll_id, user_id, option, now_s))
-        if self._chance(CHANGED_VOTES):
-            self._schedule(now_s + 3.0, partial(self._vote, poll_id, voters, user_id))
+        if self._chance(habits.CHANGED_VOTES):
+            self._schedule(
+                now_s + habits.CHANGED_VOTE_SECONDS, partial(self._vote, poll_id, voters, user_id)
+            )
 
     def _close_poll(self, poll_id: str, voters: set[str], now_s: float) -> None:
         if self._chance(0.5):

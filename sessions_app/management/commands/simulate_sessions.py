@@ -1,0 +1,83 @@
+"""``manage.py simulate_sessions``: recorded signals of sessions with known anomalies."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from sessions_app.recorded_signals import write_signals
+from sessions_app.simulation.kinds import KINDS_BY_KEY
+from sessions_app.simulation.labelled import LabelledSession, recorded, simulate_sessions
+from sessions_app.simulation.labels import write_labels
+from sessions_app.ticks import TICK_SECONDS
+
+SIGNALS_FILE = "signals.csv.gz"
+LABELS_FILE = "labels.json.gz"
+
+
+class Command(BaseCommand):
+    help = "Simulates sessions and writes their signals, and what is wrong with them, to a folder."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--output", type=Path, required=True, help="A folder.")
+        parser.add_argument("--sessions", type=_count, default=200, help="Default: 200.")
+        parser.add_argument(
+            "--seed", type=_seed, default=1, help="The same seed gives the same files. Default: 1."
+        )
+        parser.add_argument("--kind", choices=sorted(KINDS_BY_KEY), help="Default: all kinds.")
+        parser.add_argument("--unlabelled", action="store_true", help="Write no labels.")
+
+    def handle(self, *args: Any, output: Path, **options: Any) -> None:
+        start = time.monotonic()
+        kind = KINDS_BY_KEY.get(options["kind"])
+        sessions: list[LabelledSession] = []
+        with progress_bar(options["sessions"]) as bar:
+            for session in simulate_sessions(options["seed"], options["sessions"], kind):
+                sessions.append(session)
+                bar.update()
+        try:
+            write_sessions(output, sessions, labelled=not options["unlabelled"])
+        except OSError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{describe(sessions)}, {time.monotonic() - start:.1f} s: {output}")
+
+
+def write_sessions(folder: Path, sessions: list[LabelledSession], labelled: bool = True) -> None:
+    """Writes the two files, or the first of them; what was there is replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_signals(folder / SIGNALS_FILE, *recorded(sessions))
+    labels = folder / LABELS_FILE
+    if labelled:
+        write_labels(labels, [session.labels for session in sessions])
+    else:
+        # Labels of other sessions would be worse than none.
+        labels.unlink(missing_ok=True)
+
+
+def describe(sessions: list[LabelledSession]) -> str:
+    """How much was simulated, in a few words."""
+    hours = sum(session.labels.ticks for session in sessions) * TICK_SECONDS / 3600
+    anomalies = sum(len(session.labels.anomalies) for session in sessions)
+    return f"{len(sessions)} sessions, {hours:.1f} hours, {anomalies} anomalies"
+
+
+def progress_bar(total: int) -> "tqdm[None]":
+    """A bar of sessions on a terminal; nothing anywhere else."""
+    return tqdm(total=total, unit=" sessions", disable=not sys.stderr.isatty())
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
