@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format bench clean
+.PHONY: help setup demo up test test-environment lint format bench evaluate clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ format: setup ## ruff's formatter and its safe repairs
 
 bench: setup ## measures; writes benchmarks/results/latest.json
 	@$(RUN) scripts/run_benchmarks.py $(ARGS)
+
+evaluate: setup ## how good the alerts are, on simulated sessions (ARGS="--seed 5", ARGS=FOLDER)
+	@$(RUN) manage.py evaluate_detector $(ARGS)
 
 clean: ## removes what the other targets made, but not the data in .data
 	@rm -rf .venv node_modules staticfiles .data/tests .data/timescaledb* .ruff_cache .mypy_cache \

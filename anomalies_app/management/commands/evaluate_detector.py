@@ -1,0 +1,106 @@
+"""``manage.py evaluate_detector``: how good the detector's alerts are on labelled sessions."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from anomalies_app.calibration import CalibrationError
+from anomalies_app.evaluation import Report, evaluate, format_report
+from anomalies_app.offline import detect_recorded
+from sessions_app.recorded_signals import RecordedSignals, RecordedSignalsError, read_signals
+from sessions_app.simulation.labelled import recorded, simulate_sessions
+from sessions_app.simulation.labels import LabelsError, SessionLabels, read_labels
+
+SIGNALS_FILE = "signals.csv.gz"
+LABELS_FILE = "labels.json.gz"
+# Not the default of simulate_sessions, from which calibrations are made.
+DEFAULT_SEED = 2027
+
+
+class LabelledSignals(NamedTuple):
+    """What a detector is measured on.
+
+    Attributes:
+        name: what to call it.
+        signals: what was recorded.
+        labels: what is known to be wrong.
+    """
+
+    name: str
+    signals: RecordedSignals
+    labels: list[SessionLabels]
+
+
+class Command(BaseCommand):
+    help = "Runs the detector over labelled sessions and prints how good its alerts are."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "folders",
+            metavar="FOLDER",
+            nargs="*",
+            type=Path,
+            help=f"A folder with {SIGNALS_FILE} and {LABELS_FILE}. Default: simulated sessions.",
+        )
+        parser.add_argument(
+            "--sessions", type=_whole, default=200, help="How many to simulate. Default: 200."
+        )
+        parser.add_argument(
+            "--seed", type=_whole, default=DEFAULT_SEED, help=f"Default: {DEFAULT_SEED}."
+        )
+        parser.add_argument("--calibration", help="Name of a stored one. Default: the built-in.")
+        parser.add_argument("--json", action="store_true", help="Print figures as JSON.")
+
+    def handle(self, *args: Any, folders: list[Path], **options: Any) -> None:
+        reports: dict[str, Report] = {}
+        try:
+            for measured in _measured(folders, options["sessions"], options["seed"]):
+                reports[measured.name] = _evaluate(measured, options["calibration"])
+                if not options["json"]:
+                    self.stdout.write(f"{measured.name}\n{format_report(reports[measured.name])}\n")
+        except (RecordedSignalsError, LabelsError, CalibrationError) as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self.stdout.write(msgspec.json.format(msgspec.json.encode(reports), indent=2).decode())
+
+
+def _measured(folders: list[Path], sessions: int, seed: int) -> Iterator[LabelledSignals]:
+    if not folders:
+        yield _simulated(sessions, seed)
+    for folder in folders:
+        signals, labels = read_signals(folder / SIGNALS_FILE), read_labels(folder / LABELS_FILE)
+        yield LabelledSignals(str(folder), signals, labels)
+
+
+def _simulated(count: int, seed: int) -> LabelledSignals:
+    sessions = []
+    with _progress_bar(count, "sessions", "simulating") as bar:
+        for session in simulate_sessions(seed, count):
+            sessions.append(session)
+            bar.update()
+    signals, _ = recorded(sessions)
+    labels = [session.labels for session in sessions]
+    return LabelledSignals(f"{count} simulated sessions, seed {seed}", signals, labels)
+
+
+def _evaluate(measured: LabelledSignals, calibration: str | None) -> Report:
+    with _progress_bar(measured.signals.row_count, "session-ticks", "detecting") as bar:
+        alerts = detect_recorded(measured.signals, calibration, bar.update)
+    return evaluate(measured.labels, alerts)
+
+
+def _progress_bar(total: int, unit: str, doing: str) -> "tqdm[None]":
+    return tqdm(total=total, unit=f" {unit}", desc=doing, disable=not sys.stderr.isatty())
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
