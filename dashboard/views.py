@@ -14,6 +14,8 @@ from dashboard.payloads import session_snapshot
 from sessions_app.models import Session
 
 LOW_ENGAGEMENT_LINE = 0.3
+# As in static/js/alerts.js.
+FAREWELL_MS = 60_000
 
 
 @login_not_required
@@ -28,7 +30,8 @@ def show_icon(request: HttpRequest) -> HttpResponse:
 def show_overview(request: HttpRequest) -> HttpResponse:
     """The user's live sessions."""
     current = snapshot(request.user)
-    context = {"cards": current["cards"], "snapshot": current}
+    alerts = sum(card["anomaly"] is not None for card in current["cards"])
+    context = {"cards": current["cards"], "alerts": alerts, "snapshot": current}
     return render(request, "dashboard/overview.html", context)
 
 
@@ -47,9 +50,26 @@ def show_session(request: HttpRequest, pk: int) -> HttpResponse:
             "snapshot": current,
             "point": current["points"][-1] if current["points"] else None,
             "statistics": _statistics(current["points"]),
+            "banners": _banners(current),
             "line": LOW_ENGAGEMENT_LINE,
         },
     )
+
+
+def _banners(current: dict[str, Any]) -> list[dict[str, Any]]:
+    """The anomalies that go on, with the score of now; without any, those that just ended."""
+    anomalies, now = current["anomalies"], current["now"]
+    score = {"current": current["points"][-1]["score"]} if current["points"] else {}
+    going_on = [
+        {**anomaly, **score, "latest": anomaly["began"]}
+        for anomaly in anomalies
+        if anomaly["ended"] is None
+    ]
+    return going_on or [
+        {**anomaly, "latest": anomaly["ended"]}
+        for anomaly in anomalies
+        if now - anomaly["ended"] < FAREWELL_MS
+    ]
 
 
 def _statistics(points: list[dict[str, Any]]) -> dict[str, Any] | None:

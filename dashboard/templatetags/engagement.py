@@ -1,11 +1,14 @@
-"""Formatting of scores and signals, the same as in static/js/format.js."""
+"""Formatting of scores, signals and anomalies, the same as in static/js/format.js."""
 
 import math
+from datetime import UTC, datetime
 from numbers import Real
 from typing import Any
 
 from django import template
 from django.utils.formats import number_format
+
+from anomalies_app.models import AnomalyType, Severity
 
 register = template.Library()
 
@@ -18,6 +21,8 @@ CATEGORY_LABELS = {
     "LOW": "Low",
     "VERY_LOW": "Very low",
 }
+ANOMALY_LABELS = {str(name): str(label) for name, label in AnomalyType.choices}
+SEVERITY_LABELS = {str(name): str(label) for name, label in Severity.choices}
 
 
 @register.filter
@@ -43,3 +48,37 @@ def _rounded(number: Any) -> int:
 def category_label(name: str | None) -> str:
     """A category in words."""
     return CATEGORY_LABELS.get(name or "", "No score yet")
+
+
+@register.filter
+def anomaly_label(name: str) -> str:
+    """A type of anomaly in words."""
+    return ANOMALY_LABELS.get(name, "Unusual")
+
+
+@register.filter
+def severity_label(name: str) -> str:
+    """A severity in words."""
+    return SEVERITY_LABELS.get(name, "Warning")
+
+
+@register.filter
+def duration(milliseconds: float) -> str:
+    """A time span in its largest units: ``40 s``, ``3 min``, ``1 h 5 min``."""
+    seconds = max(0, _rounded(milliseconds / 1000))
+    minutes = seconds // 60
+    if not minutes:
+        return f"{seconds} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+@register.filter
+def since(now: float, time: float) -> float:
+    """The milliseconds from ``time`` to ``now``."""
+    return now - time
+
+
+@register.filter
+def moment(milliseconds: int) -> datetime:
+    """A time of the browser's as the server's templates show times."""
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)

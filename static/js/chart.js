@@ -1,5 +1,5 @@
 // The area chart of a session's score: true time on the x axis, coloured by level, holes left open.
-import { categoryLabel, minute, percent, timeOfDay, whole } from "./format.js";
+import { anomalyLabel, categoryLabel, minute, percent, timeOfDay, whole } from "./format.js";
 
 const MINUTE = 60_000;
 const WINDOW = 5 * MINUTE;
@@ -91,6 +91,31 @@ function axes() {
   };
 }
 
+/** Bands behind the curve for as long as anomalies lasted, each with its name where it begins. */
+function drawAnomalies({ ctx, chartArea: { left, right, top, bottom }, scales: { x } }, anomalies) {
+  const { size, family } = globalThis.Chart.defaults.font;
+  ctx.save();
+  ctx.font = `600 ${size}px ${family}`;
+  ctx.textBaseline = "top";
+  for (const { type, severity, began, ended } of anomalies) {
+    if ((ended ?? x.max) < x.min || began > x.max) continue;
+    const start = Math.max(left, x.getPixelForValue(began));
+    const end = Math.min(right, x.getPixelForValue(ended ?? x.max));
+    const shade = colour(severity === "CRITICAL" ? "--critical" : "--warning");
+    ctx.fillStyle = `color-mix(in srgb, ${shade} 16%, transparent)`;
+    ctx.fillRect(start, top, Math.max(0, end - start), bottom - top);
+    if (began < x.min) continue;
+    ctx.fillStyle = shade;
+    ctx.fillRect(start - 1, top, 2, bottom - top);
+    const name = anomalyLabel(type);
+    const fits = start + 8 + ctx.measureText(name).width < right;
+    ctx.fillStyle = colour("--text");
+    ctx.textAlign = fits ? "left" : "right";
+    ctx.fillText(name, start + (fits ? 8 : -8), top + 4);
+  }
+  ctx.restore();
+}
+
 export class ScoreChart {
   /**
    * @param {HTMLCanvasElement} canvas
@@ -99,6 +124,7 @@ export class ScoreChart {
   constructor(canvas, line) {
     this.line = line;
     this.points = [];
+    this.anomalies = [];
     this.dirty = false;
     const { font } = globalThis.Chart.defaults;
     font.family = styles().fontFamily;
@@ -116,6 +142,12 @@ export class ScoreChart {
         plugins: { legend: { display: false }, tooltip: tooltip() },
         scales: axes(),
       },
+      plugins: [
+        {
+          id: "anomalies",
+          beforeDatasetsDraw: (chart) => drawAnomalies(chart, this.anomalies),
+        },
+      ],
     });
     document.addEventListener("visibilitychange", () => this.draw());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.recolour());
@@ -151,9 +183,10 @@ export class ScoreChart {
     };
   }
 
-  /** Shows the last five minutes of `points`, oldest first. */
-  show(points) {
+  /** Shows the last five minutes of `points`, oldest first, and the anomalies in them. */
+  show(points, anomalies) {
     this.points = points;
+    this.anomalies = anomalies;
     this.dirty = true;
     this.draw();
   }

@@ -1,4 +1,4 @@
-// Formatting of scores and signals, the same as in dashboard/templatetags/engagement.py.
+// Formatting of scores, signals and anomalies, the same as in dashboard/templatetags/engagement.py.
 
 export const CATEGORY_LABELS = {
   VERY_HIGH: "Very high",
@@ -7,6 +7,15 @@ export const CATEGORY_LABELS = {
   LOW: "Low",
   VERY_LOW: "Very low",
 };
+
+export const ANOMALY_LABELS = {
+  SUDDEN_DROP: "Sudden drop",
+  GRADUAL_DECLINE: "Gradual decline",
+  MASS_EXIT: "Mass exit",
+  LOW_ENGAGEMENT: "Low engagement",
+};
+
+export const SEVERITY_LABELS = { WARNING: "Warning", CRITICAL: "Critical" };
 
 const wholeNumbers = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat(undefined, {
@@ -22,6 +31,17 @@ export const whole = (number) => (number == null ? "–" : wholeNumbers.format(n
 export const timeOfDay = (milliseconds) => clock.format(milliseconds);
 export const minute = (milliseconds) => shortClock.format(milliseconds);
 export const categoryLabel = (name) => CATEGORY_LABELS[name] ?? "No score yet";
+
+export const anomalyLabel = (name) => ANOMALY_LABELS[name] ?? "Unusual";
+export const severityLabel = (name) => SEVERITY_LABELS[name] ?? "Warning";
+
+/** A time span in its largest units: `40 s`, `3 min`, `1 h 5 min`. */
+export function duration(milliseconds) {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  const minutes = Math.floor(seconds / 60);
+  if (minutes === 0) return `${seconds} s`;
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
 
 export const SIGNAL_FORMATS = {
   chat_msgs_per_min: whole,

@@ -1,6 +1,15 @@
 // The overview, kept current by its socket: cards come and go with their sessions.
+import { announce } from "./alerts.js";
 import { Connection } from "./connection.js";
-import { categoryLabel, percent, setText, whole } from "./format.js";
+import {
+  anomalyLabel,
+  categoryLabel,
+  duration,
+  percent,
+  setText,
+  severityLabel,
+  whole,
+} from "./format.js";
 
 const STALE_AFTER = 15_000;
 // A burst of new sessions is answered with one snapshot.
@@ -13,18 +22,20 @@ const template = document.getElementById("card-template");
 const cards = new Map();
 let requested = null;
 let askedAt = 0;
+// What to add to this page's clock to have the server's, whatever this computer's is.
+let clockOffset = 0;
 
 function makeCard(id) {
   const item = template.content.firstElementChild.cloneNode(true);
   const card = item.querySelector(".card");
   card.dataset.session = id;
   card.href = `/sessions/${id}/`;
-  return { item, card, heardAt: null, time: 0 };
+  return { item, card, heardAt: null, time: 0, anomaly: null };
 }
 
 function adopt(item) {
   const card = item.querySelector(".card");
-  cards.set(Number(card.dataset.session), { item, card, heardAt: null, time: 0 });
+  cards.set(Number(card.dataset.session), { item, card, heardAt: null, time: 0, anomaly: null });
 }
 
 const field = (entry, name) => entry.card.querySelector(`[data-field="${name}"]`);
@@ -41,7 +52,40 @@ function showPoint(entry, point, age = 0) {
   entry.card.querySelector(".value").setAttribute("width", percent(point.score));
 }
 
+/** Shows the open anomaly of a session, or that there is none. */
+function showAnomaly(entry, anomaly) {
+  entry.anomaly = anomaly;
+  entry.card.dataset.severity = anomaly?.severity ?? "";
+  const alert = field(entry, "alert");
+  alert.hidden = anomaly === null;
+  if (anomaly === null) return;
+  setText(field(entry, "severity"), severityLabel(anomaly.severity));
+  setText(field(entry, "type"), anomalyLabel(anomaly.type));
+  showAlertAge(entry);
+}
+
+function showAlertAge(entry) {
+  if (entry.anomaly === null) return;
+  const age = performance.now() + clockOffset - entry.anomaly.began;
+  setText(field(entry, "alert-age"), `${duration(age)} ago`);
+}
+
+/** Takes a change; an end of another anomaly than the one that is shown says nothing. */
+function takeAnomaly(entry, anomaly) {
+  const known = entry.anomaly;
+  const isSame = known?.id === anomaly.id;
+  if (anomaly.ended !== null && !isSame) return;
+  const isNews =
+    !isSame ||
+    anomaly.ended !== null ||
+    known.severity !== anomaly.severity ||
+    known.type !== anomaly.type;
+  if (isNews) announce(anomaly, field(entry, "title").textContent);
+  showAnomaly(entry, anomaly.ended === null ? anomaly : null);
+}
+
 function showAge(entry) {
+  showAlertAge(entry);
   if (entry.heardAt === null) return;
   const age = performance.now() - entry.heardAt;
   entry.card.classList.toggle("stale", age > STALE_AFTER);
@@ -52,10 +96,13 @@ function showAge(entry) {
 function showCount() {
   document.getElementById("empty").hidden = cards.size > 0;
   const text = `${cards.size} session${cards.size === 1 ? "" : "s"} live now`;
-  setText(document.getElementById("summary"), text);
+  const alerts = [...cards.values()].filter(({ anomaly }) => anomaly !== null).length;
+  const warning = alerts ? `, ${alerts} with an alert` : "";
+  setText(document.getElementById("summary"), text + warning);
 }
 
 function takeSnapshot({ cards: current, now }) {
+  clockOffset = now - performance.now();
   const wanted = new Set(current.map(({ session }) => session));
   for (const id of [...cards.keys()]) if (!wanted.has(id)) remove(id);
   current.forEach((data, position) => {
@@ -63,6 +110,7 @@ function takeSnapshot({ cards: current, now }) {
     const entry = cards.get(data.session);
     setText(field(entry, "title"), data.title);
     setText(field(entry, "event"), data.event_title);
+    showAnomaly(entry, data.anomaly);
     if (data.point) showPoint(entry, data.point, Math.max(0, now - data.point.time));
     if (list.children[position] !== entry.item) {
       list.insertBefore(entry.item, list.children[position] ?? null);
@@ -78,12 +126,23 @@ function remove(id) {
 }
 
 function takePoints({ points, now }) {
+  clockOffset = now - performance.now();
   for (const point of points) {
     const entry = cards.get(point.session);
     if (entry) showPoint(entry, point, Math.max(0, now - point.time));
     else requestSoon();
   }
   tick();
+}
+
+function takeAnomalies({ anomalies, now }) {
+  clockOffset = now - performance.now();
+  for (const anomaly of anomalies) {
+    const entry = cards.get(anomaly.session);
+    if (entry) takeAnomaly(entry, anomaly);
+    else requestSoon();
+  }
+  showCount();
 }
 
 function requestSoon() {
@@ -96,6 +155,7 @@ function requestSoon() {
 function receive(message) {
   if (message.type === "snapshot") takeSnapshot(message);
   else if (message.type === "points") takePoints(message);
+  else if (message.type === "anomalies") takeAnomalies(message);
   else if (message.type === "ended") {
     for (const { session } of message.sessions) remove(session);
     showCount();

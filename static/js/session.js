@@ -1,4 +1,5 @@
 // A session's page, kept current by its socket.
+import { Alerts } from "./alerts.js";
 import { ScoreChart } from "./chart.js";
 import { Connection } from "./connection.js";
 import { SIGNAL_FORMATS, categoryLabel, percent, setText } from "./format.js";
@@ -11,9 +12,18 @@ const first = JSON.parse(element("snapshot").textContent);
 const chart = new ScoreChart(element("chart"), Number(element("session-script").dataset.line));
 const title = document.title;
 let points = [];
+// What to add to this page's clock to have the server's, whatever this computer's is.
+let clockOffset = 0;
+
+const alerts = new Alerts(() => performance.now() + clockOffset);
+
+function setClock(now) {
+  clockOffset = now - performance.now();
+}
 
 function show() {
   const point = points.at(-1);
+  showTitle();
   if (!point) return;
   element("chart-message").hidden = true;
   element("score").dataset.category = point.category;
@@ -23,8 +33,13 @@ function show() {
     setText(document.querySelector(`[data-signal="${name}"]`), format(point.signals[name]));
   }
   showStatistics(points.map(({ score }) => score));
-  document.title = `${percent(point.score)} % ${title}`;
-  chart.show(points);
+  alerts.showScore(point.score);
+  chart.show(points, alerts.all);
+}
+
+function showTitle() {
+  const score = points.length ? `${percent(points.at(-1).score)} % ` : "";
+  document.title = `${alerts.open.length ? "\u26a0 " : ""}${score}${title}`;
 }
 
 function showStatistics(scores) {
@@ -41,8 +56,10 @@ function merge(more) {
   points = [...byTime.values()].sort((one, other) => one.time - other.time).slice(-POINTS);
 }
 
-function takeSnapshot({ points: more, ended, now }) {
+function takeSnapshot({ points: more, anomalies, ended, now }, aloud = true) {
+  setClock(now);
   merge(more);
+  alerts.take(anomalies, { whole: true, aloud });
   connection.ended = ended !== null;
   if (points.length) connection.heard(Math.max(0, now - points.at(-1).time));
   show();
@@ -52,6 +69,7 @@ function takePoints({ points: more, now }) {
   const last = points.at(-1)?.time;
   const ours = more.filter(({ session }) => session === first.session);
   if (!ours.length) return;
+  setClock(now);
   merge(ours);
   connection.ended = false;
   connection.heard(Math.max(0, now - points.at(-1).time));
@@ -59,14 +77,30 @@ function takePoints({ points: more, now }) {
   show();
 }
 
-function receive(message) {
-  if (message.type === "snapshot") takeSnapshot(message);
-  else if (message.type === "points") takePoints(message);
-  else if (message.type === "ended") {
-    connection.ended = message.sessions.some(({ session }) => session === first.session);
-    connection.show();
-  }
+function takeAnomalies({ anomalies, now }) {
+  setClock(now);
+  alerts.take(anomalies.filter(({ session }) => session === first.session));
+  show();
 }
 
+function takeEnd({ sessions }) {
+  const end = sessions.find(({ session }) => session === first.session);
+  if (!end) return;
+  connection.ended = true;
+  connection.show();
+  alerts.endAll(end.time);
+  show();
+}
+
+const HANDLERS = {
+  snapshot: takeSnapshot,
+  points: takePoints,
+  anomalies: takeAnomalies,
+  ended: takeEnd,
+};
+
+const receive = (message) => HANDLERS[message.type]?.(message);
+
 const connection = new Connection(`/ws/sessions/${first.session}/`, element("connection"), receive);
-takeSnapshot(first);
+takeSnapshot(first, false);
+setInterval(() => document.hidden || alerts.show(), 1000);

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from anomalies_app.results import AnomalyNotice
 from dashboard import broadcast
 from dashboard.watching import WatchedGroups, watched_groups
 from sessions_app.results import SessionPoint
@@ -115,6 +116,11 @@ class Pages:
         with ThreadPoolExecutor() as executor:
             watched = self.watched()
             executor.submit(broadcast.broadcast_ended, sessions, watched).result()
+
+    def broadcast_notices(self, *notices: AnomalyNotice) -> None:
+        with ThreadPoolExecutor() as executor:
+            watched = self.watched()
+            executor.submit(broadcast.broadcast_notices, notices, watched).result()
 
 
 @contextmanager

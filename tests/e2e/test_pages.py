@@ -1,24 +1,21 @@
 """The pages in a real browser: they move by themselves, come back by themselves, and fit."""
 
 import signal
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 
 from dashboard.payloads import EndedSession
 from sessions_app.models import EngagementMetric
 from tests.conftest import RestartableValkey
-from tests.e2e.browser import Pages, Window, open_browser, running_pages
+from tests.e2e.browser import Pages, Window
 from tests.e2e.stack_process import wait_for
 from tests.factories import (
     TICK,
     Cast,
     last_tick_end,
-    make_cast,
     make_event,
     make_metrics,
     make_point,
@@ -30,41 +27,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 WIDTHS = (320, 375, 1280, 2560)
 LONG = "Donaudampfschifffahrtsgesellschaftskapitaensmuetzenabzeichen" * 3
 HOSTILE = '<img src=x onerror="document.body.dataset.hacked=1"></script><script>x</script>'
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _collected(django_db_setup: None) -> None:
-    """The server serves what was collected, under names that depend on the content."""
-    call_command("collectstatic", interactive=False, verbosity=0)
-
-
-@pytest.fixture
-def valkey(valkey_server: Callable[[], RestartableValkey]) -> RestartableValkey:
-    return valkey_server()
-
-
-@pytest.fixture
-def pages(
-    tmp_path: Path,
-    database_url: str,
-    valkey: RestartableValkey,
-    chromium_path: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Pages]:
-    # Playwright has a loop running in this thread, in which nothing here awaits anything.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with (
-        open_browser(chromium_path) as browser,
-        running_pages(tmp_path, database_url, valkey.url, browser, monkeypatch) as pages,
-    ):
-        yield pages
-
-
-@pytest.fixture
-def cast(transactional_db: None) -> Cast:
-    cast = make_cast()
-    make_metrics(cast.session, [0.3] * 20 + [0.5] * 20)
-    return cast
 
 
 def open_session(pages: Pages, cast: Cast) -> Window:

@@ -1,0 +1,139 @@
+// The anomalies of a session: a banner for the one that goes on, a list of all, words for screen readers.
+import { anomalyLabel, duration, percent, setText, severityLabel, timeOfDay } from "./format.js";
+
+// How long a banner stays when its anomaly is over.
+const FAREWELL = 60_000;
+
+const element = (id) => document.getElementById(id);
+const field = (place, name) => place.querySelector(`[data-field="${name}"]`);
+
+/** Whether there is something to tell of an anomaly of which `known` was the last. */
+const isNews = (next, known) =>
+  !known ||
+  (known.ended === null &&
+    (next.ended !== null || next.severity !== known.severity || next.type !== known.type));
+
+/** Says it once: at once if it is critical, otherwise when the screen reader has finished. */
+export function announce(anomaly, title = "") {
+  const place = title && `${title}: `;
+  const what = anomalyLabel(anomaly.type);
+  if (anomaly.ended !== null) {
+    setText(element("announcement"), `${place}${what} is over.`);
+    return;
+  }
+  const urgent = anomaly.severity === "CRITICAL";
+  setText(
+    element(urgent ? "announcement-now" : "announcement"),
+    `${place}${severityLabel(anomaly.severity)}: ${what}. ${anomaly.reason}`,
+  );
+}
+
+function setTime(place, time) {
+  const shown = field(place, "time");
+  const machine = new Date(time).toISOString();
+  if (shown.dateTime !== machine) shown.dateTime = machine;
+  setText(shown, timeOfDay(time));
+}
+
+/** One child for each anomaly and no more, in their order. */
+function place(parent, children, anomalies, template, fill) {
+  const wanted = new Set(anomalies.map(({ id }) => id));
+  for (const [id, child] of children) {
+    if (wanted.has(id)) continue;
+    child.remove();
+    children.delete(id);
+  }
+  anomalies.forEach((anomaly, position) => {
+    if (!children.has(anomaly.id)) {
+      children.set(anomaly.id, element(template).content.firstElementChild.cloneNode(true));
+    }
+    const child = children.get(anomaly.id);
+    child.dataset.anomaly = anomaly.id;
+    child.dataset.severity = anomaly.severity;
+    setText(field(child, "type"), anomalyLabel(anomaly.type));
+    setText(field(child, "reason"), anomaly.reason);
+    fill(child, anomaly);
+    const there = parent.children[position];
+    if (there !== child) parent.insertBefore(child, there ?? null);
+  });
+  parent.hidden = anomalies.length === 0;
+}
+
+function fillItem(item, anomaly) {
+  const { began, ended } = anomaly;
+  setText(field(item, "severity"), severityLabel(anomaly.severity));
+  setText(field(item, "length"), ended === null ? "going on" : `lasted ${duration(ended - began)}`);
+  setTime(item, began);
+}
+
+export class Alerts {
+  /** Takes over what the server has rendered; `now()` is the server's clock. */
+  constructor(now) {
+    this.now = now;
+    this.byId = new Map();
+    this.score = null;
+    this.banners = new Map();
+    this.items = new Map();
+    for (const banner of element("banners").children) this.banners.set(banner.dataset.anomaly, banner);
+    for (const item of element("alerts").children) this.items.set(item.dataset.anomaly, item);
+  }
+
+  /** All anomalies, newest first. */
+  get all() {
+    return [...this.byId.values()].sort((one, other) => other.began - one.began);
+  }
+
+  /** Those that go on; there is hardly ever more than one. */
+  get open() {
+    return this.all.filter(({ ended }) => ended === null);
+  }
+
+  /** Takes what has changed; with `whole`, there is nothing else. `aloud` tells of it. */
+  take(anomalies, { whole = false, aloud = true } = {}) {
+    const known = this.byId;
+    if (whole) this.byId = new Map();
+    for (const anomaly of anomalies) {
+      const before = known.get(anomaly.id);
+      if (before && before.ended !== null && anomaly.ended === null) {
+        this.byId.set(anomaly.id, before);
+        continue;
+      }
+      if (aloud && isNews(anomaly, before)) announce(anomaly);
+      this.byId.set(anomaly.id, anomaly);
+    }
+    this.show();
+  }
+
+  /** Everything is over with the session. */
+  endAll(time) {
+    this.take(this.open.map((anomaly) => ({ ...anomaly, ended: time })));
+  }
+
+  /** The score that the banner compares with the expected one. */
+  showScore(score) {
+    this.score = score;
+    this.show();
+  }
+
+  show() {
+    const now = this.now();
+    const { open } = this;
+    const current = open.length ? open : this.all.filter(({ ended }) => now - ended < FAREWELL);
+    const fillBanner = (banner, anomaly) => this.fillBanner(banner, anomaly, now);
+    place(element("banners"), this.banners, current, "banner-template", fillBanner);
+    place(element("alerts"), this.items, this.all, "alert-template", fillItem);
+    element("no-alerts").hidden = this.byId.size > 0;
+  }
+
+  fillBanner(banner, anomaly, now) {
+    const isOver = anomaly.ended !== null;
+    const time = anomaly.ended ?? anomaly.began;
+    banner.dataset.state = isOver ? "over" : "open";
+    setText(field(banner, "severity"), isOver ? "Over" : severityLabel(anomaly.severity));
+    setText(field(banner, "current"), percent(this.score ?? anomaly.current));
+    setText(field(banner, "expected"), percent(anomaly.expected));
+    setText(field(banner, "word"), isOver ? "Over since" : "Since");
+    setText(field(banner, "age"), `, ${duration(now - time)} ago`);
+    setTime(banner, time);
+  }
+}
