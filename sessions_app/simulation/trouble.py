@@ -12,14 +12,17 @@ from sessions_app.simulation.drawing import TICKS_PER_MINUTE, Draft
 from sessions_app.simulation.kinds import Range
 from sessions_app.simulation.labels import Anomaly
 from sessions_app.simulation.programme import Programme
-from sessions_app.simulation.truth import Truth, level_of, truth_of
-from sessions_app.ticks import TICK_SECONDS
+from sessions_app.simulation.truth import Truth, heard_share, level_of, truth_of
+from sessions_app.ticks import TICK_SECONDS, WINDOW_TICKS
 
 # The definitions, as far as they speak of amounts.
 DROP = 0.25
 DECLINE = 0.15
 EXIT_LEAVE_RATE = 0.15
 LOW_LEVEL = 0.2
+# A room that is about as low all the time is low by chance at any moment.
+ABOUT_LOW = 0.23
+LATE_TICKS = TICKS_PER_MINUTE
 
 # Clear of the bounds between types, so that the truth of a label does not hang on a rounding.
 CLEARLY_LOW = 0.17
@@ -36,6 +39,7 @@ SMALLEST_AUDIENCE = 12
 WARM_UP_TICKS = 5 * TICKS_PER_MINUTE
 SPACING_TICKS = 8 * TICKS_PER_MINUTE
 PER_HOUR = 1.1
+ABOUT_LOW_KIND = "low"
 MOST = 3
 TRIES = 60
 
@@ -66,7 +70,7 @@ class Mode(NamedTuple):
 
 
 SHAPES = {
-    labels.SUDDEN_DROP: Shape((1, 30), (60, 600), (20, 240), 0.3, ("activity", "presence", "both")),
+    labels.SUDDEN_DROP: Shape((1, 30), (90, 600), (20, 240), 0.3, ("activity", "presence", "both")),
     labels.GRADUAL_DECLINE: Shape(
         (180, 720), (0, 480), (30, 360), 0.35, ("activity", "presence", "both")
     ),
@@ -120,7 +124,7 @@ def bring_trouble(draft: Draft, random: np.random.Generator) -> tuple[Draft, lis
     count = min(MOST, int(random.poisson(PER_HOUR * hours)))
     anomalies: list[Anomaly] = []
     if draft.character.audience < SMALLEST_AUDIENCE:
-        return draft, anomalies
+        count = 0
     truth = truth_of(*draft)
     for type_ in random.choice(labels.ANOMALY_TYPES, size=count).tolist():
         for plan in _draw_plans(type_, draft, random):
@@ -134,7 +138,23 @@ def bring_trouble(draft: Draft, random: np.random.Generator) -> tuple[Draft, lis
             anomalies.append(_label(plan, draft.character, truth, changed, evident))
             draft, truth = draft._replace(programme=programme), changed
             break
-    return draft, sorted(anomalies, key=lambda anomaly: anomaly.start)
+    anomalies.sort(key=lambda anomaly: anomaly.start)
+    _excuse_low(draft, truth, anomalies)
+    return draft, anomalies
+
+
+def _excuse_low(draft: Draft, truth: Truth, anomalies: list[Anomaly]) -> None:
+    """Where a room is low without falling, noticing it is neither right nor wrong."""
+    programme = draft.programme
+    low = truth.level < ABOUT_LOW
+    low[: round(draft.character.arrival_s / TICK_SECONDS) + WINDOW_TICKS] = False
+    for anomaly in anomalies:
+        low[anomaly.start : anomaly.end + 1 + LATE_TICKS] = False
+    for stretch in programme.excused:
+        low[stretch.start : stretch.end + 1] = False
+    edges = np.flatnonzero(np.diff(low, prepend=False, append=False)).tolist()
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        programme.excuse(ABOUT_LOW_KIND, start, end - 1)
 
 
 def _draw_plans(type_: str, draft: Draft, random: np.random.Generator) -> Iterator[Plan]:
@@ -208,15 +228,12 @@ def _is_chatty(plan: Plan, draft: Draft, truth: Truth) -> bool:
 
 
 def _level_after(plan: Plan, draft: Draft, truth: Truth) -> float:
+    """The level when it has sunk, and no window reaches back to before."""
     at = slice(plan.start - 1, plan.start)
-    return float(
-        level_of(
-            draft.character,
-            truth.present[at] * plan.presence,
-            truth.seen[at],
-            draft.programme.activity[at] * plan.activity,
-        )[0]
-    )
+    present = truth.present[at] * plan.presence
+    acting = present * draft.programme.activity[at] * plan.activity
+    active = present * heard_share(draft.character)
+    return float(level_of(draft.character, acting, active, truth.seen[at])[0])
 
 
 def _apply(plan: Plan, draft: Draft, truth: Truth) -> Programme:
