@@ -1,30 +1,239 @@
-"""Anomalies in Django admin."""
+"""Anomalies in Django admin: what the detector found, and what people make of it."""
 
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django import forms
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localtime
+from django.utils.translation import ngettext
 
-from anomalies_app.models import Anomaly
+from anomalies_app.models import NOT_REVIEWED, Anomaly, AnomalyReview, Verdict
+from anomalies_app.review import may_review, review_anomalies
+from sessions_app.models import Event
+
+LISTED_EVENTS = 50
+COUNTED_ROWS = 10_000
+DASH = "\N{EN DASH}"
+
+
+class BoundedPaginator(Paginator):
+    """Counts so many rows and no more: on a big table, counting is what takes long."""
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list[:COUNTED_ROWS].count()
+
+
+class VerdictFilter(admin.SimpleListFilter):
+    """By verdict; what has none waits for a review."""
+
+    title = "verdict"
+    parameter_name = "verdict"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("none", "not reviewed"), *Verdict.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(verdict="" if self.value() == "none" else self.value())
+
+
+class IsOpenFilter(admin.SimpleListFilter):
+    """Anomalies that go on, or those that are over."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("open", "open"), ("over", "over")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() is None:
+            return queryset
+        return queryset.open() if self.value() == "open" else queryset.over()
+
+
+class EventFilter(admin.SimpleListFilter):
+    """By event: the newest ones, and the chosen one. Others are found by searching."""
+
+    title = "event"
+    parameter_name = "event"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        newest = Event.objects.order_by("-created_at", "-pk")[:LISTED_EVENTS]
+        return [(str(event.pk), event.title) for event in newest]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        value = self.value() or ""
+        return queryset.filter(event_id=int(value)) if value.isdecimal() else queryset
+
+
+class ReviewForm(forms.ModelForm):
+    """A note, and the verdict of the button that was pressed; without one it stays as it is."""
+
+    verdict = forms.ChoiceField(choices=[("", "Withdrawn"), *Verdict.choices], required=False)
+
+    class Meta:
+        model = Anomaly
+        fields = ("verdict_note",)
+
+    def clean_verdict(self) -> str:
+        pressed = self.add_prefix("verdict") in self.data
+        return self.cleaned_data["verdict"] if pressed else self.instance.verdict
 
 
 @admin.register(Anomaly)
 class AnomalyAdmin(admin.ModelAdmin):
-    """Read-only: anomalies are the detector's."""
+    """What the detector found is read-only; verdict and note are the reviewer's."""
 
-    list_display = ("time", "session", "event", "type", "severity", "anomaly_score")
-    list_filter = ("type", "severity", "time")
-    list_select_related = ("session", "event")
+    list_display = (
+        "time",
+        "session",
+        "event",
+        "type",
+        "severity",
+        "score",
+        "ended",
+        "verdict",
+        "reviewed_by",
+    )
+    list_filter = ("type", "severity", VerdictFilter, IsOpenFilter, EventFilter, "time")
+    list_select_related = ("session", "event", "reviewed_by")
     search_fields = ("session__title", "event__title")
+    search_help_text = "Title of a session or event"
     date_hierarchy = "time"
     ordering = ("-time",)
     show_full_result_count = False
+    paginator = BoundedPaginator
+    actions = ("confirm", "call_false_alarm")
+    form = ReviewForm
+    fieldsets = (
+        (None, {"fields": ("reason", "session", "event", "time", "ended", "type", "severity")}),
+        ("Why", {"fields": ("score", "current", "expected", "moved", "signal_values", "changes")}),
+        ("Review", {"fields": ("verdict_now", "verdict_note", "reviews")}),
+    )
+    readonly_fields = (
+        "reason",
+        "session",
+        "event",
+        "time",
+        "ended",
+        "type",
+        "severity",
+        "score",
+        "current",
+        "expected",
+        "moved",
+        "signal_values",
+        "changes",
+        "verdict_now",
+        "reviews",
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        return may_review(request.user)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context.update(show_save_and_continue=False)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Anomaly, form: Any, change: bool) -> None:
+        review_anomalies(
+            [obj.pk], request.user, form.cleaned_data["verdict"], form.cleaned_data["verdict_note"]
+        )
+
+    @admin.action(description="Confirm", permissions=["change"])
+    def confirm(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._review(request, queryset, Verdict.CONFIRMED)
+
+    @admin.action(description="False alarm", permissions=["change"])
+    def call_false_alarm(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._review(request, queryset, Verdict.FALSE_ALARM)
+
+    def _review(self, request: HttpRequest, queryset: QuerySet, verdict: Verdict) -> None:
+        keys = list(queryset.values_list("pk", flat=True))
+        changed = review_anomalies(keys, request.user, verdict)
+        words = ngettext("%d anomaly: %s.", "%d anomalies: %s.", changed)
+        self.message_user(request, words % (changed, verdict.label.lower()), messages.SUCCESS)
+
+    @admin.display(description="anomaly score", ordering="anomaly_score")
+    def score(self, anomaly: Anomaly) -> str:
+        return f"{anomaly.anomaly_score:.2f}"
+
+    @admin.display(description="ended", ordering="ended_at")
+    def ended(self, anomaly: Anomaly) -> str:
+        end = anomaly.ended_at or anomaly.session.ended_at
+        if end is None:
+            return "open"
+        seconds = round((end - anomaly.time).total_seconds())
+        return f"{localtime(end):%H:%M:%S}, after {seconds} s"
+
+    @admin.display(description="engagement")
+    def current(self, anomaly: Anomaly) -> str:
+        return f"{anomaly.current_engagement:.0%}"
+
+    @admin.display(description="expected engagement")
+    def expected(self, anomaly: Anomaly) -> str:
+        return f"{anomaly.expected_engagement:.0%}"
+
+    @admin.display(description="moved most")
+    def moved(self, anomaly: Anomaly) -> str:
+        return _described(anomaly.metadata.get("moved") or {}) or DASH
+
+    @admin.display(description="signals")
+    def signal_values(self, anomaly: Anomaly) -> str:
+        return _described(anomaly.signals) or DASH
+
+    @admin.display(description="course")
+    def changes(self, anomaly: Anomaly) -> str:
+        """Every change of the episode, as the detector noted it."""
+        changes = anomaly.metadata.get("changes") or []
+        return _lines((number, _described(change)) for number, change in enumerate(changes, 1))
+
+    @admin.display(description="verdict")
+    def verdict_now(self, anomaly: Anomaly) -> str:
+        if not anomaly.verdict:
+            return NOT_REVIEWED
+        return f"{anomaly.get_verdict_display()}, by {anomaly.reviewed_by or 'a deleted user'}"
+
+    @admin.display(description="history")
+    def reviews(self, anomaly: Anomaly) -> str:
+        """Who changed the verdict or note, newest first."""
+        rows = AnomalyReview.objects.filter(anomaly_id=anomaly.pk).select_related("user")
+        return _lines(
+            (f"{localtime(row.time):%Y-%m-%d %H:%M:%S}", _review_in_words(row)) for row in rows
+        )
+
+
+def _review_in_words(review: AnomalyReview) -> str:
+    verdicts = f"{review.from_label} \N{RIGHTWARDS ARROW} {review.to_label}"
+    note = f": {review.note}" if review.note else ""
+    return f"{review.user or 'a deleted user'}: {verdicts}{note}"
+
+
+def _described(values: dict[str, Any]) -> str:
+    """Names with their values, as far as a reader cares about their decimals."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {round(value, 3) if isinstance(value, float) else value}"
+        for name, value in values.items()
+    )
+
+
+def _lines(pairs: Any) -> str:
+    """Terms with their explanations, one a line."""
+    lines = format_html_join("", "<li>{}: {}</li>", pairs)
+    return format_html("<ul>{}</ul>", lines) if lines else DASH

@@ -33,6 +33,9 @@ class Verdict(models.TextChoices):
     FALSE_ALARM = "FALSE_ALARM", "False alarm"
 
 
+NOT_REVIEWED = "Not reviewed"
+
+
 class SessionRecord(models.Model):
     """A row of a hypertable that belongs to a session at a time.
 
@@ -136,7 +139,15 @@ class AnomalyReview(models.Model):
         get_latest_by = "time"
 
     def __str__(self) -> str:
-        return f"{self.from_verdict or 'open'} to {self.to_verdict or 'open'}: {self.anomaly_id}"
+        return f"{self.from_label} to {self.to_label}: {self.anomaly_id}"
+
+    @property
+    def from_label(self) -> str:
+        return self.get_from_verdict_display() or NOT_REVIEWED
+
+    @property
+    def to_label(self) -> str:
+        return self.get_to_verdict_display() or NOT_REVIEWED
 
 
 class InterventionKind(models.TextChoices):
