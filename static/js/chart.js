@@ -94,24 +94,30 @@ function axes() {
 /** Bands behind the curve for as long as anomalies lasted, each with its name where it begins. */
 function drawAnomalies({ ctx, chartArea: { left, right, top, bottom }, scales: { x } }, anomalies) {
   const { size, family } = globalThis.Chart.defaults.font;
+  const visible = anomalies.filter(({ began, ended }) => began <= x.max && (ended ?? x.max) >= x.min);
   ctx.save();
-  ctx.font = `600 ${size}px ${family}`;
-  ctx.textBaseline = "top";
-  for (const { type, severity, began, ended } of anomalies) {
-    if ((ended ?? x.max) < x.min || began > x.max) continue;
+  for (const { severity, began, ended } of visible) {
     const start = Math.max(left, x.getPixelForValue(began));
     const end = Math.min(right, x.getPixelForValue(ended ?? x.max));
     const shade = colour(severity === "CRITICAL" ? "--critical" : "--warning");
     ctx.fillStyle = `color-mix(in srgb, ${shade} 16%, transparent)`;
     ctx.fillRect(start, top, Math.max(0, end - start), bottom - top);
-    if (began < x.min) continue;
     ctx.fillStyle = shade;
-    ctx.fillRect(start - 1, top, 2, bottom - top);
+    if (began >= x.min) ctx.fillRect(start - 1, top, 2, bottom - top);
+  }
+  ctx.font = `600 ${size}px ${family}`;
+  ctx.fillStyle = colour("--text");
+  ctx.textBaseline = "top";
+  const taken = [];
+  for (const { type, began } of visible.filter((anomaly) => anomaly.began >= x.min)) {
     const name = anomalyLabel(type);
-    const fits = start + 8 + ctx.measureText(name).width < right;
-    ctx.fillStyle = colour("--text");
-    ctx.textAlign = fits ? "left" : "right";
-    ctx.fillText(name, start + (fits ? 8 : -8), top + 4);
+    const { width } = ctx.measureText(name);
+    const line = x.getPixelForValue(began);
+    const start = line + 8 + width < right ? line + 8 : line - 8 - width;
+    // The newest come first; the name of an older one that is in their way stands in the list below.
+    if (taken.some(([from, to]) => start < to && start + width > from)) continue;
+    taken.push([start, start + width]);
+    ctx.fillText(name, start, top + 4);
   }
   ctx.restore();
 }

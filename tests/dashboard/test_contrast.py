@@ -40,6 +40,9 @@ def test_the_extremes_have_the_known_ratio() -> None:
 def test_text_can_be_read(theme: dict[str, str]) -> None:
     pairs = [(text, back) for text in ("text", "muted", "accent") for back in ("page", "panel")]
     pairs += [("on-accent", "accent"), ("problem", "problem-back")]
+    for severity in ("warning", "critical"):
+        pairs += [("text", f"{severity}-back"), ("muted", f"{severity}-back")]
+        pairs += [(f"on-{severity}", severity)]
     too_weak = {pair for pair in pairs if contrast(theme[pair[0]], theme[pair[1]]) < 4.5}
     assert too_weak == set()
 

@@ -1,10 +1,16 @@
 """Scores and signals in words and figures."""
 
+from anomalies_app.models import AnomalyType, Severity
 from dashboard.templatetags.engagement import (
+    ANOMALY_LABELS,
     CATEGORY_LABELS,
     NOTHING,
+    SEVERITY_LABELS,
+    anomaly_label,
     category_label,
+    duration,
     percent,
+    severity_label,
     whole,
 )
 from sessions_app.scoring import category
@@ -33,3 +39,16 @@ def test_every_category_has_a_label() -> None:
     names = {category(score / 10) for score in range(11)}
     assert names == CATEGORY_LABELS.keys()
     assert category_label(None) == category_label("") == "No score yet"
+
+
+def test_anomalies_are_named_in_words() -> None:
+    assert ANOMALY_LABELS.keys() == set(AnomalyType.values)
+    assert SEVERITY_LABELS.keys() == set(Severity.values)
+    assert (anomaly_label("MASS_EXIT"), severity_label("CRITICAL")) == ("Mass exit", "Critical")
+    assert (anomaly_label("NEW_KIND"), severity_label("")) == ("Unusual", "Warning")
+
+
+def test_time_spans_are_told_in_their_largest_units() -> None:
+    spans = {0: "0 s", 40_499: "40 s", 59_500: "1 min", 3_599_000: "59 min", 3_900_000: "1 h 5 min"}
+    assert {length: duration(length) for length in spans} == spans
+    assert duration(-3_000) == "0 s"

@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from anomalies_app.results import Change
 from tests.dashboard.conftest import logged_in
 from tests.factories import (
     Cast,
@@ -221,3 +222,61 @@ def test_pages_cannot_be_changed_by_posting_and_are_not_kept(cast: Cast, path: s
 
 def test_new_users_without_anything_see_an_empty_overview(db: None) -> None:
     assert titles(overview_of(make_user("new"))) == []
+
+
+def session_page(cast: Cast) -> str:
+    """What Alice sees of her session, without its templates for scripts."""
+    page = logged_in(cast.alice).get(f"/sessions/{cast.session.pk}/").content.decode()
+    return re.sub(r"<template .*?</template>", "", page, flags=re.DOTALL)
+
+
+def banner_of(page: str) -> str:
+    """The words of the banners of a page."""
+    [section] = re.findall(r'<section class="banners".*?</section>', page, flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", section)).split())
+
+
+def test_an_open_anomaly_is_in_the_first_paint(cast: Cast) -> None:
+    make_metrics(cast.session, [0.6, 0.28])
+    notice = make_notice(cast.session, ago=40)
+    make_anomaly(notice)
+    page = session_page(cast)
+    began = f"{notice.began_at:%H:%M:%S} UTC"
+    assert re.fullmatch(
+        r"Warning Mass exit Active people fell from 190 to 121 in 40 seconds\. "
+        rf"Engagement 28 %, expected 61 % Since {began}, 4\d s ago",
+        banner_of(page),
+    )
+    assert page.count('class="banner"') == 1
+    assert page.count('<li class="alert"') == 1
+    card = overview_of(cast.alice).split("<template")[0]
+    assert 'data-severity="WARNING"' in card
+    assert "1 session live now, 1 with an alert" in card
+    assert 'data-field="alert" hidden' not in card
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(30, True), (61, False)])
+def test_an_anomaly_that_is_over_says_so_for_a_minute(
+    cast: Cast, seconds: int, shown: bool
+) -> None:
+    ended = timezone.now() - timedelta(seconds=seconds)
+    make_anomaly(make_notice(cast.session, Change.ENDED, ago=120, changed_at=ended))
+    page = session_page(cast)
+    assert ("Over since" in banner_of(page)) is shown
+    assert page.count('<li class="alert"') == 1
+    assert 'data-severity="WARNING"' not in overview_of(cast.alice)
+
+
+def test_a_session_without_anomalies_says_so(cast: Cast) -> None:
+    page = session_page(cast)
+    assert banner_of(page) == ""
+    assert 'id="no-alerts" >None so far.' in page
+    assert 'id="alerts" hidden' in page
+
+
+def test_hostile_reasons_stay_text(cast: Cast) -> None:
+    make_anomaly(make_notice(cast.session, reason=HOSTILE))
+    page = logged_in(cast.alice).get(f"/sessions/{cast.session.pk}/").content.decode()
+    assert executed(page) == []
+    assert unescape(page).count(HOSTILE) >= 2
+    assert embedded_data(page, "snapshot")["anomalies"][0]["reason"] == HOSTILE

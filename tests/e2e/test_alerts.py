@@ -187,12 +187,19 @@ def test_pages_with_alerts_fit_every_screen(
     make_metrics(cast.session, [0.28], last_tick_end())
     worse = make_session(cast.session.event, "A workshop with a rather long title for a card")
     make_metrics(worse, [0.6] * 20 + [0.15], last_tick_end())
-    make_session(cast.session.event, "Calm")
-    make_anomaly(make_notice(cast.session, Change.ENDED, ago=170, changed_at=last_tick_end()))
+    calm = make_session(cast.session.event, "Calm")
+    make_anomaly(make_notice(calm, Change.ENDED, ago=120, type="LOW_ENGAGEMENT"))
+    earlier = last_tick_end() - timedelta(seconds=100)
+    make_anomaly(make_notice(cast.session, Change.ENDED, ago=170, changed_at=earlier))
     make_anomaly(make_notice(cast.session, ago=45))
     make_anomaly(escalated(make_notice(worse, ago=45)))
     window = open_page(pages, "/", color_scheme=scheme)
-    paths = {"overview": "/", "warning": session_page(cast), "critical": f"/sessions/{worse.pk}/"}
+    paths = {
+        "overview": "/",
+        "warning": session_page(cast),
+        "critical": f"/sessions/{worse.pk}/",
+        "over": f"/sessions/{calm.pk}/",
+    }
     for width in WIDTHS:
         window.page.set_viewport_size({"width": width, "height": 800})
         for name, path in paths.items():

@@ -213,19 +213,38 @@ def test_keyboards_can_skip_to_the_content(pages: Pages, cast: Cast) -> None:
 
 
 def test_the_script_formats_as_the_server_does(pages: Pages, cast: Cast) -> None:
-    from dashboard.templatetags.engagement import percent, whole
+    from dashboard.templatetags.engagement import (
+        ANOMALY_LABELS,
+        SEVERITY_LABELS,
+        duration,
+        percent,
+        whole,
+    )
 
     window = open_session(pages, cast)
     ratios = [0.0, 0.004, 0.005, 0.125, 0.625, 0.624, 0.999, 1.0]
     numbers = [0, 0.4, 0.5, 2.5, 14.0, 999.5, 1_234_567]
+    spans = [-1, 499, 500, 59_499, 59_500, 3_599_499, 3_599_500, 90_000_000]
     shown = window.page.evaluate(
-        """async ([ratios, numbers]) => {
-            const { percent, whole } = await import("/static/js/format.js");
-            return [ratios.map(percent), numbers.map(whole)];
+        """async ([ratios, numbers, spans]) => {
+            const format = await import("/static/js/format.js");
+            return [
+                ratios.map(format.percent),
+                numbers.map(format.whole),
+                spans.map(format.duration),
+                format.ANOMALY_LABELS,
+                format.SEVERITY_LABELS,
+            ];
         }""",
-        [ratios, numbers],
+        [ratios, numbers, spans],
     )
-    assert shown == [[percent(ratio) for ratio in ratios], [whole(number) for number in numbers]]
+    assert shown == [
+        [percent(ratio) for ratio in ratios],
+        [whole(number) for number in numbers],
+        [duration(span) for span in spans],
+        ANOMALY_LABELS,
+        SEVERITY_LABELS,
+    ]
 
 
 def test_the_admin_works_under_the_policy(pages: Pages, cast: Cast) -> None:
