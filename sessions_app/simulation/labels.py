@@ -8,6 +8,9 @@ import msgspec
 
 from sessions_app.ticks import TICK_SECONDS
 
+# How simulated sessions are laid down in a folder.
+SIGNALS_FILE = "signals.csv.gz"
+LABELS_FILE = "labels.json.gz"
 GZIP_MAGIC = b"\x1f\x8b"
 
 SUDDEN_DROP = "SUDDEN_DROP"

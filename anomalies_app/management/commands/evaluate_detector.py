@@ -15,10 +15,14 @@ from anomalies_app.evaluation import Report, evaluate, format_report
 from anomalies_app.offline import detect_recorded
 from sessions_app.recorded_signals import RecordedSignals, RecordedSignalsError, read_signals
 from sessions_app.simulation.labelled import recorded, simulate_sessions
-from sessions_app.simulation.labels import LabelsError, SessionLabels, read_labels
+from sessions_app.simulation.labels import (
+    LABELS_FILE,
+    SIGNALS_FILE,
+    LabelsError,
+    SessionLabels,
+    read_labels,
+)
 
-SIGNALS_FILE = "signals.csv.gz"
-LABELS_FILE = "labels.json.gz"
 # Not the default of simulate_sessions, from which calibrations are made.
 DEFAULT_SEED = 2027
 

@@ -12,11 +12,8 @@ from tqdm import tqdm
 from sessions_app.recorded_signals import write_signals
 from sessions_app.simulation.kinds import KINDS_BY_KEY
 from sessions_app.simulation.labelled import LabelledSession, recorded, simulate_sessions
-from sessions_app.simulation.labels import write_labels
+from sessions_app.simulation.labels import LABELS_FILE, SIGNALS_FILE, write_labels
 from sessions_app.ticks import TICK_SECONDS
-
-SIGNALS_FILE = "signals.csv.gz"
-LABELS_FILE = "labels.json.gz"
 
 
 class Command(BaseCommand):
