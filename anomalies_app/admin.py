@@ -1,14 +1,16 @@
 """Anomalies in Django admin: what the detector found, and what people make of it."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.functional import cached_property
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import ngettext
 
@@ -19,6 +21,7 @@ from sessions_app.models import Event
 LISTED_EVENTS = 50
 COUNTED_ROWS = 10_000
 DASH = "\N{EN DASH}"
+BREAK = mark_safe("<br>")
 
 
 class BoundedPaginator(Paginator):
@@ -82,6 +85,7 @@ class ReviewForm(forms.ModelForm):
     class Meta:
         model = Anomaly
         fields = ("verdict_note",)
+        widgets = {"verdict_note": forms.Textarea(attrs={"rows": 3, "cols": 60})}
 
     def clean_verdict(self) -> str:
         pressed = self.add_prefix("verdict") in self.data
@@ -93,18 +97,17 @@ class AnomalyAdmin(admin.ModelAdmin):
     """What the detector found is read-only; verdict and note are the reviewer's."""
 
     list_display = (
-        "time",
+        "raised",
         "session",
         "event",
         "type",
         "severity",
         "score",
-        "ended",
+        "lasted",
         "verdict",
-        "reviewed_by",
     )
     list_filter = ("type", "severity", VerdictFilter, IsOpenFilter, EventFilter, "time")
-    list_select_related = ("session", "event", "reviewed_by")
+    list_select_related = ("session", "event")
     search_fields = ("session__title", "event__title")
     search_help_text = "Title of a session or event"
     date_hierarchy = "time"
@@ -114,7 +117,7 @@ class AnomalyAdmin(admin.ModelAdmin):
     actions = ("confirm", "call_false_alarm")
     form = ReviewForm
     fieldsets = (
-        (None, {"fields": ("reason", "session", "event", "time", "ended", "type", "severity")}),
+        (None, {"fields": ("reason", "session", "event", "raised", "ended", "type", "severity")}),
         ("Why", {"fields": ("score", "current", "expected", "moved", "signal_values", "changes")}),
         ("Review", {"fields": ("verdict_now", "verdict_note", "reviews")}),
     )
@@ -122,7 +125,7 @@ class AnomalyAdmin(admin.ModelAdmin):
         "reason",
         "session",
         "event",
-        "time",
+        "raised",
         "ended",
         "type",
         "severity",
@@ -136,6 +139,9 @@ class AnomalyAdmin(admin.ModelAdmin):
         "reviews",
     )
 
+    class Media:
+        css = {"all": ("css/admin.css",)}
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -144,12 +150,6 @@ class AnomalyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        context.update(show_save_and_continue=False)
-        return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Anomaly, form: Any, change: bool) -> None:
         review_anomalies(
@@ -170,17 +170,23 @@ class AnomalyAdmin(admin.ModelAdmin):
         words = ngettext("%d anomaly: %s.", "%d anomalies: %s.", changed)
         self.message_user(request, words % (changed, verdict.label.lower()), messages.SUCCESS)
 
-    @admin.display(description="anomaly score", ordering="anomaly_score")
+    @admin.display(description="time", ordering="time")
+    def raised(self, anomaly: Anomaly) -> str:
+        return _clock(anomaly.time)
+
+    @admin.display(description="score", ordering="anomaly_score")
     def score(self, anomaly: Anomaly) -> str:
         return f"{anomaly.anomaly_score:.2f}"
 
-    @admin.display(description="ended", ordering="ended_at")
+    @admin.display(description="ended")
+    def lasted(self, anomaly: Anomaly) -> str:
+        end = anomaly.ended_at or anomaly.session.ended_at
+        return "open" if end is None else f"after {(end - anomaly.time).total_seconds():.0f} s"
+
+    @admin.display(description="ended")
     def ended(self, anomaly: Anomaly) -> str:
         end = anomaly.ended_at or anomaly.session.ended_at
-        if end is None:
-            return "open"
-        seconds = round((end - anomaly.time).total_seconds())
-        return f"{localtime(end):%H:%M:%S}, after {seconds} s"
+        return "open" if end is None else f"{_clock(end)}, {self.lasted(anomaly)}"
 
     @admin.display(description="engagement")
     def current(self, anomaly: Anomaly) -> str:
@@ -192,11 +198,16 @@ class AnomalyAdmin(admin.ModelAdmin):
 
     @admin.display(description="moved most")
     def moved(self, anomaly: Anomaly) -> str:
-        return _described(anomaly.metadata.get("moved") or {}) or DASH
+        move = anomaly.metadata.get("moved") or {}
+        if not {"signal", "before", "now", "seconds"} <= move.keys():
+            return DASH
+        before, now = _figure(move["before"]), _figure(move["now"])
+        signal, seconds = _in_words(move["signal"]), move["seconds"]
+        return f"{signal} from {before} to {now} in {seconds} s"
 
     @admin.display(description="signals")
     def signal_values(self, anomaly: Anomaly) -> str:
-        return _described(anomaly.signals) or DASH
+        return _lines((_in_words(name), _figure(value)) for name, value in anomaly.signals.items())
 
     @admin.display(description="course")
     def changes(self, anomaly: Anomaly) -> str:
@@ -214,9 +225,7 @@ class AnomalyAdmin(admin.ModelAdmin):
     def reviews(self, anomaly: Anomaly) -> str:
         """Who changed the verdict or note, newest first."""
         rows = AnomalyReview.objects.filter(anomaly_id=anomaly.pk).select_related("user")
-        return _lines(
-            (f"{localtime(row.time):%Y-%m-%d %H:%M:%S}", _review_in_words(row)) for row in rows
-        )
+        return _lines((_clock(row.time), _review_in_words(row)) for row in rows)
 
 
 def _review_in_words(review: AnomalyReview) -> str:
@@ -226,14 +235,23 @@ def _review_in_words(review: AnomalyReview) -> str:
 
 
 def _described(values: dict[str, Any]) -> str:
-    """Names with their values, as far as a reader cares about their decimals."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} {round(value, 3) if isinstance(value, float) else value}"
-        for name, value in values.items()
-    )
+    """Names with their values in one line."""
+    return ", ".join(f"{_in_words(name)} {_figure(value)}" for name, value in values.items())
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _figure(value: Any) -> str:
+    """A value as far as a reader cares about its decimals."""
+    return f"{round(value, 3):g}" if isinstance(value, float) else str(value)
+
+
+def _clock(time: datetime) -> str:
+    return f"{localtime(time):%Y-%m-%d %H:%M:%S}"
 
 
 def _lines(pairs: Any) -> str:
     """Terms with their explanations, one a line."""
-    lines = format_html_join("", "<li>{}: {}</li>", pairs)
-    return format_html("<ul>{}</ul>", lines) if lines else DASH
+    return format_html_join(BREAK, "{}: {}", pairs) or DASH

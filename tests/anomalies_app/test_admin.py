@@ -169,17 +169,39 @@ def test_the_list_shows_how_an_anomaly_went(cast: Cast) -> None:
     notice = make_notice(cast.bobs_session, Change.ENDED, ago=95)
     make_anomaly(notice)
     page = logged_in(cast.admin).get(LIST).content.decode()
-    assert '<td class="field-ended">open</td>' in page
+    assert '<td class="field-lasted">open</td>' in page
     seconds = (notice.changed_at - notice.began_at).seconds
-    assert f"{notice.changed_at:%H:%M:%S}, after {seconds} s" in page
+    assert f"after {seconds} s" in page
+    assert f"{notice.began_at:%Y-%m-%d %H:%M:%S}" in page
     assert "Mass exit" in page
     assert "0.71" in page
+
+
+def test_a_page_shows_why(cast: Cast) -> None:
+    changes = {"changes": [{"change": "BEGAN", "anomaly_score": 0.71342}]}
+    anomaly = make_anomaly(make_notice(cast.session))
+    anomaly.metadata |= changes
+    anomaly.save()
+    page = logged_in(cast.admin).get(page_of(anomaly)).content.decode()
+    for words in (
+        "Active people fell from 190 to 121 in 40 seconds.",
+        "active users from 190 to 121 in 40 s",
+        "1: change BEGAN, anomaly score 0.713",
+        "user leave rate: 0.01",
+        "35%",
+        "61%",
+    ):
+        assert words in page
+    anomaly.metadata = {}
+    anomaly.save()
+    assert logged_in(cast.admin).get(page_of(anomaly)).status_code == 200
 
 
 def test_hostile_words_stay_text(cast: Cast) -> None:
     event = make_event(HOSTILE)
     notice = make_notice(make_session(event, HOSTILE), reason=HOSTILE)
-    metadata = {"moved": {"signal": HOSTILE}, "changes": [{HOSTILE: HOSTILE}]}
+    moved = {"signal": HOSTILE, "before": HOSTILE, "now": HOSTILE, "seconds": HOSTILE}
+    metadata = {"moved": moved, "changes": [{HOSTILE: HOSTILE}]}
     anomaly = make_anomaly(notice, metadata=metadata)
     client = logged_in(cast.admin)
     press(client, anomaly, verdict="CONFIRMED", verdict_note=HOSTILE)
