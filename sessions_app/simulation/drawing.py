@@ -135,9 +135,9 @@ class Drawing:
 
     def _pause(self) -> None:
         length = round(self._between((3, 15)) * TICKS_PER_MINUTE)
-        if self.ticks < 3 * length or not self._chance(self.kind.breaks):
+        if self.ticks < 4 * length or not self._chance(self.kind.breaks):
             return
-        start = round(self._between((0.35, 0.65)) * self.ticks)
+        start = round(self._between((0.35, 0.6)) * self.ticks)
         end, programme = start + length, self.programme
         fading = start + TICKS_PER_MINUTE
         programme.activity[start:end] = self._between((0.03, 0.4))
