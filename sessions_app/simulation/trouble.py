@@ -119,37 +119,36 @@ class Plan(NamedTuple):
 
 
 def bring_trouble(draft: Draft, random: np.random.Generator) -> tuple[Draft, list[Anomaly]]:
-    """The draft with up to three anomalies in it, and their labels."""
+    """The draft with up to three anomalies in it, and their labels in the order of time."""
     hours = draft.programme.ticks / (60 * TICKS_PER_MINUTE)
     count = min(MOST, int(random.poisson(PER_HOUR * hours)))
-    anomalies: list[Anomaly] = []
     if draft.character.audience < SMALLEST_AUDIENCE:
         count = 0
+    plans: list[Plan] = []
     truth = truth_of(*draft)
     for type_ in random.choice(labels.ANOMALY_TYPES, size=count).tolist():
         for plan in _draw_plans(type_, draft, random):
-            if not _fits(plan, draft, anomalies) or not _is_of_its_type(plan, draft, truth):
+            if not _fits(plan, draft, plans) or not _is_of_its_type(plan, draft, truth):
                 continue
-            programme = _apply(plan, draft, truth)
-            changed = truth_of(draft.character, programme)
-            evident = _first_evident(plan, truth, changed)
-            if evident is None:
-                continue
-            anomalies.append(_label(plan, draft.character, truth, changed, evident))
-            draft, truth = draft._replace(programme=programme), changed
-            break
-    anomalies.sort(key=lambda anomaly: anomaly.start)
-    _excuse_low(draft, truth, anomalies)
-    return draft, anomalies
+            changed = draft._replace(programme=_apply(plan, draft, truth))
+            changed_truth = truth_of(*changed)
+            # One anomaly must not hide another, before it or after it.
+            if all(_first_evident(each, changed_truth) is not None for each in [*plans, plan]):
+                plans.append(plan)
+                draft, truth = changed, changed_truth
+                break
+    plans.sort(key=lambda plan: plan.start)
+    _excuse_low(draft, truth, plans)
+    return draft, [_label(plan, draft.character, truth) for plan in plans]
 
 
-def _excuse_low(draft: Draft, truth: Truth, anomalies: list[Anomaly]) -> None:
+def _excuse_low(draft: Draft, truth: Truth, plans: list[Plan]) -> None:
     """Where a room is low without falling, noticing it is neither right nor wrong."""
     programme = draft.programme
     low = truth.level < ABOUT_LOW
     low[: round(draft.character.arrival_s / TICK_SECONDS) + WINDOW_TICKS] = False
-    for anomaly in anomalies:
-        low[anomaly.start : anomaly.end + 1 + LATE_TICKS] = False
+    for plan in plans:
+        low[plan.start : plan.end + 1 + LATE_TICKS] = False
     for stretch in programme.excused:
         low[stretch.start : stretch.end + 1] = False
     edges = np.flatnonzero(np.diff(low, prepend=False, append=False)).tolist()
@@ -182,7 +181,7 @@ def _draw_plan(type_: str, mode: str, draft: Draft, random: np.random.Generator)
     )
 
 
-def _fits(plan: Plan, draft: Draft, others: list[Anomaly]) -> bool:
+def _fits(plan: Plan, draft: Draft, others: list[Plan]) -> bool:
     """Whether there is quiet before and after; what comes after a lasting anomaly lies in it."""
     arrived = round(draft.character.arrival_s / TICK_SECONDS)
     if plan.start < arrived + WARM_UP_TICKS or plan.end >= draft.programme.ticks:
@@ -268,33 +267,36 @@ def _balanced_arrivals(plan: Plan, programme: Programme, truth: Truth) -> float:
     return leaving * present / max(0.02, 1 - present)
 
 
-def _first_evident(plan: Plan, before: Truth, after: Truth) -> int | None:
+def _first_evident(plan: Plan, truth: Truth) -> int | None:
     """The first tick at whose end the definition of the type holds; None if it never does."""
     span = slice(plan.start, plan.end + 1)
-    level = float(before.level[plan.start - 1])
+    before, level = float(truth.level[plan.start - 1]), truth.level[span]
     holds = {
-        labels.SUDDEN_DROP: after.level[span] <= (1 - DROP) * level,
-        labels.GRADUAL_DECLINE: after.level[span] <= (1 - DECLINE) * level,
-        labels.MASS_EXIT: after.leave_rate[span] >= EXIT_LEAVE_RATE,
-        labels.LOW_ENGAGEMENT: after.level[span] < LOW_LEVEL,
+        labels.SUDDEN_DROP: level <= (1 - DROP) * before,
+        labels.GRADUAL_DECLINE: level <= (1 - DECLINE) * before,
+        labels.MASS_EXIT: truth.leave_rate[span] >= EXIT_LEAVE_RATE,
+        labels.LOW_ENGAGEMENT: level < LOW_LEVEL,
     }[plan.type]
     return plan.start + int(np.argmax(holds)) if holds.any() else None
 
 
-def _label(plan: Plan, character: Character, before: Truth, after: Truth, evident: int) -> Anomaly:
-    level = float(before.level[plan.start - 1])
-    lowest = float(after.level[plan.start : plan.end + 1].min())
-    exits = plan.type == labels.MASS_EXIT
-    there = character.audience * float(before.present[plan.start - 1])
+def _label(plan: Plan, character: Character, truth: Truth) -> Anomaly:
+    evident = _first_evident(plan, truth)
+    if evident is None:
+        raise AssertionError(plan)
+    before = float(truth.level[plan.start - 1])
+    lowest = float(truth.level[plan.start : plan.end + 1].min())
+    kept = plan.presence if plan.type == labels.MASS_EXIT else lowest / before
+    people = character.audience * float(truth.present[plan.start - 1])
     return Anomaly(
         start=plan.start,
         end=plan.end,
         type=plan.type,
-        magnitude=round(1 - (plan.presence if exits else lowest / level), 3),
+        magnitude=round(1 - kept, 3),
         evident=evident,
         mode=plan.mode,
-        level_before=round(level, 3),
+        level_before=round(before, 3),
         level_after=round(lowest, 3),
         onset_s=round(plan.onset_s, 1),
-        people=round(there * (1 - plan.presence)),
+        people=round(people * (1 - plan.presence)),
     )
