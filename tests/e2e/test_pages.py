@@ -16,8 +16,10 @@ from tests.factories import (
     TICK,
     Cast,
     last_tick_end,
+    make_anomaly,
     make_event,
     make_metrics,
+    make_notice,
     make_point,
     make_session,
 )
@@ -248,6 +250,7 @@ def test_the_script_formats_as_the_server_does(pages: Pages, cast: Cast) -> None
 
 
 def test_the_admin_works_under_the_policy(pages: Pages, cast: Cast) -> None:
+    anomaly = make_anomaly(make_notice(cast.session))
     window = pages.window()
     window.log_in("admin")
     for path in (
@@ -257,6 +260,7 @@ def test_the_admin_works_under_the_policy(pages: Pages, cast: Cast) -> None:
         "/admin/sessions_app/session/",
         f"/admin/sessions_app/session/{cast.session.pk}/change/",
         "/admin/anomalies_app/anomaly/",
+        f"/admin/anomalies_app/anomaly/{anomaly.pk}/change/",
         "/admin/auth/user/add/",
     ):
         window.open(path)
