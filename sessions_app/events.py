@@ -4,6 +4,7 @@ The payloads are described in docs/architecture.md. Whatever is not of their sha
 :class:`BadEventError` with a reason; unknown types and unknown fields are normal and pass.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable
 from enum import IntEnum
@@ -14,6 +15,13 @@ import xxhash
 from sessions_app import keys, wire
 
 MAXIMUM_PAYLOAD_BYTES = 64 * 1024
+
+# Escapes of JSON strings; ``half`` is one half of a surrogate pair without the other.
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"|\\."
+)
 
 
 class EventKind(IntEnum):
@@ -65,6 +73,15 @@ _USER_KINDS = {
 def identity(value: bytes) -> int:
     """64-bit identity of an ID or a payload, the same in every process and version; never 0."""
     return xxhash.xxh3_64_intdigest(value) or 1
+
+
+def _without_halves(payload: bytes) -> bytes:
+    """The payload with lone surrogates as control characters.
+
+    JavaScript writes them where a text was cut within an emoji, but our decoder refuses them even
+    in fields that it skips. In an ID the control character is refused as they would be.
+    """
+    return _ESCAPES.sub(lambda escape: rb"\u0000" if escape["half"] else escape[0], payload)
 
 
 def _checked(identifier: str) -> str:
@@ -221,7 +238,13 @@ def decoder(channel: str) -> Callable[[bytes], PlatformEvent]:
         try:
             if not payload.isascii():
                 payload.decode("utf-8")  # fields that are skipped are not validated otherwise
-            return read(payload)
+            try:
+                return read(payload)
+            except msgspec.DecodeError:
+                whole = _without_halves(payload)
+                if whole == payload:
+                    raise
+                return read(whole)
         except (msgspec.MsgspecError, UnicodeError) as error:
             raise BadEventError(str(error)) from error
         except RecursionError as error:

@@ -105,6 +105,17 @@ def test_an_event_id_that_repeats_the_session_is_no_event_id() -> None:
     assert event.event_id is None
 
 
+@pytest.mark.parametrize(
+    "text", [r"\ud83d", r"cut \uD83D!", r"\ude00\ud83d", r"\\\ud83d\ud83d\ude00"]
+)
+def test_a_text_that_was_cut_within_an_emoji_counts(text: str) -> None:
+    event = decoder(keys.CHAT_MESSAGE)(
+        b'{"sessionId":"s","message":{"text":"%s","id":"m\\ud83d\\ude00","authorId":"\\\\ud83d"}}'
+        % text.encode()
+    )
+    assert event == PlatformEvent(EventKind.CHAT, "s", None, r"\ud83d", identity("m😀".encode()))
+
+
 BAD_CHAT = {
     "nothing": b"",
     "broken": b'{"sessionId":"s"',
@@ -123,6 +134,7 @@ BAD_CHAT = {
     "newline in user": b'{"sessionId":"s","message":{"id":"a","authorId":"b\\n"}}',
     "C1 control": b'{"sessionId":"s\\u0085","message":{"id":"a","authorId":"b"}}',
     "surrogate": b'{"sessionId":"\\ud800","message":{"id":"a","authorId":"b"}}',
+    "half of a pair": b'{"sessionId":"s","message":{"id":"a\\ud83d","authorId":"b"}}',
     "no message": b'{"sessionId":"s"}',
     "message a list": b'{"sessionId":"s","message":[]}',
     "no author": b'{"sessionId":"s","message":{"id":"a"}}',
