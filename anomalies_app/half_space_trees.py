@@ -10,6 +10,7 @@ point's path by less than a power of two.
 Source: S. C. Tan, K. M. Ting, T. F. Liu, "Fast Anomaly Detection for Streaming Data", IJCAI 2011.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
@@ -44,7 +45,7 @@ class Splits(NamedTuple):
 def river_splits(feature_count: int, tree_count: int, height: int, seed: int) -> Splits:
     """The splits of River's forest of these settings, for features that lie in [0, 1]."""
     names = [f"{number:05d}" for number in range(feature_count)]
-    forest = HalfSpaceTrees(n_trees=tree_count, height=height, window_size=2, seed=seed)
+    forest: Any = HalfSpaceTrees(n_trees=tree_count, height=height, window_size=2, seed=seed)
     forest.learn_one(dict.fromkeys(names, 0.5))
     nodes = [_inner_nodes(tree, height) for tree in forest.trees]
     features = [[names.index(node.feature) for node in tree] for tree in nodes]
@@ -110,26 +111,34 @@ class HalfSpaceForest:
         if np.isnan(points).any():
             raise ValueError("points must be numbers; there is a NaN")
         found = np.empty((self.tree_count, len(points)), self.path_type)
-        for start in range(0, len(points), BATCH):
-            batch = slice(start, start + BATCH)
-            self._walk(np.ascontiguousarray(points[batch]), found[:, batch])
+        for trees, batch in self.blocks(len(points)):
+            self._walk(np.ascontiguousarray(points[batch]), trees, found[trees, batch])
         return found
 
-    def _walk(self, points: Features, found: Paths) -> None:
+    def blocks(self, sessions: int) -> Iterator[tuple[slice, slice]]:
+        """Trees and sessions in portions that the processor's cache holds."""
+        batch = min(max(sessions, 1), BATCH)
+        step = max(1, BATCH // batch)
+        for start in range(0, sessions, batch):
+            for tree in range(0, self.tree_count, step):
+                yield slice(tree, tree + step), slice(start, start + batch)
+
+    def _walk(self, points: Features, trees: slice, found: Paths) -> None:
         values, width = points.ravel(), self.feature_count
-        thresholds = _rounded_up(self.splits.thresholds, points.dtype)
+        features = self.splits.features[trees].ravel()
+        thresholds = _rounded_up(self.splits.thresholds[trees].ravel(), points.dtype)
         offsets = np.arange(len(points), dtype=np.intp) * width
-        for tree in range(self.tree_count):
-            # At level d the nodes are 2**d - 1 + path: the path so far is all there is to carry.
-            path = np.zeros(len(points), dtype=np.intp)
-            for depth in range(self.height):
-                level = slice((1 << depth) - 1, (2 << depth) - 1)
-                feature = self.splits.features[tree, level].take(path)
-                feature += offsets
-                right = values.take(feature) >= thresholds[tree, level].take(path)
-                path <<= 1
-                path |= right
-            found[tree] = path
+        roots = np.arange(len(found), dtype=np.intp)[:, None] * ((1 << self.height) - 1)
+        path = np.zeros(found.shape, dtype=np.intp)
+        for depth in range(self.height):
+            # The nodes of a level follow one another, and the path so far is a node's place there.
+            node = path + (roots + ((1 << depth) - 1))
+            feature = features.take(node)
+            feature += offsets
+            right = values.take(feature) >= thresholds.take(node)
+            path <<= 1
+            path |= right
+        found[...] = path
 
 
 def _rounded_up(thresholds: NDArray[np.float64], kind: np.dtype[Any]) -> Features:
@@ -202,28 +211,32 @@ def score_many(
         One score per session; 0 where there is no reference window yet.
     """
     mass = np.zeros(len(windows), dtype=np.int64)
-    for start in range(0, len(windows), BATCH):
-        batch = slice(start, start + BATCH)
-        for tree in range(forest.tree_count):
-            reference = windows.reference[:, tree, batch]
-            mass[batch] += _tree_mass(forest, reference ^ paths[tree, batch])
+    for trees, batch in forest.blocks(len(windows)):
+        mass[batch] += _mass(forest, windows.reference[:, trees, batch] ^ paths[trees, batch])
     largest = forest.tree_count * forest.window * (2 ** (forest.height + 1) - 1)
     return np.where(windows.is_live, 1 - mass / largest, 0.0)
 
 
-def _tree_mass(forest: HalfSpaceForest, difference: Paths) -> NDArray[np.int64]:
-    """Sum of mass times 2**depth down one tree; ``difference`` is of shape (window, sessions)."""
+def _mass(forest: HalfSpaceForest, difference: Paths) -> NDArray[np.int64]:
+    """Sum of mass times 2**depth down some trees, per session.
+
+    Args:
+        forest: the trees.
+        difference: the bits in which a session's past paths differ from the point's, of shape
+            (window, trees, sessions).
+    """
     counting = np.dtype(np.uint8 if forest.window < 256 else np.uint32)
     sparse = SPARSE_SHARE * forest.window
-    total = np.full(difference.shape[1], forest.window, dtype=np.int32)
-    goes_on = np.full(difference.shape[1], forest.window >= sparse, dtype=np.int32)
+    total = np.full(difference.shape[1:], forest.window, dtype=np.int32)
+    goes_on = np.full(difference.shape[1:], forest.window >= sparse, dtype=np.int32)
     same = np.empty(difference.shape, dtype=np.bool_)
     for depth in range(1, forest.height + 1):
         np.less(difference, 1 << (forest.height - depth), out=same)
         mass = np.add.reduce(same.view(np.uint8), axis=0, dtype=counting)
         total += (mass.astype(np.int32) << depth) * goes_on
         goes_on &= mass >= sparse
-    return total.astype(np.int64)
+    added: NDArray[np.int64] = np.add.reduce(total, axis=0, dtype=np.int64)
+    return added
 
 
 def learn_many(
@@ -244,11 +257,13 @@ def learn_many(
     if not len(rows):
         return
     slots = windows.filled[rows]
-    for tree in range(forest.tree_count):
-        windows.learning[:, tree][slots, rows] = paths[tree, rows]
+    windows.learning[slots, :, rows] = paths[:, rows].T
     windows.filled[rows] += 1
     full = windows.filled == forest.window
-    if full.any():
+    if full.all():
+        windows.reference, windows.learning = windows.learning, windows.reference
+        windows.filled[:], windows.is_live[:] = 0, True
+    elif full.any():
         windows.reference[:, :, full] = windows.learning[:, :, full]
         windows.filled[full] = 0
         windows.is_live[full] = True

@@ -1,0 +1,166 @@
+"""The detector: all sessions of a tick at once, and a pure function of what was before.
+
+``0.7 x HalfSpaceTrees + 0.3 x z-score``, both as surprises against past sessions, says how unusual
+a tick is; rules that need presence and chat to agree say whether something is wrong; and episodes
+make one alert of it. Sessions do not influence one another.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomalies_app.calibration import Calibration, SizeClasses, anomaly_score
+from anomalies_app.detector_state import FOREST, NO_EPISODE, DetectorState
+from anomalies_app.episodes import YOUNGEST_TICKS, Changes, advance_episodes
+from anomalies_app.evidence import Evidence, begin, learn, observe, vitality
+from anomalies_app.half_space_trees import Paths, learn_many, score_many
+from anomalies_app.reasons import Reason, explain_changes
+from sessions_app.detection_settings import DetectionSettings
+from sessions_app.scoring import ScoreSettings, Signals
+
+Floats = NDArray[np.float32]
+
+FOREST_SHARE = 0.7
+DEVIATION_SHARE = 0.3
+# Surprises are scaled into [0, 1], where the trees split.
+SURPRISE_SCALE = 4.0
+OLDEST_TICKS = 60_000
+
+
+class Judgement(NamedTuple):
+    """How unusual a tick is, one element per session.
+
+    Attributes:
+        evidence: what it is drawn from.
+        points: what the forest sees of it, in [0, 1], of shape (sessions, features).
+        sizes: audience size classes.
+        forest: the forest's score in [0, 1].
+        deviation: the z-score, in standard deviations, >= 0.
+        combined: 0.7 x and 0.3 x their surprises.
+        score: the anomaly score in [0, 1] of the combination.
+        expected: engagement score that could be expected, in [0, 1].
+        changes: of episodes.
+        reasons: of those that began, then of those that escalated.
+    """
+
+    evidence: Evidence
+    points: Floats
+    sizes: SizeClasses
+    forest: Floats
+    deviation: Floats
+    combined: Floats
+    score: Floats
+    expected: Floats
+    changes: Changes
+    reasons: list[Reason]
+
+
+class Detector:
+    """Carries the state of sessions from tick to tick.
+
+    Args:
+        calibration: against which everything is measured.
+    """
+
+    def __init__(self, calibration: Calibration) -> None:
+        self.calibration = calibration
+        self._prior = [FOREST.paths(points) for points in calibration.prior]
+
+    def step(
+        self,
+        state: DetectorState,
+        tick: int,
+        signals: Signals,
+        scores: NDArray[np.float64],
+        muted: NDArray[np.bool_],
+        score_settings: ScoreSettings,
+        settings: DetectionSettings,
+    ) -> Judgement:
+        """Advances all sessions by one tick.
+
+        Args:
+            state: after the tick before; changed in place.
+            tick: the next one.
+            signals: of the tick, arrays of one element per session of the state.
+            scores: engagement scores in [0, 1].
+            muted: where nothing may be raised.
+            score_settings: of each session's event.
+            settings: of each session's event.
+        """
+        state.tick = tick
+        lively = vitality(state, signals, score_settings)
+        begin(state, signals, lively, scores)
+        state.remember("score", tick, scores.astype(np.float32))
+        evidence = observe(state, tick, signals, lively)
+        sizes = SizeClasses(state["presence_level"])
+        self._stand_in(state, sizes)
+        points = self._points(evidence, sizes)
+        paths = FOREST.paths(points)
+        forest = score_many(FOREST, state.forest, paths).astype(np.float32)
+        deviation = z_scores(evidence)
+        combined = self._combined(forest, deviation, sizes)
+        surprise = self.calibration.combined.surprise(combined, sizes)
+        eased = surprise + np.log10(np.asarray(settings.sensitivity, np.float32))
+        score = anomaly_score(eased)
+        expected = state["score_level"].copy()
+        changes = advance_episodes(state, evidence, signals, score, muted, settings)
+        worse = np.concatenate([changes.began, changes.escalated])
+        reasons = explain_changes(state, signals, worse) if len(worse) else []
+        self._learn(state, evidence, signals, paths, muted)
+        return Judgement(
+            evidence,
+            points,
+            sizes,
+            forest,
+            deviation,
+            combined,
+            score,
+            expected,
+            changes,
+            reasons,
+        )
+
+    def _points(self, evidence: Evidence, sizes: SizeClasses) -> Floats:
+        tables = self.calibration.features
+        points = np.empty((len(evidence.presence), len(tables)), np.float32)
+        for column, (table, values) in enumerate(zip(tables, evidence.features(), strict=True)):
+            surprise = table.surprise(values, sizes)
+            points[:, column] = np.minimum(surprise / SURPRISE_SCALE, 1.0)
+        return points
+
+    def _combined(self, forest: Floats, deviation: Floats, sizes: SizeClasses) -> Floats:
+        of_forest = self.calibration.forest.surprise(forest, sizes)
+        of_deviation = self.calibration.deviation.surprise(deviation, sizes)
+        combined: Floats = FOREST_SHARE * of_forest + DEVIATION_SHARE * of_deviation
+        return combined
+
+    def _stand_in(self, state: DetectorState, sizes: SizeClasses) -> None:
+        """Gives sessions that are old enough to be judged, but have no past, one of others."""
+        waiting = ~state.forest.is_live & (state["age"] >= YOUNGEST_TICKS)
+        if not waiting.any():
+            return
+        for size, paths in enumerate(self._prior):
+            rows = np.flatnonzero(waiting & (sizes.classes == size))
+            state.forest.reference[:, :, rows] = paths.T[:, :, None]
+        state.forest.is_live[waiting] = True
+
+    def _learn(
+        self,
+        state: DetectorState,
+        evidence: Evidence,
+        signals: Signals,
+        paths: Paths,
+        muted: NDArray[np.bool_],
+    ) -> None:
+        learns = (state["episode"] == NO_EPISODE) & ~muted
+        learn(state, evidence, signals, learns)
+        learn_many(FOREST, state.forest, paths, learns & (state["age"] >= YOUNGEST_TICKS))
+        state["age"] = np.minimum(state["age"] + 1, OLDEST_TICKS)
+
+
+def z_scores(evidence: Evidence) -> Floats:
+    """How many standard deviations presence and vitality together are below their levels."""
+    together = evidence.presence_deviations + evidence.vitality_deviations
+    scores: Floats = np.maximum(0, together / np.sqrt(np.float32(2)))
+    return scores

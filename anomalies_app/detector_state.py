@@ -1,0 +1,200 @@
+"""What the detector remembers of every session: arrays with the sessions along the last axis.
+
+Nothing here grows with time: what a session leaves behind is :func:`bytes_per_session` bytes.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from anomalies_app.half_space_trees import ForestWindows, HalfSpaceForest
+
+VERSION = 1
+
+# Five minutes and a bit: the slowest fall that a reason can name the beginning of.
+HISTORY_TICKS = 64
+MINUTE_TICKS = 12
+# The forest's features; see anomalies_app.evidence.
+FEATURE_COUNT = 6
+FOREST = HalfSpaceForest(FEATURE_COUNT, tree_count=10, height=8, window=30, seed=42)
+NO_EPISODE = 0
+
+Floats = NDArray[np.float32]
+
+_VECTORS: dict[str, type[np.generic]] = {
+    "age": np.uint16,
+    "presence_level": np.float32,
+    "presence_dispersion": np.float32,
+    "vitality_level": np.float32,
+    "vitality_variance": np.float32,
+    "chat_level": np.float32,
+    "reactions_level": np.float32,
+    "score_level": np.float32,
+    "presence_slow": np.float32,
+    "vitality_slow": np.float32,
+    "exit_run": np.uint8,
+    "fast_run": np.uint8,
+    "slow_run": np.uint8,
+    "chat_run": np.uint8,
+    "quiet_for": np.uint8,
+    "episode": np.uint8,
+    "severity": np.uint8,
+    "calm_run": np.uint8,
+    "raised_at": np.int64,
+}
+_RINGS: dict[str, int] = {
+    "presence": HISTORY_TICKS,
+    "chat": HISTORY_TICKS,
+    "vitality": HISTORY_TICKS,
+    "score": MINUTE_TICKS,
+}
+_LARGEST_HALF = float(np.finfo(np.float16).max)
+
+
+class UnknownDetectorStateError(ValueError):
+    """Bytes that are not a detector's state of this version."""
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(tuple[int, int, int, list[bytes]]).decode
+
+
+@dataclass
+class DetectorState:
+    """Everything known of the sessions at the end of ``tick``.
+
+    Attributes:
+        tick: the last one that is contained.
+        session_ids: which session each element belongs to.
+        vectors: one value per session and name.
+        rings: the last values of a signal, of shape (ticks, sessions); the value of tick ``t`` is
+            at ``t`` modulo the number of ticks.
+        forest: what each session's forest has seen.
+    """
+
+    tick: int
+    session_ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    vectors: dict[str, NDArray[Any]] = field(default_factory=dict)
+    rings: dict[str, NDArray[np.float16]] = field(default_factory=dict)
+    forest: ForestWindows = field(default_factory=lambda: ForestWindows.empty(FOREST, 0))
+
+    def __post_init__(self) -> None:
+        if not self.vectors:
+            self.vectors = {name: np.zeros(0, kind) for name, kind in _VECTORS.items()}
+            self.rings = {name: np.zeros((size, 0), np.float16) for name, size in _RINGS.items()}
+
+    def __len__(self) -> int:
+        return len(self.session_ids)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.vectors[name]
+
+    def __setitem__(self, name: str, values: NDArray[Any]) -> None:
+        self.vectors[name] = values.astype(_VECTORS[name], copy=False)
+
+    @classmethod
+    def fresh(cls, tick: int, session_ids: NDArray[np.int64]) -> Self:
+        """The state of sessions of which nothing is known yet; age 0."""
+        count = len(session_ids)
+        return cls(
+            tick,
+            session_ids,
+            {name: np.zeros(count, kind) for name, kind in _VECTORS.items()},
+            {name: np.zeros((size, count), np.float16) for name, size in _RINGS.items()},
+            ForestWindows.empty(FOREST, count),
+        )
+
+    def remember(self, name: str, tick: int, values: Floats) -> None:
+        """Writes a value of every session into a ring."""
+        ring = self.rings[name]
+        ring[tick % len(ring)] = np.minimum(values, _LARGEST_HALF)
+
+    def remembered(self, name: str, tick: int) -> Floats:
+        """The value of every session at ``tick``, one of the last that the ring holds."""
+        ring = self.rings[name]
+        values: Floats = ring[tick % len(ring)].astype(np.float32)
+        return values
+
+    def history(self, name: str, rows: NDArray[np.int64]) -> Floats:
+        """The values of some sessions, of shape (ticks, rows), the latest first."""
+        ring = self.rings[name]
+        order = (self.tick - np.arange(len(ring))) % len(ring)
+        values: Floats = ring[np.ix_(order, rows)].astype(np.float32)
+        return values
+
+    def aligned(self, session_ids: NDArray[np.int64]) -> Self:
+        """The state of ``session_ids`` in their order; of unknown ones a fresh one."""
+        if np.array_equal(session_ids, self.session_ids):
+            return self
+        rows, known = self._find(session_ids)
+        strangers = type(self).fresh(self.tick, session_ids[~known])
+        joined = self._taken(rows)._joined(strangers)
+        back = np.empty(len(session_ids), np.int64)
+        back[np.r_[np.flatnonzero(known), np.flatnonzero(~known)]] = np.arange(len(session_ids))
+        return joined._taken(back)
+
+    def _find(self, session_ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The rows of those that are known, and which those are."""
+        if not len(self):
+            return np.zeros(0, np.int64), np.zeros(len(session_ids), np.bool_)
+        order = np.argsort(self.session_ids, kind="stable")
+        places = np.searchsorted(self.session_ids[order], session_ids)
+        rows = order[np.minimum(places, len(self) - 1)]
+        known = self.session_ids[rows] == session_ids
+        return rows[known], known
+
+    def _taken(self, rows: NDArray[np.int64]) -> Self:
+        return type(self)(
+            self.tick,
+            self.session_ids[rows],
+            {name: values[rows] for name, values in self.vectors.items()},
+            {name: ring[:, rows] for name, ring in self.rings.items()},
+            self.forest.taken(rows),
+        )
+
+    def _joined(self, other: Self) -> Self:
+        return type(self)(
+            self.tick,
+            np.concatenate([self.session_ids, other.session_ids]),
+            {name: np.concatenate([self[name], other[name]]) for name in _VECTORS},
+            {name: np.hstack([self.rings[name], other.rings[name]]) for name in _RINGS},
+            self.forest.joined(other.forest),
+        )
+
+    def _arrays(self) -> list[NDArray[Any]]:
+        forest = [getattr(self.forest, part.name) for part in fields(ForestWindows)]
+        return [self.session_ids, *self.vectors.values(), *self.rings.values(), *forest]
+
+    def to_bytes(self) -> bytes:
+        """The state as bytes, for :meth:`from_bytes`."""
+        parts = [np.ascontiguousarray(array).tobytes() for array in self._arrays()]
+        return _pack((VERSION, self.tick, len(self), parts))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The state that :meth:`to_bytes` wrote.
+
+        Raises:
+            UnknownDetectorStateError: other bytes, or those of another version.
+        """
+        try:
+            version, tick, count, parts = _unpack(data)
+        except msgspec.MsgspecError as error:
+            raise UnknownDetectorStateError(str(error)) from error
+        state = cls.fresh(tick, np.zeros(count, np.int64))
+        arrays = state._arrays()
+        sizes = [array.nbytes for array in arrays]
+        if version != VERSION or [len(part) for part in parts] != sizes:
+            raise UnknownDetectorStateError(f"a detector's state of version {version}")
+        for array, part in zip(arrays, parts, strict=True):
+            array[...] = np.frombuffer(part, array.dtype).reshape(array.shape)
+        return state
+
+
+def bytes_per_session() -> int:
+    """How much is remembered of each session."""
+    state = DetectorState.fresh(0, np.zeros(1, np.int64))
+    return sum(array.nbytes for array in state._arrays())

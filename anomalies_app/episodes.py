@@ -1,0 +1,283 @@
+"""When an alert is raised, how it escalates, and when it is over.
+
+One episode, one alert: rules begin it, and hysteresis ends it. Whether a fall was sudden or
+gradual is told by how long it took, and low engagement is what a fall leads to.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomalies_app.detector_state import MINUTE_TICKS, NO_EPISODE, DetectorState
+from anomalies_app.evidence import Evidence, restart_levels
+from sessions_app.detection_settings import DetectionSettings
+from sessions_app.scoring import Signals
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+# No report on less: levels must have settled, and five points are the least by specification.
+YOUNGEST_TICKS = 24
+# A break's silence stays in the windows for a minute after it.
+MUTED_AFTER_TICKS = 24
+
+# Seen through 60 s windows, a fall shows this share of itself when it is time to act on it, if
+# presence confirms it; without that it must be deeper than the threshold, and last.
+EARLY_SHARE = 0.64
+CHAT_ONLY_SHARE = 1.0
+CHAT_ONLY_DEVIATIONS = 0.5
+CHAT_ONLY_MINUTES = 1.0
+# A quiet chat pauses for minutes: so many messages must be missing, at its usual pace.
+FEWEST_MESSAGES = 15.0
+EARLY_PRESENCE_FALL = 0.05
+PRESENCE_DEVIATIONS = 5.0
+FEWEST_PEOPLE = 3.0
+SLOW_SHARE = 0.8
+SLOW_PRESENCE_FALL = 0.02
+SLOW_DEVIATIONS = 2.5
+ALONE_SHARE = 0.4
+ALONE_DEVIATIONS = 2.0
+
+EXIT_NET_LOSS = 0.08
+EXIT_TICKS = 3
+# People who leave in numbers may be back in seconds: then it was the network.
+LEAVING_RATE = 0.10
+GRADUAL_TICKS = 12
+LOW_DEVIATIONS = 1.75
+
+CALM_TICKS = 6
+CALM_VITALITY_FALL = 0.10
+CALM_PRESENCE_FALL = 0.06
+# What has lasted so long is how it is now.
+LONGEST_TICKS = 180
+LONGEST_EXIT_TICKS = 36
+
+
+class Kind(IntEnum):
+    """Types of anomalies, as they are stored in the state; 0 is none."""
+
+    SUDDEN_DROP = 1
+    GRADUAL_DECLINE = 2
+    MASS_EXIT = 3
+    LOW_ENGAGEMENT = 4
+
+
+class Level(IntEnum):
+    """Severities, as they are stored in the state."""
+
+    WARNING = 1
+    CRITICAL = 2
+
+
+class Changes(NamedTuple):
+    """Which sessions' episodes have changed in a tick; positions, each in one of them at most."""
+
+    began: NDArray[np.int64]
+    escalated: NDArray[np.int64]
+    ended: NDArray[np.int64]
+
+
+def advance_episodes(
+    state: DetectorState,
+    evidence: Evidence,
+    signals: Signals,
+    scores: Floats,
+    muted: Flags,
+    settings: DetectionSettings,
+) -> Changes:
+    """Begins, escalates and ends episodes.
+
+    Args:
+        state: at the tick; episodes, severities and runs are changed in place.
+        evidence: of the tick.
+        signals: of the tick.
+        scores: combined anomaly scores in [0, 1].
+        muted: where nothing may be raised: breaks, and what was announced to be over.
+        settings: of each session's event.
+    """
+    _count_runs(state, evidence, signals, muted, settings)
+    was_open = state["episode"] != NO_EPISODE
+    began = _begin(state, evidence, scores, settings)
+    escalated = _escalate(state, scores, was_open, settings)
+    ended = _end(state, evidence, was_open, muted)
+    return Changes(began, escalated[~np.isin(escalated, ended)], ended)
+
+
+def _count_runs(
+    state: DetectorState,
+    evidence: Evidence,
+    signals: Signals,
+    muted: Flags,
+    settings: DetectionSettings,
+) -> None:
+    ease = np.sqrt(np.asarray(settings.sensitivity, np.float32))
+    drop = np.asarray(settings.sudden_drop_threshold, np.float32) / ease
+    level, presence = state["presence_level"], evidence.presence
+    leave_rate = np.asarray(signals.user_leave_rate, np.float32)
+
+    noise = np.sqrt(state["presence_dispersion"] / np.maximum(level, 1))
+    leaving = leave_rate >= np.maximum(LEAVING_RATE, evidence.net_loss / 2)
+    fast = (
+        (evidence.vitality_fall >= EARLY_SHARE * drop)
+        & (evidence.presence_fall >= (EARLY_PRESENCE_FALL + PRESENCE_DEVIATIONS * noise) / ease)
+        & (level - presence >= FEWEST_PEOPLE)
+        & ~leaving
+    )
+    _count(state, "fast_run", fast)
+
+    wander = np.sqrt(state["vitality_variance"]) / np.maximum(state["vitality_level"], 0.05)
+    deep = CHAT_ONLY_SHARE * drop + CHAT_ONLY_DEVIATIONS * wander / ease
+    _count(state, "chat_run", evidence.vitality_fall >= deep)
+    slow = (
+        (evidence.vitality_slow >= SLOW_SHARE * drop)
+        & (evidence.presence_slow >= (SLOW_PRESENCE_FALL + SLOW_DEVIATIONS * noise) / ease)
+        & ~leaving
+    )
+    deserted = evidence.presence_slow >= ALONE_SHARE * drop + ALONE_DEVIATIONS * noise / ease
+    _count(state, "slow_run", slow | (deserted & ~leaving))
+
+    before = state.remembered("presence", state.tick - 1)
+    minute_ago = state.remembered("presence", state.tick - MINUTE_TICKS)
+    exits = (
+        (leave_rate >= np.asarray(settings.mass_exit_threshold, np.float32) / ease)
+        & (evidence.net_loss >= EXIT_NET_LOSS)
+        & (presence <= before * 1.01 + 0.5)
+        & (minute_ago - presence >= FEWEST_PEOPLE)
+    )
+    _count(state, "exit_run", exits)
+
+    waiting = np.maximum(state["quiet_for"].astype(np.int16) - 1, 0)
+    state["quiet_for"] = np.where(muted, MUTED_AFTER_TICKS, waiting)
+
+
+def _count(state: DetectorState, name: str, goes_on: Flags) -> None:
+    state[name] = np.where(goes_on, np.minimum(state[name].astype(np.int16) + 1, 255), 0)
+
+
+def _begin(
+    state: DetectorState, evidence: Evidence, scores: Floats, settings: DetectionSettings
+) -> NDArray[np.int64]:
+    able = (
+        (state["episode"] == NO_EPISODE)
+        & (state["age"] >= YOUNGEST_TICKS)
+        & (state["quiet_for"] == 0)
+        & (scores >= np.asarray(settings.warning_threshold))
+    )
+    exits = able & (state["exit_run"] >= EXIT_TICKS)
+    fallen = (state["fast_run"] > 0) | (state["slow_run"] > 0)
+    minutes = state["chat_run"].astype(np.float32) / MINUTE_TICKS
+    silent = (minutes >= CHAT_ONLY_MINUTES) & (minutes * state["chat_level"] >= FEWEST_MESSAGES)
+    drops = able & ~exits & (fallen | silent)
+    rows: NDArray[np.int64] = np.flatnonzero(exits | drops)
+    if not len(rows):
+        return rows
+    kinds = np.where(exits[rows], Kind.MASS_EXIT, drop_kinds(state, evidence, rows))
+    kinds = np.where(~exits[rows] & is_low(state, settings)[rows], Kind.LOW_ENGAGEMENT, kinds)
+    wanted = ~muted_kinds(settings, len(state))[kinds, rows]
+    rows, kinds = rows[wanted], kinds[wanted]
+    state["episode"][rows] = kinds
+    state["severity"][rows] = _levels(scores, settings)[rows]
+    state["raised_at"][rows] = state.tick
+    state["calm_run"][rows] = 0
+    return rows
+
+
+def drop_kinds(
+    state: DetectorState, evidence: Evidence, rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Sudden or gradual: by how long the fall took from 30 to 80 % of its depth so far.
+
+    It is timed on presence where that has fallen beyond doubt, since it is the sharper signal.
+    """
+    clear = evidence.presence_deviations[rows] >= PRESENCE_DEVIATIONS
+    ticks = np.where(
+        clear,
+        _fall_ticks(state["presence_level"][rows] - state.history("presence", rows)),
+        _fall_ticks(_smooth(state["vitality_level"][rows] - state.history("vitality", rows))),
+    )
+    return np.where(ticks > GRADUAL_TICKS, Kind.GRADUAL_DECLINE, Kind.SUDDEN_DROP)
+
+
+def _smooth(depth: Floats) -> Floats:
+    """Means of three neighbouring ticks, of two at the latest."""
+    sums = depth + np.roll(depth, -1, axis=0) + np.roll(depth, 1, axis=0)
+    smooth: Floats = (sums / 3).astype(np.float32)
+    smooth[0] = (depth[0] + depth[1]) / 2
+    return smooth
+
+
+def _fall_ticks(depth: Floats) -> NDArray[np.int64]:
+    """How long each fall took; ``depth`` is of shape (ticks, rows), the latest tick first."""
+    deepest = depth[:MINUTE_TICKS].max(axis=0)
+    return _first(depth < 0.3 * deepest) - _first(depth >= 0.8 * deepest)
+
+
+def _first(hits: Flags) -> NDArray[np.int64]:
+    """The first place along the first axis; its length where there is none."""
+    places: NDArray[np.int64] = np.where(hits.any(axis=0), hits.argmax(axis=0), len(hits))
+    return places
+
+
+def is_low(state: DetectorState, settings: DetectionSettings) -> Flags:
+    """Whether a minute's mean score is below the threshold by more than this room's noise."""
+    mean = state.rings["score"].astype(np.float32).mean(axis=0)
+    margin = LOW_DEVIATIONS * np.sqrt(state["vitality_variance"])
+    low: Flags = mean < np.asarray(settings.low_engagement_threshold) - margin
+    return low
+
+
+def muted_kinds(settings: DetectionSettings, count: int) -> Flags:
+    """Which kinds each session's event does not want, of shape (kinds, sessions)."""
+    flags = [
+        False,
+        settings.mute_sudden_drop,
+        settings.mute_gradual_decline,
+        settings.mute_mass_exit,
+        settings.mute_low_engagement,
+    ]
+    return np.array([np.broadcast_to(np.asarray(flag, np.bool_), count) for flag in flags])
+
+
+def _levels(scores: Floats, settings: DetectionSettings) -> NDArray[np.int64]:
+    critical = scores >= np.asarray(settings.critical_threshold)
+    return np.where(critical, Level.CRITICAL, Level.WARNING)
+
+
+def _escalate(
+    state: DetectorState,
+    scores: Floats,
+    was_open: Flags,
+    settings: DetectionSettings,
+) -> NDArray[np.int64]:
+    fallen = np.isin(state["episode"], (Kind.SUDDEN_DROP, Kind.GRADUAL_DECLINE))
+    unwanted = muted_kinds(settings, len(state))[Kind.LOW_ENGAGEMENT]
+    lower = was_open & fallen & is_low(state, settings) & ~unwanted
+    graver = was_open & (_levels(scores, settings) > state["severity"])
+    state["episode"] = np.where(lower, Kind.LOW_ENGAGEMENT, state["episode"])
+    state["severity"] = np.where(graver, Level.CRITICAL, state["severity"])
+    rows: NDArray[np.int64] = np.flatnonzero(lower | graver)
+    return rows
+
+
+def _end(
+    state: DetectorState, evidence: Evidence, was_open: Flags, muted: Flags
+) -> NDArray[np.int64]:
+    noise = np.sqrt(state["presence_dispersion"] / np.maximum(state["presence_level"], 1))
+    calm = (evidence.vitality_fall < CALM_VITALITY_FALL) & (
+        evidence.presence_fall < CALM_PRESENCE_FALL + noise
+    )
+    _count(state, "calm_run", was_open & calm)
+    lasted = state.tick - state["raised_at"]
+    exits = state["episode"] == Kind.MASS_EXIT
+    settled = lasted >= np.where(exits, LONGEST_EXIT_TICKS, LONGEST_TICKS)
+    recovered = state["calm_run"] >= CALM_TICKS
+    over = was_open & (recovered | settled | muted)
+    restart_levels(state, evidence, over & settled & ~recovered)
+    state["episode"] = np.where(over, NO_EPISODE, state["episode"])
+    # What it left in the averages and runs must not raise the next one.
+    for name in ("fast_run", "slow_run", "chat_run", "exit_run", "presence_slow", "vitality_slow"):
+        state[name][over] = 0
+    rows: NDArray[np.int64] = np.flatnonzero(over)
+    return rows
