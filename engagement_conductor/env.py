@@ -42,6 +42,14 @@ def read_integer(name: str, default: int, minimum: int, maximum: int) -> int:
     return number
 
 
+def read_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    """One of ``choices``, by that very word; unset or empty gives ``default``."""
+    value = read_string(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value
+
+
 def read_list(name: str, default: list[str]) -> list[str]:
     """Comma-separated values, stripped; unset or empty gives ``default``."""
     value = os.environ.get(name, "")
@@ -132,7 +140,22 @@ def parse_database_url(url: str) -> dict[str, Any]:
 
 
 def parse_redis_url(url: str) -> str:
-    """The URL itself, once its scheme is one that redis-py speaks."""
-    if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+    """The URL itself, once all who connect understand the same by it.
+
+    Raises:
+        ImproperlyConfigured: another scheme than redis-py speaks, or a port or a database that is
+            not a number, which redis-py takes for database 0.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"redis", "rediss", "unix"}:
         raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+    try:
+        _ = parts.port
+    except ValueError as error:
+        raise ImproperlyConfigured(f"REDIS_URL has a bad port: {error}") from error
+    database = parts.path.strip("/")
+    if parts.scheme != "unix" and not (database or "0").isdecimal():
+        raise ImproperlyConfigured(
+            f"REDIS_URL must end with the number of a database, as /0, not /{database}."
+        )
     return url

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import redis
+from kombu.exceptions import OperationalError
 
 from engagement_conductor import beat
 from engagement_conductor.celery import app
@@ -55,6 +56,6 @@ def _collector_answers() -> bool:
 def _worker_answers() -> bool:
     try:
         answers = app.control.inspect(destination=[WORKER], timeout=1).ping()
-    except (OSError, redis.RedisError, app.connection_for_read().recoverable_connection_errors):
+    except (OSError, redis.RedisError, OperationalError):
         return False
     return bool(answers)

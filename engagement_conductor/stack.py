@@ -54,13 +54,7 @@ def main() -> int:
         stack.run()
     except Stopping:
         return 0
-    except (
-        StackError,
-        UnreachableError,
-        CommandFailedError,
-        ImproperlyConfigured,
-        RuntimeError,
-    ) as error:
+    except REASONS as error:
         print(f"Cannot start: {error}", file=sys.stderr, flush=True)
         return 1
     finally:
@@ -203,8 +197,14 @@ class Stack:
 
 
 def _lock(data_dir: Path) -> IO[str]:
-    data_dir.mkdir(parents=True, exist_ok=True)
-    lock = (data_dir / "stack.lock").open("a+", encoding="utf-8")
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (data_dir / "stack.lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise StackError(
+            f"the data folder {data_dir} cannot be used: {error.strerror}. "
+            "Set DATA_DIR to another folder."
+        ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -30,6 +30,18 @@ def test_read_integer_rejects_what_is_out_of_range(monkeypatch, value):
         env.read_integer("NUMBER", 7, 1, 10)
 
 
+@pytest.mark.parametrize(("value", "expected"), [("", "b"), ("a", "a")])
+def test_read_choice_takes_its_words(monkeypatch, value, expected):
+    monkeypatch.setenv("CHOICE", value)
+    assert env.read_choice("CHOICE", "b", ("a", "b")) == expected
+
+
+def test_read_choice_rejects_every_other_word(monkeypatch):
+    monkeypatch.setenv("CHOICE", "A")
+    with pytest.raises(ImproperlyConfigured, match="CHOICE must be one of a, b, not 'A'"):
+        env.read_choice("CHOICE", "b", ("a", "b"))
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [("", ["d"]), (" , ", ["d"]), ("a", ["a"]), (" a, b ,,c", ["a", "b", "c"])],
@@ -100,10 +112,24 @@ def test_parse_database_url_says_what_is_wrong(url, message):
         env.parse_database_url(url)
 
 
-def test_parse_redis_url_rejects_other_schemes():
-    assert env.parse_redis_url("rediss://host/1") == "rediss://host/1"
-    with pytest.raises(ImproperlyConfigured, match="REDIS_URL must begin with"):
-        env.parse_redis_url("http://host")
+@pytest.mark.parametrize(
+    "url", ["rediss://host/1", "redis://host", "redis://u:p@host:1/", "unix:///run/redis.sock?db=1"]
+)
+def test_parse_redis_url_takes_what_names_a_server(url):
+    assert env.parse_redis_url(url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://host", "REDIS_URL must begin with"),
+        ("redis://host:x/0", "REDIS_URL has a bad port"),
+        ("redis://host/first", "number of a database, as /0, not /first"),
+    ],
+)
+def test_parse_redis_url_says_what_is_wrong(url, message):
+    with pytest.raises(ImproperlyConfigured, match=message):
+        env.parse_redis_url(url)
 
 
 @pytest.mark.parametrize("content", [None, "", "not JSON", "{}"])

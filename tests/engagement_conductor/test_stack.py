@@ -210,6 +210,9 @@ def test_busy_port_is_named_before_anything_starts(start, tmp_path):
         ({"PORT": "eighty"}, "PORT must be a whole number, not 'eighty'"),
         ({"DATABASE_URL": "mysql://host/name"}, "DATABASE_URL must begin with postgresql://"),
         ({"REDIS_URL": "http://host"}, "REDIS_URL must begin with redis://"),
+        ({"REDIS_URL": "redis://host/first"}, "REDIS_URL must end with the number of a database"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, not 'loud'"),
+        ({"DATA_DIR": "/dev/null/data"}, "the data folder /dev/null/data cannot be used"),
         ({"DEBUG": "yes"}, "DEBUG must be True or False, not 'yes'"),
         ({"PUBLIC_URL": "https://example.org"}, "Set SECRET_KEY, or SECRET_KEY_FILE"),
     ],
@@ -219,6 +222,20 @@ def test_bad_variable_is_one_clear_line(start, variables, message):
     assert code == 1
     assert f"Cannot start: {message}" in output
     assert "Traceback" not in output
+
+
+def test_a_worker_without_its_broker_does_not_answer():
+    script = "from engagement_conductor import readiness; print(readiness._worker_answers())"
+    asked = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "REDIS_URL": f"redis://127.0.0.1:{ports.find_free()}/0"},
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    assert (asked.stdout, asked.stderr) == ("False\n", "")
 
 
 def test_refused_credentials_are_named_at_once(start, tmp_path):
