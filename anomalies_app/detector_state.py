@@ -131,7 +131,7 @@ class DetectorState:
             return self
         rows, known = self._find(session_ids)
         strangers = type(self).fresh(self.tick, session_ids[~known])
-        joined = self._taken(rows)._joined(strangers)
+        joined = self._taken(rows).joined(strangers)
         back = np.empty(len(session_ids), np.int64)
         back[np.r_[np.flatnonzero(known), np.flatnonzero(~known)]] = np.arange(len(session_ids))
         return joined._taken(back)
@@ -155,7 +155,8 @@ class DetectorState:
             self.forest.taken(rows),
         )
 
-    def _joined(self, other: Self) -> Self:
+    def joined(self, other: Self) -> Self:
+        """These sessions and then the others, at the same tick."""
         return type(self)(
             self.tick,
             np.concatenate([self.session_ids, other.session_ids]),

@@ -72,11 +72,16 @@ class Level(IntEnum):
 
 
 class Changes(NamedTuple):
-    """Which sessions' episodes have changed in a tick; positions, each in one of them at most."""
+    """Which sessions' episodes have changed in a tick; positions, each in one of them at most.
+
+    Attributes:
+        ended_kinds: what those that ended were, since the state has forgotten it.
+    """
 
     began: NDArray[np.int64]
     escalated: NDArray[np.int64]
     ended: NDArray[np.int64]
+    ended_kinds: NDArray[np.uint8]
 
 
 def advance_episodes(
@@ -101,8 +106,9 @@ def advance_episodes(
     was_open = state["episode"] != NO_EPISODE
     began = _begin(state, evidence, scores, settings)
     escalated = _escalate(state, scores, was_open, settings)
+    kinds = state["episode"].copy()
     ended = _end(state, evidence, was_open, muted)
-    return Changes(began, escalated[~np.isin(escalated, ended)], ended)
+    return Changes(began, escalated[~np.isin(escalated, ended)], ended, kinds[ended])
 
 
 def _count_runs(

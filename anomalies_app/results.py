@@ -72,3 +72,35 @@ class SignalMove(msgspec.Struct, frozen=True):
     before: float
     now: float
     seconds: int
+
+
+class EpisodeChange(msgspec.Struct, frozen=True, array_like=True):
+    """What the detector has just made of one session, before it is stored.
+
+    Attributes:
+        session_id, event_id: database keys.
+        external_id: the platform's session ID.
+        tick: of the change.
+        raised_tick: in which the episode began; tells it from the session's others.
+        reason: one plain sentence; empty at the end, where nothing needs a reason.
+        moved: which signal moved most; None at the end.
+    """
+
+    change: Change
+    session_id: int
+    event_id: int
+    external_id: str
+    tick: int
+    raised_tick: int
+    type: str
+    severity: str
+    anomaly_score: float
+    current_engagement: float
+    expected_engagement: float
+    reason: str
+    signals: SignalValues
+    moved: SignalMove | None
+
+
+encode_changes = msgspec.msgpack.Encoder().encode
+decode_changes = msgspec.msgpack.Decoder(list[EpisodeChange]).decode

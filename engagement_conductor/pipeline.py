@@ -10,13 +10,18 @@ from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from dashboard.broadcast import broadcast_ended, broadcast_points
+from anomalies_app.publication import publish_notices
+from anomalies_app.results import AnomalyNotice, decode_changes, encode_changes
+from anomalies_app.storage import store_changes
+from dashboard.broadcast import broadcast_ended, broadcast_notices, broadcast_points
 from dashboard.payloads import EndedSession
 from dashboard.watching import WatchedGroups, watched_groups
+from engagement_conductor.detection import ShardDetection
 from sessions_app import keys
 from sessions_app.advance import Outcome, advance, touched_rows
 from sessions_app.arrivals import RETENTION_SECONDS
 from sessions_app.blocks import Mention
+from sessions_app.detection_settings import DetectionSettings
 from sessions_app.event_settings import EventSettingsCache
 from sessions_app.models import Session
 from sessions_app.publication import publish_updates
@@ -70,6 +75,7 @@ class ShardScorer:
         self.client = client
         self.shard = shard
         self.store = ShardStore(client, shard)
+        self.detection: ShardDetection
 
     def catch_up(self, up_to_tick: int, keep_lock: Callable[[], object]) -> int:
         """Scores the missing ticks in order; ``keep_lock`` is called after each."""
@@ -98,12 +104,14 @@ class ShardScorer:
             self.store.begin(due[:1])
 
     def _load(self, up_to_tick: int) -> SessionWindows:
-        scored, stored, outbox = self.store.load()
+        scored, stored, detector, outbox = self.store.load()
         if scored is not None and outbox:
             self._flush_outbox(scored, outbox)
         if scored is None:
             # All that may have been collected before the very first tick.
-            return SessionWindows(tick=up_to_tick - RETENTION_TICKS)
+            first = up_to_tick - RETENTION_TICKS
+            self.detection = ShardDetection(None, first)
+            return SessionWindows(tick=first)
         windows = SessionWindows(tick=scored)
         if stored is not None:
             try:
@@ -117,6 +125,7 @@ class ShardScorer:
                     "Shard %d skips ticks %d to %d.", self.shard, windows.tick + 1, oldest
                 )
             windows.skip_to(oldest)
+        self.detection = ShardDetection(detector, windows.tick)
         return windows
 
     def _flush_outbox(self, scored: int, outbox: bytes) -> None:
@@ -135,8 +144,9 @@ class ShardScorer:
         )
         outcome = advance(windows, tick, events, rows, touched, seen)
         session_ids = windows.rows["session_id"].copy()
-        results = score_windows(windows, outcome, tick % WINDOW_TICKS == self.shard % WINDOW_TICKS)
-        self.store.commit(windows, outcome, results, session_ids)
+        note_all = tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
+        results = score_windows(windows, outcome, self.detection, note_all)
+        self.store.commit(windows, outcome, results, session_ids, self.detection.to_bytes())
         self._flush(results)
 
     def _flush(self, results: TickResults) -> None:
@@ -144,22 +154,27 @@ class ShardScorer:
         if results.is_empty:
             return
         time = tick_end(results.tick)
+        changes = decode_changes(results.attached) if results.attached else []
+        event_settings.ensure(results.metrics["event_id"])
         with transaction.atomic():
             store_metrics(results.metrics, results.tick)
             note_signs_of_life(results.heard_of, time)
+            notices = store_changes(changes, event_settings.external_ids)
             end_sessions(results.ended, time)
-        event_settings.ensure(results.metrics["event_id"])
         publish_updates(self.client, results.points(event_settings.external_ids))
-        self._broadcast(results)
+        publish_notices(self.client, notices)
+        self._broadcast(results, notices)
         self.store.clear_outbox(results.tick)
 
-    def _broadcast(self, results: TickResults) -> None:
+    def _broadcast(self, results: TickResults, notices: list[AnomalyNotice]) -> None:
         """Best effort: a screen that misses a tick gets the next one, and asks for the hole."""
         try:
             watched = watched_groups(self.client)
             rows = np.flatnonzero(_watched_rows(results.metrics, watched)).tolist()
             if rows:
                 broadcast_points([*results.points(event_settings.external_ids, rows)], watched)
+            if notices:
+                broadcast_notices(notices, watched)
             if results.ended:
                 broadcast_ended(_ended_sessions(results), watched)
         except (redis.RedisError, OSError) as error:
@@ -209,18 +224,25 @@ def _resolve(
         row["event_is_known"] = reference.event_is_known or event_id is not None
 
 
-def score_windows(windows: SessionWindows, outcome: Outcome, note_all: bool) -> TickResults:
-    """Scores the sessions of a tick, and drops those that are over.
+def score_windows(
+    windows: SessionWindows, outcome: Outcome, detection: ShardDetection, note_all: bool
+) -> TickResults:
+    """Scores and judges the sessions of a tick, and drops those that are over.
 
     Args:
         windows: after the tick.
         outcome: of the tick.
+        detection: after the tick before; changed in place.
         note_all: whether the last signs of life are due to be stored.
     """
     event_ids = windows.rows["event_id"].copy()
     event_settings.ensure(event_ids)
     signals = outcome.signals(windows)
-    scores = score(signals, event_settings.settings_for(event_ids))
+    settings = event_settings.settings_for(event_ids)
+    scores = score(signals, settings)
+    changes = detection.step(
+        windows, signals, scores, windows.silent_rows(), settings, DetectionSettings()
+    )
     session_ids, external_ids = windows.rows["session_id"].copy(), windows.external_ids
     metrics = metric_rows(session_ids, event_ids, scores, signals, outcome.counts)
     recent = windows.rows["last_seen"] > windows.tick - WINDOW_TICKS
@@ -234,6 +256,7 @@ def score_windows(windows: SessionWindows, outcome: Outcome, note_all: bool) -> 
         metrics,
         session_ids[recent].tolist() if note_all else [],
         ended.tolist(),
+        encode_changes(changes) if changes else b"",
     )
 
 

@@ -65,6 +65,11 @@ def shard_windows(shard: int) -> str:
     return f"engagement:{{{shard}}}:windows"
 
 
+def shard_detector(shard: int) -> str:
+    """String: what the detector remembers of the shard's sessions."""
+    return f"engagement:{{{shard}}}:detector"
+
+
 def shard_audiences(shard: int) -> str:
     """Hash: one packed table of users per live session."""
     return f"engagement:{{{shard}}}:audiences"

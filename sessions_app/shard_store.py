@@ -5,7 +5,7 @@ two workers at the same shard, or one that was frozen meanwhile, cannot score a 
 """
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import redis
@@ -32,6 +32,22 @@ class TickTakenError(Exception):
     """The tick was scored, or its events changed, in the meantime."""
 
 
+class StoredShard(NamedTuple):
+    """A shard as it is stored, each None where there is none.
+
+    Attributes:
+        scored: the last tick that is contained.
+        windows: of :class:`sessions_app.windows.SessionWindows`.
+        detector: what the detector remembers; not looked into here.
+        outbox: of :class:`sessions_app.tick_results.TickResults`.
+    """
+
+    scored: int | None
+    windows: bytes | None
+    detector: bytes | None
+    outbox: bytes | None
+
+
 class ShardStore:
     """Access to one shard.
 
@@ -46,14 +62,15 @@ class ShardStore:
         self._transaction: Any = None
         self._late: list[bytes] = []
 
-    def load(self) -> tuple[int | None, bytes | None, bytes | None]:
-        """The last scored tick, the windows and the outbox, each None where there is none."""
-        scored, windows, outbox = self.client.mget(
+    def load(self) -> StoredShard:
+        """What is stored of the shard."""
+        scored, *blobs = self.client.mget(
             keys.scored_tick(self.shard),
             keys.shard_windows(self.shard),
+            keys.shard_detector(self.shard),
             keys.shard_outbox(self.shard),
         )
-        return (None if scored is None else int(scored)), windows, outbox
+        return StoredShard(None if scored is None else int(scored), *blobs)
 
     def begin(self, ticks: range) -> bool:
         """Opens the transaction that :meth:`commit` ends, for scoring the last of ``ticks``.
@@ -108,6 +125,7 @@ class ShardStore:
         outcome: Outcome,
         results: TickResults,
         session_ids: NDArray[np.int64],
+        detector: bytes = b"",
     ) -> None:
         """Stores the state after ``windows.tick``, if nothing has changed since :meth:`begin`.
 
@@ -117,6 +135,7 @@ class ShardStore:
             results: of the tick, kept in the outbox until :meth:`clear_outbox`; the tables of the
                 sessions that ended go.
             session_ids: key of each row that ``outcome`` counts by.
+            detector: what the detector remembers after the tick.
 
         Raises:
             TickTakenError: somebody else has stored it, or more events of the tick have come.
@@ -126,7 +145,7 @@ class ShardStore:
         if scored is not None and int(scored) >= windows.tick:
             raise TickTakenError(f"shard {self.shard}, tick {windows.tick}")
         pipeline.multi()
-        self._queue_windows(pipeline, windows)
+        self._queue_windows(pipeline, windows, detector)
         if not results.is_empty:
             pipeline.set(
                 keys.shard_outbox(self.shard), results.to_bytes(), ex=STATE_LIFETIME_SECONDS
@@ -156,9 +175,10 @@ class ShardStore:
             keys.shard_ballots(self.shard),
         )
 
-    def _queue_windows(self, pipeline: Any, windows: SessionWindows) -> None:
+    def _queue_windows(self, pipeline: Any, windows: SessionWindows, detector: bytes) -> None:
         state = {
             keys.shard_windows(self.shard): windows.to_bytes(),
+            keys.shard_detector(self.shard): detector,
             keys.scored_tick(self.shard): windows.tick,
         }
         for key, value in state.items():

@@ -12,7 +12,7 @@ from sessions_app.results import SessionPoint, SignalValues
 from sessions_app.scoring import Signals, categories
 from sessions_app.ticks import tick_end
 
-VERSION = 1
+VERSION = 2
 
 METRIC = np.dtype(
     [
@@ -34,7 +34,9 @@ METRIC = np.dtype(
 )
 
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(tuple[int, int, list[str], bytes, list[int], list[int]]).decode
+_unpack = msgspec.msgpack.Decoder(
+    tuple[int, int, list[str], bytes, list[int], list[int], bytes]
+).decode
 
 
 class UnknownResultsError(ValueError):
@@ -49,6 +51,7 @@ class TickResults(NamedTuple):
         metrics: array of :data:`METRIC`, one row per live session.
         heard_of: database keys of the sessions whose last sign of life is due to be stored.
         ended: database keys of the sessions that are over.
+        attached: what the detector found, as bytes that are not looked into here.
     """
 
     tick: int
@@ -56,11 +59,12 @@ class TickResults(NamedTuple):
     metrics: NDArray[np.void]
     heard_of: list[int]
     ended: list[int]
+    attached: bytes = b""
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to store or to tell."""
-        return not (len(self.metrics) or self.heard_of or self.ended)
+        return not (len(self.metrics) or self.heard_of or self.ended or self.attached)
 
     def to_bytes(self) -> bytes:
         """The results as bytes, for :meth:`from_bytes`."""
@@ -72,6 +76,7 @@ class TickResults(NamedTuple):
                 self.metrics.tobytes(),
                 self.heard_of,
                 self.ended,
+                self.attached,
             )
         )
 
@@ -83,12 +88,13 @@ class TickResults(NamedTuple):
             UnknownResultsError: other bytes, or those of another version.
         """
         try:
-            version, tick, external_ids, metrics, heard_of, ended = _unpack(data)
+            version, tick, external_ids, metrics, heard_of, ended, attached = _unpack(data)
         except msgspec.MsgspecError as error:
             raise UnknownResultsError(str(error)) from error
         if version != VERSION or len(metrics) != len(external_ids) * METRIC.itemsize:
             raise UnknownResultsError(f"results of version {version}")
-        return cls(tick, external_ids, np.frombuffer(metrics, METRIC), heard_of, ended)
+        rows = np.frombuffer(metrics, METRIC)
+        return cls(tick, external_ids, rows, heard_of, ended, attached)
 
     def points(
         self, event_external_ids: dict[int, str], rows: Iterable[int] | None = None

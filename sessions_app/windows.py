@@ -140,9 +140,16 @@ class SessionWindows:
             user_leave_rate=np.minimum(1.0, leave_rate),
         )
 
+    def silent_rows(self) -> NDArray[np.bool_]:
+        """Which sessions nothing was heard of for half an hour."""
+        silent: NDArray[np.bool_] = (
+            self.tick - self.rows["last_seen"].astype(np.int64) >= SILENCE_TICKS
+        )
+        return silent
+
     def remove_silent(self) -> Counts:
         """Drops the sessions that nothing was heard of for half an hour; returns their keys."""
-        silent = self.tick - self.rows["last_seen"].astype(np.int64) >= SILENCE_TICKS
+        silent = self.silent_rows()
         gone: Counts = self.rows["session_id"][silent].copy()
         if len(gone):
             self.external_ids = [self.external_ids[row] for row in np.flatnonzero(~silent)]
