@@ -154,6 +154,7 @@ class AnomalyAdmin(admin.ModelAdmin):
     search_help_text = "Title of a session or event"
     ordering = ("-time",)
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     actions = ("confirm", "call_false_alarm")
     form = ReviewForm
@@ -253,8 +254,9 @@ class AnomalyAdmin(admin.ModelAdmin):
     @admin.display(description="course")
     def changes(self, anomaly: Anomaly) -> str:
         """Every change of the episode, as the detector noted it."""
-        changes = anomaly.metadata.get("changes") or []
-        return _lines((number, _described(change)) for number, change in enumerate(changes, 1))
+        return _lines(
+            _change_in_words(dict(change)) for change in anomaly.metadata.get("changes", ())
+        )
 
     @admin.display(description="verdict")
     def verdict_now(self, anomaly: Anomaly) -> str:
@@ -273,6 +275,12 @@ def _review_in_words(review: AnomalyReview) -> str:
     verdicts = f"{review.from_label} \N{RIGHTWARDS ARROW} {review.to_label}"
     note = f": {review.note}" if review.note else ""
     return f"{review.user or 'a deleted user'}: {verdicts}{note}"
+
+
+def _change_in_words(change: dict[str, Any]) -> tuple[str, str]:
+    """When what has happened, and how things were."""
+    moment, kind = change.pop("time", ""), change.pop("change", "")
+    return f"{str(moment)[:19].replace('T', ' ')} {kind.lower()}", _described(change)
 
 
 def _described(values: dict[str, Any]) -> str:

@@ -207,7 +207,8 @@ def test_the_list_shows_how_an_anomaly_went(cast: Cast) -> None:
 
 
 def test_a_page_shows_why(cast: Cast) -> None:
-    changes = {"changes": [{"change": "BEGAN", "anomaly_score": 0.71342}]}
+    began = {"change": "BEGAN", "time": "2026-11-22T10:15:05+00:00", "anomaly_score": 0.71342}
+    changes = {"changes": [began]}
     anomaly = make_anomaly(make_notice(cast.session))
     anomaly.metadata |= changes
     anomaly.save()
@@ -215,7 +216,7 @@ def test_a_page_shows_why(cast: Cast) -> None:
     for words in (
         "Active people fell from 190 to 121 in 40 seconds.",
         "active users from 190 to 121 in 40 s",
-        "1: change BEGAN, anomaly score 0.713",
+        "2026-11-22 10:15:05 began: anomaly score 0.713",
         "user leave rate: 0.01",
         "35%",
         "61%",
