@@ -1,6 +1,7 @@
 """Makes programmes go wrong: draws anomalies whose extent is known, and labels them."""
 
 import copy
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -28,8 +29,8 @@ LATE_TICKS = TICKS_PER_MINUTE
 CLEARLY_LOW = 0.17
 CLEARLY_NOT_LOW = 0.215
 CLEAR_DROP = 0.28
-# Leaving so slowly is no mass exit, whatever the sum.
-QUIET_LEAVE_RATE = 0.11
+# By so many standard deviations the leave rate of other types stays below that of a mass exit.
+LEAVING_DEVIATIONS = 2.0
 FEWEST_LEAVERS = 4.0
 # Below, an ebb of chat alone cannot be told from chance.
 CLEAR_PRESENCE = 0.9
@@ -38,10 +39,10 @@ SMALLEST_AUDIENCE = 12
 
 WARM_UP_TICKS = 5 * TICKS_PER_MINUTE
 SPACING_TICKS = 8 * TICKS_PER_MINUTE
-PER_HOUR = 1.1
+PER_HOUR = 1.3
 ABOUT_LOW_KIND = "low"
 MOST = 3
-TRIES = 60
+TRIES = 120
 
 
 class Shape(NamedTuple):
@@ -197,15 +198,15 @@ def _fits(plan: Plan, draft: Draft, others: list[Plan]) -> bool:
 
 
 def _is_of_its_type(plan: Plan, draft: Draft, truth: Truth) -> bool:
-    character = draft.character
+    character, present = draft.character, float(truth.present[plan.start])
     before = float(truth.level[plan.start - 1])
     after = _level_after(plan, draft, truth)
     fall = 1 - after / before if before > 0 else 0.0
     if plan.type == labels.MASS_EXIT:
         leavers = character.announced * (1 - plan.presence)
-        people = character.audience * float(truth.present[plan.start]) * leavers
+        people = character.audience * present * leavers
         return leavers > 1.1 * EXIT_LEAVE_RATE and people >= FEWEST_LEAVERS
-    if before < CLEARLY_NOT_LOW or not _leaves_quietly(plan, character):
+    if before < CLEARLY_NOT_LOW or not _leaves_quietly(plan, character, present):
         return False
     if plan.type == labels.LOW_ENGAGEMENT:
         return after <= CLEARLY_LOW
@@ -215,9 +216,14 @@ def _is_of_its_type(plan: Plan, draft: Draft, truth: Truth) -> bool:
     return fall >= least and after >= CLEARLY_NOT_LOW
 
 
-def _leaves_quietly(plan: Plan, character: Character) -> bool:
+def _leaves_quietly(plan: Plan, character: Character, present: float) -> bool:
+    """Whether nobody could take it for a mass exit, ``present`` being a share of the audience."""
     minutes = max(1.0, plan.onset_s / 60)
-    return character.announced * (1 - plan.presence) <= QUIET_LEAVE_RATE * minutes
+    # Lost connections are leaves too, for a while.
+    leaving = 1 - math.pow(plan.presence, 1 / minutes) + character.dropouts
+    people = character.audience * present * plan.presence
+    chance = LEAVING_DEVIATIONS * math.sqrt(character.announced * leaving / people)
+    return character.announced * leaving + chance < EXIT_LEAVE_RATE
 
 
 def _is_chatty(plan: Plan, draft: Draft, truth: Truth) -> bool:

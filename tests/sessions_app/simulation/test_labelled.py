@@ -133,13 +133,14 @@ def test_people_leave_in_a_mass_exit(sessions):
     assert np.mean(np.array(rates) >= 0.15) > 0.95
 
 
-def test_hardly_anybody_leaves_in_the_others(sessions):
-    for kind in ("SUDDEN_DROP", "GRADUAL_DECLINE"):
+def test_nobody_leaves_as_in_a_mass_exit_in_the_others(sessions):
+    for kind in ("SUDDEN_DROP", "GRADUAL_DECLINE", "LOW_ENGAGEMENT"):
         rates = [
-            float(np.median(signals.user_leave_rate[anomaly.start : anomaly.end + 1]))
+            np.asarray(signals.user_leave_rate)[anomaly.start : anomaly.end + 1]
             for anomaly, signals in anomalies_of(sessions, kind)
         ]
-        assert np.mean(np.array(rates) < 0.15) > 0.9
+        # In small rooms, and after hiccups, chance makes exceptions.
+        assert np.mean(np.concatenate(rates) >= 0.15) < 0.06
 
 
 def test_engagement_is_low_where_it_is_said_to_be(sessions):
