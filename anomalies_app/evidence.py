@@ -21,7 +21,8 @@ RAMP_UP_TICKS = 48
 SLOPE_TICKS = 36
 
 # Gains of the running levels per tick, as one over a number of ticks.
-PRESENCE_RISE = 1 / 6
+PRESENCE_RISE = 1 / 24
+PRESENCE_RISE_IN_RAMP_UP = 1 / 6
 PRESENCE_FALL = 1 / 60
 PRESENCE_FALL_IN_RAMP_UP = 1 / 10
 VITALITY_GAIN = 1 / 120
@@ -209,7 +210,8 @@ def _learn_presence(
     state: DetectorState, evidence: Evidence, learns: Flags, arriving: Flags
 ) -> None:
     level, presence = state["presence_level"], evidence.presence
-    rising = np.maximum(PRESENCE_RISE, 1 / (state["age"].astype(np.float32) + 1))
+    rising = np.where(arriving, PRESENCE_RISE_IN_RAMP_UP, PRESENCE_RISE)
+    rising = np.maximum(rising, 1 / (state["age"].astype(np.float32) + 1))
     falling = np.where(arriving, PRESENCE_FALL_IN_RAMP_UP, PRESENCE_FALL)
     step = np.where(presence > level, rising, falling) * (presence - level)
     noise = np.sqrt(state["presence_dispersion"] / np.maximum(level, 1))
