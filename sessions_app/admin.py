@@ -1,8 +1,11 @@
 """Events and sessions in Django admin."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from sessions_app.models import Event, Session
 
@@ -106,3 +109,14 @@ class SessionAdmin(admin.ModelAdmin):
     autocomplete_fields = ("event",)
     readonly_fields = ("started_at", "last_seen_at", "ended_at")
     fields = ("title", "external_id", "event", "started_at", "last_seen_at", "ended_at")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Session | None = None
+    ) -> tuple[str, ...]:
+        # By its ID the platform's events find the session: another one would split it in two.
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "external_id")
+
+    def save_model(self, request: HttpRequest, obj: Session, form: Any, change: bool) -> None:
+        if not change:
+            obj.started_at = obj.last_seen_at = timezone.now()
+        super().save_model(request, obj, form, change)
