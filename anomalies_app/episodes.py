@@ -42,6 +42,9 @@ ALONE_DEVIATIONS = 2.0
 
 EXIT_NET_LOSS = 0.08
 EXIT_TICKS = 3
+# A network takes a third of a room at most: what takes more is believed one or two ticks sooner.
+LARGE_LOSS = 0.40
+HUGE_LOSS = 0.60
 # People who leave in numbers may be back in seconds: then it was the network.
 LEAVING_RATE = 0.10
 GRADUAL_TICKS = 12
@@ -152,14 +155,17 @@ def _count_runs(
         & (presence <= before * 1.01 + 0.5)
         & (minute_ago - presence >= FEWEST_PEOPLE)
     )
-    _count(state, "exit_run", exits)
+    weight = 1 + (evidence.net_loss >= LARGE_LOSS) + (evidence.net_loss >= HUGE_LOSS)
+    _count(state, "exit_run", exits, weight)
 
     waiting = np.maximum(state["quiet_for"].astype(np.int16) - 1, 0)
     state["quiet_for"] = np.where(muted, MUTED_AFTER_TICKS, waiting)
 
 
-def _count(state: DetectorState, name: str, goes_on: Flags) -> None:
-    state[name] = np.where(goes_on, np.minimum(state[name].astype(np.int16) + 1, 255), 0)
+def _count(
+    state: DetectorState, name: str, goes_on: Flags, weight: NDArray[np.int64] | int = 1
+) -> None:
+    state[name] = np.where(goes_on, np.minimum(state[name].astype(np.int16) + weight, 255), 0)
 
 
 def _begin(
