@@ -299,7 +299,9 @@ def evaluate(
             raise ValueError(f"{series.name}: not one score for each row")
         worths[series.name] = worth(len(series.values), series.windows)
     threshold = _best_threshold(worths, scores, profile)
-    counts = {name: _count(worths[name], scores[name] >= threshold, profile) for name in worths}
+    counts = {
+        name: count_detections(worths[name], scores[name] >= threshold, profile) for name in worths
+    }
     return Evaluation(profile, threshold, counts)
 
 
@@ -334,7 +336,8 @@ def _changes(worth: Worth, scores: Scores, profile: Profile) -> tuple[Scores, Sc
     return np.concatenate(levels), np.concatenate(changes)
 
 
-def _count(worth: Worth, detected: NDArray[np.bool_], profile: Profile) -> Count:
+def count_detections(worth: Worth, detected: NDArray[np.bool_], profile: Profile) -> Count:
+    """What detections at these rows of a series come to."""
     false = detected & (worth.window == OUTSIDE)
     score = profile.false * float(worth.value[false].sum())
     numbers = np.unique(worth.window[worth.window >= 0])
@@ -347,8 +350,8 @@ def _count(worth: Worth, detected: NDArray[np.bool_], profile: Profile) -> Count
 
 
 def write_scores(folder: Path, series: Series, scores: Scores) -> Path:
-    """Writes a series with its scores to ``folder/<group>/<series>.csv``."""
-    path = folder / series.name
+    """Writes a series with its scores to ``folder/data/<group>/<series>.csv``."""
+    path = folder / DATA / series.name
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")

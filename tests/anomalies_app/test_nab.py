@@ -1,11 +1,14 @@
 """The benchmark's rules, against cases worked out by hand and its own published tests."""
 
+import io
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +23,7 @@ from anomalies_app.nab import (
     Profile,
     Series,
     Window,
+    count_detections,
     evaluate,
     probation,
     read_corpus,
@@ -272,9 +276,118 @@ def test_read_corpus_needs_labels_and_data(tmp_path: Path) -> None:
 def test_write_scores_keeps_the_layout(tmp_path: Path) -> None:
     series = make_series(2)
     path = write_scores(tmp_path, series, np.array([0.0, 0.125]))
-    assert path == tmp_path / "group" / "one.csv"
+    assert path == tmp_path / "data" / "group" / "one.csv"
     assert path.read_text() == (
         "timestamp,value,anomaly_score\n"
         "2026-01-01 00:00:00,0.0,0.0\n"
         "2026-01-01 00:01:00,1.0,0.125\n"
     )
+
+
+# Published figures
+
+
+def windowed_gaussian(values: np.ndarray) -> np.ndarray:
+    """The benchmark's baseline of that name, while its window of 6400 values is not full."""
+    scores = np.zeros(len(values))
+    total = squares = 0.0
+    for row, value in enumerate(values.tolist()):
+        if row:
+            mean = total / row
+            spread = math.sqrt(max(squares / row - mean * mean, 0)) or 1e-6
+            scores[row] = 1 - 0.5 * math.erfc(abs(value - mean) / spread / 1.4142)
+        total += value
+        squares += value * value
+    return scores
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("exchange-2_cpc_results", -1.0),
+        ("exchange-2_cpm_results", -2.0),
+        ("exchange-3_cpc_results", 2.5026632611866138),
+        ("exchange-3_cpm_results", 0.862098587352162),
+        ("exchange-4_cpc_results", 0.2922884634276035),
+        ("exchange-4_cpm_results", 1.274710362684976),
+    ],
+)
+def test_worth_gives_a_published_detector_its_published_score(name: str, expected: float) -> None:
+    # results/windowedGaussian/windowedGaussian_standard_scores.csv of the benchmark; threshold 1.
+    corpus = {series.name: series for series in read_corpus(benchmark_sample())}
+    series = corpus[f"realAdExchange/{name}.csv"]
+    scores = windowed_gaussian(series.values)
+    found = count_detections(worth(len(scores), series.windows), scores >= 1.0, STANDARD)
+    assert found.score == pytest.approx(expected, abs=1e-12)
+
+
+def benchmark_sample() -> Path:
+    """Labelled series of the benchmark, which are not part of this project."""
+    folder = Path(os.environ.get("NAB_DIR", "../shared/data/nab-sample"))
+    if not (folder / "labels").is_dir():
+        pytest.skip("set NAB_DIR to a folder with the benchmark's series")
+    return folder
+
+
+# The command
+
+
+def run_command(*arguments: object) -> str:
+    output = io.StringIO()
+    call_command("evaluate_nab", *map(str, arguments), stdout=output)
+    return output.getvalue()
+
+
+def write_tiny_corpus(folder: Path) -> Path:
+    random = np.random.default_rng(3)
+    labels: dict[str, list[list[str]]] = {}
+    for name, burst in (("busy/a.csv", 900), ("busy/b.csv", 700), ("still/c.csv", None)):
+        series = make_series(1200, name=name)
+        values = random.poisson(20, 1200)
+        if burst:
+            values[burst] = 400
+        rows = [f"{t},{v}" for t, v in zip(series.timestamps, values, strict=True)]
+        path = folder / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(["timestamp,value", *rows, ""]))
+        window = [series.timestamps[burst - 20], series.timestamps[burst + 20]] if burst else None
+        labels[name] = [window] if window else []
+    (folder / "labels").mkdir()
+    (folder / "labels" / "combined_windows.json").write_text(json.dumps(labels))
+    return folder
+
+
+@pytest.mark.parametrize("part", ["combined", "forest", "z_score"])
+def test_evaluate_nab_reports_series_groups_and_profiles(tmp_path: Path, part: str) -> None:
+    report = run_command(write_tiny_corpus(tmp_path), "--part", part)
+    lines = [line.split() for line in report.splitlines() if line]
+    assert lines[0] == ["windows", "found", "false", "score"]
+    rows = {line[0]: line[1:] for line in lines}
+    # 21 rows before the end of 41: (1 + (2 / (1 + e ** (-5 * 21 / 41)) - 1) / 0.98661) / 2.
+    assert rows["busy/a.csv"] == ["1", "1", "0", "93.41"]
+    assert rows["busy"] == ["2", "2", "0", "93.41"]
+    assert rows["still/c.csv"] == ["0", "0", "0", "-"]
+    assert "standard profile" in report
+    assert "reward low FP profile" in report
+    assert "reward low FN profile" in report
+    assert report.splitlines()[-1] == "NAB score, standard profile: 93.41"
+
+
+def test_evaluate_nab_writes_scores_that_reproduce_the_result(tmp_path: Path) -> None:
+    folder, out = write_tiny_corpus(tmp_path / "in"), tmp_path / "out"
+    run_command(folder, "--scores", out)
+    corpus = read_corpus(folder)
+    scores = {}
+    for series in corpus:
+        lines = (out / "data" / series.name).read_text().splitlines()
+        assert lines[0] == "timestamp,value,anomaly_score"
+        rows = [line.split(",") for line in lines[1:]]
+        assert [row[0] for row in rows] == list(series.timestamps)
+        assert [float(row[1]) for row in rows] == series.values.tolist()
+        scores[series.name] = np.array([float(row[2]) for row in rows])
+    assert evaluate(corpus, scores, STANDARD).normalised == pytest.approx(93.41, abs=0.005)
+
+
+def test_evaluate_nab_says_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="No such file"):
+        run_command(tmp_path)
