@@ -21,10 +21,14 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 def main(names: list[str]) -> int:
     """Runs the named benchmarks, by default all; returns the exit code."""
     django.setup()
-    from benchmarks import ingest, ticks
+    from benchmarks import detector, ingest, ticks
     from benchmarks.measurement import table
 
-    benchmarks: dict[str, Callable] = {"ingest": ingest.measure, "ticks": ticks.measure}
+    benchmarks: dict[str, Callable] = {
+        "ingest": ingest.measure,
+        "detector": detector.measure,
+        "ticks": ticks.measure,
+    }
     if unknown := set(names) - set(benchmarks):
         print(
             f"No such benchmark: {', '.join(sorted(unknown))}. There are {', '.join(benchmarks)}."

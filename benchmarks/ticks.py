@@ -143,12 +143,13 @@ def _blocks(tick: int, names: list[str], events: np.ndarray) -> Iterator[tuple[i
 
 
 def _state_bytes(client: redis.Redis) -> int:
-    """What Redis holds of the sessions: windows, audiences, polls, without events on their way."""
+    """What Redis holds of the sessions, without events on their way."""
     return sum(
         client.memory_usage(key, samples=0) or 0
         for shard in range(keys.SHARD_COUNT)
         for key in (
             keys.shard_windows(shard),
+            keys.shard_detector(shard),
             keys.shard_audiences(shard),
             keys.shard_polls(shard),
             keys.shard_ballots(shard),
