@@ -21,7 +21,6 @@ from sessions_app import keys
 from sessions_app.advance import Outcome, advance, touched_rows
 from sessions_app.arrivals import RETENTION_SECONDS
 from sessions_app.blocks import Mention
-from sessions_app.detection_settings import DetectionSettings
 from sessions_app.event_settings import EventSettingsCache
 from sessions_app.models import Session
 from sessions_app.publication import publish_updates
@@ -240,9 +239,8 @@ def score_windows(
     signals = outcome.signals(windows)
     settings = event_settings.settings_for(event_ids)
     scores = score(signals, settings)
-    changes = detection.step(
-        windows, signals, scores, windows.silent_rows(), settings, DetectionSettings()
-    )
+    wanted = event_settings.detection_settings_for(event_ids)
+    changes = detection.step(windows, signals, scores, windows.silent_rows(), settings, wanted)
     session_ids, external_ids = windows.rows["session_id"].copy(), windows.external_ids
     metrics = metric_rows(session_ids, event_ids, scores, signals, outcome.counts)
     recent = windows.rows["last_seen"] > windows.tick - WINDOW_TICKS

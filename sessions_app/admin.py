@@ -50,15 +50,22 @@ class EventAdmin(admin.ModelAdmin):
         ),
         ("Saturation", {"fields": ("chat_saturation", "reaction_saturation")}),
         (
-            "Thresholds",
+            "Detection",
             {
+                "description": "What raises an alert. A change is used from the next tick, within "
+                "seconds; alerts that are open stay open until the session recovers.",
                 "fields": (
+                    "sensitivity",
                     "sudden_drop_threshold",
                     "mass_exit_threshold",
                     "low_engagement_threshold",
                     "warning_threshold",
                     "critical_threshold",
-                )
+                    "mute_sudden_drop",
+                    "mute_gradual_decline",
+                    "mute_mass_exit",
+                    "mute_low_engagement",
+                ),
             },
         ),
         ("Times", {"fields": ("created_at", "updated_at")}),

@@ -7,7 +7,17 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True)
 class DetectionSettings:
-    """Thresholds of one event, or arrays of them, one element per session."""
+    """What one event wants to be alerted of, or arrays of it, one element per session.
+
+    Attributes:
+        sudden_drop_threshold: fall below what could be expected, as a share of it.
+        mass_exit_threshold: leave rate in [0, 1].
+        low_engagement_threshold: engagement score in [0, 1].
+        warning_threshold, critical_threshold: anomaly scores in [0, 1].
+        sensitivity: how many times as improbable a tick counts; more than 1 raises more alerts.
+        mute_sudden_drop, mute_gradual_decline, mute_mass_exit, mute_low_engagement: types that are
+            not raised.
+    """
 
     sudden_drop_threshold: ArrayLike = 0.25
     mass_exit_threshold: ArrayLike = 0.15

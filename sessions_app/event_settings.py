@@ -1,12 +1,14 @@
-"""How each event wants its sessions scored, kept in the process and refreshed at every tick."""
+"""How each event wants its sessions scored and watched: kept in the process, refreshed at a tick."""
 
 from collections import defaultdict
+from dataclasses import astuple
 from datetime import datetime, timedelta
 
 import numpy as np
 from django.utils import timezone
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from sessions_app.detection_settings import DetectionSettings
 from sessions_app.models import Event
 from sessions_app.queries import EventQuerySet
 from sessions_app.scoring import ScoreSettings
@@ -14,7 +16,10 @@ from sessions_app.scoring import ScoreSettings
 # A change is committed somewhat later than its time says.
 OVERLAP = timedelta(seconds=60)
 SHORTEST_AGE = timedelta(seconds=1)
-FIELDS = tuple(ScoreSettings.__dataclass_fields__)
+SCORE_FIELDS = tuple(ScoreSettings.__dataclass_fields__)
+DETECTION_FIELDS = tuple(DetectionSettings.__dataclass_fields__)
+FIELDS = SCORE_FIELDS + DETECTION_FIELDS
+DEFAULTS = (*astuple(ScoreSettings()), *astuple(DetectionSettings()))
 MAXIMUM_EVENTS = 200_000
 
 
@@ -46,14 +51,27 @@ class EventSettingsCache:
 
     def settings_for(self, event_ids: NDArray[np.int64]) -> ScoreSettings:
         """The settings of each element of ``event_ids``, as arrays; defaults for deleted events."""
+        columns = self._columns(event_ids)
+        return ScoreSettings(*columns[: len(SCORE_FIELDS)])
+
+    def detection_settings_for(self, event_ids: NDArray[np.int64]) -> DetectionSettings:
+        """The same of detection; the flags are arrays of bool."""
+        columns = self._columns(event_ids)[len(SCORE_FIELDS) :]
+        return DetectionSettings(*map(_typed, DETECTION_FIELDS, columns))
+
+    def _columns(self, event_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """One row for each of :data:`FIELDS`, one column for each element of ``event_ids``."""
         distinct, inverse = np.unique(event_ids, return_inverse=True)
-        defaults = tuple(getattr(ScoreSettings(), name) for name in FIELDS)
         table = np.array(
-            [self._values.get(key, defaults) for key in distinct.tolist()], dtype=np.float64
+            [self._values.get(key, DEFAULTS) for key in distinct.tolist()], dtype=np.float64
         ).reshape(-1, len(FIELDS))
-        return ScoreSettings(*table[inverse].T)
+        return np.ascontiguousarray(table[inverse].T)
 
     def _load(self, events: EventQuerySet) -> None:
         for key, external_id, *values in events.values_list("pk", "external_id", *FIELDS):
             self.external_ids[key] = external_id
             self._values[key] = tuple(values)
+
+
+def _typed(name: str, values: NDArray[np.float64]) -> ArrayLike:
+    return values.astype(np.bool_) if name.startswith("mute_") else values

@@ -9,10 +9,12 @@ from django.db import models
 from django.utils import timezone
 from timescale.db.models.fields import TimescaleDateTimeField
 
+from sessions_app.detection_settings import DetectionSettings
 from sessions_app.queries import EngagementMetricQuerySet, EventQuerySet, SessionQuerySet
 from sessions_app.scoring import ScoreSettings, Signals, category
 
 RATIO = (MinValueValidator(0.0), MaxValueValidator(1.0))
+SENSITIVITY = (MinValueValidator(0.25), MaxValueValidator(4.0))
 RATE = (MinValueValidator(1.0), MaxValueValidator(100_000.0))
 
 
@@ -43,19 +45,56 @@ class Event(models.Model):
         default=10.0, validators=RATE, help_text="Reactions per minute that count as full."
     )
     sudden_drop_threshold = models.FloatField(
-        default=0.25, validators=RATIO, help_text="Fall below the expected score, as a share of it."
+        default=0.25,
+        validators=RATIO,
+        help_text="How far engagement must fall below what this session leads to expect, as a "
+        "share of it: 0.25 is a quarter. Lower raises alerts on smaller falls.",
     )
     mass_exit_threshold = models.FloatField(
-        default=0.15, validators=RATIO, help_text="Leave rate that counts as a mass exit."
+        default=0.15,
+        validators=RATIO,
+        help_text="Share of the audience that must leave within a minute. Lower raises alerts on "
+        "smaller exits.",
     )
     low_engagement_threshold = models.FloatField(
-        default=0.20, validators=RATIO, help_text="A score below this is low engagement."
+        default=0.20,
+        validators=RATIO,
+        help_text="A fall to a score below this, for a minute, is reported as low engagement.",
     )
     warning_threshold = models.FloatField(
-        default=0.60, validators=RATIO, help_text="Anomaly score from which it is a WARNING."
+        default=0.60,
+        validators=RATIO,
+        help_text="Anomaly score, from 0 (ordinary) to 1, from which there is a warning.",
     )
     critical_threshold = models.FloatField(
-        default=0.80, validators=RATIO, help_text="Anomaly score from which it is CRITICAL."
+        default=0.80, validators=RATIO, help_text="Anomaly score from which it is critical."
+    )
+    sensitivity = models.FloatField(
+        default=1.0,
+        validators=SENSITIVITY,
+        help_text="Above 1 raises more alerts and raises them sooner, below 1 fewer: 0.25 to 4. "
+        "What happens counts as this many times as improbable as it is.",
+    )
+    mute_sudden_drop = models.BooleanField(
+        "no alerts of sudden drops",
+        default=False,
+        help_text="Engagement that falls within a minute is not reported.",
+    )
+    mute_gradual_decline = models.BooleanField(
+        "no alerts of gradual declines",
+        default=False,
+        help_text="Engagement that fades over minutes is not reported.",
+    )
+    mute_mass_exit = models.BooleanField(
+        "no alerts of mass exits",
+        default=False,
+        help_text="Many people leaving at once is not reported.",
+    )
+    mute_low_engagement = models.BooleanField(
+        "no alerts of low engagement",
+        default=False,
+        help_text="Engagement that falls below the threshold of low engagement is not reported as "
+        "such.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True, db_index=True)
@@ -79,6 +118,13 @@ class Event(models.Model):
         """The weights and saturation levels that its sessions are scored with."""
         return ScoreSettings(
             **{name: getattr(self, name) for name in ScoreSettings.__dataclass_fields__}
+        )
+
+    @property
+    def detection_settings(self) -> DetectionSettings:
+        """What it wants to be alerted of."""
+        return DetectionSettings(
+            **{name: getattr(self, name) for name in DetectionSettings.__dataclass_fields__}
         )
 
 
