@@ -1,8 +1,9 @@
 """How anomalous each value of a single series is, judged by the values before it.
 
 The core of the detector without anything that knows of sessions: z-scores over several horizons,
-each turned into the probability of so high a value in the series' own past; half-space trees on
-these; and both combined. Nothing is tuned to a series, and no score depends on a later value.
+each turned into the probability of so high a one, by the series' own past and by a fixed law;
+half-space trees on these; and both combined. Nothing is tuned to a series, and no score depends on
+a later value.
 """
 
 import math
@@ -92,7 +93,9 @@ class UnivariateDetector:
         """The evidence that each value is an anomaly, before repeated alarms are silenced."""
         if not np.isfinite(values).all():
             raise ValueError("values must be finite")
-        evidence = np.array([tail_evidence(z_scores(values, past)) for past in self.horizons])
+        own = [tail_evidence(robust_z_scores(values, past)) for past in self.horizons]
+        fixed = [power_law_evidence(z_scores(values, past)) for past in self.horizons]
+        evidence = np.array(own + fixed)
         z_score = evidence.mean(axis=0)
         forest = self._forest_evidence(evidence)
         return Parts(z_score, forest, FOREST_SHARE * forest + Z_SCORE_SHARE * z_score)
@@ -105,6 +108,27 @@ class UnivariateDetector:
 
 
 def z_scores(values: Values, horizon: int) -> Values:
+    """How many standard deviations each value is from the running mean before it, either way."""
+    found = np.zeros(len(values))
+    mean = variance = 0.0
+    weight = 1 - math.exp(-1 / horizon)
+    for index, value in enumerate(values.tolist()):
+        difference = value - mean if index else 0.0
+        if index == 0:
+            mean = value
+        elif index >= FIRST_Z_SCORE:
+            found[index] = abs(difference) / (math.sqrt(variance) + _negligible(mean))
+        share = max(weight, 1 / (index + 1))
+        mean += share * difference
+        variance = (1 - share) * (variance + share * difference * difference)
+    return found
+
+
+def _negligible(level: float) -> float:
+    return 1e-9 * (1 + abs(level))
+
+
+def robust_z_scores(values: Values, horizon: int) -> Values:
     """How far each value is from the level of the ``horizon`` before it, in their spread.
 
     Level and spread are the median and the way from it to the ninth decile, for values below the
@@ -134,6 +158,15 @@ def z_scores(values: Values, horizon: int) -> Values:
     found = np.abs(difference) / (spread + 1e-9 * (1 + np.abs(level)))
     found[:FIRST_Z_SCORE] = 0
     return found
+
+
+def power_law_evidence(z_scores: Values) -> Values:
+    """-log10 of a tail that falls with the fourth power, alike for all series.
+
+    A series' own past says nothing yet of heights it has not seen; this does from the beginning.
+    """
+    evidence: Values = np.minimum(2 * np.log10(1 + z_scores**2), CERTAIN)
+    return evidence
 
 
 def tail_evidence(values: Values) -> Values:

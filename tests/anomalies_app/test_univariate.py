@@ -16,6 +16,8 @@ from anomalies_app.univariate import (
     UnivariateDetector,
     forest_scores,
     keep_peaks,
+    power_law_evidence,
+    robust_z_scores,
     tail_evidence,
     z_scores,
 )
@@ -107,9 +109,9 @@ def test_score_series_refuses_what_is_no_number() -> None:
 # The pieces
 
 
-def test_z_scores_are_distances_from_the_past_in_its_spread() -> None:
+def test_robust_z_scores_are_distances_from_the_past_in_its_spread() -> None:
     values = np.array([*range(30), 100.0, -100.0])
-    found = z_scores(values, 11)
+    found = robust_z_scores(values, 11)
     # At row 30 the past is 19 to 29: median 24, ninth decile 28; the mean deviation is larger, 6.
     deviations = [
         row - sorted(range(max(0, row - 11), row))[(min(row, 11)) // 2] for row in range(1, 30)
@@ -125,6 +127,21 @@ def _running(deviations: list[int], horizon: int) -> float:
     for index, deviation in enumerate(deviations, start=1):
         mean += max(1 - math.exp(-1 / horizon), 1 / index) * (deviation - mean)
     return mean
+
+
+def test_z_scores_are_standard_deviations_from_the_running_mean() -> None:
+    values = np.array([3.0, 5.0] * 15 + [9.0, 9.0])
+    # So long a horizon weighs all alike: mean 4, deviation 1 before the first 9.
+    found = z_scores(values, 10**6)
+    assert found[30] == pytest.approx(5)
+    assert (found[:24] == 0).all()
+    assert found[24:30] == pytest.approx(1, abs=0.05)
+    assert found[31] == pytest.approx((9 - values[:31].mean()) / values[:31].std())
+
+
+def test_power_law_evidence_falls_with_the_fourth_power() -> None:
+    evidence = power_law_evidence(np.array([0.0, 3.0, 30.0, 1e9]))
+    assert evidence == pytest.approx([0, 2, 5.9094, CERTAIN], abs=1e-4)
 
 
 def test_tail_evidence_is_the_share_of_higher_values() -> None:
