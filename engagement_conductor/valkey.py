@@ -34,6 +34,9 @@ class Valkey:
             "save": "",
             "appendonly": "yes" if self.persistent else "no",
             "appendfsync": "everysec",
+            # State that is written anew every five seconds doubles the file in no time: by default
+            # a big conference would have it rewritten without a pause.
+            "auto-aof-rewrite-min-size": "1gb",
             # Losing state silently is worse than refusing a write.
             "maxmemory-policy": "noeviction",
             # The default cuts a subscriber off at 8 MB: less than a second of a busy conference.
