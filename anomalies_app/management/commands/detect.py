@@ -1,0 +1,68 @@
+"""``manage.py detect``: what the detector would have raised in recorded sessions."""
+
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from anomalies_app.calibration import CalibrationError
+from anomalies_app.offline import Alert, detect_recorded
+from sessions_app.recorded_signals import RecordedSignals, RecordedSignalsError, read_signals
+
+
+class Command(BaseCommand):
+    help = "Runs the detector over recorded signals and writes one JSON line per alert."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, help="Recorded signals, .csv or .csv.gz.")
+        parser.add_argument("--output", type=Path, help="Where to. Default: standard output.")
+        parser.add_argument("--calibration", help="Name of a stored one. Default: the built-in.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            recorded = read_signals(options["file"])
+            started = time.perf_counter()
+            alerts = _detect(recorded, options["calibration"])
+        except (RecordedSignalsError, CalibrationError) as error:
+            raise CommandError(str(error)) from error
+        seconds = time.perf_counter() - started
+        try:
+            self._write(alerts, options["output"])
+        except OSError as error:
+            raise CommandError(f"{options['output']}: {error.strerror}") from error
+        rate = recorded.row_count / max(seconds, 1e-9)
+        self.stderr.write(
+            f"{len(recorded.session_ids):,} sessions, {recorded.row_count:,} session-ticks, "
+            f"{len(alerts):,} alerts, {seconds:.1f} s, {rate:,.0f} session-ticks/s"
+        )
+
+    def _write(self, alerts: Iterable[Alert], path: Path | None) -> None:
+        with ExitStack() as files:
+            output: IO[bytes] | None = None
+            if path is not None:
+                output = files.enter_context(path.open("wb"))
+            for alert in alerts:
+                line = msgspec.json.encode(alert)
+                if output is None:
+                    self.stdout.write(line.decode())
+                else:
+                    output.write(line + b"\n")
+
+
+def _detect(recorded: RecordedSignals, calibration: str | None) -> list[Alert]:
+    with tqdm(
+        total=recorded.row_count,
+        desc="detect",
+        unit="session-tick",
+        unit_scale=True,
+        file=sys.stderr,
+        disable=None,
+    ) as progress:
+        return detect_recorded(recorded, calibration, progress=progress.update)
