@@ -2,12 +2,10 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
 import numpy as np
 import redis
 from django.db import transaction
-from django.utils import timezone
 from numpy.typing import NDArray
 
 from anomalies_app.publication import publish_notices
@@ -19,14 +17,17 @@ from dashboard.watching import WatchedGroups, watched_groups
 from engagement_conductor.detection import ShardDetection
 from sessions_app import keys
 from sessions_app.advance import Outcome, advance, touched_rows
+from sessions_app.afterlife import ends_of_strangers, leave_buried, without_sessions
 from sessions_app.arrivals import RETENTION_SECONDS
 from sessions_app.blocks import Mention
+from sessions_app.edits import follow_edits
 from sessions_app.event_settings import EventSettingsCache
+from sessions_app.merging import TickEvents
 from sessions_app.models import Session
 from sessions_app.publication import publish_updates
 from sessions_app.registry import (
     end_sessions,
-    moved_sessions,
+    live_sessions,
     note_signs_of_life,
     resolve_sessions,
 )
@@ -42,7 +43,6 @@ logger = logging.getLogger(__name__)
 # For each tick anew. As long as this a shard stands still whose worker was killed.
 LOCK_SECONDS = 10
 RETENTION_TICKS = RETENTION_SECONDS // TICK_SECONDS
-EDITS_HORIZON = timedelta(minutes=2)
 event_settings = EventSettingsCache()
 
 
@@ -80,7 +80,7 @@ class ShardScorer:
         """Scores the missing ticks in order; ``keep_lock`` is called after each."""
         event_settings.refresh()
         windows = self._load(up_to_tick)
-        _follow_edits(windows)
+        follow_edits(windows, whole=up_to_tick % WINDOW_TICKS == self.shard % WINDOW_TICKS)
         done = 0
         try:
             while windows.tick < up_to_tick:
@@ -136,7 +136,7 @@ class ShardScorer:
 
     def _score_next(self, windows: SessionWindows) -> None:
         tick = windows.tick + 1
-        mentions, events = self.store.read_events(tick)
+        mentions, events = self._read_events(windows, tick)
         rows = place_sessions(windows, mentions, tick)
         touched, seen = self.store.read_tables(
             windows.rows["session_id"], touched_rows(events, rows)
@@ -148,13 +148,22 @@ class ShardScorer:
         self.store.commit(windows, outcome, results, session_ids, self.detection.to_bytes())
         self._flush(results)
 
+    def _read_events(self, windows: SessionWindows, tick: int) -> TickEvents:
+        """What happened in the tick in sessions that are not over, or that it opens."""
+        happened = leave_buried(windows, tick, self.store.read_events(tick))
+        strangers = ends_of_strangers(windows, happened)
+        if not strangers:
+            return happened
+        return without_sessions(happened, strangers - live_sessions(strangers))
+
     def _flush(self, results: TickResults) -> None:
         """Stores and publishes a tick's results, then forgets them."""
         if results.is_empty:
             return
         time = tick_end(results.tick)
         changes = decode_changes(results.attached) if results.attached else []
-        event_settings.ensure(results.metrics["event_id"])
+        event_ids = [change.event_id for change in changes]
+        event_settings.ensure(np.append(results.metrics["event_id"], event_ids).astype(np.int64))
         with transaction.atomic():
             store_metrics(results.metrics, results.tick)
             note_signs_of_life(results.heard_of, time)
@@ -201,15 +210,6 @@ def place_sessions(
     return np.array([positions[mention.session_id] for mention in mentions], dtype=np.int64)
 
 
-def _follow_edits(windows: SessionWindows) -> None:
-    """Takes over the events to which admins have moved sessions lately."""
-    moved = moved_sessions(timezone.now() - EDITS_HORIZON) if len(windows) else {}
-    if moved:
-        rows = np.flatnonzero(np.isin(windows.rows["session_id"], list(moved)))
-        session_ids = windows.rows["session_id"][rows].tolist()
-        windows.rows["event_id"][rows] = [moved[session_id] for session_id in session_ids]
-
-
 def _resolve(
     windows: SessionWindows, positions: dict[str, int], mentions: list[Mention], tick: int
 ) -> None:
@@ -240,20 +240,18 @@ def score_windows(
     settings = event_settings.settings_for(event_ids)
     scores = score(signals, settings)
     wanted = event_settings.detection_settings_for(event_ids)
-    changes = detection.step(windows, signals, scores, windows.silent_rows(), settings, wanted)
-    session_ids, external_ids = windows.rows["session_id"].copy(), windows.external_ids
+    muted = windows.over_rows()
+    changes = detection.step(windows, signals, scores, muted, settings, wanted)
+    session_ids, scored = windows.rows["session_id"].copy(), ~windows.unscored_rows()
     metrics = metric_rows(session_ids, event_ids, scores, signals, outcome.counts)
+    external_ids = [windows.external_ids[row] for row in np.flatnonzero(scored).tolist()]
     recent = windows.rows["last_seen"] > windows.tick - WINDOW_TICKS
-    ended = windows.remove_silent()
-    if len(ended):
-        metrics = metrics[~np.isin(session_ids, ended)]
-        external_ids = windows.external_ids
     return TickResults(
         windows.tick,
-        list(external_ids),
-        metrics,
+        external_ids,
+        metrics if scored.all() else metrics[scored],
         session_ids[recent].tolist() if note_all else [],
-        ended.tolist(),
+        windows.remove_over().tolist(),
         encode_changes(changes) if changes else b"",
     )
 
@@ -268,6 +266,9 @@ def _watched_rows(metrics: NDArray[np.void], watched: WatchedGroups) -> NDArray[
 
 
 def _ended_sessions(results: TickResults) -> list[EndedSession]:
+    sessions = Session.objects.filter(pk__in=results.ended)
     time = tick_end(results.tick)
-    events = Session.objects.filter(pk__in=results.ended).values_list("pk", "event_id")
-    return [EndedSession(session_id, event_id, time) for session_id, event_id in events]
+    return [
+        EndedSession(key, event_id, ended_at or time)
+        for key, event_id, ended_at in sessions.values_list("pk", "event_id", "ended_at")
+    ]

@@ -1,12 +1,16 @@
 """Events and sessions in Django admin."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from sessions_app.announcing import end_session, reopen_session
 from sessions_app.models import Event, Session
 
 
@@ -107,15 +111,16 @@ class IsLiveFilter(admin.SimpleListFilter):
 
 @admin.register(Session)
 class SessionAdmin(admin.ModelAdmin):
-    """Sessions, their titles, and the event that they belong to."""
+    """Sessions, their titles, the event that they belong to, and whether they are over."""
 
     list_display = ("title", "event", "external_id", "started_at", "last_seen_at", "ended_at")
     list_filter = (IsLiveFilter, "started_at")
     list_select_related = ("event",)
     search_fields = ("title", "external_id", "event__title")
     autocomplete_fields = ("event",)
-    readonly_fields = ("started_at", "last_seen_at", "ended_at")
+    readonly_fields = ("started_at", "last_seen_at")
     fields = ("title", "external_id", "event", "started_at", "last_seen_at", "ended_at")
+    actions = ("end_sessions", "open_sessions")
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Session | None = None
@@ -123,7 +128,45 @@ class SessionAdmin(admin.ModelAdmin):
         # By its ID the platform's events find the session: another one would split it in two.
         return self.readonly_fields if obj is None else (*self.readonly_fields, "external_id")
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        # A form that was opened before the session ended must not open it again.
+        if db_field.name == "ended_at":
+            kwargs["show_hidden_initial"] = True
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: Session, form: Any, change: bool) -> None:
+        now = timezone.now()
         if not change:
-            obj.started_at = obj.last_seen_at = timezone.now()
-        super().save_model(request, obj, form, change)
+            obj.started_at = obj.last_seen_at = now
+            super().save_model(request, obj, form, change)
+            return
+        edited = {*form.changed_data, "edited_at"}
+        if "ended_at" in edited and not obj.is_over:
+            obj.last_seen_at = now
+            edited.add("last_seen_at")
+        # The scorer writes to the other columns at the same time.
+        obj.save(update_fields=edited)
+
+    @admin.action(description="End the selected sessions", permissions=["change"])
+    def end_sessions(self, request: HttpRequest, sessions: QuerySet[Session]) -> None:
+        self._announce(request, sessions, end_session, "Ended")
+
+    @admin.action(description="Open the selected sessions again", permissions=["change"])
+    def open_sessions(self, request: HttpRequest, sessions: QuerySet[Session]) -> None:
+        self._announce(request, sessions, reopen_session, "Opened")
+
+    def _announce(
+        self,
+        request: HttpRequest,
+        sessions: QuerySet[Session],
+        announce: Callable[[Session, datetime], bool],
+        done: str,
+    ) -> None:
+        now, count = timezone.now(), 0
+        with transaction.atomic():
+            for session in sessions.order_by("pk").select_for_update(of=("self",)):
+                if announce(session, now):
+                    self.log_change(request, session, f"{done}.")
+                    count += 1
+        plural = "" if count == 1 else "s"
+        self.message_user(request, f"{done} {count} session{plural}.")

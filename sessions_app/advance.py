@@ -12,7 +12,7 @@ from sessions_app.events import EventKind
 from sessions_app.hashing import combine
 from sessions_app.scoring import Signals
 from sessions_app.tables import Table, pack_table, unpack_table
-from sessions_app.windows import SessionWindows
+from sessions_app.windows import Over, SessionWindows
 
 Counts = NDArray[np.int64]
 Blobs = list[bytes | None]
@@ -86,6 +86,8 @@ def advance(
 ) -> Outcome:
     """Brings the windows from the tick before to ``tick``.
 
+    Whatever happens in the tick in which a session's end is announced still counts, in any order.
+
     Args:
         windows: changed in place.
         tick: the one that follows ``windows.tick``.
@@ -97,6 +99,8 @@ def advance(
     active_before = windows.open_tick(tick)
     rows_of = rows[events["session"]]
     windows.rows["last_seen"][rows_of] = tick
+    ended = rows_of[events["kind"] == EventKind.SESSION_ENDED]
+    windows.rows["over"][ended] = np.maximum(windows.rows["over"][ended], Over.ANNOUNCED)
     salts = windows.rows["session_id"].astype(np.uint64)[rows_of]
     members = np.where(events["user"] != 0, combine(events["user"], salts), 0).astype(np.uint64)
     subjects = combine(events["subject"], salts)

@@ -1,4 +1,4 @@
-"""How each event wants its sessions scored and watched: kept in the process, refreshed at a tick."""
+"""How each event wants its sessions scored and watched; refreshed at every tick."""
 
 from collections import defaultdict
 from dataclasses import astuple

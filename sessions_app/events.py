@@ -35,6 +35,7 @@ class EventKind(IntEnum):
     LEAVE = 5
     VOTE = 6
     POLL_CLOSED = 7
+    SESSION_ENDED = 8
 
 
 class BadEventError(ValueError):
@@ -68,6 +69,7 @@ _USER_KINDS = {
     "presence_update": EventKind.USER_SIGN,
     "typing": EventKind.USER_SIGN,
 }
+_SESSION_KINDS = {"session_ended": EventKind.SESSION_ENDED}
 
 
 def identity(value: bytes) -> int:
@@ -161,7 +163,7 @@ def _sync(payload: bytes) -> PlatformEvent:
         return _user_event(kind, body, payload)
     if _is_message_created(body):
         return _sync_chat(body)
-    return _session_sign(body)
+    return _session_event(body)
 
 
 def _user_event(kind: EventKind, body: wire.Sync, payload: bytes) -> PlatformEvent:
@@ -197,11 +199,12 @@ def _sync_chat(body: wire.Sync) -> PlatformEvent:
     )
 
 
-def _session_sign(body: wire.Sync) -> PlatformEvent:
+def _session_event(body: wire.Sync) -> PlatformEvent:
+    kind = _SESSION_KINDS.get(body.type or "", EventKind.SESSION_SIGN)
     payload = None if body.sessionId else wire.decode_sync_payload(body.payload)
     session_id = _sync_session(body, payload)
     event_id = body.eventId or (payload.eventId if payload else None)
-    return PlatformEvent(EventKind.SESSION_SIGN, session_id, _checked_event(event_id, session_id))
+    return PlatformEvent(kind, session_id, _checked_event(event_id, session_id))
 
 
 def _sync_session(body: wire.Sync, payload: wire.SyncPayload | None) -> str:

@@ -138,7 +138,13 @@ class Session(models.Model):
     title = models.CharField(max_length=255)
     started_at = models.DateTimeField(help_text="When it was first heard of.")
     last_seen_at = models.DateTimeField(help_text="When it was last heard of, to the minute.")
-    ended_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    ended_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        db_index=True,
+        help_text="Since when it is over. Set it to end the session, clear it to open it again; "
+        "the pages follow within seconds.",
+    )
     edited_at = models.DateTimeField(
         null=True,
         editable=False,
@@ -158,6 +164,14 @@ class Session(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.edited_at = timezone.now()
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        if self.ended_at is None:
+            return
+        if self.ended_at > timezone.now():
+            raise ValidationError({"ended_at": "Must not be in the future."})
+        if self.started_at and self.ended_at < self.started_at:
+            raise ValidationError({"ended_at": "Must not be before the start."})
 
     @property
     def is_over(self) -> bool:

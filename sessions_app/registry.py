@@ -114,10 +114,10 @@ def _replace_stand_ins(known: dict[str, Session], mentions: Sequence[Mention]) -
     Event.objects.filter(pk__in=unassigned, sessions__isnull=True).delete()
 
 
-def moved_sessions(since: datetime) -> dict[int, int]:
-    """Event keys of the sessions that were edited since, by session key."""
-    edited = Session.objects.live().filter(edited_at__gte=since)
-    return dict(edited.values_list("pk", "event_id"))
+def live_sessions(external_ids: Iterable[str]) -> set[str]:
+    """Those of the sessions that exist and are not over."""
+    live = Session.objects.live().filter(external_id__in=list(external_ids))
+    return set(live.values_list("external_id", flat=True))
 
 
 def note_signs_of_life(session_ids: Sequence[int], time: datetime) -> None:
@@ -127,9 +127,16 @@ def note_signs_of_life(session_ids: Sequence[int], time: datetime) -> None:
 
 
 def end_sessions(session_ids: Sequence[int], time: datetime) -> None:
-    """Marks the sessions as over, those that are not yet."""
-    if session_ids:
-        Session.objects.live().filter(pk__in=session_ids).update(ended_at=time)
+    """Marks the sessions as over, those that are not yet.
+
+    Of those that have been deleted, it removes what was stored after that.
+    """
+    if not session_ids:
+        return
+    Session.objects.live().filter(pk__in=session_ids).update(ended_at=time)
+    kept = set(Session.objects.filter(pk__in=session_ids).values_list("pk", flat=True))
+    for key in set(session_ids) - kept:
+        Session(pk=key).delete()
 
 
 def end_silent_sessions(now: datetime, silence: timedelta) -> int:

@@ -6,7 +6,8 @@ the clock.
 """
 
 from dataclasses import dataclass, field
-from typing import Self
+from enum import IntEnum
+from typing import NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from sessions_app.scoring import Signals
 from sessions_app.ticks import SILENCE_TICKS, WINDOW_SECONDS, WINDOW_TICKS
 
-VERSION = 1
+VERSION = 2
 
 ROW = np.dtype(
     [
         ("session_id", "<i8"),
         ("event_id", "<i8"),
         ("event_is_known", "?"),
+        ("over", "u1"),
         ("last_seen", "<u4"),
         ("chat", "<u4", WINDOW_TICKS),
         ("reactions", "<u4", WINDOW_TICKS),
@@ -39,12 +41,29 @@ Rows = NDArray[np.void]
 Counts = NDArray[np.int64]
 
 
+class Over(IntEnum):
+    """Whether a tick is the last one of a session, and why."""
+
+    NOT_YET = 0
+    ANNOUNCED = 1
+    DELETED = 2
+
+
+class Tombstone(NamedTuple):
+    """A session whose end was announced: what is still heard of it does not open it again."""
+
+    session_id: int
+    last_seen: int
+
+
 class UnknownStateError(ValueError):
     """Bytes that are not windows of this version."""
 
 
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(tuple[int, int, list[str], bytes]).decode
+_unpack = msgspec.msgpack.Decoder(
+    tuple[int, int, list[str], bytes, dict[str, tuple[int, int]]]
+).decode
 
 
 @dataclass
@@ -54,23 +73,26 @@ class SessionWindows:
     Attributes:
         tick: the last tick that is contained.
         external_ids: the platform's session IDs, one per row.
-        rows: array of :data:`ROW`. ``session_id`` and ``event_id`` are database keys. ``fading``
+        rows: array of :data:`ROW`. ``session_id`` and ``event_id`` are database keys. ``over`` is
+            an :class:`Over`, and set only until the end of the session's last tick. ``fading``
             counts users who are not connected by the tick in which they were last heard from;
             ``departures`` those who left by the tick of their last leave; ``active`` is the number
             of active users at the end of each of the last twelve ticks; ``forgotten`` counts users
             who were dropped from the audience's table.
+        tombstones: sessions whose end was announced, by the platform's ID.
     """
 
     tick: int
     external_ids: list[str] = field(default_factory=list)
     rows: Rows = field(default_factory=lambda: np.zeros(0, ROW))
+    tombstones: dict[str, Tombstone] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def to_bytes(self) -> bytes:
         """The state as bytes, for :meth:`from_bytes`."""
-        return _pack((VERSION, self.tick, self.external_ids, self.rows.tobytes()))
+        return _pack((VERSION, self.tick, self.external_ids, self.rows.tobytes(), self.tombstones))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -80,12 +102,13 @@ class SessionWindows:
             UnknownStateError: other bytes, or those of another version.
         """
         try:
-            version, tick, external_ids, rows = _unpack(data)
+            version, tick, external_ids, rows, tombstones = _unpack(data)
         except msgspec.MsgspecError as error:
             raise UnknownStateError(str(error)) from error
         if version != VERSION or len(rows) != len(external_ids) * ROW.itemsize:
             raise UnknownStateError(f"windows of version {version}")
-        return cls(tick, external_ids, np.frombuffer(rows, ROW).copy())
+        buried = {name: Tombstone(*values) for name, values in tombstones.items()}
+        return cls(tick, external_ids, np.frombuffer(rows, ROW).copy(), buried)
 
     def add_sessions(self, external_ids: list[str], rows: Rows) -> None:
         """Appends sessions; their windows are as empty as ``rows`` leaves them."""
@@ -147,11 +170,34 @@ class SessionWindows:
         )
         return silent
 
-    def remove_silent(self) -> Counts:
-        """Drops the sessions that nothing was heard of for half an hour; returns their keys."""
-        silent = self.silent_rows()
-        gone: Counts = self.rows["session_id"][silent].copy()
+    def over_rows(self) -> NDArray[np.bool_]:
+        """Which sessions are over with this tick."""
+        over: NDArray[np.bool_] = self.silent_rows() | (self.rows["over"] != Over.NOT_YET)
+        return over
+
+    def unscored_rows(self) -> NDArray[np.bool_]:
+        """Which of :meth:`over_rows` are so without a last score."""
+        unscored: NDArray[np.bool_] = self.silent_rows() | (self.rows["over"] == Over.DELETED)
+        return unscored
+
+    def remove_over(self) -> Counts:
+        """Drops the sessions that are over; returns their keys.
+
+        Those whose end was announced leave a tombstone. What is heard of the others later opens
+        them again.
+        """
+        over = self.over_rows()
+        gone: Counts = self.rows["session_id"][over].copy()
         if len(gone):
-            self.external_ids = [self.external_ids[row] for row in np.flatnonzero(~silent)]
-            self.rows = self.rows[~silent]
+            for row in np.flatnonzero(self.rows["over"] == Over.ANNOUNCED).tolist():
+                session_id, last_seen = self.rows[["session_id", "last_seen"]][row].item()
+                self.tombstones[self.external_ids[row]] = Tombstone(session_id, last_seen)
+            self.external_ids = [self.external_ids[row] for row in np.flatnonzero(~over)]
+            self.rows = self.rows[~over]
         return gone
+
+    def forget_tombstones(self) -> None:
+        """Drops those of sessions that nothing was heard of for half an hour."""
+        for name, tombstone in list(self.tombstones.items()):
+            if self.tick - tombstone.last_seen >= SILENCE_TICKS:
+                del self.tombstones[name]

@@ -58,16 +58,24 @@ def expected_rows(log: list[LoggedEvent], last_tick: int) -> dict[tuple[str, int
 
 
 def rows_of_session(by_tick: dict[int, list[Fact]], last_tick: int) -> Iterator[tuple[int, Row]]:
-    """A session's rows, from the tick of its first event on, until it has been silent too long."""
-    room = None
+    """A session's rows, from the tick of its first event on, until it is over.
+
+    It is over when it has been silent too long, or after the tick in which its end is announced;
+    then only an event after as long a silence opens it again.
+    """
+    room, closed, last_heard = None, False, 0
     for tick in range(min(by_tick), last_tick + 1):
-        if tick in by_tick:
-            room = room or Room()
+        facts = by_tick.get(tick, [])
+        if (room or closed) and not facts and tick - last_heard >= SILENCE:
+            room, closed = None, False
+        if facts:
             last_heard = tick
-        elif room is not None and tick - last_heard >= SILENCE:
-            room = None
+        if facts and not closed and any(fact.kind != "ended" for fact in facts):
+            room = room or Room()
         if room is not None:
-            yield tick, room.live_through(tick, by_tick.get(tick, []))
+            yield tick, room.live_through(tick, facts)
+            if any(fact.kind == "ended" for fact in facts):
+                room, closed = None, True
 
 
 def read(channel: str, payload: dict[str, Any]) -> Fact:
@@ -106,7 +114,7 @@ def read_sync(payload: dict[str, Any]) -> Fact:
     }
     if kind in kinds:
         return Fact(kinds[kind], session, payload["userId"])
-    return Fact("nothing", session)
+    return Fact("ended" if kind == "session_ended" else "nothing", session)
 
 
 @dataclass

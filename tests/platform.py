@@ -34,6 +34,10 @@ def closed(poll: str = "p1", session: str = "s1") -> dict[str, Any]:
     return {"pollId": poll, "sessionId": session}
 
 
+def ended(session: str = "s1", **extra: Any) -> dict[str, Any]:
+    return {"type": "session_ended", "sessionId": session, **extra}
+
+
 def post(
     client: "redis.Redis", channel: str, payload: Any, entry_id: str = "*", field: str = "data"
 ) -> bytes:

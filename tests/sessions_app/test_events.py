@@ -79,6 +79,16 @@ def decode(channel: str, payload: Any) -> PlatformEvent:
         ),
         (
             keys.SYNC_EVENTS,
+            {"type": "session_ended", "sessionId": "s", "eventId": "e", "userId": "host"},
+            PlatformEvent(EventKind.SESSION_ENDED, "s", "e"),
+        ),
+        (
+            keys.LIVE_SYNC,
+            {"type": "session_ended", "sessionId": "s"},
+            PlatformEvent(EventKind.SESSION_ENDED, "s", None),
+        ),
+        (
+            keys.SYNC_EVENTS,
             {"type": "confetti", "sessionId": "s", "userId": {"any": "thing"}},
             PlatformEvent(EventKind.SESSION_SIGN, "s", None),
         ),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sessions_app.tables import Table, pack_table, unpack_table
 from sessions_app.ticks import SILENCE_TICKS, WINDOW_TICKS
-from sessions_app.windows import ROW, SessionWindows, UnknownStateError
+from sessions_app.windows import ROW, Over, SessionWindows, Tombstone, UnknownStateError
 
 
 def windows_at(tick: int, *external_ids: str) -> SessionWindows:
@@ -75,17 +75,38 @@ def test_a_session_is_over_after_half_an_hour_of_silence() -> None:
     windows = windows_at(1000, "quiet", "lively")
     windows.tick = 1000 + SILENCE_TICKS
     windows.rows["last_seen"][1] = windows.tick
-    assert windows.remove_silent().tolist() == [1]
+    assert windows.remove_over().tolist() == [1]
+    assert not windows.tombstones
     assert windows.external_ids == ["lively"]
     assert len(windows) == 1
+
+
+def test_only_an_announced_end_leaves_a_tombstone() -> None:
+    windows = windows_at(1000, "ended", "live", "deleted", "quiet")
+    windows.rows["last_seen"][3] = 1000 - SILENCE_TICKS
+    windows.rows["over"] = [Over.ANNOUNCED, Over.NOT_YET, Over.DELETED, Over.NOT_YET]
+    assert windows.unscored_rows().tolist() == [False, False, True, True]
+    assert windows.remove_over().tolist() == [1, 3, 4]
+    assert windows.external_ids == ["live"]
+    assert windows.tombstones == {"ended": Tombstone(1, 1000)}
+
+
+def test_a_tombstone_goes_after_half_an_hour_of_silence() -> None:
+    windows = windows_at(1000)
+    windows.tombstones = {"a": Tombstone(1, 1000), "b": Tombstone(2, 1001)}
+    windows.tick = 1000 + SILENCE_TICKS
+    windows.forget_tombstones()
+    assert windows.tombstones == {"b": Tombstone(2, 1001)}
 
 
 def test_state_survives_its_bytes() -> None:
     windows = windows_at(77, "a", "ü")
     windows.rows["chat"][1, 3] = 9
+    windows.tombstones["b"] = Tombstone(9, 70)
     again = SessionWindows.from_bytes(windows.to_bytes())
     assert (again.tick, again.external_ids) == (77, ["a", "ü"])
     assert again.rows.tobytes() == windows.rows.tobytes()
+    assert again.tombstones == windows.tombstones
 
 
 @pytest.mark.parametrize("data", [b"", b"junk", b"\x94\x63\x01\x90\xc4\x00"])
