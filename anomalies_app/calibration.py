@@ -8,7 +8,7 @@ quiet ticks of past sessions whose value was at least as high.
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -54,6 +54,23 @@ class CalibrationFile(msgspec.Struct, forbid_unknown_fields=True):
     prior: list[list[list[float]]]
 
 
+class _Line(NamedTuple):
+    """The knots of all size classes one after the other, so that one interpolation serves all.
+
+    Attributes:
+        lowest, highest: knots of each class.
+        step: from the lowest knot of a class to that of the next.
+        knots: increasing, each class's moved to its place.
+        surprises: at the knots.
+    """
+
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
+    step: float
+    knots: NDArray[np.float64]
+    surprises: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class TailTable:
     """Tail probabilities of one quantity.
@@ -91,20 +108,21 @@ class TailTable:
         Between knots it is interpolated, beyond the last one it goes on as steeply as over the
         last three knots.
         """
-        found = np.empty(len(values), np.float32)
-        for size, rows in sizes.members:
-            knots = self._extended[size]
-            found[rows] = np.interp(values[rows], knots, _EXTENDED_SURPRISES)
-        return found
+        line = self._line
+        lowest, highest = line.lowest[sizes.classes], line.highest[sizes.classes]
+        places = np.clip(values, lowest, highest) - lowest + sizes.classes * line.step
+        return np.interp(places, line.knots, line.surprises).astype(np.float32)
 
     @cached_property
-    def _extended(self) -> NDArray[np.float64]:
+    def _line(self) -> "_Line":
         width = (self.knots[:, -1] - self.knots[:, -3]) / (SURPRISES[-1] - SURPRISES[-3])
         beyond = self.knots[:, -1] + width * (LARGEST_SURPRISE - SURPRISES[-1])
-        return np.column_stack([self.knots, beyond])
-
-
-_EXTENDED_SURPRISES = np.append(SURPRISES, LARGEST_SURPRISE)
+        extended = np.column_stack([self.knots, beyond])
+        lowest = extended[:, :1]
+        step = float((extended - lowest).max()) + 1.0
+        starts = np.arange(len(extended))[:, None] * step
+        surprises = np.tile(np.append(SURPRISES, LARGEST_SURPRISE), len(extended))
+        return _Line(lowest[:, 0], beyond, step, (extended - lowest + starts).ravel(), surprises)
 
 
 def _quantiles(values: Floats) -> NDArray[np.float64]:
@@ -129,11 +147,6 @@ class SizeClasses:
 
     def __init__(self, presence: Floats) -> None:
         self.classes: NDArray[np.intp] = np.searchsorted(AUDIENCE_SIZES, presence, side="right")
-        self.members = [
-            (size, rows)
-            for size in range(len(AUDIENCE_SIZES) + 1)
-            if len(rows := np.flatnonzero(self.classes == size))
-        ]
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,8 @@ def advance_episodes(
     escalated = _escalate(state, scores, was_open, settings)
     kinds = state["episode"].copy()
     ended = _end(state, evidence, was_open, muted)
-    return Changes(began, escalated[~np.isin(escalated, ended)], ended, kinds[ended])
+    worse = np.setdiff1d(escalated, ended) if len(ended) and len(escalated) else escalated
+    return Changes(began, worse, ended, kinds[ended])
 
 
 def _count_runs(
@@ -263,9 +264,11 @@ def _escalate(
     was_open: Flags,
     settings: DetectionSettings,
 ) -> NDArray[np.int64]:
-    fallen = np.isin(state["episode"], (Kind.SUDDEN_DROP, Kind.GRADUAL_DECLINE))
-    unwanted = muted_kinds(settings, len(state))[Kind.LOW_ENGAGEMENT]
-    lower = was_open & fallen & is_low(state, settings) & ~unwanted
+    fallen = was_open & (
+        (state["episode"] == Kind.SUDDEN_DROP) | (state["episode"] == Kind.GRADUAL_DECLINE)
+    )
+    unwanted = np.asarray(settings.mute_low_engagement, np.bool_)
+    lower = fallen & is_low(state, settings) & ~unwanted if fallen.any() else fallen
     graver = was_open & (_levels(scores, settings) > state["severity"])
     state["episode"] = np.where(lower, Kind.LOW_ENGAGEMENT, state["episode"])
     state["severity"] = np.where(graver, Level.CRITICAL, state["severity"])

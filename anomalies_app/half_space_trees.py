@@ -115,6 +115,10 @@ class HalfSpaceForest:
             self._walk(np.ascontiguousarray(points[batch]), trees, found[trees, batch])
         return found
 
+    @lru_cache(maxsize=8)  # noqa: B019 - forests are few, frozen, and live as long as the process
+    def _thresholds(self, kind: np.dtype[Any]) -> Features:
+        return _rounded_up(self.splits.thresholds, kind)
+
     def blocks(self, sessions: int) -> Iterator[tuple[slice, slice]]:
         """Trees and sessions in portions that the processor's cache holds."""
         batch = min(max(sessions, 1), BATCH)
@@ -126,7 +130,7 @@ class HalfSpaceForest:
     def _walk(self, points: Features, trees: slice, found: Paths) -> None:
         values, width = points.ravel(), self.feature_count
         features = self.splits.features[trees].ravel()
-        thresholds = _rounded_up(self.splits.thresholds[trees].ravel(), points.dtype)
+        thresholds = self._thresholds(points.dtype)[trees].ravel()
         offsets = np.arange(len(points), dtype=np.intp) * width
         roots = np.arange(len(found), dtype=np.intp)[:, None] * ((1 << self.height) - 1)
         path = np.zeros(found.shape, dtype=np.intp)
