@@ -224,10 +224,22 @@ class Calibration:
         )
 
 
-def write_calibration(calibration: Calibration, path: Path) -> None:
-    """Writes a calibration that :meth:`Calibration.read` reads."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(calibration.to_stored()), indent=1))
+def write_calibration(calibration: Calibration, path: Path) -> Path:
+    """Writes a calibration that :meth:`Calibration.read` reads; returns where.
+
+    Raises:
+        CalibrationError: the file cannot be written.
+    """
+    data = msgspec.json.format(msgspec.json.encode(calibration.to_stored()), indent=1)
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(data)
+        # Whoever reads it meanwhile has the old one or the new one.
+        unfinished.replace(path)
+    except OSError as error:
+        raise CalibrationError(f"{path}: {error.strerror}") from error
+    return path
 
 
 # Surprise at which a tick is worth a warning, and is critical: 1 and 0.25 % of quiet ticks.

@@ -1,8 +1,9 @@
-"""Where calibrations are kept: the built-in one here, an installation's own in a folder."""
+"""Where calibrations are kept: the built-in one here, an installation's own in its data folder."""
 
-import os
 import re
 from pathlib import Path
+
+from django.conf import settings
 
 from anomalies_app.calibration import (
     BUILT_IN,
@@ -17,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 def calibrations_folder() -> Path:
     """Where an installation keeps its own."""
-    return Path(os.environ.get("DATA_DIR", ".data")) / "calibrations"
+    return Path(settings.DATA_DIR) / "calibrations"
 
 
 def load_calibration(name: str | None = None) -> Calibration:
@@ -26,16 +27,18 @@ def load_calibration(name: str | None = None) -> Calibration:
     Raises:
         CalibrationError: there is none of that name, or it cannot be read.
     """
-    if name is None or name == BUILT_IN_NAME:
-        return Calibration.read(BUILT_IN)
-    return Calibration.read(calibration_path(name))
+    return Calibration.read(calibration_path(name or BUILT_IN_NAME))
 
 
 def save_calibration(calibration: Calibration) -> Path:
-    """Stores an installation's own calibration under its name; returns where."""
-    path = calibration_path(calibration.name)
-    write_calibration(calibration, path)
-    return path
+    """Stores an installation's own calibration under its name; returns where.
+
+    Raises:
+        CalibrationError: not a name for one, or the folder cannot be written.
+    """
+    if calibration.name == BUILT_IN_NAME:
+        raise CalibrationError(f"{BUILT_IN_NAME!r} is the name of the one that is part of this")
+    return write_calibration(calibration, calibration_path(calibration.name))
 
 
 def calibration_path(name: str) -> Path:
@@ -44,6 +47,8 @@ def calibration_path(name: str) -> Path:
     Raises:
         CalibrationError: not a name for one.
     """
+    if name == BUILT_IN_NAME:
+        return BUILT_IN
     if not _NAME.fullmatch(name):
         raise CalibrationError(f"{name!r} is no name for a calibration: letters, digits, . _ -")
     return calibrations_folder() / f"{name}.json"

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomalies_app.calibration import Calibration
-from anomalies_app.calibration_store import load_calibration
 from anomalies_app.detector import Detector, Judgement
 from anomalies_app.detector_state import DetectorState
 from anomalies_app.episodes import Kind, Level
@@ -86,7 +85,7 @@ class Run:
 
 def detect_recorded(
     recorded: RecordedSignals,
-    calibration_name: str | None = None,
+    calibration: Calibration,
     progress: Progress | None = None,
     settings: DetectionSettings | None = None,
 ) -> list[Alert]:
@@ -94,14 +93,11 @@ def detect_recorded(
 
     Args:
         recorded: the sessions.
-        calibration_name: of a stored calibration; the built-in one without it.
+        calibration: of the detector.
         progress: called with the number of session-ticks that each step has done.
         settings: of all sessions; the defaults without it.
-
-    Raises:
-        CalibrationError: there is no such calibration.
     """
-    run = Run(recorded, load_calibration(calibration_name), settings=settings)
+    run = Run(recorded, calibration, settings=settings)
     collector = _Alerts(run)
     for step, judgement in run.judgements():
         collector.take(step, judgement)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pytest
 from django.core.management import CommandError, call_command
 
+from anomalies_app.calibration import Calibration
 from anomalies_app.management.commands import evaluate_detector
 from sessions_app.recorded_signals import RecordedSignals
 from sessions_app.simulation.labels import LABELS_FILE, SIGNALS_FILE, read_labels
@@ -29,10 +30,10 @@ def detector(monkeypatch):
 
     class Fake:
         alerts: list[Alert] = []
-        given: tuple[RecordedSignals, str | None]
+        given: tuple[RecordedSignals, Calibration]
 
-        def detect(self, signals, calibration_name=None, progress=None):
-            self.given = signals, calibration_name
+        def detect(self, signals, calibration, progress=None):
+            self.given = signals, calibration
             progress(signals.row_count)
             return self.alerts
 
@@ -49,14 +50,14 @@ def test_a_perfect_detector_is_called_perfect(simulated, detector, capsys):
         for anomaly in session.anomalies
     ]
     capsys.readouterr()
-    call_command("evaluate_detector", simulated, "--json", "--calibration", "ours")
+    call_command("evaluate_detector", simulated, "--json", "--calibration", "built-in")
     report = json.loads(capsys.readouterr().out)[str(simulated)]
     assert report["anomalies"] == len(detector.alerts) > 2
     assert (report["recall"], report["precision"], report["false_alerts"]) == (1, 1, 0)
     assert report["delay_ticks_from_evident"] == {"median": 0, "p95": 0}
     signals, calibration = detector.given
     assert signals.row_count == sum(session.ticks for session in labels)
-    assert calibration == "ours"
+    assert calibration.name == "built-in"
 
 
 def test_a_silent_detector_finds_nothing_in_simulated_sessions(detector, capsys):
@@ -66,7 +67,7 @@ def test_a_silent_detector_finds_nothing_in_simulated_sessions(detector, capsys)
     assert "recall           0.000" in text
     signals, calibration = detector.given
     assert signals.session_ids == ["s0000", "s0001", "s0002", "s0003"]
-    assert calibration is None
+    assert calibration.name == "built-in"
 
 
 def test_each_folder_has_its_report(simulated, detector, capsys):

@@ -11,7 +11,8 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from anomalies_app.calibration import CalibrationError
+from anomalies_app.calibration import Calibration, CalibrationError
+from anomalies_app.calibration_store import load_calibration
 from anomalies_app.offline import Alert, detect_recorded
 from sessions_app.recorded_signals import RecordedSignals, RecordedSignalsError, read_signals
 
@@ -27,11 +28,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            calibration = load_calibration(options["calibration"])
             recorded = read_signals(options["file"])
-            started = time.perf_counter()
-            alerts = _detect(recorded, options["calibration"])
         except (RecordedSignalsError, CalibrationError) as error:
             raise CommandError(str(error)) from error
+        started = time.perf_counter()
+        alerts = _detect(recorded, calibration)
         seconds = time.perf_counter() - started
         try:
             self._write(alerts, options["output"])
@@ -56,7 +58,7 @@ class Command(BaseCommand):
                     output.write(line + b"\n")
 
 
-def _detect(recorded: RecordedSignals, calibration: str | None) -> list[Alert]:
+def _detect(recorded: RecordedSignals, calibration: Calibration) -> list[Alert]:
     with tqdm(
         total=recorded.row_count,
         desc="detect",

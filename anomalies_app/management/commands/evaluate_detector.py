@@ -10,7 +10,8 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from anomalies_app.calibration import CalibrationError
+from anomalies_app.calibration import Calibration, CalibrationError
+from anomalies_app.calibration_store import load_calibration
 from anomalies_app.evaluation import Report, evaluate, format_report
 from anomalies_app.offline import detect_recorded
 from sessions_app.recorded_signals import RecordedSignals, RecordedSignalsError, read_signals
@@ -65,8 +66,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, folders: list[Path], **options: Any) -> None:
         reports: dict[str, Report] = {}
         try:
+            calibration = load_calibration(options["calibration"])
             for measured in _measured(folders, options["sessions"], options["seed"]):
-                reports[measured.name] = _evaluate(measured, options["calibration"])
+                reports[measured.name] = _evaluate(measured, calibration)
                 if not options["json"]:
                     self.stdout.write(f"{measured.name}\n{format_report(reports[measured.name])}\n")
         except (RecordedSignalsError, LabelsError, CalibrationError) as error:
@@ -94,7 +96,7 @@ def _simulated(count: int, seed: int) -> LabelledSignals:
     return LabelledSignals(f"{count} simulated sessions, seed {seed}", signals, labels)
 
 
-def _evaluate(measured: LabelledSignals, calibration: str | None) -> Report:
+def _evaluate(measured: LabelledSignals, calibration: Calibration) -> Report:
     with _progress_bar(measured.signals.row_count, "session-ticks", "detecting") as bar:
         alerts = detect_recorded(measured.signals, calibration, bar.update)
     return evaluate(measured.labels, alerts)
