@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -16,14 +16,21 @@ from sessions_app.results import SessionPoint
 Messages = dict[str, list[dict[str, Any]]]
 
 
-def broadcast_points(points: Sequence[SessionPoint], watched: WatchedGroups) -> None:
+def broadcast_points(
+    points: Sequence[SessionPoint],
+    watched: WatchedGroups,
+    pauses: Mapping[int, str] | None = None,
+) -> None:
     """Sends each watched group all of its points in one message: whole snapshots, never deltas.
+
+    Args:
+        pauses: the kind of pause of each session that makes one, by key.
 
     Raises:
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
     messages: Messages = defaultdict(list)
-    for update in update_payloads(points):
+    for update in update_payloads(points, pauses or {}):
         for group in _groups_of(update["session"], update["event"], watched):
             messages[group].append(update)
     _send("scores.updated", "points", messages)

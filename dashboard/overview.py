@@ -7,14 +7,15 @@ from django.utils import timezone
 
 from anomalies_app.models import Anomaly
 from dashboard.payloads import card_payload, milliseconds
-from sessions_app.models import EngagementMetric, Session
+from sessions_app.models import EngagementMetric, Pause, Session
 
 # A tick is scored at most ten minutes late; an older score says nothing about now.
 OLDEST_SCORE = timedelta(minutes=10)
 
 
 def live_cards(user: Any) -> list[dict[str, Any]]:
-    """A card for each live session of the user's events, by event and title; three queries."""
+    """A card for each live session of the user's events, by event and title; four queries."""
+    now = timezone.now()
     sessions = list(
         Session.objects.visible_to(user)
         .live()
@@ -22,11 +23,17 @@ def live_cards(user: Any) -> list[dict[str, Any]]:
         .order_by("event__title", "event_id", "title", "pk")
     )
     keys = [session.pk for session in sessions]
-    latest = EngagementMetric.objects.latest_of_each(keys, OLDEST_SCORE, timezone.now())
+    latest = EngagementMetric.objects.latest_of_each(keys, OLDEST_SCORE, now)
     metrics = {metric.session_id: metric for metric in latest}
     anomalies = Anomaly.objects.latest_open_by_session(keys)
+    pauses = Pause.objects.kinds_by_session(keys, now)
     return [
-        card_payload(session, metrics.get(session.pk), anomalies.get(session.pk))
+        card_payload(
+            session,
+            metrics.get(session.pk),
+            anomalies.get(session.pk),
+            pauses.get(session.pk),
+        )
         for session in sessions
     ]
 

@@ -1,6 +1,6 @@
 """What a page and its socket are told: one shape for first paint and live update."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from anomalies_app.models import Anomaly
 from anomalies_app.results import AnomalyNotice
-from sessions_app.models import EngagementMetric, Session
+from sessions_app.models import EngagementMetric, Pause, Session
 from sessions_app.results import SessionPoint
 from sessions_app.scoring import Signals
 
@@ -56,6 +56,7 @@ def session_snapshot(session: Session) -> dict[str, Any]:
     Its points are the last five minutes, oldest first; its anomalies the last, newest first. One
     that was left open by a session that is over, is over with it.
     """
+    now = timezone.now()
     points = EngagementMetric.objects.latest_points(session.pk, CHART_POINTS)
     anomalies = Anomaly.objects.latest_of_session(session.pk, SHOWN_ANOMALIES)
     ended = milliseconds(session.ended_at)
@@ -64,7 +65,8 @@ def session_snapshot(session: Session) -> dict[str, Any]:
         "session": session.pk,
         "title": session.title,
         "ended": ended,
-        "now": milliseconds(timezone.now()),
+        "pause": Pause.objects.kinds_by_session([session.pk], now).get(session.pk),
+        "now": milliseconds(now),
         "points": [metric_payload(point) for point in points],
         "anomalies": [_ended_by(anomaly_payload(anomaly), ended) for anomaly in anomalies],
     }
@@ -75,9 +77,12 @@ def _ended_by(anomaly: dict[str, Any], time: int | None) -> dict[str, Any]:
 
 
 def card_payload(
-    session: Session, metric: EngagementMetric | None, anomaly: Anomaly | None
+    session: Session,
+    metric: EngagementMetric | None,
+    anomaly: Anomaly | None,
+    pause: str | None = None,
 ) -> dict[str, Any]:
-    """All that the overview shows of a session, with its open anomaly."""
+    """All that the overview shows of a session, with its open anomaly and the pause it makes."""
     return {
         "session": session.pk,
         "title": session.title,
@@ -85,13 +90,25 @@ def card_payload(
         "event_title": session.event.title,
         "point": None if metric is None else metric_payload(metric),
         "anomaly": None if anomaly is None else anomaly_payload(anomaly),
+        "pause": pause,
     }
 
 
-def update_payloads(points: Iterable[SessionPoint]) -> list[dict[str, Any]]:
-    """The points of several sessions, each with the keys of its session and event."""
+def update_payloads(
+    points: Iterable[SessionPoint], pauses: Mapping[int, str]
+) -> list[dict[str, Any]]:
+    """The points of several sessions, each with the keys of its session and event.
+
+    Args:
+        pauses: the kind of pause of each session that makes one, by key.
+    """
     return [
-        {"session": point.session_id, "event": point.event_id, **point_payload(point)}
+        {
+            "session": point.session_id,
+            "event": point.event_id,
+            **point_payload(point),
+            "pause": pauses.get(point.session_id),
+        }
         for point in points
     ]
 

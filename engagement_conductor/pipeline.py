@@ -24,6 +24,7 @@ from sessions_app.edits import follow_edits
 from sessions_app.event_settings import EventSettingsCache
 from sessions_app.merging import TickEvents
 from sessions_app.models import Session
+from sessions_app.pauses import PauseCache
 from sessions_app.publication import publish_updates
 from sessions_app.registry import (
     end_sessions,
@@ -44,6 +45,7 @@ logger = logging.getLogger(__name__)
 LOCK_SECONDS = 10
 RETENTION_TICKS = RETENTION_SECONDS // TICK_SECONDS
 event_settings = EventSettingsCache()
+pauses = PauseCache()
 
 
 def score_shard(client: "redis.Redis", shard: int, up_to_tick: int) -> int:
@@ -79,6 +81,7 @@ class ShardScorer:
     def catch_up(self, up_to_tick: int, keep_lock: Callable[[], object]) -> int:
         """Scores the missing ticks in order; ``keep_lock`` is called after each."""
         event_settings.refresh()
+        pauses.refresh()
         windows = self._load(up_to_tick)
         follow_edits(windows, whole=up_to_tick % WINDOW_TICKS == self.shard % WINDOW_TICKS)
         done = 0
@@ -180,7 +183,8 @@ class ShardScorer:
             watched = watched_groups(self.client)
             rows = np.flatnonzero(_watched_rows(results.metrics, watched)).tolist()
             if rows:
-                broadcast_points([*results.points(event_settings.external_ids, rows)], watched)
+                points = [*results.points(event_settings.external_ids, rows)]
+                broadcast_points(points, watched, pauses.kinds(tick_end(results.tick)))
             if notices:
                 broadcast_notices(notices, watched)
             if results.ended:
@@ -241,6 +245,7 @@ def score_windows(
     scores = score(signals, settings)
     wanted = event_settings.detection_settings_for(event_ids)
     muted = windows.over_rows()
+    muted |= pauses.muted(windows.rows["session_id"], tick_end(windows.tick))
     changes = detection.step(windows, signals, scores, muted, settings, wanted)
     session_ids, scored = windows.rows["session_id"].copy(), ~windows.unscored_rows()
     metrics = metric_rows(session_ids, event_ids, scores, signals, outcome.counts)

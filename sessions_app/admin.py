@@ -5,13 +5,21 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, QuerySet
+from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from sessions_app.announcing import end_session, reopen_session
-from sessions_app.models import Event, Session
+from sessions_app.announcing import (
+    begin_break,
+    end_break,
+    end_session,
+    overlap,
+    reopen_session,
+)
+from sessions_app.models import Event, Pause, Session
 
 
 class HasOrganizerFilter(admin.SimpleListFilter):
@@ -94,6 +102,28 @@ class EventAdmin(admin.ModelAdmin):
         return event.organizer_total
 
 
+class PauseFormSet(BaseInlineFormSet):
+    """The pauses of one session, none at the same time as another."""
+
+    def clean(self) -> None:
+        super().clean()
+        stay = [
+            form.cleaned_data
+            for form in self.forms
+            if form.cleaned_data.get("starts_at") and not form.cleaned_data.get("DELETE")
+        ]
+        if overlap((pause["starts_at"], pause.get("ends_at")) for pause in stay):
+            raise ValidationError("Two pauses overlap.")
+
+
+class PauseInline(admin.TabularInline):
+    """When a session may fall silent without an alert."""
+
+    model = Pause
+    formset = PauseFormSet
+    extra = 0
+
+
 class IsLiveFilter(admin.SimpleListFilter):
     """Live sessions, or those that are over."""
 
@@ -120,7 +150,8 @@ class SessionAdmin(admin.ModelAdmin):
     autocomplete_fields = ("event",)
     readonly_fields = ("started_at", "last_seen_at")
     fields = ("title", "external_id", "event", "started_at", "last_seen_at", "ended_at")
-    actions = ("end_sessions", "open_sessions")
+    inlines = (PauseInline,)
+    actions = ("begin_breaks", "end_breaks", "end_sessions", "open_sessions")
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Session | None = None
@@ -146,6 +177,14 @@ class SessionAdmin(admin.ModelAdmin):
             edited.add("last_seen_at")
         # The scorer writes to the other columns at the same time.
         obj.save(update_fields=edited)
+
+    @admin.action(description="Announce a break now", permissions=["change"])
+    def begin_breaks(self, request: HttpRequest, sessions: QuerySet[Session]) -> None:
+        self._announce(request, sessions, begin_break, "Paused")
+
+    @admin.action(description="Break is over", permissions=["change"])
+    def end_breaks(self, request: HttpRequest, sessions: QuerySet[Session]) -> None:
+        self._announce(request, sessions, end_break, "Resumed")
 
     @admin.action(description="End the selected sessions", permissions=["change"])
     def end_sessions(self, request: HttpRequest, sessions: QuerySet[Session]) -> None:

@@ -10,7 +10,12 @@ from django.utils import timezone
 from timescale.db.models.fields import TimescaleDateTimeField
 
 from sessions_app.detection_settings import DetectionSettings
-from sessions_app.queries import EngagementMetricQuerySet, EventQuerySet, SessionQuerySet
+from sessions_app.queries import (
+    EngagementMetricQuerySet,
+    EventQuerySet,
+    PauseQuerySet,
+    SessionQuerySet,
+)
 from sessions_app.scoring import ScoreSettings, Signals, category
 
 RATIO = (MinValueValidator(0.0), MaxValueValidator(1.0))
@@ -176,6 +181,40 @@ class Session(models.Model):
     @property
     def is_over(self) -> bool:
         return self.ended_at is not None
+
+
+class PauseKind(models.TextChoices):
+    """What a session does meanwhile."""
+
+    BREAK = "BREAK", "Break"
+    CLOSING = "CLOSING", "Closing"
+
+
+class Pause(models.Model):
+    """A time in which people may leave and fall silent without an alert."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="pauses")
+    kind = models.CharField(max_length=10, choices=PauseKind.choices, default=PauseKind.BREAK)
+    starts_at = models.DateTimeField(default=timezone.now)
+    ends_at = models.DateTimeField(
+        null=True, blank=True, db_index=True, help_text="Empty: until further notice."
+    )
+    note = models.CharField(max_length=255, blank=True)
+
+    objects = PauseQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("starts_at", "id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("starts_at")),
+                name="pause_ends_after_it_starts",
+                violation_error_message="A pause must end after it starts.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} from {self.starts_at:%H:%M}"
 
 
 class EngagementMetric(models.Model):

@@ -1,6 +1,6 @@
 """Who may see what, and what is live: the querysets of this app's models."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
@@ -44,6 +44,23 @@ class SessionQuerySet(models.QuerySet[Any]):
     def over(self) -> Self:
         """Those that have ended."""
         return self.filter(ended_at__isnull=False)
+
+
+class PauseQuerySet(models.QuerySet[Any]):
+    """Breaks and closings of sessions."""
+
+    def at(self, time: datetime) -> Self:
+        """Those that have begun by ``time`` and are not over then."""
+        return self.filter(starts_at__lte=time).not_over_before(time)
+
+    def not_over_before(self, time: datetime) -> Self:
+        """Those that end after ``time``, or have no end yet."""
+        return self.filter(models.Q(ends_at__isnull=True) | models.Q(ends_at__gt=time))
+
+    def kinds_by_session(self, session_ids: list[int], time: datetime) -> dict[int, str]:
+        """The kind of pause that each of the sessions makes at ``time``, where it makes one."""
+        current = self.at(time).filter(session_id__in=session_ids)
+        return dict(current.values_list("session_id", "kind"))
 
 
 class EngagementMetricQuerySet(models.QuerySet[Any]):

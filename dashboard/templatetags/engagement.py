@@ -9,6 +9,7 @@ from django import template
 from django.utils.formats import number_format
 
 from anomalies_app.models import AnomalyType, Severity
+from sessions_app.models import PauseKind
 
 register = template.Library()
 
@@ -23,6 +24,7 @@ CATEGORY_LABELS = {
 }
 ANOMALY_LABELS = {str(name): str(label) for name, label in AnomalyType.choices}
 SEVERITY_LABELS = {str(name): str(label) for name, label in Severity.choices}
+PAUSE_LABELS = {str(name): str(label) for name, label in PauseKind.choices}
 
 
 @register.filter
@@ -60,6 +62,12 @@ def anomaly_label(name: str) -> str:
 def severity_label(name: str) -> str:
     """A severity in words."""
     return SEVERITY_LABELS.get(name, "Warning")
+
+
+@register.filter
+def pause_label(name: str | None) -> str:
+    """A kind of pause in words; nothing for none."""
+    return PAUSE_LABELS.get(name, name) if name else ""
 
 
 @register.filter

@@ -17,6 +17,8 @@ export const ANOMALY_LABELS = {
 
 export const SEVERITY_LABELS = { WARNING: "Warning", CRITICAL: "Critical" };
 
+export const PAUSE_LABELS = { BREAK: "Break", CLOSING: "Closing" };
+
 const wholeNumbers = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
@@ -34,6 +36,12 @@ export const categoryLabel = (name) => CATEGORY_LABELS[name] ?? "No score yet";
 
 export const anomalyLabel = (name) => ANOMALY_LABELS[name] ?? "Unusual";
 export const severityLabel = (name) => SEVERITY_LABELS[name] ?? "Warning";
+
+/** Shows the badge of the pause that a session makes, or hides it. */
+export function showPause(badge, kind) {
+  badge.hidden = !kind;
+  setText(badge, kind ? (PAUSE_LABELS[kind] ?? kind) : "");
+}
 
 /** A time span in its largest units: `40 s`, `3 min`, `1 h 5 min`. */
 export function duration(milliseconds) {

@@ -8,6 +8,7 @@ import {
   percent,
   setText,
   severityLabel,
+  showPause,
   whole,
 } from "./format.js";
 
@@ -111,6 +112,7 @@ function takeSnapshot({ cards: current, now }) {
     setText(field(entry, "title"), data.title);
     setText(field(entry, "event"), data.event_title);
     showAnomaly(entry, data.anomaly);
+    showPause(field(entry, "pause"), data.pause);
     if (data.point) showPoint(entry, data.point, Math.max(0, now - data.point.time));
     if (list.children[position] !== entry.item) {
       list.insertBefore(entry.item, list.children[position] ?? null);
@@ -129,8 +131,12 @@ function takePoints({ points, now }) {
   clockOffset = now - performance.now();
   for (const point of points) {
     const entry = cards.get(point.session);
-    if (entry) showPoint(entry, point, Math.max(0, now - point.time));
-    else requestSoon();
+    if (!entry) {
+      requestSoon();
+      continue;
+    }
+    if (point.time >= entry.time) showPause(field(entry, "pause"), point.pause);
+    showPoint(entry, point, Math.max(0, now - point.time));
   }
   tick();
 }

@@ -2,7 +2,7 @@
 import { Alerts } from "./alerts.js";
 import { ScoreChart } from "./chart.js";
 import { Connection } from "./connection.js";
-import { SIGNAL_FORMATS, categoryLabel, percent, setText } from "./format.js";
+import { SIGNAL_FORMATS, categoryLabel, percent, setText, showPause } from "./format.js";
 
 const POINTS = 60;
 const TICK = 5_000;
@@ -56,11 +56,12 @@ function merge(more) {
   points = [...byTime.values()].sort((one, other) => one.time - other.time).slice(-POINTS);
 }
 
-function takeSnapshot({ points: more, anomalies, ended, now }, aloud = true) {
+function takeSnapshot({ points: more, anomalies, ended, pause, now }, aloud = true) {
   setClock(now);
   merge(more);
   alerts.take(anomalies, { whole: true, aloud });
   connection.ended = ended !== null;
+  showPause(element("pause"), ended === null ? pause : null);
   if (points.length) connection.heard(Math.max(0, now - points.at(-1).time));
   show();
 }
@@ -72,6 +73,7 @@ function takePoints({ points: more, now }) {
   setClock(now);
   merge(ours);
   connection.ended = false;
+  if (ours.at(-1).time === points.at(-1).time) showPause(element("pause"), ours.at(-1).pause);
   connection.heard(Math.max(0, now - points.at(-1).time));
   if (last !== undefined && ours[0].time > last + TICK) connection.requestSnapshot();
   show();
@@ -88,6 +90,7 @@ function takeEnd({ sessions }) {
   if (!end) return;
   connection.ended = true;
   connection.show();
+  showPause(element("pause"), null);
   alerts.endAll(end.time);
   show();
 }

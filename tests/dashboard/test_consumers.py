@@ -254,14 +254,14 @@ async def test_old_scores_do_not_pass_for_current_ones(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize("sessions", [1, 3])
-def test_a_snapshot_of_the_overview_takes_three_queries(
+def test_a_snapshot_of_the_overview_takes_four_queries(
     cast: Cast, sessions: int, django_assert_num_queries: Any
 ) -> None:
     for number in range(sessions):
         session = make_session(make_event("Event", cast.charlie), f"Talk {number}")
         make_metrics(session, [0.5])
         make_anomaly(make_notice(session))
-    with django_assert_num_queries(3):  # sessions, newest metrics, open anomalies
+    with django_assert_num_queries(4):  # sessions, newest metrics, open anomalies, pauses
         cards = overview.snapshot(cast.charlie)["cards"]
     assert len(cards) == sessions
 

@@ -33,7 +33,7 @@ def test_a_stored_row_and_the_scorers_point_are_the_same_to_a_page(cast: Cast) -
 
 
 def test_a_point_holds_all_that_a_page_shows(cast: Cast) -> None:
-    [update] = update_payloads([make_point(cast.session, 0.85)])
+    [update] = update_payloads([make_point(cast.session, 0.85)], {cast.session.pk: "BREAK"})
     assert update == {
         "session": cast.session.pk,
         "event": cast.session.event.pk,
@@ -48,6 +48,7 @@ def test_a_point_holds_all_that_a_page_shows(cast: Cast) -> None:
             "reactions_per_min": 3.0,
             "user_leave_rate": 0.01,
         },
+        "pause": "BREAK",
     }
 
 

@@ -195,7 +195,8 @@ def test_overview_takes_the_same_queries_for_any_number_of_sessions(
         make_metrics(session, [0.5, 0.6])
         make_anomaly(make_notice(session))
     client = logged_in(cast.charlie)
-    with django_assert_num_queries(5):  # login, user, sessions, newest metrics, open anomalies
+    # Login, user, sessions, newest metrics, open anomalies, pauses.
+    with django_assert_num_queries(6):
         page = client.get("/").content.decode()
     assert len(titles(page)) == sessions
 
@@ -208,7 +209,7 @@ def test_session_takes_the_same_queries_for_any_number_of_points_and_anomalies(
     for number in range(anomalies):
         make_anomaly(make_notice(cast.session, ago=5 * number))
     client = logged_in(cast.alice)
-    with django_assert_num_queries(5):  # login, user, session, metrics, anomalies
+    with django_assert_num_queries(6):  # login, user, session, metrics, pause, anomalies
         client.get(f"/sessions/{cast.session.pk}/")
 
 

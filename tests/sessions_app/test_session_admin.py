@@ -15,10 +15,12 @@ from tests.factories import make_event, make_session, make_user
 
 pytestmark = pytest.mark.django_db
 
+NO_PAUSES = {"pauses-TOTAL_FORMS": 0, "pauses-INITIAL_FORMS": 0}
+
 
 def test_a_session_can_be_made_before_the_platform_mentions_it(admin_client: Client) -> None:
     event = make_event("Conference")
-    form = {"title": "Opening", "external_id": "talk-1", "event": event.pk}
+    form = {"title": "Opening", "external_id": "talk-1", "event": event.pk, **NO_PAUSES}
     response = admin_client.post(reverse("admin:sessions_app_session_add"), form)
     assert response.status_code == 302
     session = Session.objects.get(external_id="talk-1")
@@ -31,6 +33,7 @@ def test_the_platforms_id_of_a_session_stays(admin_client: Client) -> None:
     url = reverse("admin:sessions_app_session_change", args=[session.pk])
     before = session.external_id
     form = {"title": "Renamed", "external_id": "other", "event": session.event_id}
+    form |= NO_PAUSES
     admin_client.post(url, form)
     session.refresh_from_db()
     assert (session.title, session.external_id) == ("Renamed", before)
@@ -39,7 +42,7 @@ def test_the_platforms_id_of_a_session_stays(admin_client: Client) -> None:
 def post_form(client: Client, session: Session, was: Any, becomes: Any) -> Any:
     """Saves the form of a session whose end was ``was`` when it was opened."""
     url = reverse("admin:sessions_app_session_change", args=[session.pk])
-    form = {"title": "Renamed", "event": session.event_id}
+    form = {"title": "Renamed", "event": session.event_id, **NO_PAUSES}
     for prefix, time in (("initial-", was), ("", becomes)):
         form[f"{prefix}ended_at_0"] = f"{time:%Y-%m-%d}" if time else ""
         form[f"{prefix}ended_at_1"] = f"{time:%H:%M:%S}" if time else ""
