@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from anomalies_app.calibration import CalibrationError
+from anomalies_app.calibration_store import load_calibration
+
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 SET_UP = "Run `make setup`."
 
@@ -38,6 +41,23 @@ def check_debug(**_: Any) -> list[CheckMessage]:
             id="engagement_conductor.E002",
         )
     ]
+
+
+@register("detection")
+def check_calibration(**_: Any) -> list[CheckMessage]:
+    """Without its calibration the detector cannot judge anything, and no tick gets through."""
+    try:
+        load_calibration(settings.DETECTOR_CALIBRATION)
+    except CalibrationError as error:
+        return [
+            Error(
+                f"DETECTOR_CALIBRATION names no calibration that can be used: {error}.",
+                hint="Unset it for the built-in one, or make one of that name: "
+                f"`manage.py calibrate_detector --name {settings.DETECTOR_CALIBRATION}`.",
+                id="engagement_conductor.E003",
+            )
+        ]
+    return []
 
 
 @register(Tags.staticfiles)

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 @lru_cache(maxsize=1)
 def current_detector() -> Detector:
     """The detector with the calibration that the settings name; read once per process."""
-    return Detector(load_calibration(getattr(settings, "DETECTOR_CALIBRATION", None)))
+    return Detector(load_calibration(settings.DETECTOR_CALIBRATION))
 
 
 class ShardDetection:

@@ -113,6 +113,8 @@ STREAM_RETENTION = timedelta(
     minutes=env.read_integer("STREAM_RETENTION_MINUTES", 0, 0, 60 * 24 * 365)
 )  # 0: never trim, because other systems read the same streams
 METRIC_RETENTION = timedelta(days=env.read_integer("METRIC_RETENTION_DAYS", 0, 0, 36_500))
+# Against which past sessions detection measures: `manage.py calibrate_detector` makes others.
+DETECTOR_CALIBRATION = env.read_string("DETECTOR_CALIBRATION", "built-in")
 
 CELERY_BROKER_URL = REDIS_URL
 

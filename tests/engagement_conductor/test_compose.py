@@ -68,7 +68,7 @@ def test_every_variable_of_the_file_is_in_the_example():
 def test_data_lies_in_named_volumes():
     mounted = {volume for name in SERVICES for volume in SERVICES[name].get("volumes", [])}
     assert {volume.split(":")[0] for volume in mounted} == set(COMPOSE["volumes"])
-    assert len(mounted) == 2
+    assert len(mounted) == 3
 
 
 def test_ports_are_open_to_this_machine_only():

@@ -50,6 +50,7 @@ def test_deployment_check_is_clean(tmp_path):
         ({**PUBLIC, "PUBLIC_URL": "https://example.org/path"}, "engagement_conductor.E001"),
         ({**PUBLIC, "PUBLIC_URL": "http://example.org"}, "engagement_conductor.W003"),
         ({**PUBLIC, "DATABASE_URL": ""}, "engagement_conductor.W004"),
+        ({**PUBLIC, "DETECTOR_CALIBRATION": "unknown"}, "engagement_conductor.E003"),
     ],
 )
 def test_deployment_check_finds(tmp_path, variables, expected):
