@@ -249,12 +249,15 @@ def score_windows(
     changes = detection.step(windows, signals, scores, muted, settings, wanted)
     session_ids, scored = windows.rows["session_id"].copy(), ~windows.unscored_rows()
     metrics = metric_rows(session_ids, event_ids, scores, signals, outcome.counts)
-    external_ids = [windows.external_ids[row] for row in np.flatnonzero(scored).tolist()]
+    external_ids = windows.external_ids
+    if not scored.all():
+        metrics = metrics[scored]
+        external_ids = [external_ids[row] for row in np.flatnonzero(scored).tolist()]
     recent = windows.rows["last_seen"] > windows.tick - WINDOW_TICKS
     return TickResults(
         windows.tick,
-        external_ids,
-        metrics if scored.all() else metrics[scored],
+        list(external_ids),
+        metrics,
         session_ids[recent].tolist() if note_all else [],
         windows.remove_over().tolist(),
         encode_changes(changes) if changes else b"",

@@ -27,7 +27,6 @@ def leave_buried(windows: SessionWindows, tick: int, happened: TickEvents) -> Ti
 
 def ends_of_strangers(windows: SessionWindows, happened: TickEvents) -> set[str]:
     """Sessions without a row of which nothing is known but that they are over."""
-    known = set(windows.external_ids)
     is_end = happened.events["kind"] == EventKind.SESSION_ENDED
     if not is_end.any():
         return set()
@@ -36,7 +35,7 @@ def ends_of_strangers(windows: SessionWindows, happened: TickEvents) -> set[str]
     ending = np.zeros(len(happened.mentions), dtype=np.bool_)
     ending[happened.events["session"][is_end]] = True
     names = {happened.mentions[row].session_id for row in np.flatnonzero(ending & ~alive)}
-    return names - known
+    return names.difference(windows.external_ids)
 
 
 def without_sessions(happened: TickEvents, names: Iterable[str]) -> TickEvents:

@@ -26,7 +26,7 @@ def follow_edits(windows: SessionWindows, whole: bool = False) -> None:
     if not len(windows) and not windows.tombstones:
         return
     since = min(timezone.now(), tick_end(windows.tick)) - HORIZON
-    edited = Session.objects.filter(edited_at__gte=since).values_list(*_FIELDS)
+    edited = list(Session.objects.filter(edited_at__gte=since).values_list(*_FIELDS))
     _reopen(windows, _take_over(windows, edited))
     if whole and len(windows):
         session_ids = windows.rows["session_id"].tolist()
@@ -36,8 +36,10 @@ def follow_edits(windows: SessionWindows, whole: bool = False) -> None:
         windows.rows["over"][deleted] = Over.DELETED
 
 
-def _take_over(windows: SessionWindows, sessions: Iterable[Any]) -> list[Any]:
+def _take_over(windows: SessionWindows, sessions: list[Any]) -> list[Any]:
     """Writes events and ends into the rows; returns the sessions that have none."""
+    if not sessions:
+        return []
     rows = {key: row for row, key in enumerate(windows.rows["session_id"].tolist())}
     strangers = []
     for session in sessions:

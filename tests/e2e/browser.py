@@ -106,11 +106,11 @@ class Pages:
         with redis.Redis.from_url(self.redis_url) as client:
             return watched_groups(client)
 
-    def broadcast(self, *points: SessionPoint) -> None:
+    def broadcast(self, *points: SessionPoint, pauses: dict[int, str] | None = None) -> None:
         """As the scorer does it; in a thread, because the browser's loop runs in this one."""
         with ThreadPoolExecutor() as executor:
             watched = self.watched()
-            executor.submit(broadcast.broadcast_points, points, watched).result()
+            executor.submit(broadcast.broadcast_points, points, watched, pauses).result()
 
     def broadcast_ended(self, *sessions: Any) -> None:
         with ThreadPoolExecutor() as executor:

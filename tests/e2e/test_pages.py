@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from dashboard.payloads import EndedSession
+from sessions_app.announcing import begin_break
 from sessions_app.models import EngagementMetric
 from tests.conftest import RestartableValkey
 from tests.e2e.browser import Pages, Window
@@ -111,6 +113,27 @@ def test_cards_come_and_go_with_their_sessions(pages: Pages, cast: Cast) -> None
     assert window.problems == []
 
 
+def test_a_break_is_shown_while_it_lasts(pages: Pages, cast: Cast) -> None:
+    overview = pages.window()
+    overview.log_in("alice")
+    begin_break(cast.session, timezone.now() - TICK)
+    overview.open("/")
+    window = open_session(pages, cast)
+    badges = [(window, "#pause"), (overview, '.card:visible [data-field="pause"]')]
+    for page, badge in badges:
+        page.wait_until_connected()
+        assert page.text(badge) == "Break"
+    pages.broadcast(make_point(cast.session, 0.6, last_tick_end() - TICK))
+    for page, badge in badges:
+        page.page.locator(badge).wait_for(state="hidden", timeout=5_000)
+    pages.broadcast(make_point(cast.session, 0.6), pauses={cast.session.pk: "CLOSING"})
+    for page, badge in badges:
+        page.wait_for_text(badge, "Closing")
+    pages.broadcast_ended(EndedSession(cast.session.pk, cast.session.event_id, last_tick_end()))
+    window.page.locator("#pause").wait_for(state="hidden", timeout=5_000)
+    assert window.problems == overview.problems == []
+
+
 def test_updates_go_on_after_redis_was_killed(
     pages: Pages, cast: Cast, valkey: RestartableValkey
 ) -> None:
@@ -190,6 +213,7 @@ def test_pages_fit_every_screen(pages: Pages, cast: Cast, scheme: str, tmp_path:
     event = make_event(LONG[:255], cast.alice)
     session = make_session(event, LONG[:255])
     make_metrics(session, [0.1, 0.9])
+    begin_break(session, timezone.now())
     paths = {"overview": "/", "session": f"/sessions/{session.pk}/"}
     window = pages.window(color_scheme=scheme)
     window.log_in("alice")
@@ -217,6 +241,7 @@ def test_keyboards_can_skip_to_the_content(pages: Pages, cast: Cast) -> None:
 def test_the_script_formats_as_the_server_does(pages: Pages, cast: Cast) -> None:
     from dashboard.templatetags.engagement import (
         ANOMALY_LABELS,
+        PAUSE_LABELS,
         SEVERITY_LABELS,
         duration,
         percent,
@@ -236,6 +261,7 @@ def test_the_script_formats_as_the_server_does(pages: Pages, cast: Cast) -> None
                 spans.map(format.duration),
                 format.ANOMALY_LABELS,
                 format.SEVERITY_LABELS,
+                format.PAUSE_LABELS,
             ];
         }""",
         [ratios, numbers, spans],
@@ -246,6 +272,7 @@ def test_the_script_formats_as_the_server_does(pages: Pages, cast: Cast) -> None
         [duration(span) for span in spans],
         ANOMALY_LABELS,
         SEVERITY_LABELS,
+        PAUSE_LABELS,
     ]
 
 
