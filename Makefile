@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format bench evaluate clean
+.PHONY: help setup demo up test test-environment lint format bench evaluate calibrate-built-in clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: setup ## measures; writes benchmarks/results/latest.json
 
 evaluate: setup ## how good the alerts are, on simulated sessions (ARGS="--seed 5", ARGS=FOLDER)
 	@$(RUN) manage.py evaluate_detector $(ARGS)
+
+calibrate-built-in: setup ## makes the calibration that ships with the project again
+	@$(RUN) manage.py calibrate_detector --built-in
 
 clean: ## removes what the other targets made, but not the data in .data
 	@rm -rf .venv node_modules staticfiles .data/tests .data/timescaledb* .ruff_cache .mypy_cache \

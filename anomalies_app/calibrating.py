@@ -6,7 +6,7 @@ of the next ones: first the features are tabled, then the forest and the z-score
 them, then their combination.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,13 @@ from anomalies_app.detector import Judgement
 from anomalies_app.detector_state import FEATURE_COUNT, FOREST, NO_EPISODE
 from anomalies_app.episodes import YOUNGEST_TICKS
 from anomalies_app.offline import Run
+from sessions_app.detection_settings import DetectionSettings
 from sessions_app.recorded_signals import RecordedSignals
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int], None]
+# Gives the recorded sessions portion by portion, whole sessions each; once for every pass.
+Portions = Callable[[], Iterable[RecordedSignals]]
 
 PASSES = 4
 FEWEST_QUIET_TICKS = 5_000
@@ -33,6 +36,13 @@ FEWEST_QUIET_TICKS = 5_000
 TICKS_BEFORE_EPISODE = 36
 TICKS_AFTER_EPISODE = 24
 PRIOR_SEED = 7
+# Rules alone tell trouble here: by tables that trouble has gone into, it would not stand out.
+RULES_ALONE = DetectionSettings(warning_threshold=0.0)
+# Of each audience size, so that however much there is of it, it fits into memory (64 MB in all).
+LARGEST_SAMPLE = 200_000
+SAMPLE_SEED = 8
+_SIZE_COLUMN = FEATURE_COUNT + 3
+_COLUMNS = 2 * FEATURE_COUNT + 4
 
 
 class QuietTicks:
@@ -79,13 +89,46 @@ def _near(troubled: NDArray[np.bool_], stretches: NDArray[np.int64]) -> NDArray[
     return near
 
 
+class Sample:
+    """Rows of quiet ticks, of each audience size at most so many, each as likely as any other.
+
+    Args:
+        largest: rows of one audience size that are kept.
+
+    Attributes:
+        rows: those that are kept, in the order in which they came.
+        seen: how many there were.
+    """
+
+    def __init__(self, largest: int = LARGEST_SAMPLE) -> None:
+        self.rows: Floats = np.zeros((0, _COLUMNS), np.float32)
+        self.seen = 0
+        self._lots: NDArray[np.float64] = np.zeros(0)
+        self._random = np.random.default_rng(SAMPLE_SEED)
+        self._largest = largest
+
+    def add(self, rows: Floats) -> None:
+        """Takes more rows, as :meth:`QuietTicks.rows` gives them."""
+        self.seen += len(rows)
+        self.rows = np.concatenate([self.rows, rows])
+        self._lots = np.concatenate([self._lots, self._random.random(len(rows))])
+        kept = np.ones(len(self.rows), np.bool_)
+        for size in range(len(AUDIENCE_SIZES) + 1):
+            places = np.flatnonzero(self.rows[:, _SIZE_COLUMN] == size)
+            if len(places) > self._largest:
+                lots = np.argpartition(self._lots[places], self._largest)
+                kept[places[lots[self._largest :]]] = False
+        if not kept.all():
+            self.rows, self._lots = self.rows[kept], self._lots[kept]
+
+
 def fit_calibration(
-    recorded: RecordedSignals, name: str, made_from: str, progress: Progress | None = None
+    portions: Portions, name: str, made_from: str, progress: Progress | None = None
 ) -> Calibration:
     """A calibration of past sessions.
 
     Args:
-        recorded: their signals.
+        portions: called for every pass; gives their signals.
         name: of the calibration.
         made_from: where they are from, in words.
         progress: called with the number of session-ticks of each step, :data:`PASSES` times over.
@@ -95,34 +138,39 @@ def fit_calibration(
     """
     calibration = _blank(name, made_from)
     for _ in range(PASSES):
-        calibration = _refined(calibration, _quiet_rows(recorded, calibration, progress))
+        sample = Sample()
+        for recorded in portions():
+            if recorded.row_count:
+                sample.add(_quiet_rows(recorded, calibration, progress))
+        if sample.seen < FEWEST_QUIET_TICKS:
+            raise CalibrationError(
+                f"{sample.seen} quiet ticks are too few to calibrate by: "
+                f"at least {FEWEST_QUIET_TICKS}"
+            )
+        calibration = _refined(calibration, sample)
     return calibration
 
 
 def _quiet_rows(
     recorded: RecordedSignals, calibration: Calibration, progress: Progress | None
 ) -> Floats:
-    run, quiet = Run(recorded, calibration), QuietTicks()
+    run, quiet = Run(recorded, calibration, settings=RULES_ALONE), QuietTicks()
     for step, judgement in run.judgements():
         quiet.take(run, step.number, step.stretches, judgement)
         if progress is not None:
             progress(len(step.stretches))
-    rows = quiet.rows() if run.sessions.row_count else np.zeros((0, 1), np.float32)
-    if len(rows) < FEWEST_QUIET_TICKS:
-        raise CalibrationError(
-            f"{len(rows)} quiet ticks are too few to calibrate by: at least {FEWEST_QUIET_TICKS}"
-        )
-    return rows
+    return quiet.rows()
 
 
-def _refined(calibration: Calibration, rows: Floats) -> Calibration:
+def _refined(calibration: Calibration, sample: Sample) -> Calibration:
+    rows = sample.rows
     features, rest = rows[:, :FEATURE_COUNT], rows[:, FEATURE_COUNT:]
     forest, deviation, combined, classes = rest[:, :4].T
     sizes = classes.astype(np.intp)
     return Calibration(
         calibration.name,
         calibration.made_from,
-        len(rows),
+        sample.seen,
         tuple(TailTable.fitted(column, sizes) for column in features.T),
         TailTable.fitted(forest, sizes),
         TailTable.fitted(deviation, sizes),

@@ -1,6 +1,8 @@
 """The detector over recorded signals, without any server."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -16,6 +18,7 @@ from sessions_app.recorded_signals import RecordedSignals
 from sessions_app.scoring import ScoreSettings, score
 
 Progress = Callable[[int], None]
+Settings = TypeVar("Settings", ScoreSettings, DetectionSettings)
 
 
 class Alert(msgspec.Struct):
@@ -49,7 +52,8 @@ class Run:
     Args:
         recorded: the sessions.
         calibration: of the detector.
-        score_settings, settings: of all sessions.
+        score_settings, settings: of all sessions, or arrays with one element for each of
+            ``recorded.session_ids``.
     """
 
     def __init__(
@@ -70,17 +74,26 @@ class Run:
         """What the detector makes of each step; ``state`` and ``engagement`` are those after it."""
         for step in self.sessions.steps():
             self.state = self.state.aligned(step.stretches)
-            self.engagement = score(step.signals, self._score_settings)
+            sessions = self.sessions.sessions[step.stretches]
+            score_settings = settings_of(self._score_settings, sessions)
+            self.engagement = score(step.signals, score_settings)
             judgement = self._detector.step(
                 self.state,
                 step.number,
                 step.signals,
                 self.engagement,
                 step.muted,
-                self._score_settings,
-                self._settings,
+                score_settings,
+                settings_of(self._settings, sessions),
             )
             yield step, judgement
+
+
+def settings_of(settings: Settings, sessions: NDArray[np.int64]) -> Settings:
+    """The settings of some sessions, where there are some for each."""
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    arrays = {name: value[sessions] for name, value in values.items() if np.ndim(value)}
+    return type(settings)(**{**values, **arrays}) if arrays else settings
 
 
 def detect_recorded(
@@ -88,6 +101,7 @@ def detect_recorded(
     calibration: Calibration,
     progress: Progress | None = None,
     settings: DetectionSettings | None = None,
+    score_settings: ScoreSettings | None = None,
 ) -> list[Alert]:
     """Everything the detector would have raised, in the order of sessions and ticks.
 
@@ -95,9 +109,9 @@ def detect_recorded(
         recorded: the sessions.
         calibration: of the detector.
         progress: called with the number of session-ticks that each step has done.
-        settings: of all sessions; the defaults without it.
+        settings, score_settings: as of :class:`Run`; the defaults without them.
     """
-    run = Run(recorded, calibration, settings=settings)
+    run = Run(recorded, calibration, score_settings, settings)
     collector = _Alerts(run)
     for step, judgement in run.judgements():
         collector.take(step, judgement)

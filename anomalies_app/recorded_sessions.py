@@ -41,6 +41,7 @@ class RecordedSessions:
 
     Attributes:
         session_ids: of each stretch.
+        sessions: position of each stretch's session in ``recorded.session_ids``.
         first_ticks: of each stretch.
         rows: number of session-ticks, those that fill holes included.
     """
@@ -53,7 +54,8 @@ class RecordedSessions:
         begins = gap > LONGEST_HOLE_TICKS
         stretch = np.cumsum(begins) - 1
         self.first_ticks: NDArray[np.int64] = tick[begins]
-        self.session_ids = [recorded.session_ids[number] for number in session[begins].tolist()]
+        self.sessions: NDArray[np.int64] = session[begins]
+        self.session_ids = [recorded.session_ids[number] for number in self.sessions.tolist()]
         # A row stands for the hole after it, too.
         following = np.append(gap[1:], 1) if len(gap) else gap
         repeats = np.where(following > LONGEST_HOLE_TICKS, 1, following)

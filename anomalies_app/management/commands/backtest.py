@@ -1,0 +1,106 @@
+"""``manage.py backtest``: what other thresholds would have raised in past sessions."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from anomalies_app.backtesting import Comparison, Variant, format_comparison
+from anomalies_app.calibration import Calibration, CalibrationError
+from anomalies_app.calibration_store import load_calibration
+from anomalies_app.episodes import Kind
+from anomalies_app.management.arguments import a_time, progress_bar
+from sessions_app.detection_settings import DetectionSettings
+from sessions_app.event_settings import EventSettingsCache
+from sessions_app.models import Event
+from sessions_app.stored_signals import Portion, StoredSignals
+
+THRESHOLDS = {
+    "--sensitivity": "sensitivity",
+    "--sudden-drop": "sudden_drop_threshold",
+    "--mass-exit": "mass_exit_threshold",
+    "--low-engagement": "low_engagement_threshold",
+    "--warning": "warning_threshold",
+    "--critical": "critical_threshold",
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Runs the detector over stored metrics with the settings of each event, and again with "
+        "those that are given here, and shows what would have been raised. Nothing is stored."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--event", metavar="ID", help="Only this event. Default: all.")
+        parser.add_argument("--since", type=a_time, help="Only metrics from this date on.")
+        parser.add_argument("--calibration", help="Another calibration, by its name.")
+        for option, name in THRESHOLDS.items():
+            description = Event._meta.get_field(name).verbose_name
+            parser.add_argument(option, type=float, metavar="X", help=f"Another {description}.")
+        parser.add_argument(
+            "--mute",
+            action="append",
+            default=[],
+            choices=[kind.name for kind in Kind],
+            help="A type that is not to be raised; may be given several times.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        changes = _changes(options)
+        try:
+            own = load_calibration(settings.DETECTOR_CALIBRATION)
+            other = load_calibration(options["calibration"]) if options["calibration"] else own
+        except CalibrationError as error:
+            raise CommandError(str(error)) from error
+        if options["event"] and not Event.objects.filter(external_id=options["event"]).exists():
+            raise CommandError(f"there is no event {options['event']!r}")
+        is_changed = bool(changes) or other is not own
+        stored = StoredSignals(options["since"], options["event"])
+        events = EventSettingsCache()
+        comparison = Comparison()
+        total = stored.row_count * (1 + is_changed)
+        with progress_bar(total, "session-ticks", "detecting") as bar:
+            for portion in stored.portions():
+                usual = _as_it_is(portion, events, own)
+                changed = _changed(usual, changes, other) if is_changed else None
+                comparison.take(portion.recorded, usual, changed, bar.update)
+        for line in format_comparison(comparison, is_changed):
+            self.stdout.write(line)
+
+
+def _changes(options: dict[str, Any]) -> dict[str, float | bool]:
+    """The settings that are given, by their names."""
+    changes: dict[str, float | bool] = {}
+    for option, name in THRESHOLDS.items():
+        value = options[option.removeprefix("--").replace("-", "_")]
+        if value is None:
+            continue
+        try:
+            Event._meta.get_field(name).run_validators(value)
+        except ValidationError as error:
+            raise CommandError(f"{option}: {' '.join(error.messages)}") from error
+        changes[name] = value
+    return {**changes, **{f"mute_{kind.lower()}": True for kind in options["mute"]}}
+
+
+def _as_it_is(portion: Portion, events: EventSettingsCache, calibration: Calibration) -> Variant:
+    events.ensure(portion.event_ids)
+    return Variant(
+        calibration,
+        events.settings_for(portion.event_ids),
+        events.detection_settings_for(portion.event_ids),
+    )
+
+
+def _changed(usual: Variant, changes: dict[str, float | bool], calibration: Calibration) -> Variant:
+    columns = {
+        name: np.full_like(getattr(usual.settings, name), value) for name, value in changes.items()
+    }
+    thresholds: DetectionSettings = replace(usual.settings, **columns)
+    if np.any(np.asarray(thresholds.warning_threshold) >= thresholds.critical_threshold):
+        raise CommandError("a warning's threshold must be below that of a critical anomaly")
+    return Variant(calibration, usual.score_settings, thresholds)
