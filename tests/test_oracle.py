@@ -49,6 +49,10 @@ def question(session="s"):
     return keys.SYNC_EVENTS, {"resource": "QUESTION", "payload": {"sessionId": session}}
 
 
+def end(session="s"):
+    return keys.SYNC_EVENTS, {"type": "session_ended", "sessionId": session}
+
+
 def rows(*events, until=30, session="s"):
     """Rows of a session by tick, counted from the log's start; events are (second, event)."""
     log = [(START_MS + round(second * 1000), *event) for second, event in events]
@@ -72,6 +76,22 @@ def test_rows_begin_with_the_first_event_and_go_on():
 def test_rows_stop_after_half_an_hour_of_silence():
     found = rows((0, join("u")), (7, question()), until=1000)
     assert sorted(found) == list(range(361))
+
+
+def test_rows_stop_with_the_tick_of_an_announced_end():
+    log = (0, join("a")), (11, end()), (14, leave("a")), (16, leave("b")), (21, end())
+    assert column("total_users", *log) == [1, 1, 1]
+    assert column("leave_count", *log) == [0, 0, 1]
+
+
+def test_half_an_hour_after_the_last_word_an_ended_session_begins_anew():
+    log = (0, join("a")), (1, end()), (1800, leave("b")), (3605, join("c"))
+    assert sorted(rows(*log, until=722)) == [0, 721, 722]
+    assert sorted(rows(*log[:3], (3600, join("c")), until=722)) == [0]
+
+
+def test_an_end_alone_begins_nothing():
+    assert rows((0, end()), (12, join("a")), until=3).keys() == {2, 3}
 
 
 def test_sessions_do_not_touch_one_another():
