@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from anomalies_app.calibration import Calibration, SizeClasses, anomaly_score
 from anomalies_app.detector_state import FOREST, NO_EPISODE, DetectorState
-from anomalies_app.episodes import YOUNGEST_TICKS, Changes, advance_episodes
-from anomalies_app.evidence import Evidence, begin, learn, observe, vitality
+from anomalies_app.episodes import YOUNGEST_TICKS, Changes, advance_episodes, is_building_up
+from anomalies_app.evidence import Evidence, begin, is_suspicious, learn, observe, vitality
 from anomalies_app.half_space_trees import Paths, learn_many, score_many
 from anomalies_app.reasons import Reason, explain_changes
 from sessions_app.detection_settings import DetectionSettings
@@ -158,7 +158,10 @@ class Detector:
     ) -> None:
         learns = (state["episode"] == NO_EPISODE) & ~muted
         learn(state, evidence, signals, learns)
-        learn_many(FOREST, state.forest, paths, learns & (state["age"] >= YOUNGEST_TICKS))
+        # What leads to an alert must not be familiar by the time it does.
+        usual = ~is_suspicious(evidence) & ~is_building_up(state)
+        settled = state["age"] >= YOUNGEST_TICKS
+        learn_many(FOREST, state.forest, paths, learns & usual & settled)
         state["age"] = np.minimum(state["age"] + 1, OLDEST_TICKS)
 
 

@@ -27,16 +27,16 @@ MUTED_AFTER_TICKS = 24
 # presence confirms it; without that it must be deeper than the threshold, and last.
 EARLY_SHARE = 0.64
 CHAT_ONLY_SHARE = 1.0
-CHAT_ONLY_DEVIATIONS = 0.5
+CHAT_ONLY_DEVIATIONS = 1.0
 CHAT_ONLY_MINUTES = 1.0
 # A quiet chat pauses for minutes: so many messages must be missing, at its usual pace.
-FEWEST_MESSAGES = 10.0
+FEWEST_MESSAGES = 20.0
 EARLY_PRESENCE_FALL = 0.05
 PRESENCE_DEVIATIONS = 5.0
 FEWEST_PEOPLE = 3.0
 SLOW_SHARE = 0.6
 SLOW_PRESENCE_FALL = 0.02
-SLOW_DEVIATIONS = 1.5
+SLOW_DEVIATIONS = 2.0
 ALONE_SHARE = 0.4
 ALONE_DEVIATIONS = 2.0
 
@@ -167,6 +167,13 @@ def _count(
     state: DetectorState, name: str, goes_on: Flags, weight: NDArray[np.int64] | int = 1
 ) -> None:
     state[name] = np.where(goes_on, np.minimum(state[name].astype(np.int16) + weight, 255), 0)
+
+
+def is_building_up(state: DetectorState) -> Flags:
+    """Where one of the rules is on its way to raise an alert."""
+    runs = [state[name] > 0 for name in ("fast_run", "slow_run", "chat_run", "exit_run")]
+    building: Flags = np.logical_or.reduce(runs)
+    return building
 
 
 def _begin(

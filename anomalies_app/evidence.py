@@ -177,16 +177,21 @@ def _lost_share(now: Floats, before: Floats) -> Floats:
 def learn(state: DetectorState, evidence: Evidence, signals: Signals, learns: Flags) -> None:
     """Moves the levels and the noise of the sessions that may learn from this tick."""
     arriving = state["age"] < RAMP_UP_TICKS
-    suspicious = (evidence.presence_fall > SUSPICIOUS_FALL) & (
-        evidence.presence_deviations > SUSPICIOUS_DEVIATIONS
-    )
-    _learn_noise(state, evidence, learns & ~arriving & ~suspicious)
+    _learn_noise(state, evidence, learns & ~arriving & ~is_suspicious(evidence))
     _learn_presence(state, evidence, learns, arriving)
     gain = np.where(arriving, VITALITY_GAIN_IN_RAMP_UP, VITALITY_GAIN) * learns
     level = state["vitality_level"]
     slowest = np.where(arriving, -np.inf, -VITALITY_DRIFT * level)
     state["vitality_level"] = level + np.maximum(gain * (evidence.vitality - level), slowest)
     _learn_others(state, signals, gain)
+
+
+def is_suspicious(evidence: Evidence) -> Flags:
+    """Where presence is lower than noise explains: such a tick is no example of a quiet room."""
+    suspicious: Flags = (evidence.presence_fall > SUSPICIOUS_FALL) & (
+        evidence.presence_deviations > SUSPICIOUS_DEVIATIONS
+    )
+    return suspicious
 
 
 def _learn_noise(state: DetectorState, evidence: Evidence, learns: Flags) -> None:
