@@ -52,6 +52,10 @@ class Payloads:
         question = {"id": f"{self.namespace}-q{number}", "sessionId": self.session_id}
         return {"resource": "QUESTION", "action": "CREATED", "payload": question}
 
+    def session_ended(self) -> Payload:
+        """What the platform says when a session is over."""
+        return {"type": "session_ended", **self._where()}
+
     def user_event(self, kind: str, user_id: str, now_s: float) -> Payload:
         """Joins, leaves, reactions and signs of life on the sync channel."""
         return {

@@ -126,6 +126,8 @@ class SimulatedSession:
         return self.character.burst if now_s < self._burst_end_s else 1.0
 
     def _close(self, now_s: float) -> None:
+        # First: those who leave because it is over are no mass exit.
+        self._emit(now_s, keys.SYNC_EVENTS, self._payloads.session_ended())
         for delay in self._random.random(len(self._present)) * habits.CLOSING_SECONDS:
             self._schedule(now_s + delay, self._leave_for_good)
 

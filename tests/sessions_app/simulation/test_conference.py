@@ -95,7 +95,7 @@ def test_events_are_endless_without_a_duration():
 
 def test_every_channel_and_kind_is_used(conference, decoded):
     assert {event.channel for event in conference} == set(keys.CHANNELS)
-    assert {event.kind for _, event in decoded} >= set(EventKind) - {EventKind.SESSION_ENDED}
+    assert {event.kind for _, event in decoded} == set(EventKind)
     types = {event.payload.get("type") for event in conference}
     assert types >= {"user_join", "user_leave", "reaction", "emoji", "typing", "presence_update"}
 
