@@ -81,7 +81,7 @@ class StoredSignals:
         for start in range(0, len(known), BATCH):
             batch = known[start : start + BATCH]
             metrics = self._metrics.filter(session_id__in=[row[0] for row in batch])
-            counts = metrics.order_by().values_list("session_id").annotate(Count("*"))
+            counts = metrics.order_by().values_list("session_id").annotate(rows=Count("*"))
             rows = dict(counts)
             yield from (_Past(*row, rows[row[0]]) for row in batch if row[0] in rows)
 

@@ -15,8 +15,9 @@ from msgspec import to_builtins
 from anomalies_app.models import Anomaly
 from anomalies_app.results import AnomalyNotice, Change, SignalMove
 from sessions_app.models import EngagementMetric, Event, Session
+from sessions_app.recorded_signals import RecordedSignals
 from sessions_app.results import SessionPoint, SignalValues
-from sessions_app.scoring import category
+from sessions_app.scoring import Signals, category
 from sessions_app.ticks import TICK_SECONDS
 
 PASSWORD = "correct horse"
@@ -98,6 +99,23 @@ def make_metrics(session: Session, scores: list[float], end: datetime | None = N
             **dict.fromkeys(counts, 0),
         )
         for number, score in enumerate(scores)
+    )
+
+
+def store_signals(session: Session, recorded: RecordedSignals) -> None:
+    """The rows of one recorded session as its metrics, the last of them a tick ago."""
+    end = last_tick_end() - TICK
+    columns = [getattr(recorded, name).tolist() for name in Signals._fields]
+    counts = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
+    EngagementMetric.objects.bulk_create(
+        EngagementMetric(
+            session=session,
+            time=end - (int(recorded.tick[-1]) - tick) * TICK,
+            score=0.5,
+            **dict(zip(Signals._fields, values, strict=True)),
+            **dict.fromkeys(counts, 0),
+        )
+        for tick, *values in zip(recorded.tick.tolist(), *columns, strict=True)
     )
 
 
