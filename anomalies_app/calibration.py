@@ -55,18 +55,18 @@ class CalibrationFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Line(NamedTuple):
-    """The knots of all size classes one after the other, so that one interpolation serves all.
+    """The knots of all tables and size classes one after the other: one interpolation serves all.
 
     Attributes:
-        lowest, highest: knots of each class.
-        step: from the lowest knot of a class to that of the next.
-        knots: increasing, each class's moved to its place.
+        lowest, highest: knots of each table and class.
+        moved: how far each is moved to its place.
+        knots: increasing, in their places.
         surprises: at the knots.
     """
 
     lowest: NDArray[np.float64]
     highest: NDArray[np.float64]
-    step: float
+    moved: NDArray[np.float64]
     knots: NDArray[np.float64]
     surprises: NDArray[np.float64]
 
@@ -103,26 +103,44 @@ class TailTable:
         return cls(np.array([_increasing(row) for row in rows]))
 
     def surprise(self, values: Floats, sizes: "SizeClasses") -> Floats:
-        """``-log10`` of the tail probability of each value, 0 to :data:`LARGEST_SURPRISE`.
+        """The surprise at each value; see :func:`surprises`."""
+        found: Floats = surprises(TableRow((self,)), values[None], sizes)[0]
+        return found
 
-        Between knots it is interpolated, beyond the last one it goes on as steeply as over the
-        last three knots.
-        """
-        line = self._line
-        lowest, highest = line.lowest[sizes.classes], line.highest[sizes.classes]
-        places = np.clip(values, lowest, highest) - lowest + sizes.classes * line.step
-        return np.interp(places, line.knots, line.surprises).astype(np.float32)
+
+class TableRow(tuple[TailTable, ...]):
+    """Tables that are looked up together."""
 
     @cached_property
-    def _line(self) -> "_Line":
-        width = (self.knots[:, -1] - self.knots[:, -3]) / (SURPRISES[-1] - SURPRISES[-3])
-        beyond = self.knots[:, -1] + width * (LARGEST_SURPRISE - SURPRISES[-1])
-        extended = np.column_stack([self.knots, beyond])
-        lowest = extended[:, :1]
-        step = float((extended - lowest).max()) + 1.0
-        starts = np.arange(len(extended))[:, None] * step
-        surprises = np.tile(np.append(SURPRISES, LARGEST_SURPRISE), len(extended))
-        return _Line(lowest[:, 0], beyond, step, (extended - lowest + starts).ravel(), surprises)
+    def line(self) -> _Line:
+        knots = np.array([table.knots for table in self])
+        width = (knots[..., -1] - knots[..., -3]) / (SURPRISES[-1] - SURPRISES[-3])
+        beyond = knots[..., -1] + width * (LARGEST_SURPRISE - SURPRISES[-1])
+        extended = np.concatenate([knots, beyond[..., None]], axis=2)
+        lowest = extended[..., 0]
+        widths = beyond - lowest + 1.0
+        starts = (np.cumsum(widths) - widths.ravel()).reshape(widths.shape)
+        moved = starts - lowest
+        heights = np.tile(np.append(SURPRISES, LARGEST_SURPRISE), lowest.size)
+        return _Line(lowest, beyond, moved, (extended + moved[..., None]).ravel(), heights)
+
+
+def surprises(tables: TableRow, values: Floats, sizes: "SizeClasses") -> Floats:
+    """``-log10`` of the tail probability of each value, 0 to :data:`LARGEST_SURPRISE`.
+
+    Between knots it is interpolated, beyond the last one it goes on as steeply as over the last
+    three knots.
+
+    Args:
+        tables: one for each row of values.
+        values: of shape (tables, sessions).
+        sizes: of each session.
+    """
+    line, classes = tables.line, sizes.classes
+    places = np.maximum(values, line.lowest[:, classes])
+    np.minimum(places, line.highest[:, classes], out=places)
+    places += line.moved[:, classes]
+    return np.interp(places, line.knots, line.surprises).astype(np.float32)
 
 
 def _quantiles(values: Floats) -> NDArray[np.float64]:
@@ -170,6 +188,16 @@ class Calibration:
     deviation: TailTable
     combined: TailTable
     prior: Floats
+
+    @cached_property
+    def of_features(self) -> TableRow:
+        """The features' tables, to look up all of them."""
+        return TableRow(self.features)
+
+    @cached_property
+    def of_parts(self) -> TableRow:
+        """The tables of the forest and of the z-score."""
+        return TableRow((self.forest, self.deviation))
 
     @classmethod
     def read(cls, path: Path) -> Self:

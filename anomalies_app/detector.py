@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from anomalies_app.calibration import Calibration, SizeClasses, anomaly_score
+from anomalies_app.calibration import Calibration, SizeClasses, anomaly_score, surprises
 from anomalies_app.detector_state import FOREST, NO_EPISODE, DetectorState
 from anomalies_app.episodes import YOUNGEST_TICKS, Changes, advance_episodes, is_building_up
 from anomalies_app.evidence import Evidence, begin, is_suspicious, learn, observe, vitality
@@ -125,16 +125,13 @@ class Detector:
         )
 
     def _points(self, evidence: Evidence, sizes: SizeClasses) -> Floats:
-        tables = self.calibration.features
-        points = np.empty((len(evidence.presence), len(tables)), np.float32)
-        for column, (table, values) in enumerate(zip(tables, evidence.features(), strict=True)):
-            surprise = table.surprise(values, sizes)
-            points[:, column] = np.minimum(surprise / SURPRISE_SCALE, 1.0)
-        return points
+        scaled = surprises(self.calibration.of_features, np.array(evidence.features()), sizes)
+        scaled /= SURPRISE_SCALE
+        return np.ascontiguousarray(np.minimum(scaled, 1.0, out=scaled).T)
 
     def _combined(self, forest: Floats, deviation: Floats, sizes: SizeClasses) -> Floats:
-        of_forest = self.calibration.forest.surprise(forest, sizes)
-        of_deviation = self.calibration.deviation.surprise(deviation, sizes)
+        parts = np.array([forest, deviation])
+        of_forest, of_deviation = surprises(self.calibration.of_parts, parts, sizes)
         combined: Floats = FOREST_SHARE * of_forest + DEVIATION_SHARE * of_deviation
         return combined
 

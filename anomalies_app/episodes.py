@@ -5,10 +5,10 @@ gradual is told by how long it took, and low engagement is what a fall leads to.
 """
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from anomalies_app.detector_state import MINUTE_TICKS, NO_EPISODE, DetectorState
 from anomalies_app.evidence import Evidence, restart_levels
@@ -56,6 +56,8 @@ CALM_PRESENCE_FALL = 0.06
 # What has lasted so long is how it is now.
 LONGEST_TICKS = 180
 LONGEST_EXIT_TICKS = 36
+# Runs are counted no further than this and one step more, so that they fit into a byte.
+LONGEST_RUN = 252
 
 
 class Kind(IntEnum):
@@ -106,11 +108,11 @@ def advance_episodes(
         settings: of each session's event.
     """
     _count_runs(state, evidence, signals, muted, settings)
-    was_open = state["episode"] != NO_EPISODE
+    was_open = np.flatnonzero(state["episode"])
     began = _begin(state, evidence, scores, settings)
-    escalated = _escalate(state, scores, was_open, settings)
+    escalated = _escalate(state, scores, was_open, settings) if len(was_open) else was_open
     kinds = state["episode"].copy()
-    ended = _end(state, evidence, was_open, muted)
+    ended = _end(state, evidence, was_open, muted) if len(was_open) else was_open
     worse = np.setdiff1d(escalated, ended) if len(ended) and len(escalated) else escalated
     return Changes(began, worse, ended, kinds[ended])
 
@@ -156,17 +158,19 @@ def _count_runs(
         & (presence <= before * 1.01 + 0.5)
         & (minute_ago - presence >= FEWEST_PEOPLE)
     )
-    weight = 1 + (evidence.net_loss >= LARGE_LOSS) + (evidence.net_loss >= HUGE_LOSS)
+    weight = np.add(evidence.net_loss >= LARGE_LOSS, evidence.net_loss >= HUGE_LOSS, dtype=np.uint8)
+    weight += 1
     _count(state, "exit_run", exits, weight)
 
-    waiting = np.maximum(state["quiet_for"].astype(np.int16) - 1, 0)
-    state["quiet_for"] = np.where(muted, MUTED_AFTER_TICKS, waiting)
+    waiting = np.maximum(state["quiet_for"], 1) - np.uint8(1)
+    state["quiet_for"] = np.where(muted, np.uint8(MUTED_AFTER_TICKS), waiting)
 
 
 def _count(
-    state: DetectorState, name: str, goes_on: Flags, weight: NDArray[np.int64] | int = 1
+    state: DetectorState, name: str, goes_on: Flags, weight: NDArray[np.uint8] | int = 1
 ) -> None:
-    state[name] = np.where(goes_on, np.minimum(state[name].astype(np.int16) + weight, 255), 0)
+    counted = np.minimum(state[name], LONGEST_RUN) + np.asarray(weight, np.uint8)
+    state[name] = counted * goes_on
 
 
 def is_building_up(state: DetectorState) -> Flags:
@@ -194,11 +198,11 @@ def _begin(
     if not len(rows):
         return rows
     kinds = np.where(exits[rows], Kind.MASS_EXIT, drop_kinds(state, evidence, rows))
-    kinds = np.where(~exits[rows] & is_low(state, settings)[rows], Kind.LOW_ENGAGEMENT, kinds)
+    kinds = np.where(~exits[rows] & is_low(state, settings, rows), Kind.LOW_ENGAGEMENT, kinds)
     wanted = ~muted_kinds(settings, len(state))[kinds, rows]
     rows, kinds = rows[wanted], kinds[wanted]
     state["episode"][rows] = kinds
-    state["severity"][rows] = _levels(scores, settings)[rows]
+    state["severity"][rows] = _levels(scores, settings, rows)
     state["raised_at"][rows] = state.tick
     state["calm_run"][rows] = 0
     return rows
@@ -240,12 +244,18 @@ def _first(hits: Flags) -> NDArray[np.int64]:
     return places
 
 
-def is_low(state: DetectorState, settings: DetectionSettings) -> Flags:
-    """Whether a minute's mean score is below the threshold by more than this room's noise."""
-    mean = state.rings["score"].astype(np.float32).mean(axis=0)
-    margin = LOW_DEVIATIONS * np.sqrt(state["vitality_variance"])
-    low: Flags = mean < np.asarray(settings.low_engagement_threshold) - margin
+def is_low(state: DetectorState, settings: DetectionSettings, rows: NDArray[np.int64]) -> Flags:
+    """Whether a minute's mean score is below the threshold by more than a room's noise."""
+    mean = state.rings["score"][:, rows].astype(np.float32).mean(axis=0)
+    margin = LOW_DEVIATIONS * np.sqrt(state["vitality_variance"][rows])
+    low: Flags = mean < _of(settings.low_engagement_threshold, rows) - margin
     return low
+
+
+def _of(setting: ArrayLike, rows: NDArray[np.int64]) -> NDArray[Any]:
+    """A setting of some sessions, be it one for all or one for each."""
+    values = np.asarray(setting)
+    return values[rows] if values.ndim else values
 
 
 def muted_kinds(settings: DetectionSettings, count: int) -> Flags:
@@ -260,46 +270,49 @@ def muted_kinds(settings: DetectionSettings, count: int) -> Flags:
     return np.array([np.broadcast_to(np.asarray(flag, np.bool_), count) for flag in flags])
 
 
-def _levels(scores: Floats, settings: DetectionSettings) -> NDArray[np.int64]:
-    critical = scores >= np.asarray(settings.critical_threshold)
+def _levels(
+    scores: Floats, settings: DetectionSettings, rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    critical = scores[rows] >= _of(settings.critical_threshold, rows)
     return np.where(critical, Level.CRITICAL, Level.WARNING)
 
 
 def _escalate(
     state: DetectorState,
     scores: Floats,
-    was_open: Flags,
+    was_open: NDArray[np.int64],
     settings: DetectionSettings,
 ) -> NDArray[np.int64]:
-    fallen = was_open & (
-        (state["episode"] == Kind.SUDDEN_DROP) | (state["episode"] == Kind.GRADUAL_DECLINE)
-    )
-    unwanted = np.asarray(settings.mute_low_engagement, np.bool_)
-    lower = fallen & is_low(state, settings) & ~unwanted if fallen.any() else fallen
-    graver = was_open & (_levels(scores, settings) > state["severity"])
-    state["episode"] = np.where(lower, Kind.LOW_ENGAGEMENT, state["episode"])
-    state["severity"] = np.where(graver, Level.CRITICAL, state["severity"])
-    rows: NDArray[np.int64] = np.flatnonzero(lower | graver)
+    kinds = state["episode"][was_open]
+    fallen = (kinds == Kind.SUDDEN_DROP) | (kinds == Kind.GRADUAL_DECLINE)
+    wanted = ~_of(settings.mute_low_engagement, was_open).astype(np.bool_)
+    lower = fallen & wanted & is_low(state, settings, was_open)
+    graver = _levels(scores, settings, was_open) > state["severity"][was_open]
+    state["episode"][was_open[lower]] = Kind.LOW_ENGAGEMENT
+    state["severity"][was_open[graver]] = Level.CRITICAL
+    rows: NDArray[np.int64] = was_open[lower | graver]
     return rows
 
 
 def _end(
-    state: DetectorState, evidence: Evidence, was_open: Flags, muted: Flags
+    state: DetectorState, evidence: Evidence, was_open: NDArray[np.int64], muted: Flags
 ) -> NDArray[np.int64]:
-    noise = np.sqrt(state["presence_dispersion"] / np.maximum(state["presence_level"], 1))
-    calm = (evidence.vitality_fall < CALM_VITALITY_FALL) & (
-        evidence.presence_fall < CALM_PRESENCE_FALL + noise
+    level = np.maximum(state["presence_level"][was_open], 1)
+    noise = np.sqrt(state["presence_dispersion"][was_open] / level)
+    calm = (evidence.vitality_fall[was_open] < CALM_VITALITY_FALL) & (
+        evidence.presence_fall[was_open] < CALM_PRESENCE_FALL + noise
     )
-    _count(state, "calm_run", was_open & calm)
-    lasted = state.tick - state["raised_at"]
-    exits = state["episode"] == Kind.MASS_EXIT
+    calm_run = (np.minimum(state["calm_run"][was_open], LONGEST_RUN) + np.uint8(1)) * calm
+    state["calm_run"][was_open] = calm_run
+    lasted = state.tick - state["raised_at"][was_open]
+    exits = state["episode"][was_open] == Kind.MASS_EXIT
     settled = lasted >= np.where(exits, LONGEST_EXIT_TICKS, LONGEST_TICKS)
-    recovered = state["calm_run"] >= CALM_TICKS
-    over = was_open & (recovered | settled | muted)
-    restart_levels(state, evidence, over & settled & ~recovered)
-    state["episode"] = np.where(over, NO_EPISODE, state["episode"])
+    recovered = calm_run >= CALM_TICKS
+    over = recovered | settled | muted[was_open]
+    restart_levels(state, evidence, was_open[over & settled & ~recovered])
+    rows: NDArray[np.int64] = was_open[over]
+    state["episode"][rows] = NO_EPISODE
     # What it left in the averages and runs must not raise the next one.
     for name in ("fast_run", "slow_run", "chat_run", "exit_run", "presence_slow", "vitality_slow"):
-        state[name][over] = 0
-    rows: NDArray[np.int64] = np.flatnonzero(over)
+        state[name][rows] = 0
     return rows

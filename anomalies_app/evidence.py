@@ -235,8 +235,10 @@ def _learn_others(state: DetectorState, signals: Signals, gain: Floats) -> None:
     _move(state, "score_level", state.remembered("score", state.tick), gain)
 
 
-def restart_levels(state: DetectorState, evidence: Evidence, rows: Flags) -> None:
+def restart_levels(state: DetectorState, evidence: Evidence, rows: NDArray[np.int64]) -> None:
     """Takes what is there now as the new normal."""
+    if not len(rows):
+        return
     state["presence_level"][rows] = evidence.presence[rows]
     state["vitality_level"][rows] = evidence.vitality[rows]
     state["chat_level"][rows] = state.remembered("chat", state.tick)[rows]

@@ -1,7 +1,6 @@
 """The detector over recorded signals, without any server."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from typing import TypeVar
 
 import msgspec
@@ -72,28 +71,35 @@ class Run:
 
     def judgements(self) -> Iterator[tuple[Step, Judgement]]:
         """What the detector makes of each step; ``state`` and ``engagement`` are those after it."""
-        for step in self.sessions.steps():
-            self.state = self.state.aligned(step.stretches)
-            sessions = self.sessions.sessions[step.stretches]
-            score_settings = settings_of(self._score_settings, sessions)
-            self.engagement = score(step.signals, score_settings)
-            judgement = self._detector.step(
-                self.state,
-                step.number,
-                step.signals,
-                self.engagement,
-                step.muted,
-                score_settings,
-                settings_of(self._settings, sessions),
-            )
-            yield step, judgement
+        for block in self.sessions.blocks():
+            of_rows = settings_of(self._score_settings, self.sessions.sessions[block.stretches])
+            scores = score(block.signals, of_rows)
+            for step, rows in block.steps():
+                self.engagement = scores[rows]
+                yield step, self._judged(step)
+
+    def _judged(self, step: Step) -> Judgement:
+        self.state = self.state.aligned(step.stretches)
+        sessions = self.sessions.sessions[step.stretches]
+        return self._detector.step(
+            self.state,
+            step.number,
+            step.signals,
+            self.engagement,
+            step.muted,
+            settings_of(self._score_settings, sessions),
+            settings_of(self._settings, sessions),
+        )
 
 
 def settings_of(settings: Settings, sessions: NDArray[np.int64]) -> Settings:
     """The settings of some sessions, where there are some for each."""
-    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
-    arrays = {name: value[sessions] for name, value in values.items() if np.ndim(value)}
-    return type(settings)(**{**values, **arrays}) if arrays else settings
+    values = [getattr(settings, name) for name in settings.__dataclass_fields__]
+    if not any(isinstance(value, np.ndarray) for value in values):
+        return settings
+    return type(settings)(
+        *(value[sessions] if isinstance(value, np.ndarray) else value for value in values)
+    )
 
 
 def detect_recorded(

@@ -15,6 +15,8 @@ from sessions_app.scoring import Signals
 
 # A longer hole begins the session anew.
 LONGEST_HOLE_TICKS = 12
+# Rows that are brought into order at once: what is done for each step costs more than its rows.
+BLOCK_ROWS = 50_000
 
 
 class Step(NamedTuple):
@@ -31,6 +33,30 @@ class Step(NamedTuple):
     stretches: NDArray[np.int64]
     signals: Signals
     muted: NDArray[np.bool_]
+
+
+class Block(NamedTuple):
+    """Some steps, one after the other: arrays of one element per row.
+
+    Attributes:
+        first: number of the first step.
+        ends: where each step ends.
+    """
+
+    first: int
+    ends: list[int]
+    stretches: NDArray[np.int64]
+    signals: Signals
+    muted: NDArray[np.bool_]
+
+    def steps(self) -> Iterator[tuple[Step, slice]]:
+        """The steps, and where their rows are."""
+        start = 0
+        for number, end in enumerate(self.ends, start=self.first):
+            rows = slice(start, end)
+            signals = Signals(*(np.asarray(values)[rows] for values in self.signals))
+            yield Step(number, self.stretches[rows], signals, self.muted[rows]), rows
+            start = end
 
 
 class RecordedSessions:
@@ -75,9 +101,20 @@ class RecordedSessions:
 
     def steps(self) -> Iterator[Step]:
         """All steps, in order."""
-        start = 0
-        for number, end in enumerate(self._ends.tolist()):
-            rows = self._rows[start:end]
+        for block in self.blocks():
+            for step, _ in block.steps():
+                yield step
+
+    def blocks(self) -> Iterator[Block]:
+        """All steps in blocks of about :data:`BLOCK_ROWS`."""
+        first, start = 0, 0
+        while first < len(self._ends):
+            last = int(np.searchsorted(self._ends, start + BLOCK_ROWS, side="right"))
+            last = max(last, first + 1)
+            ends = self._ends[first:last]
+            part = slice(start, int(ends[-1]))
+            rows = self._rows[part]
             signals = Signals(*(getattr(self._recorded, name)[rows] for name in SIGNALS))
-            yield Step(number, self._stretches[start:end], signals, self._muted[start:end])
-            start = end
+            steps = (ends - start).tolist()
+            yield Block(first, steps, self._stretches[part], signals, self._muted[part])
+            first, start = last, int(ends[-1])
