@@ -10,6 +10,7 @@ point's path by less than a power of two.
 Source: S. C. Tan, K. M. Ting, T. F. Liu, "Fast Anomaly Detection for Streaming Data", IJCAI 2011.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,7 +27,7 @@ Features = NDArray[np.floating[Any]]
 SPARSE_SHARE = 0.1
 TALLEST = 16
 # Sessions handled together, so that one tree's windows stay in the processor's cache.
-BATCH = 8192
+BATCH = 16_384
 
 
 class Splits(NamedTuple):
@@ -230,15 +231,20 @@ def _mass(forest: HalfSpaceForest, difference: Paths) -> NDArray[np.int64]:
             (window, trees, sessions).
     """
     counting = np.dtype(np.uint8 if forest.window < 256 else np.uint32)
-    sparse = SPARSE_SHARE * forest.window
-    total = np.full(difference.shape[1:], forest.window, dtype=np.int32)
-    goes_on = np.full(difference.shape[1:], forest.window >= sparse, dtype=np.int32)
+    # The smallest type is the fastest.
+    largest = forest.window << (forest.height + 1)
+    adding = np.dtype(np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint64)
+    sparse = math.ceil(SPARSE_SHARE * forest.window)
+    total = np.full(difference.shape[1:], forest.window, dtype=adding)
+    goes_on = np.ones(difference.shape[1:], dtype=np.bool_)
     same = np.empty(difference.shape, dtype=np.bool_)
     for depth in range(1, forest.height + 1):
         np.less(difference, 1 << (forest.height - depth), out=same)
         mass = np.add.reduce(same.view(np.uint8), axis=0, dtype=counting)
-        total += (mass.astype(np.int32) << depth) * goes_on
-        goes_on &= mass >= sparse
+        # Where the way has ended there is no mass, so it stays ended.
+        mass *= goes_on
+        np.greater_equal(mass, sparse, out=goes_on)
+        total += np.left_shift(mass, depth, dtype=adding)
     added: NDArray[np.int64] = np.add.reduce(total, axis=0, dtype=np.int64)
     return added
 
