@@ -137,7 +137,8 @@ def make_notice(
     session: Session, change: Change = Change.BEGAN, ago: int = 0, **fields: Any
 ) -> AnomalyNotice:
     """What the detector says of an anomaly, raised ``ago`` seconds before the last tick ended."""
-    began_at = last_tick_end() - timedelta(seconds=ago)
+    last = last_tick_end()
+    began_at = last - timedelta(seconds=ago)
     usual = {
         "id": uuid4(),
         "change": change,
@@ -146,7 +147,7 @@ def make_notice(
         "external_id": session.external_id,
         "event_external_id": session.event.external_id,
         "began_at": began_at,
-        "changed_at": began_at if change is Change.BEGAN else last_tick_end(),
+        "changed_at": began_at if change is Change.BEGAN else last,
         "type": "MASS_EXIT",
         "severity": "WARNING",
         "anomaly_score": 0.71,

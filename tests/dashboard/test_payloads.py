@@ -27,17 +27,19 @@ pytestmark = pytest.mark.integration
 
 
 def test_a_stored_row_and_the_scorers_point_are_the_same_to_a_page(cast: Cast) -> None:
-    make_metrics(cast.session, [0.62], last_tick_end())
+    end = last_tick_end()
+    make_metrics(cast.session, [0.62], end)
     stored = EngagementMetric.objects.get()
-    assert metric_payload(stored) == point_payload(make_point(cast.session, 0.62))
+    assert metric_payload(stored) == point_payload(make_point(cast.session, 0.62, end))
 
 
 def test_a_point_holds_all_that_a_page_shows(cast: Cast) -> None:
-    [update] = update_payloads([make_point(cast.session, 0.85)], {cast.session.pk: "BREAK"})
+    end = last_tick_end()
+    [update] = update_payloads([make_point(cast.session, 0.85, end)], {cast.session.pk: "BREAK"})
     assert update == {
         "session": cast.session.pk,
         "event": cast.session.event.pk,
-        "time": last_tick_end().timestamp() * 1000,
+        "time": end.timestamp() * 1000,
         "score": 0.85,
         "category": "VERY_HIGH",
         "signals": {
@@ -54,8 +56,8 @@ def test_a_point_holds_all_that_a_page_shows(cast: Cast) -> None:
 
 def test_the_snapshot_of_a_finished_session_says_when_it_ended(cast: Cast) -> None:
     assert session_snapshot(cast.session)["ended"] is None
-    cast.session.ended_at = last_tick_end()
-    assert session_snapshot(cast.session)["ended"] == last_tick_end().timestamp() * 1000
+    cast.session.ended_at = end = last_tick_end()
+    assert session_snapshot(cast.session)["ended"] == end.timestamp() * 1000
 
 
 @pytest.mark.parametrize("change", Change)
@@ -81,7 +83,11 @@ def test_a_stored_anomaly_and_its_notice_are_the_same_to_a_page(cast: Cast, chan
 
 
 def test_a_session_comes_with_its_last_anomalies(cast: Cast) -> None:
-    notices = [make_notice(cast.session, ago=ago) for ago in range(0, 5 * SHOWN_ANOMALIES + 5, 5)]
+    last = last_tick_end()
+    notices = [
+        make_notice(cast.session, began_at=last - number * TICK)
+        for number in range(SHOWN_ANOMALIES + 1)
+    ]
     for notice in notices:
         make_anomaly(notice)
     make_anomaly(make_notice(cast.bobs_session))

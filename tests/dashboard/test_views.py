@@ -77,13 +77,14 @@ def test_overview_says_when_nothing_is_live(cast: Cast) -> None:
 
 
 def test_overview_shows_the_newest_score_of_each_session(cast: Cast) -> None:
-    make_metrics(cast.session, [0.1, 0.9, 0.62], last_tick_end())
+    end = last_tick_end()
+    make_metrics(cast.session, [0.1, 0.9, 0.62], end)
     make_metrics(cast.bobs_session, [0.8], timezone.now() - timedelta(hours=1))
     point, old = [
         card["point"] for card in embedded_data(overview_of(cast.admin), "cards-data")["cards"]
     ]
     assert (point["score"], point["category"]) == (0.62, "HIGH")
-    assert point["time"] == last_tick_end().timestamp() * 1000
+    assert point["time"] == end.timestamp() * 1000
     assert old is None
     page = overview_of(cast.alice)
     assert '<span data-field="score">62</span>' in page

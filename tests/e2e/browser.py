@@ -31,6 +31,28 @@ ARGUMENTS = [
 ]
 
 
+def note_problems(page: Page, problems: list[str]) -> None:
+    """Adds to ``problems`` whatever goes wrong in a page from now on."""
+
+    def note_message(message: Any) -> None:
+        if message.type in {"error", "warning"}:
+            problems.append(message.text)
+
+    def note_failure(request: Any) -> None:
+        # The browser itself cancels what the page that it leaves still waits for.
+        if request.failure != "net::ERR_ABORTED":
+            problems.append(f"{request.failure} {request.url}")
+
+    def note_response(response: Any) -> None:
+        if response.status >= 400:
+            problems.append(f"{response.status} {response.url}")
+
+    page.on("console", note_message)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("requestfailed", note_failure)
+    page.on("response", note_response)
+
+
 @dataclass
 class Window:
     """One browser window: its page, and everything that went wrong in it."""
@@ -39,20 +61,6 @@ class Window:
     page: Page
     base: str
     problems: list[str] = field(default_factory=list)
-
-    def watch(self) -> None:
-        self.page.on("console", self._note_message)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.problems.append(request.url))
-        self.page.on("response", self._note_response)
-
-    def _note_message(self, message: Any) -> None:
-        if message.type in {"error", "warning"}:
-            self.problems.append(message.text)
-
-    def _note_response(self, response: Any) -> None:
-        if response.status >= 400:
-            self.problems.append(f"{response.status} {response.url}")
 
     def open(self, path: str) -> None:
         self.page.goto(self.base + path)
@@ -98,7 +106,7 @@ class Pages:
         context = self.browser.new_context(viewport=viewport, locale="en-GB", **options)
         base = f"http://127.0.0.1:{self.product.web_port}"
         window = Window(context, context.new_page(), base)
-        window.watch()
+        note_problems(window.page, window.problems)
         self.windows.append(window)
         return window
 

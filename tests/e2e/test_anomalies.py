@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page
 
 from sessions_app import keys
 from sessions_app.ticks import TICK_MS
-from tests.e2e.browser import open_browser
+from tests.e2e.browser import note_problems, open_browser
 from tests.e2e.stack_process import PRODUCT, RunningProcesses, running_product, running_servers
 from tests.platform import chat, post, user
 
@@ -144,19 +144,13 @@ class Told:
         return [payload for name, payload in self.messages if name == channel]
 
 
-def watch(page: Page, problems: list[str]) -> None:
-    page.on("console", lambda message: problems.append(message.text))
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("requestfailed", lambda request: problems.append(request.url))
-
-
 def open_pages(product: RunningProcesses, browser: Browser, problems: list[str]) -> list[Page]:
     """The session's page and the overview, both connected."""
     words = product.manage("create_admin", "maria").stdout.split()
     context = browser.new_context(viewport={"width": 1400, "height": 900}, locale="en-GB")
     overview, session = context.new_page(), context.new_page()
     for page in (overview, session):
-        watch(page, problems)
+        note_problems(page, problems)
         page.goto(f"http://127.0.0.1:{product.web_port}/")
         if page is overview:
             page.fill("#id_username", words[1])

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import redis
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from sessions_app import keys
 from sessions_app.ticks import TICK_MS, TICK_SECONDS
+from tests.e2e.browser import note_problems, open_browser
 from tests.e2e.stack_process import PRODUCT, RunningProcesses, running_product, running_servers
 from tests.platform import chat, user
 
@@ -19,14 +20,6 @@ pytestmark = pytest.mark.e2e
 
 # Beyond the tick, which an event has to wait for in the worst case.
 PROMISE_SECONDS = TICK_SECONDS + 0.5
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 @pytest.fixture
@@ -43,10 +36,8 @@ def product(tmp_path: Path) -> Iterator[RunningProcesses]:
 
 @pytest.fixture
 def page(chromium_path: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
+    with open_browser(chromium_path) as browser:
         yield browser.new_page()
-        browser.close()
 
 
 def post(client: redis.Redis, channel: str, payload: dict) -> None:
@@ -81,9 +72,7 @@ def test_an_event_is_on_the_open_page_within_a_tick_and_half_a_second(
     product: RunningProcesses, page: Page
 ) -> None:
     problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text))
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("requestfailed", lambda request: problems.append(request.url))
+    note_problems(page, problems)
     with redis.Redis.from_url(product.redis_url, socket_timeout=10) as client:
         log_in(product, page)
         page.wait_for_selector("#empty:not([hidden])")
