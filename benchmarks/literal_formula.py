@@ -1,0 +1,85 @@
+"""The formula of the detector taken literally, to compare with: what calibration and rules add.
+
+``0.7 x`` River's HalfSpaceTrees at its defaults on the raw signals, ``+ 0.3 x`` the z-score of the
+engagement score over its last 30 points, against fixed thresholds.
+"""
+
+from collections import deque
+
+import numpy as np
+
+from anomalies_app.episodes import Kind, Level
+from anomalies_app.half_space_trees import ForestWindows, HalfSpaceForest, learn_many, score_many
+from anomalies_app.offline import Alert
+from anomalies_app.recorded_sessions import RecordedSessions
+from sessions_app.recorded_signals import RecordedSignals
+from sessions_app.scoring import ScoreSettings, score
+
+# River's defaults.
+FOREST = HalfSpaceForest(6, tree_count=10, height=8, window=250, seed=42)
+POINTS, FEWEST_POINTS = 30, 5
+TREND_TICKS = 6
+# Deviations that count as much as a forest can say.
+LARGEST_DEVIATIONS = 3.0
+DROP, LEAVE_RATE, LOW = 0.25, 0.15, 0.2
+WARNING, CRITICAL = 0.6, 0.8
+
+
+def detect_literally(recorded: RecordedSignals, forest_share: float = 0.7) -> list[Alert]:
+    """An alert whenever a type's definition and the combined score begin to hold together."""
+    sessions = RecordedSessions(recorded)
+    windows = ForestWindows.empty(FOREST, 0)
+    past: deque[np.ndarray] = deque(maxlen=POINTS)
+    stretches = np.zeros(0, np.int64)
+    alarmed = np.zeros(0, np.bool_)
+    alerts = []
+    for step in sessions.steps():
+        if step.number == 0:
+            windows, stretches = ForestWindows.empty(FOREST, len(step.stretches)), step.stretches
+            alarmed = np.zeros(len(stretches), np.bool_)
+        kept = np.isin(stretches, step.stretches)
+        if not kept.all():
+            windows, alarmed, stretches = windows.taken(kept), alarmed[kept], step.stretches
+            past = deque((values[kept] for values in past), POINTS)
+        raw = np.column_stack([np.asarray(values, np.float64) for values in step.signals])
+        paths = FOREST.paths(raw)
+        engagement = score(step.signals, ScoreSettings())
+        combined = forest_share * score_many(FOREST, windows, paths)
+        combined += (1 - forest_share) * _deviation(past, engagement)
+        learn_many(FOREST, windows, paths)
+        kinds = _kinds(past, engagement, np.asarray(step.signals.user_leave_rate))
+        past.append(engagement)
+        alarm = (combined >= WARNING) & (kinds > 0) & ~step.muted & (len(past) >= FEWEST_POINTS)
+        for row in np.flatnonzero(alarm & ~alarmed).tolist():
+            tick = int(sessions.first_ticks[stretches[row]]) + step.number
+            level = Level.CRITICAL if combined[row] >= CRITICAL else Level.WARNING
+            alerts.append(
+                _alert(sessions.session_ids[stretches[row]], tick, Kind(kinds[row]), level)
+            )
+        alarmed = alarm
+    return alerts
+
+
+def _deviation(past: deque[np.ndarray], engagement: np.ndarray) -> np.ndarray:
+    """The z-score in [0, 1]; 0 on too few points."""
+    if len(past) < FEWEST_POINTS:
+        return np.zeros(len(engagement))
+    points = np.array(past)
+    deviations = np.abs(engagement - points.mean(axis=0)) / np.maximum(points.std(axis=0), 1e-6)
+    return np.minimum(deviations / LARGEST_DEVIATIONS, 1.0)
+
+
+def _kinds(past: deque[np.ndarray], engagement: np.ndarray, leaving: np.ndarray) -> np.ndarray:
+    if not past:
+        return np.zeros(len(engagement), np.int64)
+    mean = np.mean(past, axis=0)
+    falling = engagement < past[-min(TREND_TICKS, len(past))]
+    return np.select(
+        [leaving >= LEAVE_RATE, engagement < LOW, engagement <= (1 - DROP) * mean, falling],
+        [Kind.MASS_EXIT, Kind.LOW_ENGAGEMENT, Kind.SUDDEN_DROP, Kind.GRADUAL_DECLINE],
+        0,
+    )
+
+
+def _alert(session_id: str, tick: int, kind: Kind, level: Level) -> Alert:
+    return Alert(session_id, tick, kind.name, level.name, 0, 0, 0, 0, "", None, level.name)

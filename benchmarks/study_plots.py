@@ -1,0 +1,109 @@
+"""Plots of single cases as SVG: people, chat and score around an anomaly, and what was raised."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from anomalies_app.offline import Alert
+from sessions_app.simulation.labels import Anomaly
+from sessions_app.ticks import TICK_SECONDS
+
+WIDTH, PANEL, LEFT, TOP, GAP = 760, 90, 60, 46, 16
+MINUTE_TICKS = 60 // TICK_SECONDS
+COLOURS = ("#1f6feb", "#8250df", "#1a7f37")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What to draw.
+
+    Attributes:
+        title: one line.
+        first: tick of the first values.
+        lines: a name and the values of each panel.
+        anomaly: what was made to go wrong.
+        alerts: what was raised meanwhile.
+    """
+
+    title: str
+    first: int
+    lines: dict[str, Sequence[float]]
+    anomaly: Anomaly
+    alerts: Sequence[Alert]
+
+
+def as_svg(case: Case) -> str:
+    """The plot as the text of an SVG file."""
+    count = len(next(iter(case.lines.values())))
+    height = TOP + len(case.lines) * (PANEL + GAP) + 24
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        'font-family="sans-serif" font-size="12">',
+        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
+        f'<text x="{LEFT}" y="18" font-size="14" font-weight="bold">{escape(case.title)}</text>',
+        f'<text x="{LEFT}" y="36" fill="#555">{escape(_sentence(case))}</text>',
+        _band(case, count, height),
+    ]
+    for number, (name, values) in enumerate(case.lines.items()):
+        top = TOP + number * (PANEL + GAP)
+        parts += _panel(name, values, top, COLOURS[number % len(COLOURS)])
+    for alert in case.alerts:
+        parts.append(_marker(alert, case, count, height))
+    parts.append(_axis(count, height))
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _x(place: float, count: int) -> float:
+    return LEFT + (WIDTH - LEFT - 16) * place / max(1, count - 1)
+
+
+def _sentence(case: Case) -> str:
+    if not case.alerts:
+        return "nothing was raised"
+    return "; ".join(f"{alert.type}: {alert.reason}" for alert in case.alerts[:1])
+
+
+def _band(case: Case, count: int, height: int) -> str:
+    start = _x(max(0, case.anomaly.start - case.first), count)
+    end = _x(min(count - 1, case.anomaly.end - case.first), count)
+    return (
+        f'<rect x="{start:.1f}" y="{TOP}" width="{end - start:.1f}" height="{height - TOP - 24}" '
+        'fill="#fff1c2"/>'
+    )
+
+
+def _panel(name: str, values: Sequence[float], top: int, colour: str) -> list[str]:
+    data = np.asarray(values, np.float64)
+    largest = max(float(data.max()), 1e-9)
+    points = " ".join(
+        f"{_x(place, len(data)):.1f},{top + PANEL - PANEL * value / largest:.1f}"
+        for place, value in enumerate(data.tolist())
+    )
+    return [
+        f'<line x1="{LEFT}" y1="{top + PANEL}" x2="{WIDTH - 16}" y2="{top + PANEL}" '
+        'stroke="#ccc"/>',
+        f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>',
+        f'<text x="{LEFT + 6}" y="{top + PANEL - 6}" fill="{colour}">{escape(name)}</text>',
+        f'<text x="{LEFT - 6}" y="{top + 10}" text-anchor="end" fill="#555">{largest:.3g}</text>',
+        f'<text x="{LEFT - 6}" y="{top + PANEL}" text-anchor="end" fill="#555">0</text>',
+    ]
+
+
+def _marker(alert: Alert, case: Case, count: int, height: int) -> str:
+    x = _x(alert.tick - case.first, count)
+    return (
+        f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{height - 24}" stroke="#cf222e" '
+        f'stroke-width="1.5"/><text x="{x + 4:.1f}" y="{TOP + 10}" fill="#cf222e">'
+        f"{escape(alert.type)}</text>"
+    )
+
+
+def _axis(count: int, height: int) -> str:
+    marks = range(0, count, 2 * MINUTE_TICKS)
+    return "".join(
+        f'<text x="{_x(mark, count):.1f}" y="{height - 8}" text-anchor="middle" fill="#555">'
+        f"{mark // MINUTE_TICKS} min</text>"
+        for mark in marks
+    )
