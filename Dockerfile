@@ -2,7 +2,7 @@
 FROM node:22.14.0-bookworm-slim AS chart
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci
+RUN npm ci --omit=dev
 
 # The Python packages
 FROM python:3.11.11-slim-bookworm AS packages

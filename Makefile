@@ -3,10 +3,10 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format bench evaluate calibrate-built-in clean
+.PHONY: help setup demo up test test-environment lint format bench screenshots evaluate calibrate-built-in clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## virtual environment, packages, Chart.js, static files
 	@$(PYTHON) scripts/set_up.py
@@ -35,7 +35,10 @@ format: setup ## ruff's formatter and its safe repairs
 	@$(RUN) -m ruff format
 
 bench: setup ## measures; writes benchmarks/results/latest.json
-	@$(RUN) scripts/run_benchmarks.py $(ARGS)
+	@$(RUN) scripts/with_servers.py benchmarks $(ARGS)
+
+screenshots: setup ## every page in every size and colour scheme, into screenshots/ (ARGS="NAME ...")
+	@$(RUN) scripts/with_servers.py tests.e2e.screenshots $(ARGS)
 
 evaluate: setup ## how good the alerts are, on simulated sessions (ARGS="--seed 5", ARGS=FOLDER)
 	@$(RUN) manage.py evaluate_detector $(ARGS)
@@ -44,7 +47,7 @@ calibrate-built-in: setup ## makes the calibration that ships with the project a
 	@$(RUN) manage.py calibrate_detector --built-in
 
 clean: ## removes what the other targets made, but not the data in .data
-	@rm -rf .venv node_modules staticfiles .data/tests .data/timescaledb* .ruff_cache .mypy_cache \
+	@rm -rf .venv node_modules staticfiles screenshots .data/tests .data/timescaledb* .ruff_cache .mypy_cache \
 		.pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@[ ! -d .data ] || echo "Kept: .data, with the data of the embedded servers."

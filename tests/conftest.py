@@ -84,6 +84,11 @@ def redis_client(redis_url: str) -> Iterator["redis.Redis"]:
 @pytest.fixture
 def database_url(transactional_db: None) -> str:
     """The URL of the test database, for processes that a test starts."""
+    return url_of_database()
+
+
+def url_of_database() -> str:
+    """The URL of the database that Django is connected to."""
     from django.db import connection
 
     settings = connection.settings_dict

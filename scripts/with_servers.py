@@ -1,4 +1,4 @@
-"""Runs the benchmarks on embedded servers of their own, or on those of the URLs that are given."""
+"""Runs a Python module on embedded servers of its own, or on those of the URLs that are given."""
 
 import os
 import subprocess
@@ -8,18 +8,21 @@ from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import debian  # noqa: E402
 
 from engagement_conductor import embedded  # noqa: E402
 
 
 def main() -> int:
-    """Returns the exit code of the benchmarks."""
+    """Returns the exit code of the module."""
     environment = dict(os.environ)
+    environment.setdefault("CHROMIUM", debian.find_chromium() or "")
     with ExitStack() as servers:
         # Beside the product's own data: a temporary folder may be no disk at all.
         (ROOT / ".data").mkdir(exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix="benchmarks-", dir=ROOT / ".data")
+        folder = tempfile.TemporaryDirectory(prefix="module-", dir=ROOT / ".data")
         data_dir = Path(servers.enter_context(folder))
         environment["DATA_DIR"] = str(data_dir)
         logs = data_dir / "logs"
@@ -31,7 +34,7 @@ def main() -> int:
             print("Starting the embedded Valkey ...", flush=True)
             server = servers.enter_context(embedded.running(embedded.valkey(data_dir), logs))
             environment["REDIS_URL"] = server.url
-        command = [sys.executable, "-m", "benchmarks", *sys.argv[1:]]
+        command = [sys.executable, "-m", *sys.argv[1:]]
         return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 
