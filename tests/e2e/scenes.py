@@ -151,9 +151,7 @@ SCENES = (
     Scene("not-found", at("/nowhere/")),
     Scene("overview", build_wall, act=wait_until_connected),
     Scene("overview-empty", at("/"), user="charlie", act=wait_until_connected),
-    Scene(
-        "overview-reconnecting", build_wall, prepare=refuse_sockets, act=wait_until_reconnecting
-    ),
+    Scene("overview-reconnecting", build_wall, prepare=refuse_sockets, act=wait_until_reconnecting),
     Scene("session", build_quiet_session, act=wait_until_connected),
     Scene("session-alert", build_troubled_session, act=wait_until_connected),
     Scene("session-new", build_new_session, act=wait_until_connected),
