@@ -1,4 +1,5 @@
 // The area chart of a session's score: true time on the x axis, coloured by level, holes left open.
+import { colour, onColoursChanged } from "./colours.js";
 import { anomalyLabel, categoryLabel, minute, percent, timeOfDay, whole } from "./format.js";
 
 const MINUTE = 60_000;
@@ -13,7 +14,6 @@ const LEVELS = [
 ];
 
 const styles = () => getComputedStyle(document.documentElement);
-const colour = (name) => styles().getPropertyValue(name).trim();
 
 /** A vertical gradient through the levels' colours; `opacity` gives the percentage at a score. */
 function gradient(context, area, opacity) {
@@ -156,7 +156,7 @@ export class ScoreChart {
       ],
     });
     document.addEventListener("visibilitychange", () => this.draw());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.recolour());
+    onColoursChanged(() => this.recolour());
   }
 
   area() {

@@ -10,12 +10,9 @@ CSS = (BASE_DIR / "static" / "css" / "base.css").read_text(encoding="utf-8")
 LEVELS = ("very-high", "high", "moderate", "low", "very-low", "none")
 
 
-def colours(css: str) -> dict[str, str]:
-    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", css))
-
-
-LIGHT = colours(CSS.split("@media (prefers-color-scheme: dark)")[0])
-DARK = {**LIGHT, **colours(CSS.split("@media (prefers-color-scheme: dark)")[1])}
+COLOURS = re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", CSS)
+LIGHT = {name: light for name, light, _ in COLOURS}
+DARK = {name: dark for name, _, dark in COLOURS}
 
 
 def luminance(colour: str) -> float:
