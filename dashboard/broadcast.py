@@ -5,8 +5,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+from django.utils import timezone
 
 from anomalies_app.results import AnomalyNotice
 from dashboard.payloads import EndedSession, milliseconds, notice_payload, update_payloads
@@ -33,7 +35,7 @@ def broadcast_points(
     for update in update_payloads(points, pauses or {}):
         for group in _groups_of(update["session"], update["event"], watched):
             messages[group].append(update)
-    _send("scores.updated", "points", messages)
+    _send("points", "points", messages)
 
 
 def broadcast_ended(sessions: Sequence[EndedSession], watched: WatchedGroups) -> None:
@@ -47,7 +49,7 @@ def broadcast_ended(sessions: Sequence[EndedSession], watched: WatchedGroups) ->
         ended = {"session": session_id, "time": milliseconds(time)}
         for group in _groups_of(session_id, event_id, watched):
             messages[group].append(ended)
-    _send("sessions.ended", "sessions", messages)
+    _send("ended", "sessions", messages)
 
 
 def broadcast_notices(notices: Sequence[AnomalyNotice], watched: WatchedGroups) -> None:
@@ -60,7 +62,7 @@ def broadcast_notices(notices: Sequence[AnomalyNotice], watched: WatchedGroups) 
     for anomaly in map(notice_payload, notices):
         for group in _groups_of(anomaly["session"], anomaly["event"], watched):
             messages[group].append(anomaly)
-    _send("anomalies.changed", "anomalies", messages)
+    _send("anomalies", "anomalies", messages)
 
 
 def _groups_of(session_id: int, event_id: int, watched: WatchedGroups) -> list[str]:
@@ -76,14 +78,20 @@ def _groups_of(session_id: int, event_id: int, watched: WatchedGroups) -> list[s
 
 def _send(kind: str, field: str, messages: Messages) -> None:
     if messages:
-        async_to_sync(_send_all)(kind, field, messages)
+        now = milliseconds(timezone.now())
+        texts = {
+            group: msgspec.json.encode({"type": kind, field: items, "now": now}).decode()
+            for group, items in messages.items()
+        }
+        async_to_sync(_send_all)(texts)
 
 
-async def _send_all(kind: str, field: str, messages: Messages) -> None:
+async def _send_all(texts: dict[str, str]) -> None:
+    """Sends each group the text that its sockets pass on: made once, not once per socket."""
     layer = get_channel_layer()
     await asyncio.gather(
         *(
-            layer.group_send(group, {"type": kind, field: items})
-            for group, items in messages.items()
+            layer.group_send(group, {"type": "text.broadcast", "text": text})
+            for group, text in texts.items()
         )
     )

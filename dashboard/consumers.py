@@ -12,12 +12,11 @@ from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
-from django.utils import timezone
 
 from dashboard import overview
 from dashboard.allowance import Allowance
 from dashboard.outages import UNAVAILABLE
-from dashboard.payloads import milliseconds, session_snapshot
+from dashboard.payloads import session_snapshot
 from dashboard.watching import ALL_EVENTS, RENEWAL_SECONDS, event_group, renew, session_group
 from sessions_app.models import Event, Session
 from sessions_app.queries import sees_everything
@@ -77,16 +76,8 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         elif self._requests.take(time.monotonic()) and _asks_for_snapshot(text_data):
             await self._send_snapshot()
 
-    async def scores_updated(self, event: dict[str, Any]) -> None:
-        now = milliseconds(timezone.now())
-        await self.send_json({"type": "points", "points": event["points"], "now": now})
-
-    async def sessions_ended(self, event: dict[str, Any]) -> None:
-        await self.send_json({"type": "ended", "sessions": event["sessions"]})
-
-    async def anomalies_changed(self, event: dict[str, Any]) -> None:
-        now = milliseconds(timezone.now())
-        await self.send_json({"type": "anomalies", "anomalies": event["anomalies"], "now": now})
+    async def text_broadcast(self, event: dict[str, Any]) -> None:
+        await self.send(text_data=event["text"])
 
     async def _send_snapshot(self) -> None:
         snapshot = database_sync_to_async(self.snapshot)

@@ -1,5 +1,6 @@
 """Which groups are told what."""
 
+import json
 from collections import defaultdict
 from typing import Any
 from uuid import uuid4
@@ -15,13 +16,16 @@ from tests.factories import last_tick_end
 
 
 class RecordingLayer:
-    """A channel layer that notes what it is given."""
+    """A channel layer that notes what pages will be told."""
 
     def __init__(self) -> None:
         self.sent: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        self.sent[group].append(message)
+        assert message["type"] == "text.broadcast"
+        told = json.loads(message["text"])
+        assert told.pop("now") > 0
+        self.sent[group].append(told)
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def test_each_group_gets_all_of_its_points_in_one_message(layer: RecordingLayer)
         "event.10": [1, 2],
         "events.all": [1, 2, 3],
     }
-    assert {message["type"] for [message] in layer.sent.values()} == {"scores.updated"}
+    assert {message["type"] for [message] in layer.sent.values()} == {"points"}
 
 
 def test_nothing_is_sent_to_nobody(layer: RecordingLayer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +90,7 @@ def test_ends_are_told_to_pages_and_overviews(layer: RecordingLayer) -> None:
     assert sessions_by_group(layer, "sessions") == {"event.10": [1], "session.3": [3]}
     [message] = layer.sent["session.3"]
     assert message == {
-        "type": "sessions.ended",
+        "type": "ended",
         "sessions": [{"session": 3, "time": time.timestamp() * 1000}],
     }
 
@@ -108,7 +112,7 @@ def test_changes_of_anomalies_are_told_to_pages_and_overviews(layer: RecordingLa
         "events.all": [1, 3],
     }
     [message] = layer.sent["session.3"]
-    assert message["type"] == "anomalies.changed"
+    assert message["type"] == "anomalies"
     time = notices[1].began_at.timestamp() * 1000
     assert message["anomalies"] == [
         {
