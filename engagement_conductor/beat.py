@@ -6,9 +6,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import redis
 from celery.beat import ScheduleEntry, Scheduler, SchedulingError
 
 from engagement_conductor import env
+from sessions_app.connection import connect
+from sessions_app.heartbeats import BEAT, note_heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,10 @@ def is_alive(started_at: float = 0.0) -> bool:
 class HeartbeatScheduler(Scheduler):
     """Celery's own scheduler in memory: every entry here follows from the clock alone."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._redis = connect()
+
     def tick(self, *args: Any, **kwargs: Any) -> float:
         seconds: float = super().tick(*args, **kwargs)
         self._touch()
@@ -42,7 +49,8 @@ class HeartbeatScheduler(Scheduler):
         logger.info("Sending %s.", entry.name)
         try:
             self.apply_async(entry, producer=producer, advance=False)
-        except SchedulingError as error:
+            note_heartbeat(self._redis, BEAT)
+        except (SchedulingError, redis.RedisError) as error:
             logger.warning("%s", error)
 
     @staticmethod

@@ -78,6 +78,13 @@ def read_secret(name: str, generate: bool) -> str:
     return kept_secret(data_dir() / name.lower())
 
 
+def read_optional_secret(name: str) -> str:
+    """A secret from ``NAME`` or from the file named in ``NAME_FILE``; empty when neither is set."""
+    if os.environ.get(name) or os.environ.get(f"{name}_FILE"):
+        return read_secret(name, generate=False)
+    return ""
+
+
 def _read_secret_file(name: str, path: Path) -> str:
     try:
         value = path.read_text(encoding="utf-8").strip()

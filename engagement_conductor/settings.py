@@ -18,6 +18,9 @@ SECURE = _public.scheme == "https"
 
 DEBUG = env.read_boolean("DEBUG", False)
 SECRET_KEY = env.read_secret("SECRET_KEY", generate=not SECURE)
+# What a monitoring system sends to see /metrics and the details of /health; without it, only
+# admins do.
+METRICS_TOKEN = env.read_optional_secret("METRICS_TOKEN")
 ALLOWED_HOSTS = sorted(
     {_public.hostname or "localhost", "127.0.0.1", "localhost", *env.read_list("ALLOWED_HOSTS", [])}
 )

@@ -13,6 +13,7 @@ from django.utils import timezone
 from engagement_conductor.pipeline import score_shard
 from sessions_app import keys
 from sessions_app.connection import connect
+from sessions_app.heartbeats import WORKER, note_heartbeat
 from sessions_app.registry import end_silent_sessions as mark_silent_sessions
 from sessions_app.retention import drop_metrics_before
 from sessions_app.streams import server_time_ms
@@ -44,6 +45,7 @@ def client() -> "redis.Redis":
 @shared_task(ignore_result=True)
 def score_tick() -> None:
     """Has every shard score up to the tick that has just ended, once all its events are in."""
+    note_heartbeat(client(), WORKER)
     tick = tick_at(server_time_ms(client())) - 1
     if not _wait_for_watermark(tick):
         logger.warning("Tick %d waits: the collectors have not read past its end.", tick)

@@ -6,6 +6,7 @@ import msgspec
 import redis
 
 from sessions_app import keys
+from sessions_app.heartbeats import heartbeat_ages
 from sessions_app.streams import server_time_ms
 from sessions_app.ticks import tick_at, tick_end_ms
 
@@ -34,6 +35,7 @@ class PipelineStatus(msgspec.Struct):
         collectors: what each running collector reports of itself, by name.
         scored_tick_age_seconds: how long ago the last tick ended that every shard has scored; None
             before the first.
+        heartbeat_ages_seconds: how long ago beat and a worker were last heard of; None for never.
     """
 
     streams: list[StreamStatus]
@@ -41,6 +43,7 @@ class PipelineStatus(msgspec.Struct):
     totals: dict[str, int]
     dead_letters: int
     scored_tick_age_seconds: float | None
+    heartbeat_ages_seconds: dict[str, float | None]
 
 
 def pipeline_status(client: "redis.Redis") -> PipelineStatus:
@@ -58,6 +61,7 @@ def pipeline_status(client: "redis.Redis") -> PipelineStatus:
         totals={name.decode(): int(value) for name, value in totals.items()},
         dead_letters=client.xlen(keys.DEAD_LETTERS),
         scored_tick_age_seconds=_scored_age(client, now_ms),
+        heartbeat_ages_seconds=heartbeat_ages(client, now_ms),
     )
 
 

@@ -1,17 +1,22 @@
-"""Health: what strangers and admins are told, and what is said while a server is away."""
+"""Health: what strangers, admins and monitoring are told, also while a server is away or hangs."""
 
+import socket
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import redis
 from django.contrib.auth.models import User
-from django.db import DatabaseError
+from django.db import connection
 from django.test import Client
 
-from dashboard import health
+from dashboard import health_parts, probe
+from dashboard.probe import Probe, ask_all
 from engagement_conductor import ports
 from sessions_app import keys
+from sessions_app.heartbeats import PROCESSES, note_heartbeat
 from sessions_app.ticks import tick_at
 from tests.dashboard.conftest import logged_in
 from tests.factories import Cast
@@ -19,20 +24,42 @@ from tests.factories import Cast
 pytestmark = pytest.mark.integration
 
 
+@pytest.fixture(autouse=True)
+def _ask_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
+
+
+@pytest.fixture
+def working(redis_client: redis.Redis) -> redis.Redis:
+    """The Redis of a product in which everything works."""
+    set_scored(redis_client, ticks_ago=0)
+    redis_client.zadd(keys.COLLECTORS, {"c1": int(time.time() * 1000)})
+    redis_client.hset(keys.collector_status("c1"), "events", 7)
+    for process in PROCESSES:
+        note_heartbeat(redis_client, process)
+    return redis_client
+
+
+@pytest.fixture
+def silent_server() -> Iterator[int]:
+    """The port of a server that accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
 def set_scored(client: redis.Redis, ticks_ago: int) -> None:
     tick = tick_at(int(time.time() * 1000)) - 1 - ticks_ago
     client.mset({keys.scored_tick(shard): tick for shard in range(keys.SHARD_COUNT)})
 
 
-def set_collector(client: redis.Redis) -> None:
-    client.zadd(keys.COLLECTORS, {"c1": int(time.time() * 1000)})
-    client.hset(keys.collector_status("c1"), "events", 7)
-
-
-def report_to(user: User | None) -> tuple[int, dict[str, Any]]:
+def report_to(user: User | None, **headers: str) -> tuple[int, dict[str, Any]]:
     client = Client() if user is None else logged_in(user)
-    response = client.get("/health")
+    response = client.get("/health", headers=headers)
     return response.status_code, response.json()
+
+
+def broken_parts(user: User) -> set[str]:
+    return {name for name, part in report_to(user)[1]["parts"].items() if not part["ok"]}
 
 
 def test_liveness_needs_neither_login_nor_servers(settings: Any) -> None:
@@ -41,34 +68,85 @@ def test_liveness_needs_neither_login_nor_servers(settings: Any) -> None:
     assert (response.status_code, response.content) == (200, b"ok")
 
 
-def test_it_is_ok_while_events_are_collected_and_scored(
-    cast: Cast, redis_client: redis.Redis
-) -> None:
-    set_scored(redis_client, ticks_ago=0)
-    set_collector(redis_client)
+def test_it_is_ok_while_events_are_collected_and_scored(cast: Cast, working: redis.Redis) -> None:
     assert report_to(None) == (200, {"status": "ok"})
 
 
-def test_it_is_degraded_without_a_collector(cast: Cast, redis_client: redis.Redis) -> None:
-    set_scored(redis_client, ticks_ago=0)
+def test_it_is_degraded_without_a_collector(cast: Cast, working: redis.Redis) -> None:
+    working.delete(keys.COLLECTORS)
+    assert report_to(None) == (200, {"status": "degraded"})
+    assert broken_parts(cast.admin) == {"collectors"}
+
+
+def test_it_is_degraded_while_nothing_is_scored(cast: Cast, working: redis.Redis) -> None:
+    set_scored(working, ticks_ago=4)
+    assert report_to(None) == (200, {"status": "degraded"})
+    working.delete(keys.scored_tick(0))
+    assert broken_parts(cast.admin) == {"scoring"}
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_it_is_degraded_without_beat_or_worker(
+    cast: Cast, working: redis.Redis, process: str
+) -> None:
+    working.hset(keys.HEARTBEATS, process, int(time.time() * 1000) - 16_000)
+    assert broken_parts(cast.admin) == {process}
+    working.hdel(keys.HEARTBEATS, process)
     assert report_to(None) == (200, {"status": "degraded"})
 
 
-def test_it_is_degraded_while_nothing_is_scored(cast: Cast, redis_client: redis.Redis) -> None:
-    set_collector(redis_client)
-    assert report_to(None) == (200, {"status": "degraded"})
-    set_scored(redis_client, ticks_ago=4)
+def test_it_is_degraded_with_a_channel_layer_that_does_not_answer(
+    cast: Cast, working: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise ConnectionError("no layer")
+
+    monkeypatch.setattr(health_parts, "get_channel_layer", fail)
+    assert broken_parts(cast.admin) == {"channel_layer"}
     assert report_to(None) == (200, {"status": "degraded"})
 
 
-def test_only_admins_are_told_details(cast: Cast, redis_client: redis.Redis) -> None:
-    set_scored(redis_client, ticks_ago=0)
-    set_collector(redis_client)
+def test_only_admins_are_told_details(cast: Cast, working: redis.Redis) -> None:
     assert report_to(cast.alice) == (200, {"status": "ok"})
     parts = report_to(cast.admin)[1]["parts"]
-    assert parts["database"]["ok"]
-    assert parts["redis"]["collectors"] == {"c1": {"events": 7.0}}
-    assert parts["redis"]["scored_tick_age_seconds"] < health.SCORING_IS_CURRENT_SECONDS
+    assert parts["collectors"]["running"] == {"c1": {"events": 7.0}}
+    assert parts["scoring"]["last_tick_age_seconds"] < health_parts.SCORING_IS_CURRENT_SECONDS
+    assert {name for name, part in parts.items() if part["ok"]} == {
+        "database",
+        "redis",
+        "channel_layer",
+        "collectors",
+        "backlog",
+        "scoring",
+        "beat",
+        "worker",
+        "dead_letters",
+    }
+
+
+def test_it_names_the_edition_of_timescaledb(
+    cast: Cast, working: redis.Redis, timescaledb: None
+) -> None:
+    edition = report_to(cast.admin)[1]["parts"]["database"]["timescaledb"]
+    assert edition["version"].split(".")[0].isdecimal()
+    assert edition["licence"] in {"apache", "timescale"}
+
+
+def test_monitoring_is_told_details_even_without_a_database(
+    cast: Cast, working: redis.Redis, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.METRICS_TOKEN = "secret"
+    monkeypatch.setitem(connection.settings_dict, "PORT", str(ports.find_free()))
+    assert report_to(None, authorization="Bearer wrong") == (503, {"status": "down"})
+    status, report = report_to(None, authorization="Bearer secret")
+    assert (status, report["status"]) == (503, "down")
+    assert not report["parts"]["database"]["ok"]
+    assert report["parts"]["scoring"]["ok"]
+
+
+def test_no_token_is_no_way_in(cast: Cast, working: redis.Redis, settings: Any) -> None:
+    settings.METRICS_TOKEN = ""
+    assert report_to(None, authorization="Bearer ") == (200, {"status": "ok"})
 
 
 def test_it_is_down_without_redis(cast: Cast, settings: Any) -> None:
@@ -76,12 +154,46 @@ def test_it_is_down_without_redis(cast: Cast, settings: Any) -> None:
     assert report_to(None) == (503, {"status": "down"})
 
 
-def test_it_is_down_without_a_database(
-    cast: Cast, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+def test_a_server_that_hangs_is_waited_for_briefly(
+    cast: Cast, working: redis.Redis, silent_server: int, settings: Any
 ) -> None:
-    def refuse() -> None:
-        raise DatabaseError("the server is away")
+    settings.REDIS_URL = f"redis://127.0.0.1:{silent_server}"
+    begun = time.monotonic()
+    assert report_to(None) == (503, {"status": "down"})
+    assert time.monotonic() - begun < probe.PATIENCE_SECONDS + 5
 
-    with monkeypatch.context() as patch:
-        patch.setattr(health.connection, "cursor", refuse)
-        assert report_to(None) == (503, {"status": "down"})
+
+def test_what_hangs_holds_one_thread_and_delays_nobody_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probe, "PATIENCE_SECONDS", 0.2)
+    released, calls = threading.Event(), []
+
+    def hang() -> dict[str, Any]:
+        calls.append(1)
+        released.wait(30)
+        return {}
+
+    hanging = Probe(hang)
+    assert not ask_all({"hanging": hanging})["hanging"]["ok"]
+    begun = time.monotonic()
+    answers = [hanging.answer() for _ in range(100)]
+    assert time.monotonic() - begun < 5
+    assert not any(answer["ok"] for answer in answers)
+    assert len(calls) == 1
+    released.set()
+
+
+def test_an_answer_serves_all_who_ask_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "FRESH_SECONDS", 600.0)
+    calls: list[int] = []
+    counting = Probe(lambda: {"call": calls.append(1) or len(calls)})
+    assert [counting.answer()["call"] for _ in range(3)] == [1, 1, 1]
+
+
+def test_whatever_goes_wrong_is_the_answer() -> None:
+    def fail() -> dict[str, Any]:
+        raise ZeroDivisionError
+
+    answer = Probe(fail).answer()
+    assert (answer["ok"], answer["error"]) == (False, "ZeroDivisionError")

@@ -1,0 +1,110 @@
+"""What is asked of each part of the product, and what its answer means for the whole."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from channels.layers import get_channel_layer
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from dashboard.probe import Answer, Probe
+from sessions_app.connection import connect
+from sessions_app.pipeline_status import pipeline_status
+from sessions_app.ticks import TICK_SECONDS
+
+TIMEOUT_SECONDS = 2
+# Three ticks: one that runs, one that may be late, and one to be sure.
+SCORING_IS_CURRENT_SECONDS = 3 * TICK_SECONDS
+# About what is waiting when a tick cannot be scored in time any more.
+HIGH_BACKLOG = 100_000
+
+
+def ask_database() -> Answer:
+    """Connects anew, as the next page may have to, and asks for versions and licence."""
+    connection = connections[DEFAULT_DB_ALIAS].copy()
+    connection.settings_dict["OPTIONS"] = {
+        **connection.settings_dict["OPTIONS"],
+        "connect_timeout": str(TIMEOUT_SECONDS),
+        "options": f"-c statement_timeout={TIMEOUT_SECONDS * 1000}",
+    }
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('server_version')")
+            version = cursor.fetchone()[0]
+            cursor.execute(
+                "SELECT extversion, current_setting('timescaledb.license', true) "
+                "FROM pg_extension WHERE extname = 'timescaledb'"
+            )
+            extension = cursor.fetchone()
+    finally:
+        connection.close()
+    timescaledb = {"version": extension[0], "licence": extension[1]} if extension else None
+    return {"version": version, "timescaledb": timescaledb}
+
+
+def ask_redis() -> Answer:
+    """The server's version, and all that the pipeline leaves on it."""
+    with connect(socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS) as client:
+        server = client.info("server")
+        return {
+            "version": str(server.get("valkey_version") or server["redis_version"]),
+            "pipeline": msgspec.to_builtins(pipeline_status(client)),
+        }
+
+
+def ask_channel_layer() -> Answer:
+    """Sends a message to itself, as the scorer sends to a page."""
+    asyncio.run(_echo())
+    return {}
+
+
+async def _echo() -> None:
+    layer = get_channel_layer()
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        channel = await layer.new_channel()
+        await layer.send(channel, {"type": "echo"})
+        await layer.receive(channel)
+
+
+PROBES = {
+    "database": Probe(ask_database),
+    "redis": Probe(ask_redis),
+    "channel_layer": Probe(ask_channel_layer),
+}
+
+
+def judge(answers: Mapping[str, Answer]) -> dict[str, Any]:
+    """All parts, those of the pipeline told apart, each with ``ok``."""
+    parts = {name: dict(answer) for name, answer in answers.items()}
+    pipeline = parts["redis"].pop("pipeline", None)
+    return parts if pipeline is None else {**parts, **_pipeline_parts(pipeline)}
+
+
+def overall_status(parts: Mapping[str, Answer]) -> str:
+    """``down`` without database or Redis, ``degraded`` when another part is not ok, else ``ok``."""
+    if not (parts["database"]["ok"] and parts["redis"]["ok"]):
+        return "down"
+    return "ok" if all(part["ok"] for part in parts.values()) else "degraded"
+
+
+def _pipeline_parts(pipeline: dict[str, Any]) -> dict[str, Any]:
+    age = pipeline["scored_tick_age_seconds"]
+    silences = pipeline["heartbeat_ages_seconds"]
+    return {
+        "collectors": {"ok": bool(pipeline["collectors"]), "running": pipeline["collectors"]},
+        "backlog": {
+            "ok": all((stream["backlog"] or 0) < HIGH_BACKLOG for stream in pipeline["streams"]),
+            "streams": pipeline["streams"],
+        },
+        "scoring": {"ok": _is_recent(age), "last_tick_age_seconds": age},
+        **{
+            process: {"ok": _is_recent(silence), "heartbeat_age_seconds": silence}
+            for process, silence in silences.items()
+        },
+        "dead_letters": {"ok": True, "kept": pipeline["dead_letters"]},
+    }
+
+
+def _is_recent(age: float | None) -> bool:
+    return age is not None and age < SCORING_IS_CURRENT_SECONDS
