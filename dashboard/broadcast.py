@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,30 +11,49 @@ from channels.layers import get_channel_layer
 from django.utils import timezone
 
 from anomalies_app.results import AnomalyNotice
+from dashboard.explaining import contribution_payloads
 from dashboard.payloads import EndedSession, milliseconds, notice_payload, update_payloads
 from dashboard.watching import ALL_EVENTS, WatchedGroups, event_group, session_group
 from sessions_app.results import SessionPoint
+from sessions_app.scoring import ScoreSettings, Signals
 
 Messages = dict[str, list[dict[str, Any]]]
+
+
+def default_settings(event_id: int) -> ScoreSettings:
+    """What an event's sessions are scored with, unless it was edited."""
+    return ScoreSettings()
 
 
 def broadcast_points(
     points: Sequence[SessionPoint],
     watched: WatchedGroups,
     pauses: Mapping[int, str] | None = None,
+    settings_of: Callable[[int], ScoreSettings] = default_settings,
 ) -> None:
     """Sends each watched group all of its points in one message: whole snapshots, never deltas.
 
+    A session's own pages are also told what each score is made of.
+
     Args:
         pauses: the kind of pause of each session that makes one, by key.
+        settings_of: what the sessions of an event, by its key, were scored with.
 
     Raises:
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
     messages: Messages = defaultdict(list)
-    for update in update_payloads(points, pauses or {}):
+    for point, update in zip(points, update_payloads(points, pauses or {}), strict=True):
         for group in _groups_of(update["session"], update["event"], watched):
             messages[group].append(update)
+        if point.session_id in watched.session_ids:
+            contributions = contribution_payloads(
+                Signals(**update["signals"]), settings_of(point.event_id)
+            )
+            messages[session_group(point.session_id)][-1] = {
+                **update,
+                "contributions": contributions,
+            }
     _send("points", "points", messages)
 
 

@@ -5,14 +5,18 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.utils import timezone
+from msgspec import to_builtins
 
 from anomalies_app.models import Anomaly
 from anomalies_app.results import AnomalyNotice
-from sessions_app.models import EngagementMetric, Pause, Session
+from dashboard.explaining import contribution_payloads
+from sessions_app.models import EngagementMetric, Event, Pause, Session
 from sessions_app.results import SessionPoint
 from sessions_app.scoring import Signals
 
 CHART_POINTS = 60
+# A line on every chart: who is below it wants to look.
+ATTENTION_LINE = 0.3
 SHOWN_ANOMALIES = 20
 
 
@@ -51,10 +55,11 @@ def _payload(
 
 
 def session_snapshot(session: Session) -> dict[str, Any]:
-    """All that a session page shows.
+    """All that a session page shows; its event is at hand.
 
     Its points are the last five minutes, oldest first; its anomalies the last, newest first. One
-    that was left open by a session that is over, is over with it.
+    that was left open by a session that is over, is over with it. The lines are drawn across
+    the chart.
     """
     now = timezone.now()
     points = EngagementMetric.objects.latest_points(session.pk, CHART_POINTS)
@@ -64,12 +69,28 @@ def session_snapshot(session: Session) -> dict[str, Any]:
         "type": "snapshot",
         "session": session.pk,
         "title": session.title,
+        "started": milliseconds(session.started_at),
         "ended": ended,
         "pause": Pause.objects.kinds_by_session([session.pk], now).get(session.pk),
         "now": milliseconds(now),
-        "points": [metric_payload(point) for point in points],
+        "points": _explained(points, session.event),
+        "lines": _lines(session.event),
         "anomalies": [_ended_by(anomaly_payload(anomaly), ended) for anomaly in anomalies],
     }
+
+
+def _explained(points: list[EngagementMetric], event: Event) -> list[dict[str, Any]]:
+    """The points; the newest also says what its score is made of."""
+    payloads = [metric_payload(point) for point in points]
+    for point, payload in zip(points[-1:], payloads[-1:], strict=True):
+        payload["contributions"] = contribution_payloads(point.signals, event.score_settings)
+    return payloads
+
+
+def _lines(event: Event) -> dict[str, float | None]:
+    """The scores below which to look, and below which there is an alert, unless it is muted."""
+    alert = None if event.mute_low_engagement else event.low_engagement_threshold
+    return {"attention": ATTENTION_LINE, "alert": alert}
 
 
 def _ended_by(anomaly: dict[str, Any], time: int | None) -> dict[str, Any]:
@@ -126,6 +147,7 @@ def notice_payload(notice: AnomalyNotice) -> dict[str, Any]:
         "expected": notice.expected_engagement,
         "deviation": notice.deviation,
         "reason": notice.reason,
+        "moved": to_builtins(notice.moved),
         "began": milliseconds(notice.began_at),
         "ended": milliseconds(notice.changed_at) if notice.has_ended else None,
     }
@@ -144,6 +166,7 @@ def anomaly_payload(anomaly: Anomaly) -> dict[str, Any]:
         "expected": anomaly.expected_engagement,
         "deviation": anomaly.deviation,
         "reason": anomaly.reason,
+        "moved": anomaly.metadata.get("moved"),
         "began": milliseconds(anomaly.time),
         "ended": milliseconds(anomaly.ended_at),
     }

@@ -4,11 +4,11 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
-from dashboard import health, views
+from dashboard import health, session_views, views
 
 urlpatterns = [
     path("", views.show_overview, name="overview"),
-    path("sessions/<int:pk>/", views.show_session, name="session"),
+    path("sessions/<int:pk>/", session_views.show_session, name="session"),
     path(
         "login/",
         login_not_required(

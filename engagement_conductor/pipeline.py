@@ -184,7 +184,8 @@ class ShardScorer:
             rows = np.flatnonzero(_watched_rows(results.metrics, watched)).tolist()
             if rows:
                 points = [*results.points(event_settings.external_ids, rows)]
-                broadcast_points(points, watched, pauses.kinds(tick_end(results.tick)))
+                kinds = pauses.kinds(tick_end(results.tick))
+                broadcast_points(points, watched, kinds, event_settings.settings_of)
             if notices:
                 broadcast_notices(notices, watched)
             if results.ended:

@@ -54,6 +54,10 @@ class EventSettingsCache:
         columns = self._columns(event_ids)
         return ScoreSettings(*columns[: len(SCORE_FIELDS)])
 
+    def settings_of(self, event_id: int) -> ScoreSettings:
+        """The settings of one event; defaults for one that is deleted or not loaded."""
+        return ScoreSettings(*self._values.get(event_id, DEFAULTS)[: len(SCORE_FIELDS)])
+
     def detection_settings_for(self, event_ids: NDArray[np.int64]) -> DetectionSettings:
         """The same of detection; the flags are arrays of bool."""
         columns = self._columns(event_ids)[len(SCORE_FIELDS) :]

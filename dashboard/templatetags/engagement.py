@@ -41,6 +41,28 @@ def whole(number: Any) -> str:
     return number_format(_rounded(number), force_grouping=True)
 
 
+@register.filter
+def points(value: Any) -> str:
+    """What a term adds to a score, in its points of a hundred: ``+24.3``; a dash for none."""
+    if not isinstance(value, Real):
+        return NOTHING
+    size = f"{abs(float(value)) * 100:.1f}"
+    sign = "" if size == "0.0" else "\N{MINUS SIGN}" if value < 0 else "+"
+    return sign + size
+
+
+@register.filter
+def magnitude(value: Any) -> Any:
+    """A number without its sign."""
+    return abs(value) if isinstance(value, Real) else 0
+
+
+@register.filter
+def positive(value: Any) -> Any:
+    """A number, or 0 where it is below that."""
+    return max(0, value) if isinstance(value, Real) else 0
+
+
 def _rounded(number: Any) -> int:
     # As browsers do it; Python's round() goes to the even neighbour.
     return math.floor(number + 0.5)

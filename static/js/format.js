@@ -29,6 +29,12 @@ const clock = new Intl.DateTimeFormat(undefined, {
 const shortClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
 export const percent = (ratio) => (ratio == null ? "–" : String(Math.round(ratio * 100)));
+/** What a term adds to a score, in its points of a hundred: `+24.3`, `−0.5`. */
+export function points(value) {
+  const size = (Math.abs(value) * 100).toFixed(1);
+  return `${size === "0.0" ? "" : value < 0 ? "\u2212" : "+"}${size}`;
+}
+
 export const whole = (number) => (number == null ? "–" : wholeNumbers.format(number));
 export const timeOfDay = (milliseconds) => clock.format(milliseconds);
 export const minute = (milliseconds) => shortClock.format(milliseconds);

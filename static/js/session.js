@@ -2,16 +2,22 @@
 import { Alerts } from "./alerts.js";
 import { ScoreChart } from "./chart.js";
 import { Connection } from "./connection.js";
+import { showContributions } from "./contributions.js";
 import { SIGNAL_FORMATS, categoryLabel, percent, setText, showPause } from "./format.js";
+import { showSignalHistory } from "./signal-history.js";
+import { showEnd, showState } from "./session-state.js";
 
-const POINTS = 60;
+const MINUTE = 60_000;
+const WINDOW = 5 * MINUTE;
 const TICK = 5_000;
+const POINTS = WINDOW / TICK;
 
 const element = (id) => document.getElementById(id);
 const first = JSON.parse(element("snapshot").textContent);
-const chart = new ScoreChart(element("chart"), Number(element("session-script").dataset.line));
+const chart = new ScoreChart(element("chart"));
 const title = document.title;
 let points = [];
+let { lines, started } = first;
 // What to add to this page's clock to have the server's, whatever this computer's is.
 let clockOffset = 0;
 
@@ -23,6 +29,7 @@ function setClock(now) {
 
 function show() {
   const point = points.at(-1);
+  showState(connection.state, point?.time);
   showTitle();
   if (!point) return;
   element("chart-message").hidden = true;
@@ -32,9 +39,14 @@ function show() {
   for (const [name, format] of Object.entries(SIGNAL_FORMATS)) {
     setText(document.querySelector(`[data-signal="${name}"]`), format(point.signals[name]));
   }
+  if (point.contributions) {
+    showContributions(element("contributions"), point.contributions, point.score);
+  }
   showStatistics(points.map(({ score }) => score));
   alerts.showScore(point.score);
-  chart.show(points, alerts.all);
+  const frame = { start: point.time - WINDOW + TICK, end: point.time, step: TICK };
+  chart.show({ ...frame, points, lines, anomalies: alerts.all });
+  if (!document.hidden) showSignalHistory(points, frame);
 }
 
 function showTitle() {
@@ -56,11 +68,18 @@ function merge(more) {
   points = [...byTime.values()].sort((one, other) => one.time - other.time).slice(-POINTS);
 }
 
-function takeSnapshot({ points: more, anomalies, ended, pause, now }, aloud = true) {
+function setEnd(time) {
+  connection.ended = time !== null;
+  showEnd(started, time);
+}
+
+function takeSnapshot(snapshot, aloud = true) {
+  const { points: more, anomalies, ended, pause, now } = snapshot;
   setClock(now);
+  ({ lines, started } = snapshot);
   merge(more);
   alerts.take(anomalies, { whole: true, aloud });
-  connection.ended = ended !== null;
+  setEnd(ended);
   showPause(element("pause"), ended === null ? pause : null);
   if (points.length) connection.heard(Math.max(0, now - points.at(-1).time));
   show();
@@ -72,7 +91,7 @@ function takePoints({ points: more, now }) {
   if (!ours.length) return;
   setClock(now);
   merge(ours);
-  connection.ended = false;
+  setEnd(null);
   if (ours.at(-1).time === points.at(-1).time) showPause(element("pause"), ours.at(-1).pause);
   connection.heard(Math.max(0, now - points.at(-1).time));
   if (last !== undefined && ours[0].time > last + TICK) connection.requestSnapshot();
@@ -88,7 +107,7 @@ function takeAnomalies({ anomalies, now }) {
 function takeEnd({ sessions }) {
   const end = sessions.find(({ session }) => session === first.session);
   if (!end) return;
-  connection.ended = true;
+  setEnd(end.time);
   connection.show();
   showPause(element("pause"), null);
   alerts.endAll(end.time);
@@ -106,4 +125,8 @@ const receive = (message) => HANDLERS[message.type]?.(message);
 
 const connection = new Connection(`/ws/sessions/${first.session}/`, element("connection"), receive);
 takeSnapshot(first, false);
-setInterval(() => document.hidden || alerts.show(), 1000);
+setInterval(() => {
+  showState(connection.state, points.at(-1)?.time);
+  if (!document.hidden) alerts.show();
+}, 1000);
+document.addEventListener("visibilitychange", () => document.hidden || show());

@@ -12,6 +12,7 @@ from dashboard import broadcast
 from dashboard.payloads import EndedSession
 from dashboard.watching import WatchedGroups
 from sessions_app.results import SessionPoint, SignalValues
+from sessions_app.scoring import ScoreSettings
 from tests.factories import last_tick_end
 
 
@@ -61,6 +62,17 @@ def test_each_group_gets_all_of_its_points_in_one_message(layer: RecordingLayer)
         "events.all": [1, 2, 3],
     }
     assert {message["type"] for [message] in layer.sent.values()} == {"points"}
+
+
+def test_only_a_sessions_own_pages_are_told_what_its_score_is_made_of(
+    layer: RecordingLayer,
+) -> None:
+    settings = {10: ScoreSettings(active_users_weight=0.9)}
+    watched = WatchedGroups(frozenset({1}), frozenset({10}))
+    broadcast.broadcast_points(POINTS[:2], watched, settings_of=settings.__getitem__)
+    [own], [events] = layer.sent["session.1"], layer.sent["event.10"]
+    assert own["points"][0]["contributions"][2]["weight"] == 0.9
+    assert all("contributions" not in point for point in events["points"])
 
 
 def test_nothing_is_sent_to_nobody(layer: RecordingLayer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +138,7 @@ def test_changes_of_anomalies_are_told_to_pages_and_overviews(layer: RecordingLa
             "expected": 0.6,
             "deviation": 0.4,
             "reason": "Many left.",
+            "moved": {"signal": "active_users", "before": 190, "now": 121, "seconds": 40},
             "began": time,
             "ended": time,
         }

@@ -10,6 +10,7 @@ from dashboard.templatetags.engagement import (
     category_label,
     duration,
     percent,
+    points,
     severity_label,
     whole,
 )
@@ -33,6 +34,11 @@ def test_counts_are_shown_as_whole_numbers() -> None:
         "1,234,567",
         NOTHING,
     ]
+
+
+def test_points_of_a_score_have_a_sign_and_one_decimal() -> None:
+    shown = [points(value) for value in (0.243, -0.016, 0.0, -0.0004, None)]
+    assert shown == ["+24.3", "\N{MINUS SIGN}1.6", "0.0", "0.0", NOTHING]
 
 
 def test_every_category_has_a_label() -> None:

@@ -60,6 +60,22 @@ def test_the_snapshot_of_a_finished_session_says_when_it_ended(cast: Cast) -> No
     assert session_snapshot(cast.session)["ended"] == end.timestamp() * 1000
 
 
+def test_the_newest_point_says_what_its_score_is_made_of(cast: Cast) -> None:
+    make_metrics(cast.session, [0.4, 0.5])
+    cast.session.event.chat_weight = 0.5
+    older, newest = session_snapshot(cast.session)["points"]
+    assert "contributions" not in older
+    assert newest["contributions"][0]["weight"] == 0.5
+
+
+def test_the_lines_of_a_chart_are_those_of_its_event(cast: Cast) -> None:
+    event = cast.session.event
+    event.low_engagement_threshold = 0.15
+    assert session_snapshot(cast.session)["lines"] == {"attention": 0.3, "alert": 0.15}
+    event.mute_low_engagement = True
+    assert session_snapshot(cast.session)["lines"] == {"attention": 0.3, "alert": None}
+
+
 @pytest.mark.parametrize("change", Change)
 def test_a_stored_anomaly_and_its_notice_are_the_same_to_a_page(cast: Cast, change: Change) -> None:
     notice = make_notice(cast.session, change, ago=40)
@@ -77,6 +93,7 @@ def test_a_stored_anomaly_and_its_notice_are_the_same_to_a_page(cast: Cast, chan
         "expected": 0.61,
         "deviation": 0.26,
         "reason": "Active people fell from 190 to 121 in 40 seconds.",
+        "moved": {"signal": "active_users", "before": 190, "now": 121, "seconds": 40},
         "began": began,
         "ended": changed if change is Change.ENDED else None,
     }

@@ -1,0 +1,69 @@
+"""The page of one session."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from dashboard.payloads import session_snapshot
+from sessions_app.models import Session
+
+# As in static/js/alerts.js.
+FAREWELL_MS = 60_000
+
+
+@require_safe
+@never_cache
+def show_session(request: HttpRequest, pk: int) -> HttpResponse:
+    """One session and its last five minutes; 404 where it is not the user's."""
+    session = _visible_session(request, pk)
+    current = session_snapshot(session)
+    point = current["points"][-1] if current["points"] else None
+    contributions = point["contributions"] if point else []
+    return render(
+        request,
+        "dashboard/session.html",
+        {
+            "session": session,
+            "snapshot": current,
+            "point": point,
+            "contributions": {part["signal"]: part for part in contributions},
+            "statistics": _statistics(current["points"]),
+            "banners": _banners(current),
+        },
+    )
+
+
+def _visible_session(request: HttpRequest, pk: int) -> Session:
+    visible = Session.objects.visible_to(request.user).select_related("event")
+    return get_object_or_404(visible, pk=pk)
+
+
+def _banners(current: dict[str, Any]) -> list[dict[str, Any]]:
+    """The anomalies that go on, with the score of now; without any, those that just ended."""
+    anomalies, now = current["anomalies"], current["now"]
+    score = {"current": current["points"][-1]["score"]} if current["points"] else {}
+    going_on = [
+        {**anomaly, **score, "latest": anomaly["began"]}
+        for anomaly in anomalies
+        if anomaly["ended"] is None
+    ]
+    return going_on or [
+        {**anomaly, "latest": anomaly["ended"]}
+        for anomaly in anomalies
+        if now - anomaly["ended"] < FAREWELL_MS
+    ]
+
+
+def _statistics(points: list[dict[str, Any]]) -> dict[str, Any] | None:
+    scores = [point["score"] for point in points]
+    if not scores:
+        return None
+    return {
+        "count": len(scores),
+        "average": sum(scores) / len(scores),
+        "lowest": min(scores),
+        "highest": max(scores),
+    }

@@ -1,0 +1,55 @@
+// What lies behind the curve of a session's chart: anomalies as bands, polls as lines.
+import { colour } from "./colours.js";
+import { anomalyLabel } from "./format.js";
+
+const GAP = 8;
+
+/** Names beside vertical lines, in rows; one that would cover another is left out. */
+class Names {
+  constructor({ ctx, chartArea }) {
+    this.context = ctx;
+    this.area = chartArea;
+    this.taken = [];
+    const { size, family } = globalThis.Chart.defaults.font;
+    ctx.font = `600 ${size}px ${family}`;
+    this.height = size * 1.5;
+  }
+
+  /** Writes a name to the right of `x`, or to its left if there is no room; `row` 0 is the top. */
+  write(name, x, row) {
+    const { width } = this.context.measureText(name);
+    const fits = x + GAP + width < this.area.right;
+    const start = fits ? x + GAP : x - GAP - width;
+    const covers = ([from, to, other]) => other === row && start < to && start + width > from;
+    if (this.taken.some(covers)) return;
+    this.taken.push([start, start + width, row]);
+    this.context.fillStyle = colour("--text");
+    this.context.textBaseline = "top";
+    this.context.fillText(name, start, this.area.top + 4 + row * this.height);
+  }
+}
+
+/** A band for as long as each anomaly lasted, with its name where it begins; the newest first. */
+function drawAnomalies({ ctx, chartArea: { left, right, top, bottom }, scales: { x } }, names, anomalies) {
+  const visible = anomalies.filter(({ began, ended }) => began <= x.max && (ended ?? x.max) >= x.min);
+  for (const { severity, began, ended } of visible) {
+    const start = Math.max(left, x.getPixelForValue(began));
+    const end = Math.min(right, x.getPixelForValue(ended ?? x.max));
+    const shade = colour(severity === "CRITICAL" ? "--critical" : "--warning");
+    ctx.fillStyle = `color-mix(in srgb, ${shade} 16%, transparent)`;
+    ctx.fillRect(start, top, Math.max(0, end - start), bottom - top);
+    ctx.fillStyle = shade;
+    if (began >= x.min) ctx.fillRect(start - 1, top, 2, bottom - top);
+  }
+  for (const { type, began } of visible) {
+    if (began >= x.min) names.write(anomalyLabel(type), x.getPixelForValue(began), 0);
+  }
+}
+
+/** Draws everything behind the curve. */
+export function drawMarks(chart, { anomalies }) {
+  chart.ctx.save();
+  const names = new Names(chart);
+  drawAnomalies(chart, names, anomalies);
+  chart.ctx.restore();
+}

@@ -1,0 +1,92 @@
+// How a session's chart looks: its colours, axes and tooltip, all from the page's style sheet.
+import { colour } from "./colours.js";
+import { categoryLabel, minute, percent, timeOfDay, whole } from "./format.js";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+// Distances between the times on the axis; the first that gives few enough of them is taken.
+const STEPS = [1, 5, 10, 15, 30, 60, 120, 240, 480, 1440].map((minutes) => minutes * MINUTE);
+const MOST_TIMES = 8;
+const LEVELS = [
+  [0.0, "--level-very-low"],
+  [0.2, "--level-low"],
+  [0.4, "--level-moderate"],
+  [0.6, "--level-high"],
+  [0.8, "--level-very-high"],
+];
+
+/** A vertical gradient through the levels' colours; `opacity` gives the percentage at a score. */
+export function gradient(context, area, opacity) {
+  const fill = context.createLinearGradient(0, area.bottom, 0, area.top);
+  for (const [floor, name] of LEVELS) {
+    const score = floor + 0.1;
+    const shade = `color-mix(in srgb, ${colour(name)} ${opacity(score)}%, transparent)`;
+    fill.addColorStop(score, shade);
+  }
+  return fill;
+}
+
+/** The time of a point in words; of the whole stretch, where it stands for several ticks. */
+export function describeTime({ time, until }) {
+  return until > time ? `${timeOfDay(time)} – ${timeOfDay(until)}` : timeOfDay(time);
+}
+
+/** What is known of a point, line by line. */
+export function describePoint({ score, category, signals, lowest, highest }) {
+  const spread = lowest < highest ? ` (${percent(lowest)}–${percent(highest)} %)` : "";
+  return [
+    `${percent(score)} %${spread} · ${categoryLabel(category)}`,
+    `${whole(signals.chat_msgs_per_min)} chat/min, ${whole(signals.reactions_per_min)} reactions/min`,
+    `${whole(signals.active_users)} of ${whole(signals.total_users)} people active`,
+    `${percent(signals.poll_participation)} % in the poll, ${percent(signals.user_leave_rate)} % left`,
+  ];
+}
+
+export const tooltip = () => ({
+  displayColors: false,
+  padding: 12,
+  cornerRadius: 10,
+  caretPadding: 8,
+  backgroundColor: colour("--text"),
+  titleColor: colour("--panel"),
+  bodyColor: colour("--panel"),
+  filter: (item) => item.raw.point !== undefined,
+  callbacks: {
+    title: (items) => (items.length ? describeTime(items[0].raw.point) : ""),
+    label: ({ raw }) => describePoint(raw.point),
+  },
+});
+
+/** Round times of the viewer's zone between two times. */
+export function roundTimes(start, end) {
+  const step = STEPS.find((length) => (end - start) / length <= MOST_TIMES) ?? STEPS.at(-1);
+  const zone = step > HOUR ? new Date(start).getTimezoneOffset() * MINUTE : 0;
+  const times = [];
+  for (let time = Math.ceil((start - zone) / step) * step + zone; time <= end; time += step) {
+    times.push(time);
+  }
+  return times;
+}
+
+export function axes() {
+  const grid = { color: colour("--edge"), drawTicks: false };
+  const ticks = { color: colour("--muted"), padding: 8 };
+  return {
+    x: {
+      type: "linear",
+      grid: { display: false },
+      border: { display: false },
+      afterBuildTicks: (axis) => {
+        axis.ticks = roundTimes(axis.min, axis.max).map((value) => ({ value }));
+      },
+      ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 16, callback: (value) => minute(value) },
+    },
+    y: {
+      min: 0,
+      max: 1,
+      grid,
+      border: { display: false },
+      ticks: { ...ticks, stepSize: 0.2, callback: (value) => `${percent(value)} %` },
+    },
+  };
+}
