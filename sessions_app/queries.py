@@ -4,6 +4,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
+from django.db.models import Avg, Count, Max, Min
+
+from sessions_app.history import MOST_BUCKETS, Bucket, TimeBucket, bucket_width
+from sessions_app.scoring import Signals
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -78,3 +82,36 @@ class EngagementMetricQuerySet(models.QuerySet[Any]):
             .order_by("session_id", "-time")
             .distinct("session_id")
         )
+
+    def history(
+        self, session_id: int, start: datetime, end: datetime, most: int = MOST_BUCKETS
+    ) -> list[Bucket]:
+        """The session from ``start`` to ``end``, both included, oldest first; one query.
+
+        Args:
+            session_id: key of the session.
+            start, end: aware.
+            most: how many buckets there may be, at least 2. Those without a point are left out.
+
+        Raises:
+            ValueError: ``end`` is before ``start``, or ``most`` below 2.
+        """
+        width = bucket_width(start, end, most)
+        columns = {
+            "points": Count("*"),
+            "average": Avg("score"),
+            "lowest": Min("score"),
+            "highest": Max("score"),
+            **{f"average_{name}": Avg(name) for name in Signals._fields},
+        }
+        rows = (
+            self.filter(session_id=session_id, time__gte=start, time__lte=end)
+            .annotate(bucket=TimeBucket(width, "time"))
+            .values_list("bucket")
+            .annotate(**columns)
+            .order_by("bucket")
+        )
+        return [
+            Bucket(time, width, points, average, lowest, highest, Signals(*signals))
+            for time, points, average, lowest, highest, *signals in rows
+        ]
