@@ -26,8 +26,8 @@ DEVIATION_SHARE = 0.3
 # Surprises are scaled into [0, 1], where the trees split.
 SURPRISE_SCALE = 4.0
 # Rooms differ from those that the tables were made of, and a room that recovers from trouble is not
-# quite quiet: what seems to happen once in 100 ticks happens about once in 40.
-RESERVE = 0.8
+# quite quiet: what seems to happen once in 100 ticks happens about once in 50.
+RESERVE = 0.87
 OLDEST_TICKS = 60_000
 
 

@@ -25,8 +25,7 @@ MUTED_AFTER_TICKS = 24
 
 # Seen through 60 s windows, a fall shows this share of itself when it is time to act on it, if
 # presence confirms it; without that it must be deeper than the threshold, and last.
-EARLY_SHARE = 0.64
-CHAT_ONLY_SHARE = 1.0
+EARLY_SHARE = 0.6
 CHAT_ONLY_DEVIATIONS = 1.0
 CHAT_ONLY_MINUTES = 1.0
 # A quiet chat pauses for minutes: so many messages must be missing, at its usual pace.
@@ -35,9 +34,12 @@ EARLY_PRESENCE_FALL = 0.05
 PRESENCE_DEVIATIONS = 5.0
 FEWEST_PEOPLE = 3.0
 SLOW_SHARE = 0.6
-SLOW_PRESENCE_FALL = 0.02
-SLOW_DEVIATIONS = 2.0
-ALONE_SHARE = 0.4
+SLOW_WANDER = 1.2
+SLOW_PRESENCE_FALL = 0.025
+SLOW_DEVIATIONS = 1.0
+# What one of vitality and presence lacks the other may make up for, down to this share of it.
+SLOW_LEAST = 0.57
+ALONE_SHARE = 0.35
 ALONE_DEVIATIONS = 2.0
 
 EXIT_NET_LOSS = 0.08
@@ -47,8 +49,8 @@ LARGE_LOSS = 0.40
 HUGE_LOSS = 0.60
 # People who leave in numbers may be back in seconds: then it was the network.
 LEAVING_RATE = 0.10
-GRADUAL_TICKS = 12
-LOW_DEVIATIONS = 1.5
+GRADUAL_TICKS = 11
+LOW_DEVIATIONS = 1.4
 
 CALM_TICKS = 6
 CALM_VITALITY_FALL = 0.10
@@ -140,13 +142,11 @@ def _count_runs(
     _count(state, "fast_run", fast)
 
     wander = np.sqrt(state["vitality_variance"]) / np.maximum(state["vitality_level"], 0.05)
-    deep = CHAT_ONLY_SHARE * drop + CHAT_ONLY_DEVIATIONS * wander / ease
+    deep = drop + CHAT_ONLY_DEVIATIONS * wander / ease
     _count(state, "chat_run", evidence.vitality_fall >= deep)
-    slow = (
-        (evidence.vitality_slow >= SLOW_SHARE * drop)
-        & (evidence.presence_slow >= (SLOW_PRESENCE_FALL + SLOW_DEVIATIONS * noise) / ease)
-        & ~leaving
-    )
+    less = evidence.vitality_slow / (SLOW_SHARE * drop + SLOW_WANDER * wander / ease)
+    fewer = evidence.presence_slow / ((SLOW_PRESENCE_FALL + SLOW_DEVIATIONS * noise) / ease)
+    slow = (np.minimum(less, fewer) >= SLOW_LEAST) & (less * fewer >= 1) & ~leaving
     deserted = evidence.presence_slow >= ALONE_SHARE * drop + ALONE_DEVIATIONS * noise / ease
     _count(state, "slow_run", slow | (deserted & ~leaving))
 

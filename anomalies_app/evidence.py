@@ -28,7 +28,7 @@ PRESENCE_FALL_IN_RAMP_UP = 1 / 10
 VITALITY_GAIN = 1 / 120
 VITALITY_GAIN_IN_RAMP_UP = 1 / 24
 NOISE_GAIN = 1 / 120
-SLOW_GAIN = 1 / 18
+SLOW_GAIN = 1 / 16
 
 # A level falls by no more than this share of itself per tick, about one per cent per minute and a
 # little more in a room that wanders: what is slower is drift, what is faster a loss.
