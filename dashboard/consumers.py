@@ -17,7 +17,14 @@ from dashboard import overview
 from dashboard.allowance import Allowance
 from dashboard.outages import UNAVAILABLE
 from dashboard.payloads import session_snapshot
-from dashboard.watching import ALL_EVENTS, RENEWAL_SECONDS, event_group, renew, session_group
+from dashboard.watching import (
+    ALL_EVENTS,
+    RENEWAL_SECONDS,
+    event_group,
+    forget_socket,
+    renew,
+    session_group,
+)
 from sessions_app.models import Event, Session
 from sessions_app.queries import sees_everything
 
@@ -90,7 +97,7 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         for group in self.joined - groups:
             await self.channel_layer.group_discard(group, self.channel_name)
             self.joined.discard(group)
-        await renew(groups)
+        await renew(groups, self.channel_name)
 
     async def _leave(self) -> None:
         if self._renewal is not None:
@@ -100,6 +107,9 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         for group in self.joined:
             with contextlib.suppress(*UNAVAILABLE):
                 await self.channel_layer.group_discard(group, self.channel_name)
+        if self.joined:
+            with contextlib.suppress(*UNAVAILABLE):
+                await forget_socket(self.channel_name)
 
     async def _keep_watching(self) -> None:
         while True:

@@ -4,7 +4,7 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
-from dashboard import health, session_views, views
+from dashboard import health, metrics, session_views, views
 
 urlpatterns = [
     path("", views.show_overview, name="overview"),
@@ -22,4 +22,5 @@ urlpatterns = [
     path("favicon.ico", views.show_icon, name="icon"),
     path("healthz", health.show_liveness, name="liveness"),
     path("health", health.show_health, name="health"),
+    path("metrics", metrics.show_metrics, name="metrics"),
 ]

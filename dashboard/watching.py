@@ -65,8 +65,11 @@ def _numbers(names: list[str], prefix: str) -> list[int]:
     return [int(name.removeprefix(prefix)) for name in names if name.startswith(prefix)]
 
 
-async def renew(groups: Iterable[str]) -> None:
+async def renew(groups: Iterable[str], socket: str | None = None) -> None:
     """Notes that somebody is looking at ``groups``, for the next minute.
+
+    Args:
+        socket: the channel of the page's socket, to be counted among those that are open.
 
     The connection lasts as long as the call: one kept open by each page would mostly be idle, and
     dead after an outage.
@@ -74,7 +77,32 @@ async def renew(groups: Iterable[str]) -> None:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    expiries = dict.fromkeys(groups, time.time() + LIFETIME_SECONDS)
-    if expiries:
-        async with redis.asyncio.Redis.from_url(settings.REDIS_URL, **NO_LONG_WAIT) as client:
-            await client.zadd(keys.WATCHED_GROUPS, expiries)
+    expiry = time.time() + LIFETIME_SECONDS
+    notes = {keys.WATCHED_GROUPS: dict.fromkeys(groups, expiry)}
+    notes[keys.OPEN_SOCKETS] = {} if socket is None else {socket: expiry}
+    if any(notes.values()):
+        async with _connection() as client, client.pipeline(transaction=False) as pipeline:
+            for key, expiries in notes.items():
+                if expiries:
+                    pipeline.zadd(key, expiries)
+            await pipeline.execute()
+
+
+async def forget_socket(socket: str) -> None:
+    """Notes that a page's socket is closed.
+
+    Raises:
+        redis.RedisError: Redis does not answer; it is forgotten within a minute.
+    """
+    async with _connection() as client:
+        await client.zrem(keys.OPEN_SOCKETS, socket)
+
+
+def count_open_sockets(client: "redis.Redis") -> int:
+    """How many sockets of pages are open; forgets those that nobody has renewed."""
+    client.zremrangebyscore(keys.OPEN_SOCKETS, "-inf", time.time())
+    return int(client.zcard(keys.OPEN_SOCKETS))
+
+
+def _connection() -> "redis.asyncio.Redis":
+    return redis.asyncio.Redis.from_url(settings.REDIS_URL, **NO_LONG_WAIT)

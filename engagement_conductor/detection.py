@@ -1,6 +1,7 @@
 """The detector's place in a tick: its state beside the windows, its findings beside the results."""
 
 import logging
+import time
 from functools import lru_cache
 
 import msgspec
@@ -35,11 +36,15 @@ class ShardDetection:
     Args:
         stored: what :meth:`to_bytes` wrote after the last tick, if anything.
         tick: the last tick of the shard's windows.
+
+    Attributes:
+        seconds: how long the last step took.
     """
 
     def __init__(self, stored: bytes | None, tick: int) -> None:
         self.detector = current_detector()
         self.state = DetectorState(tick)
+        self.seconds = 0.0
         if not stored:
             return
         try:
@@ -72,11 +77,14 @@ class ShardDetection:
             muted: rows for which nothing is raised, and whose episodes are over.
             score_settings, detection_settings: of each row.
         """
+        began = time.perf_counter()
         self._align(windows)
         judgement = self.detector.step(
             self.state, windows.tick, signals, scores, muted, score_settings, detection_settings
         )
-        return self._changes(windows, signals, scores, judgement)
+        changes = self._changes(windows, signals, scores, judgement)
+        self.seconds = time.perf_counter() - began
+        return changes
 
     def _align(self, windows: SessionWindows) -> None:
         """Brings the state into the windows' order, with what is stored about new sessions."""

@@ -19,25 +19,26 @@ from sessions_app import keys
 from sessions_app.advance import Outcome, advance, touched_rows
 from sessions_app.afterlife import ends_of_strangers, leave_buried, without_sessions
 from sessions_app.arrivals import RETENTION_SECONDS
-from sessions_app.blocks import Mention
 from sessions_app.edits import follow_edits
 from sessions_app.event_settings import EventSettingsCache
+from sessions_app.events import EventKind
+from sessions_app.figures import ALERTS, DUPLICATES, SCORES, TickFigures
 from sessions_app.merging import TickEvents
 from sessions_app.models import Session
 from sessions_app.pauses import PauseCache
+from sessions_app.placement import place_sessions
 from sessions_app.publication import publish_updates
 from sessions_app.registry import (
     end_sessions,
     live_sessions,
     note_signs_of_life,
-    resolve_sessions,
 )
 from sessions_app.scoring import score
 from sessions_app.shard_store import ShardStore, TickTakenError
 from sessions_app.storage import store_metrics
 from sessions_app.tick_results import TickResults, UnknownResultsError, metric_rows
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_SECONDS, WINDOW_TICKS, tick_end
-from sessions_app.windows import ROW, SessionWindows, UnknownStateError
+from sessions_app.windows import SessionWindows, UnknownStateError
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class ShardScorer:
         self.shard = shard
         self.store = ShardStore(client, shard)
         self.detection: ShardDetection
+        self.figures = TickFigures()
 
     def catch_up(self, up_to_tick: int, keep_lock: Callable[[], object]) -> int:
         """Scores the missing ticks in order; ``keep_lock`` is called after each."""
@@ -87,15 +89,24 @@ class ShardScorer:
         done = 0
         try:
             while windows.tick < up_to_tick:
-                self._skip_idle(windows, up_to_tick)
-                self._score_next(windows)
+                with self.figures.tick():
+                    self._skip_idle(windows, up_to_tick)
+                    self._score_next(windows)
                 done += 1
                 keep_lock()
         except TickTakenError as error:
             logger.info("Left to the next call: %s.", error)
         finally:
             self.store.abandon()
+            self._save_figures()
         return done
+
+    def _save_figures(self) -> None:
+        """Best effort: nothing depends on them."""
+        try:
+            self.figures.save(self.client)
+        except redis.RedisError as error:
+            logger.info("Figures of shard %d are lost: %s", self.shard, error)
 
     def _skip_idle(self, windows: SessionWindows, up_to_tick: int) -> None:
         """Jumps to the last due tick if the shard has no sessions and nothing happens before."""
@@ -139,17 +150,32 @@ class ShardScorer:
 
     def _score_next(self, windows: SessionWindows) -> None:
         tick = windows.tick + 1
-        mentions, events = self._read_events(windows, tick)
-        rows = place_sessions(windows, mentions, tick)
-        touched, seen = self.store.read_tables(
-            windows.rows["session_id"], touched_rows(events, rows)
-        )
-        outcome = advance(windows, tick, events, rows, touched, seen)
+        with self.figures.stage("read"):
+            mentions, events = self._read_events(windows, tick)
+            rows = place_sessions(windows, mentions, tick)
+            touched, seen = self.store.read_tables(
+                windows.rows["session_id"], touched_rows(events, rows)
+            )
+        with self.figures.stage("advance"):
+            outcome = advance(windows, tick, events, rows, touched, seen)
         session_ids = windows.rows["session_id"].copy()
         note_all = tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
-        results = score_windows(windows, outcome, self.detection, note_all)
-        self.store.commit(windows, outcome, results, session_ids, self.detection.to_bytes())
+        with self.figures.stage("score"):
+            results = score_windows(windows, outcome, self.detection, note_all)
+        self.figures.add_stage("detect", self.detection.seconds)
+        with self.figures.stage("commit"):
+            self.store.commit(windows, outcome, results, session_ids, self.detection.to_bytes())
+        self._count(events, outcome, results)
         self._flush(results)
+
+    def _count(self, events: NDArray[np.void], outcome: Outcome, results: TickResults) -> None:
+        add = self.figures.add
+        add(len(results.metrics), SCORES)
+        add(self.store.redelivered, DUPLICATES, "redelivered")
+        counted = {EventKind.CHAT: outcome.counts.chat_count}
+        counted[EventKind.REACTION] = outcome.counts.reaction_count
+        for kind, counts in counted.items():
+            add(int((events["kind"] == kind).sum() - counts.sum()), DUPLICATES, kind.name.lower())
 
     def _read_events(self, windows: SessionWindows, tick: int) -> TickEvents:
         """What happened in the tick in sessions that are not over, or that it opens."""
@@ -167,14 +193,18 @@ class ShardScorer:
         changes = decode_changes(results.attached) if results.attached else []
         event_ids = [change.event_id for change in changes]
         event_settings.ensure(np.append(results.metrics["event_id"], event_ids).astype(np.int64))
-        with transaction.atomic():
+        with self.figures.stage("store"), transaction.atomic():
             store_metrics(results.metrics, results.tick)
             note_signs_of_life(results.heard_of, time)
             notices = store_changes(changes, event_settings.external_ids)
             end_sessions(results.ended, time)
-        publish_updates(self.client, results.points(event_settings.external_ids))
-        publish_notices(self.client, notices)
-        self._broadcast(results, notices)
+        with self.figures.stage("publish"):
+            publish_updates(self.client, results.points(event_settings.external_ids))
+            publish_notices(self.client, notices)
+        for notice in notices:
+            self.figures.add(1, ALERTS, notice.change, notice.type, notice.severity)
+        with self.figures.stage("broadcast"):
+            self._broadcast(results, notices)
         self.store.clear_outbox(results.tick)
 
     def _broadcast(self, results: TickResults, notices: list[AnomalyNotice]) -> None:
@@ -192,40 +222,6 @@ class ShardScorer:
                 broadcast_ended(_ended_sessions(results), watched)
         except (redis.RedisError, OSError) as error:
             logger.warning("Tick %d did not reach the screens: %s", results.tick, error)
-
-
-def place_sessions(
-    windows: SessionWindows, mentions: list[Mention], tick: int
-) -> NDArray[np.int64]:
-    """Finds the rows of the mentioned sessions, and adds those that are new.
-
-    Returns:
-        A position in the windows for each mention.
-    """
-    positions = {external_id: row for row, external_id in enumerate(windows.external_ids)}
-    known = windows.rows["event_is_known"]
-    unresolved = [
-        mention
-        for mention in mentions
-        if mention.session_id not in positions
-        or (mention.event_id is not None and not known[positions[mention.session_id]])
-    ]
-    if unresolved:
-        _resolve(windows, positions, unresolved, tick)
-    return np.array([positions[mention.session_id] for mention in mentions], dtype=np.int64)
-
-
-def _resolve(
-    windows: SessionWindows, positions: dict[str, int], mentions: list[Mention], tick: int
-) -> None:
-    references = resolve_sessions(mentions, tick_end(tick))
-    new = [mention.session_id for mention in mentions if mention.session_id not in positions]
-    positions.update({name: len(windows) + offset for offset, name in enumerate(new)})
-    windows.add_sessions(new, np.zeros(len(new), ROW))
-    for session_id, event_id in mentions:
-        row, reference = windows.rows[positions[session_id]], references[session_id]
-        row["session_id"], row["event_id"] = reference.session_id, reference.event_id
-        row["event_is_known"] = reference.event_is_known or event_id is not None
 
 
 def score_windows(

@@ -6,6 +6,7 @@ entries are acknowledged afterwards, and the scorer knows an entry that it has h
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -13,81 +14,25 @@ import redis
 
 from sessions_app import keys
 from sessions_app.arrivals import queue_delivery
-from sessions_app.blocks import PUBSUB_SOURCE, BatchBuilder
-from sessions_app.dead_letters import DeadLetter, DeadLetterLog, set_aside
-from sessions_app.events import BadEventError, decoder
+from sessions_app.dead_letters import DeadLetterLog, set_aside
+from sessions_app.figures import DROPPED_MESSAGES, SUBSCRIPTION_BREAKS, queue_figures
+from sessions_app.handover import Handover
 from sessions_app.streams import (
     Batches,
-    Entry,
     StreamReader,
     create_groups,
     server_time_ms,
 )
-from sessions_app.subscriber import Message, Subscriber, hold_lease, release_lease
+from sessions_app.subscriber import Subscriber, hold_lease, release_lease
 from sessions_app.ticks import TICK_MS
 
 logger = logging.getLogger(__name__)
 
-_DECODERS = [decoder(channel) for channel in keys.CHANNELS]
 IDLE_BLOCK_MS = 200
 STATUS_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 30.0
 STATUS_LIFETIME_SECONDS = 30
 HEARTBEAT_LIFETIME_MS = 60_000
-
-
-class Handover:
-    """One batch on its way: kept until Redis has confirmed it, and then offered unchanged again."""
-
-    def __init__(self, batches: Batches, messages: list[Message], now_ms: int) -> None:
-        self.batches = batches
-        self.builder = BatchBuilder()
-        self.letters: list[DeadLetter] = []
-        self.delivered = False
-        for position, entries in batches:
-            self._add_entries(position, entries, now_ms)
-        self._add_messages([message for message in messages if message.channel >= 0])
-        self.subscriber_read_ms = max((m.time_ms for m in messages if m.channel < 0), default=0)
-
-    def __len__(self) -> int:
-        return len(self.builder) + len(self.letters)
-
-    def _add_entries(self, position: int, entries: list[Any], now_ms: int) -> None:
-        decode, add = _DECODERS[position], self.builder.add
-        latest_ms = now_ms + TICK_MS
-        for entry_id, fields in entries:
-            data = fields[1] if fields and fields[0] == b"data" else Entry(entry_id, fields).data
-            try:
-                if data is None:
-                    raise BadEventError("no field named data" if fields else "already deleted")
-                time, _, sequence = entry_id.partition(b"-")
-                time_ms = int(time)
-                if time_ms > latest_ms:
-                    time_ms = _brought_back(time_ms, now_ms)
-                add(decode(data), position, time_ms, int(sequence))
-            except Exception as error:  # noqa: BLE001 - one bad entry must never stop the rest
-                self._refuse(position, entry_id, error, data or repr(fields).encode())
-
-    def _add_messages(self, messages: list[Message]) -> None:
-        for sequence, (position, data, time_ms) in enumerate(messages):
-            try:
-                event = _DECODERS[position](data)
-                self.builder.add(event, position + PUBSUB_SOURCE, time_ms, sequence)
-            except Exception as error:  # noqa: BLE001 - one bad message must never stop the rest
-                self._refuse(position, b"", error, data)
-
-    def _refuse(self, position: int, entry_id: bytes, error: Exception, data: bytes) -> None:
-        expected = isinstance(error, BadEventError)
-        reason = str(error) if expected else f"{type(error).__name__}: {error}"
-        self.letters.append(DeadLetter(keys.CHANNELS[position], entry_id, reason, data))
-
-
-def _brought_back(time_ms: int, now_ms: int) -> int:
-    """A time in the present tick, for entries from a future tick: the server's clock was set back.
-
-    Moved by whole ticks, because entries of one tick are told apart by their time in it.
-    """
-    return now_ms - now_ms % TICK_MS + time_ms % TICK_MS
 
 
 class Collector:
@@ -122,6 +67,7 @@ class Collector:
         self._housekeeping_due = 0.0
         self._collected = 0
         self._rate_since = (time.monotonic(), 0)
+        self._losses_told: Counter[str] = Counter()
 
     def start(self) -> None:
         """Prepares groups and lease; to be called first, and again after a failure."""
@@ -217,6 +163,7 @@ class Collector:
             for field, count in counts.items():
                 if count:
                     pipeline.hincrby(keys.COLLECTOR_TOTALS, field, count)
+            queue_figures(pipeline, handover.figures())
             pipeline.time()
             seconds, microseconds = pipeline.execute()[-1]
         self._note_time(seconds * 1000 + microseconds // 1000)
@@ -258,10 +205,18 @@ class Collector:
             "interruptions": self.subscriber.interruptions,
             "overflows": self.subscriber.overflows,
         }
+        losses = Counter(
+            {
+                SUBSCRIPTION_BREAKS: self.subscriber.interruptions,
+                DROPPED_MESSAGES: self.subscriber.overflows,
+            }
+        )
         with self.client.pipeline(transaction=False) as pipeline:
             pipeline.hset(keys.collector_status(self.name), mapping=status)
             pipeline.expire(keys.collector_status(self.name), STATUS_LIFETIME_SECONDS)
+            queue_figures(pipeline, losses - self._losses_told)
             pipeline.execute()
+        self._losses_told = losses
 
     def _housekeep(self) -> None:
         now = server_time_ms(self.client)

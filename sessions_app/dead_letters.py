@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from sessions_app import keys
+from sessions_app.events import Fault
 
 logger = logging.getLogger(__name__)
 
@@ -20,12 +21,14 @@ class DeadLetter(NamedTuple):
     Attributes:
         channel: where it came from.
         entry_id: its stream entry, where the whole payload still is; empty for Pub/Sub.
-        reason: what is wrong with it.
+        fault: what is wrong with it, in a word.
+        reason: the same in a sentence.
         data: the payload as it came.
     """
 
     channel: str
     entry_id: bytes
+    fault: Fault
     reason: str
     data: bytes
 

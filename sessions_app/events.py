@@ -7,7 +7,7 @@ The payloads are described in docs/architecture.md. Whatever is not of their sha
 import re
 import unicodedata
 from collections.abc import Callable
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 import xxhash
@@ -38,8 +38,23 @@ class EventKind(IntEnum):
     SESSION_ENDED = 8
 
 
+class Fault(StrEnum):
+    """What is wrong with a payload, in one word; the few that there are, for counting."""
+
+    NOT_JSON = "not_json"
+    WRONG_SHAPE = "wrong_shape"
+    BAD_ID = "bad_id"
+    TOO_LARGE = "too_large"
+    EMPTY = "empty"
+    UNEXPECTED = "unexpected"
+
+
 class BadEventError(ValueError):
     """A payload that is not of the shape the platform promises; the message says why."""
+
+    def __init__(self, message: str, fault: Fault = Fault.WRONG_SHAPE) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class PlatformEvent(msgspec.Struct, gc=False):
@@ -91,7 +106,7 @@ def _checked(identifier: str) -> str:
     if not identifier.isprintable() and any(
         unicodedata.category(character) in {"Cc", "Cs"} for character in identifier
     ):
-        raise BadEventError("an ID has control characters")
+        raise BadEventError("an ID has control characters", Fault.BAD_ID)
     return identifier
 
 
@@ -237,7 +252,9 @@ def decoder(channel: str) -> Callable[[bytes], PlatformEvent]:
 
     def decode(payload: bytes) -> PlatformEvent:
         if len(payload) > MAXIMUM_PAYLOAD_BYTES:
-            raise BadEventError(f"payload of {len(payload)} bytes, over {MAXIMUM_PAYLOAD_BYTES}")
+            raise BadEventError(
+                f"payload of {len(payload)} bytes, over {MAXIMUM_PAYLOAD_BYTES}", Fault.TOO_LARGE
+            )
         try:
             if not payload.isascii():
                 payload.decode("utf-8")  # fields that are skipped are not validated otherwise
@@ -248,9 +265,11 @@ def decoder(channel: str) -> Callable[[bytes], PlatformEvent]:
                 if whole == payload:
                     raise
                 return read(whole)
-        except (msgspec.MsgspecError, UnicodeError) as error:
+        except msgspec.ValidationError as error:
             raise BadEventError(str(error)) from error
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            raise BadEventError(str(error), Fault.NOT_JSON) from error
         except RecursionError as error:
-            raise BadEventError("nested too deeply") from error
+            raise BadEventError("nested too deeply", Fault.NOT_JSON) from error
 
     return decode

@@ -24,9 +24,11 @@ DEAD_LETTERS = "engagement:dead-letters"
 COLLECTORS = "engagement:collectors"
 COLLECTOR_TOTALS = "engagement:collector-totals"
 HEARTBEATS = "engagement:heartbeats"
+FIGURES = "engagement:figures"
 SUBSCRIBER_LEASE = "engagement:subscriber-lease"
 SUBSCRIBER_READ = "engagement:subscriber-read"
 WATCHED_GROUPS = "engagement:watched"
+OPEN_SOCKETS = "engagement:open-sockets"
 
 SHARD_COUNT = 16
 

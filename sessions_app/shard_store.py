@@ -5,6 +5,7 @@ two workers at the same shard, or one that was frozen meanwhile, cannot score a 
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,11 +55,15 @@ class ShardStore:
     Args:
         client: returns bytes.
         shard: its number.
+
+    Attributes:
+        redelivered: events of the tick read last that had been delivered before.
     """
 
     def __init__(self, client: "redis.Redis", shard: int) -> None:
         self.client = client
         self.shard = shard
+        self.redelivered = 0
         self._transaction: Any = None
         self._late: list[bytes] = []
 
@@ -96,13 +101,16 @@ class ShardStore:
         """What happened in ``tick``, and what came too late for an earlier one."""
         on_time = self._transaction.lrange(keys.arrivals(self.shard, tick), 0, -1)
         self._late = self._transaction.lrange(keys.late_arrivals(self.shard), 0, -1)
-        parts = [merge_tick(_decoded(on_time))]
+        delivered = _decoded(on_time)
+        parts = [merge_tick(delivered)]
         late_by_tick: dict[int, list[Block]] = defaultdict(list)
         for block in _decoded(self._late):
             late_by_tick[block.tick].append(block)
         for late_tick, blocks in sorted(late_by_tick.items()):
             counted = self.client.lrange(keys.arrivals(self.shard, late_tick), 0, -1)
             parts.append(merge_late(blocks, _decoded(counted)))
+            delivered += blocks
+        self.redelivered = _length(delivered) - _length(parts)
         return parts[0] if len(parts) == 1 else join_all(parts)
 
     def read_tables(
@@ -221,6 +229,10 @@ class ShardStore:
 
 def _field(session_id: int) -> bytes:
     return b"%d" % session_id
+
+
+def _length(parts: Sequence[Block | TickEvents]) -> int:
+    return sum(len(part.events) for part in parts)
 
 
 def _decoded(blobs: list[bytes]) -> list[Block]:

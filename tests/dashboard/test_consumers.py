@@ -278,7 +278,7 @@ async def test_nothing_is_left_of_a_socket_that_has_ended(cast: Cast) -> None:
 async def test_an_error_on_the_way_refuses_the_handshake_and_leaves_nothing(
     cast: Cast, monkeypatch, caplog
 ) -> None:
-    async def fail(groups: Any) -> None:
+    async def fail(*_: Any) -> None:
         raise redis.ConnectionError("the server is away")
 
     monkeypatch.setattr(consumers, "renew", fail)
@@ -295,10 +295,10 @@ async def test_a_renewal_that_fails_is_tried_again(cast: Cast, monkeypatch, redi
     socket, _ = await connected(session_path(cast), cast.alice)
     errors = [redis.ConnectionError("away"), OperationalError("away too")]
 
-    async def fail_at_first(groups: Any) -> None:
+    async def fail_at_first(*arguments: Any) -> None:
         if errors:
             raise errors.pop()
-        await watching.renew(groups)
+        await watching.renew(*arguments)
 
     monkeypatch.setattr(consumers, "renew", fail_at_first)
     await sync_to_async(redis_client.flushall)()

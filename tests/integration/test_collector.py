@@ -161,7 +161,7 @@ def test_a_frozen_collector_that_wakes_up_late_doubles_nothing(redis_client: red
     score_all(redis_client, tick_at(start))
     assert total("reaction_count") == 10
 
-    from sessions_app.collector import Handover
+    from sessions_app.handover import Handover
 
     frozen._hand_on(Handover(batches, [], frozen._now_ms()))
     assert int(redis_client.hget(keys.COLLECTOR_TOTALS, "late_blocks")) == 1

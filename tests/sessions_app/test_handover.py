@@ -3,7 +3,7 @@
 import json
 
 from sessions_app import keys
-from sessions_app.collector import Handover
+from sessions_app.handover import Handover
 from sessions_app.merging import merge_tick
 from sessions_app.ticks import TICK_MS
 from tests.platform import chat

@@ -1,0 +1,187 @@
+"""The metrics by name, in Prometheus' conventions: base units, bounded labels.
+
+docs/operations.md describes each of them; a test compares.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+
+from anomalies_app.models import Severity
+from dashboard.probe import Answer
+from sessions_app import figures as names
+from sessions_app.pipeline_status import PipelineStatus
+
+Figures = Mapping[str, float]
+
+
+def part_family(answers: Mapping[str, Answer]) -> Metric:
+    """Which of the servers have answered this scrape."""
+    family = GaugeMetricFamily(
+        "engagement_server_up", "Whether the server answered this scrape.", labels=["server"]
+    )
+    for server, answer in answers.items():
+        family.add_metric([server], answer["ok"])
+    return family
+
+
+def redis_families(answer: Answer) -> Iterator[Metric]:
+    """What the pipeline has counted, and how it stands now."""
+    figures, pipeline = answer["figures"], answer["pipeline"]
+    yield from _collection_counters(figures, pipeline)
+    yield from _stream_gauges(pipeline)
+    yield from _scoring_families(figures, pipeline)
+    yield _gauge("open_sockets", "Sockets of open pages.", answer["open_sockets"])
+
+
+def database_families(answer: Answer) -> Iterator[Metric]:
+    """What is live and open."""
+    yield _gauge("live_sessions", "Sessions that are not over.", answer["live_sessions"])
+    family = GaugeMetricFamily(
+        "engagement_open_anomalies", "Anomalies that go on.", labels=["severity"]
+    )
+    for severity in Severity.values:
+        family.add_metric([severity], answer["open_anomalies"].get(severity, 0))
+    yield family
+
+
+def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator[Metric]:
+    yield _counter(
+        "received_events",
+        "Payloads received, with those that were set aside or had come before.",
+        ("channel", "transport"),
+        _labelled(figures, names.RECEIVED),
+    )
+    yield _counter(
+        "dead_letters",
+        "Payloads that were set aside because they could not be read.",
+        ("channel", "reason"),
+        _labelled(figures, names.DEAD_LETTERS),
+    )
+    yield _counter(
+        "duplicate_events",
+        "Events that came more than once and counted once.",
+        ("reason",),
+        _labelled(figures, names.DUPLICATES),
+    )
+    late = pipeline.totals.get("late_blocks", 0)
+    yield _counter(
+        "late_blocks", "Blocks of events that came after their tick was scored.", (), [((), late)]
+    )
+    yield _counter(
+        "subscription_breaks",
+        "How often the subscription broke: what was published meanwhile is lost.",
+        (),
+        [((), figures.get(names.SUBSCRIPTION_BREAKS, 0))],
+    )
+    yield _counter(
+        "dropped_messages",
+        "Pub/Sub messages that were dropped because the queue was full.",
+        (),
+        [((), figures.get(names.DROPPED_MESSAGES, 0))],
+    )
+
+
+def _stream_gauges(pipeline: PipelineStatus) -> Iterator[Metric]:
+    entries = GaugeMetricFamily(
+        "engagement_stream_entries", "Entries of the stream.", labels=["channel"]
+    )
+    backlog = GaugeMetricFamily(
+        "engagement_stream_backlog", "Entries that no collector has read.", labels=["channel"]
+    )
+    pending = GaugeMetricFamily(
+        "engagement_stream_pending",
+        "Entries that a collector has read and not handed on.",
+        labels=["channel"],
+    )
+    for stream in pipeline.streams:
+        entries.add_metric([stream.name], stream.length)
+        pending.add_metric([stream.name], stream.pending)
+        if stream.backlog is not None:
+            backlog.add_metric([stream.name], stream.backlog)
+    yield from (entries, backlog, pending)
+    yield _gauge("collectors", "Collectors that are running.", len(pipeline.collectors))
+
+
+def _scoring_families(figures: Figures, pipeline: PipelineStatus) -> Iterator[Metric]:
+    yield _counter(
+        "session_scores",
+        "Scores of a session and tick.",
+        (),
+        [((), figures.get(names.SCORES, 0))],
+    )
+    yield _tick_durations(figures)
+    stages = SummaryMetricFamily(
+        "engagement_tick_stage_seconds",
+        "Time spent in a stage of a shard's tick.",
+        labels=["stage"],
+    )
+    seconds = dict(_labelled(figures, names.STAGE_SECONDS))
+    for labels, runs in _labelled(figures, names.STAGE_RUNS):
+        stages.add_metric(labels, int(runs), seconds.get(labels, 0))
+    yield stages
+    yield _counter(
+        "alerts",
+        "Changes of anomalies that were published.",
+        ("change", "type", "severity"),
+        _labelled(figures, names.ALERTS),
+    )
+    if pipeline.scored_tick_age_seconds is not None:
+        age = pipeline.scored_tick_age_seconds
+        yield _gauge(
+            "last_tick_age_seconds", "Time since the end of the last tick scored in full.", age
+        )
+    silences = GaugeMetricFamily(
+        "engagement_heartbeat_age_seconds",
+        "Time since the process was last heard of.",
+        labels=["process"],
+    )
+    for process, age in pipeline.heartbeat_ages_seconds.items():
+        if age is not None:
+            silences.add_metric([process], age)
+    yield silences
+
+
+def _tick_durations(figures: Figures) -> Metric:
+    bounds = (*map(str, names.DURATION_BOUNDS), "+Inf")
+    cumulative, buckets = 0.0, []
+    for position, bound in enumerate(bounds):
+        cumulative += figures.get(names.named(names.TICK_CLASSES, str(position)), 0)
+        buckets.append((bound, cumulative))
+    family = HistogramMetricFamily(
+        "engagement_tick_duration_seconds", "Time that the tick of a shard took."
+    )
+    family.add_metric([], buckets, figures.get(names.TICK_SECONDS, 0))
+    return family
+
+
+def _labelled(figures: Figures, counter: str) -> list[tuple[tuple[str, ...], float]]:
+    """The label values and amounts of one counter, in the order of the labels."""
+    found = []
+    for name, amount in figures.items():
+        first, *labels = name.split(":")
+        if first == counter:
+            found.append((tuple(labels), amount))
+    return sorted(found)
+
+
+def _counter(
+    name: str,
+    description: str,
+    labels: tuple[str, ...],
+    amounts: Iterable[tuple[tuple[str, ...], float]],
+) -> Metric:
+    family = CounterMetricFamily(f"engagement_{name}", description, labels=labels)
+    for values, amount in amounts:
+        family.add_metric(values, amount)
+    return family
+
+
+def _gauge(name: str, description: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"engagement_{name}", description, value)

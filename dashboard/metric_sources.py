@@ -1,0 +1,40 @@
+"""What the metrics are read from, each source asked with a time limit."""
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Count
+
+from anomalies_app.models import Anomaly
+from dashboard.probe import Answer, Probe
+from dashboard.watching import count_open_sockets
+from sessions_app.connection import connect
+from sessions_app.figures import read_figures
+from sessions_app.models import Session
+from sessions_app.pipeline_status import pipeline_status
+
+TIMEOUT_SECONDS = 2
+
+
+def ask_redis() -> Answer:
+    """The counters, and the state of the pipeline now."""
+    with connect(socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS) as client:
+        return {
+            "figures": read_figures(client),
+            "pipeline": pipeline_status(client),
+            "open_sockets": count_open_sockets(client),
+        }
+
+
+def ask_database() -> Answer:
+    """How many sessions are live, and how many anomalies are open, by severity."""
+    try:
+        by_severity = Anomaly.objects.open().order_by().values_list("severity")
+        return {
+            "live_sessions": Session.objects.live().count(),
+            "open_anomalies": dict(by_severity.annotate(Count("pk"))),
+        }
+    finally:
+        # The connection belongs to this thread, which ends.
+        connections[DEFAULT_DB_ALIAS].close()
+
+
+PROBES = {"redis": Probe(ask_redis), "database": Probe(ask_database)}
