@@ -6,7 +6,8 @@ from numbers import Real
 from typing import Any
 
 from django import template
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
 
 from anomalies_app.models import AnomalyType, Severity
 from sessions_app.models import PauseKind
@@ -24,6 +25,12 @@ CATEGORY_LABELS = {
 }
 ANOMALY_LABELS = {str(name): str(label) for name, label in AnomalyType.choices}
 SEVERITY_LABELS = {str(name): str(label) for name, label in Severity.choices}
+# The signals that anomalies are told by.
+SIGNAL_LABELS = {
+    "chat_msgs_per_min": "Chat per minute",
+    "active_users": "Active people",
+    "reactions_per_min": "Reactions per minute",
+}
 PAUSE_LABELS = {str(name): str(label) for name, label in PauseKind.choices}
 
 
@@ -100,6 +107,25 @@ def duration(milliseconds: float) -> str:
     if not minutes:
         return f"{seconds} s"
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+@register.filter
+def movement(moved: dict[str, Any] | None) -> str:
+    """Which signal has moved most, from what to what: ``Active people 190 → 121 in 40 s``."""
+    if not moved:
+        return ""
+    label = SIGNAL_LABELS.get(moved["signal"], moved["signal"])
+    values = f"{whole(moved['before'])} \N{RIGHTWARDS ARROW} {whole(moved['now'])}"
+    return f"{label} {values} in {duration(moved['seconds'] * 1000)}"
+
+
+@register.filter
+def acknowledgement(acknowledged: dict[str, Any] | None) -> str:
+    """Who has seen an anomaly, and when; nothing for nobody."""
+    if not acknowledged:
+        return ""
+    by = f" by {acknowledged['by']}" if acknowledged["by"] else ""
+    return f"Acknowledged{by} at {date_format(localtime(moment(acknowledged['at'])), 'H:i:s T')}"
 
 
 @register.filter

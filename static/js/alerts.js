@@ -1,5 +1,15 @@
 // The anomalies of a session: a banner for the one that goes on, a list of all, words for screen readers.
-import { anomalyLabel, duration, percent, setText, severityLabel, timeOfDay } from "./format.js";
+import { ACKNOWLEDGED, BEGAN, ENDED, merge, newsOf } from "./anomalies.js";
+import {
+  acknowledgement,
+  anomalyLabel,
+  duration,
+  movement,
+  percent,
+  setText,
+  severityLabel,
+  timeOfDay,
+} from "./format.js";
 
 // How long a banner stays when its anomaly is over.
 const FAREWELL = 60_000;
@@ -7,25 +17,18 @@ const FAREWELL = 60_000;
 const element = (id) => document.getElementById(id);
 const field = (place, name) => place.querySelector(`[data-field="${name}"]`);
 
-/** Whether there is something to tell of an anomaly of which `known` was the last. */
-const isNews = (next, known) =>
-  !known ||
-  (known.ended === null &&
-    (next.ended !== null || next.severity !== known.severity || next.type !== known.type));
-
-/** Says it once: at once if it is critical, otherwise when the screen reader has finished. */
-export function announce(anomaly, title = "") {
-  const place = title && `${title}: `;
+function words(anomaly, news) {
   const what = anomalyLabel(anomaly.type);
-  if (anomaly.ended !== null) {
-    setText(element("announcement"), `${place}${what} is over.`);
-    return;
-  }
-  const urgent = anomaly.severity === "CRITICAL";
-  setText(
-    element(urgent ? "announcement-now" : "announcement"),
-    `${place}${severityLabel(anomaly.severity)}: ${what}. ${anomaly.reason}`,
-  );
+  if (news === ENDED) return `${what} is over.`;
+  if (news === ACKNOWLEDGED) return `${what}: ${acknowledgement(anomaly.acknowledged)}.`;
+  return `${severityLabel(anomaly.severity)}: ${what}. ${anomaly.reason}`;
+}
+
+/** Says it once: at once if it is critical and new, otherwise when the screen reader has finished. */
+export function announce(anomaly, title = "", news = anomaly.ended === null ? BEGAN : ENDED) {
+  const isUrgent = anomaly.severity === "CRITICAL" && news !== ENDED && news !== ACKNOWLEDGED;
+  const place = title && `${title}: `;
+  setText(element(isUrgent ? "announcement-now" : "announcement"), place + words(anomaly, news));
 }
 
 function setTime(place, time) {
@@ -63,13 +66,19 @@ function fillItem(item, anomaly) {
   const { began, ended } = anomaly;
   setText(field(item, "severity"), severityLabel(anomaly.severity));
   setText(field(item, "length"), ended === null ? "going on" : `lasted ${duration(ended - began)}`);
+  setText(field(item, "acknowledged"), acknowledgement(anomaly.acknowledged));
   setTime(item, began);
 }
 
 export class Alerts {
-  /** Takes over what the server has rendered; `now()` is the server's clock. */
-  constructor(now) {
+  /**
+   * Takes over what the server has rendered.
+   * @param {() => number} now the server's clock
+   * @param {(anomaly: object, news: string) => void} onNews is called once for each change
+   */
+  constructor(now, onNews) {
     this.now = now;
+    this.onNews = onNews;
     this.byId = new Map();
     this.score = null;
     this.banners = new Map();
@@ -94,12 +103,10 @@ export class Alerts {
     if (whole) this.byId = new Map();
     for (const anomaly of anomalies) {
       const before = known.get(anomaly.id);
-      if (before && before.ended !== null && anomaly.ended === null) {
-        this.byId.set(anomaly.id, before);
-        continue;
-      }
-      if (aloud && isNews(anomaly, before)) announce(anomaly);
-      this.byId.set(anomaly.id, anomaly);
+      const after = merge(before, anomaly);
+      this.byId.set(anomaly.id, after);
+      const news = aloud ? newsOf(after, before) : null;
+      if (news) this.onNews(after, news);
     }
     this.show();
   }
@@ -132,6 +139,7 @@ export class Alerts {
     setText(field(banner, "severity"), isOver ? "Over" : severityLabel(anomaly.severity));
     setText(field(banner, "current"), percent(this.score ?? anomaly.current));
     setText(field(banner, "expected"), percent(anomaly.expected));
+    setText(field(banner, "moved"), movement(anomaly.moved));
     setText(field(banner, "word"), isOver ? "Over since" : "Since");
     setText(field(banner, "age"), `, ${duration(now - time)} ago`);
     setTime(banner, time);

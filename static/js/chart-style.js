@@ -27,8 +27,8 @@ export function gradient(context, area, opacity) {
 }
 
 /** The time of a point in words; of the whole stretch, where it stands for several ticks. */
-export function describeTime({ time, until }) {
-  return until > time ? `${timeOfDay(time)} – ${timeOfDay(until)}` : timeOfDay(time);
+export function describeTime({ time, since }) {
+  return since < time ? `${timeOfDay(since)} – ${timeOfDay(time)}` : timeOfDay(time);
 }
 
 /** What is known of a point, line by line. */
@@ -77,7 +77,9 @@ export function axes() {
       grid: { display: false },
       border: { display: false },
       afterBuildTicks: (axis) => {
-        axis.ticks = roundTimes(axis.min, axis.max).map((value) => ({ value }));
+        // Without points there is no time yet.
+        const isEmpty = axis.chart.data.datasets[0].data.length === 0;
+        axis.ticks = isEmpty ? [] : roundTimes(axis.min, axis.max).map((value) => ({ value }));
       },
       ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 16, callback: (value) => minute(value) },
     },

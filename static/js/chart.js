@@ -103,6 +103,13 @@ export class ScoreChart {
     this.draw();
   }
 
+  /** Shows nothing. */
+  clear() {
+    this.view = null;
+    for (const dataset of this.chart.data.datasets) dataset.data = [];
+    this.chart.update("none");
+  }
+
   draw() {
     if (!this.dirty || document.hidden || this.series.length === 0) return;
     const { points, start, end, step, lines } = this.view;

@@ -57,6 +57,27 @@ export function duration(milliseconds) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** Who has seen an anomaly, and when; nothing for nobody. */
+export function acknowledgement(acknowledged) {
+  if (!acknowledged) return "";
+  const by = acknowledged.by ? ` by ${acknowledged.by}` : "";
+  return `Acknowledged${by} at ${timeOfDay(acknowledged.at)}`;
+}
+
+/** Which signal has moved most, from what to what: `Active people 190 → 121 in 40 s`. */
+export function movement(moved) {
+  if (!moved) return "";
+  const { signal, before, now, seconds } = moved;
+  const label = SIGNAL_LABELS[signal] ?? signal;
+  return `${label} ${whole(before)} \u2192 ${whole(now)} in ${duration(seconds * 1000)}`;
+}
+
+export const SIGNAL_LABELS = {
+  chat_msgs_per_min: "Chat per minute",
+  active_users: "Active people",
+  reactions_per_min: "Reactions per minute",
+};
+
 export const SIGNAL_FORMATS = {
   chat_msgs_per_min: whole,
   active_users: whole,

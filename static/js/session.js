@@ -1,38 +1,42 @@
 // A session's page, kept current by its socket.
-import { Alerts } from "./alerts.js";
+import { Alerts, announce } from "./alerts.js";
+import { BEGAN, WORSE } from "./anomalies.js";
+import { Attention } from "./attention.js";
 import { ScoreChart } from "./chart.js";
 import { Connection } from "./connection.js";
 import { showContributions } from "./contributions.js";
-import { SIGNAL_FORMATS, categoryLabel, percent, setText, showPause } from "./format.js";
-import { showSignalHistory } from "./signal-history.js";
+import { SIGNAL_FORMATS, categoryLabel, percent, setText, showPause, whole } from "./format.js";
+import { closeLikeMenu } from "./preferences.js";
+import { Series, TICK, statistics } from "./series.js";
 import { showEnd, showState } from "./session-state.js";
-
-const MINUTE = 60_000;
-const WINDOW = 5 * MINUTE;
-const TICK = 5_000;
-const POINTS = WINDOW / TICK;
+import { showSignalHistory } from "./signal-history.js";
 
 const element = (id) => document.getElementById(id);
 const first = JSON.parse(element("snapshot").textContent);
 const chart = new ScoreChart(element("chart"));
 const title = document.title;
-let points = [];
+const series = new Series();
 let { lines, started } = first;
 // What to add to this page's clock to have the server's, whatever this computer's is.
 let clockOffset = 0;
 
-const alerts = new Alerts(() => performance.now() + clockOffset);
+const attention = new Attention(first.title);
+const alerts = new Alerts(() => performance.now() + clockOffset, tell);
+
+function tell(anomaly, news) {
+  announce(anomaly, "", news);
+  if (news === BEGAN || news === WORSE) attention.call(anomaly);
+}
 
 function setClock(now) {
   clockOffset = now - performance.now();
 }
 
 function show() {
-  const point = points.at(-1);
+  const point = series.last;
   showState(connection.state, point?.time);
   showTitle();
   if (!point) return;
-  element("chart-message").hidden = true;
   element("score").dataset.category = point.category;
   setText(element("score-value"), percent(point.score));
   setText(element("score-category"), categoryLabel(point.category));
@@ -42,30 +46,27 @@ function show() {
   if (point.contributions) {
     showContributions(element("contributions"), point.contributions, point.score);
   }
-  showStatistics(points.map(({ score }) => score));
   alerts.showScore(point.score);
-  const frame = { start: point.time - WINDOW + TICK, end: point.time, step: TICK };
-  chart.show({ ...frame, points, lines, anomalies: alerts.all });
-  if (!document.hidden) showSignalHistory(points, frame);
+  showChart();
+  if (!document.hidden) showSignalHistory(series.recent, series.view());
 }
 
 function showTitle() {
-  const score = points.length ? `${percent(points.at(-1).score)} % ` : "";
+  const score = series.last ? `${percent(series.last.score)} % ` : "";
   document.title = `${alerts.open.length ? "\u26a0 " : ""}${score}${title}`;
 }
 
-function showStatistics(scores) {
-  const average = scores.reduce((sum, score) => sum + score, 0) / scores.length;
-  setText(element("statistics-average"), percent(average));
-  const range = `${percent(Math.min(...scores))}–${percent(Math.max(...scores))}`;
-  setText(element("statistics-range"), range);
-  setText(element("statistics-points"), String(scores.length));
+function showChart() {
+  const view = series.view();
+  element("chart-message").hidden = true;
+  showStatistics(statistics(view.points));
+  chart.show({ ...view, lines, anomalies: alerts.all });
 }
 
-/** Adds what is new, in the order of time, whatever order it came in. */
-function merge(more) {
-  const byTime = new Map([...points, ...more].map((point) => [point.time, point]));
-  points = [...byTime.values()].sort((one, other) => one.time - other.time).slice(-POINTS);
+function showStatistics({ count, average, lowest, highest }) {
+  setText(element("statistics-average"), percent(average));
+  setText(element("statistics-range"), `${percent(lowest)}–${percent(highest)}`);
+  setText(element("statistics-points"), whole(count));
 }
 
 function setEnd(time) {
@@ -74,26 +75,26 @@ function setEnd(time) {
 }
 
 function takeSnapshot(snapshot, aloud = true) {
-  const { points: more, anomalies, ended, pause, now } = snapshot;
+  const { points, anomalies, ended, pause, now } = snapshot;
   setClock(now);
   ({ lines, started } = snapshot);
-  merge(more);
+  series.merge(points);
   alerts.take(anomalies, { whole: true, aloud });
   setEnd(ended);
   showPause(element("pause"), ended === null ? pause : null);
-  if (points.length) connection.heard(Math.max(0, now - points.at(-1).time));
+  if (series.last) connection.heard(Math.max(0, now - series.last.time));
   show();
 }
 
-function takePoints({ points: more, now }) {
-  const last = points.at(-1)?.time;
-  const ours = more.filter(({ session }) => session === first.session);
+function takePoints({ points, now }) {
+  const last = series.last?.time;
+  const ours = points.filter(({ session }) => session === first.session);
   if (!ours.length) return;
   setClock(now);
-  merge(ours);
+  series.merge(ours);
   setEnd(null);
-  if (ours.at(-1).time === points.at(-1).time) showPause(element("pause"), ours.at(-1).pause);
-  connection.heard(Math.max(0, now - points.at(-1).time));
+  if (ours.at(-1).time === series.last.time) showPause(element("pause"), ours.at(-1).pause);
+  connection.heard(Math.max(0, now - series.last.time));
   if (last !== undefined && ours[0].time > last + TICK) connection.requestSnapshot();
   show();
 }
@@ -125,8 +126,9 @@ const receive = (message) => HANDLERS[message.type]?.(message);
 
 const connection = new Connection(`/ws/sessions/${first.session}/`, element("connection"), receive);
 takeSnapshot(first, false);
+closeLikeMenu(element("preferences"));
 setInterval(() => {
-  showState(connection.state, points.at(-1)?.time);
+  showState(connection.state, series.last?.time);
   if (!document.hidden) alerts.show();
 }, 1000);
 document.addEventListener("visibilitychange", () => document.hidden || show());

@@ -1,0 +1,44 @@
+// The points of a session, as they come: some thinned out by the server, the others one per tick.
+export const TICK = 5_000;
+const RECENT = (5 * 60_000) / TICK;
+// An hour; before it is full the server is asked for a thinner history.
+const MOST = 720;
+
+export class Series {
+  constructor() {
+    this.points = [];
+  }
+
+  get last() {
+    return this.points.at(-1);
+  }
+
+  /** The last five minutes. */
+  get recent() {
+    return this.points.slice(-RECENT);
+  }
+
+  /** Adds what is new, in the order of time, whatever order it came in. */
+  merge(more) {
+    const byTime = new Map([...this.points, ...more].map((point) => [point.time, point]));
+    this.points = [...byTime.values()].sort((one, other) => one.time - other.time).slice(-MOST);
+  }
+
+  /** What a chart shows. */
+  view() {
+    const end = this.last.time;
+    return { points: this.recent, start: end - (RECENT - 1) * TICK, end, step: TICK };
+  }
+}
+
+/** Average, range and number of the scores that points stand for. */
+export function statistics(points) {
+  const count = points.reduce((sum, point) => sum + (point.count ?? 1), 0);
+  const total = points.reduce((sum, point) => sum + point.score * (point.count ?? 1), 0);
+  return {
+    count,
+    average: total / count,
+    lowest: Math.min(...points.map((point) => point.lowest ?? point.score)),
+    highest: Math.max(...points.map((point) => point.highest ?? point.score)),
+  };
+}
