@@ -44,6 +44,11 @@ class AnomalyQuerySet(models.QuerySet[Any]):
         """The last ``count`` anomalies of a session, newest first."""
         return list(self.filter(session_id=session_id).order_by("-time")[:count])
 
+    def counts_by_session(self, session_ids: list[int]) -> dict[int, int]:
+        """How many anomalies each of these sessions had, where it had one."""
+        rows = self.filter(session_id__in=session_ids).values_list("session_id")
+        return dict(rows.annotate(models.Count("pk")))
+
     def locked(self, ids: list[UUID]) -> list[Any]:
         """Those with these IDs, which nobody else can change until the transaction ends."""
         return list(self.filter(pk__in=ids).order_by("pk").select_for_update())

@@ -7,7 +7,9 @@ from django.utils import timezone
 
 from anomalies_app.models import Anomaly
 from dashboard.payloads import card_payload, milliseconds
-from sessions_app.models import EngagementMetric, Pause, Session
+from dashboard.wall import SPARKLINE_POINTS
+from sessions_app.models import Pause, Session
+from sessions_app.recent_scores import recent_scores
 
 # A tick is scored at most ten minutes late; an older score says nothing about now.
 OLDEST_SCORE = timedelta(minutes=10)
@@ -20,17 +22,17 @@ def live_cards(user: Any) -> list[dict[str, Any]]:
         Session.objects.visible_to(user)
         .live()
         .select_related("event")
+        .only("title", "event__title")
         .order_by("event__title", "event_id", "title", "pk")
     )
     keys = [session.pk for session in sessions]
-    latest = EngagementMetric.objects.latest_of_each(keys, OLDEST_SCORE, now)
-    metrics = {metric.session_id: metric for metric in latest}
+    recent = recent_scores(keys, SPARKLINE_POINTS, now - OLDEST_SCORE)
     anomalies = Anomaly.objects.latest_open_by_session(keys)
     pauses = Pause.objects.kinds_by_session(keys, now)
     return [
         card_payload(
             session,
-            metrics.get(session.pk),
+            recent.get(session.pk),
             anomalies.get(session.pk),
             pauses.get(session.pk),
         )

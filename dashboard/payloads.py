@@ -11,6 +11,7 @@ from anomalies_app.models import Anomaly
 from anomalies_app.results import AnomalyNotice
 from dashboard.explaining import contribution_payloads
 from sessions_app.models import EngagementMetric, Event, Pause, Session
+from sessions_app.recent_scores import RecentScores
 from sessions_app.results import SessionPoint
 from sessions_app.scoring import Signals
 
@@ -99,17 +100,21 @@ def _ended_by(anomaly: dict[str, Any], time: int | None) -> dict[str, Any]:
 
 def card_payload(
     session: Session,
-    metric: EngagementMetric | None,
+    recent: RecentScores | None,
     anomaly: Anomaly | None,
     pause: str | None = None,
 ) -> dict[str, Any]:
-    """All that the overview shows of a session, with its open anomaly and the pause it makes."""
+    """All that the overview shows of a session, with its open anomaly and the pause it makes.
+
+    ``scores`` is what ``point`` is the last of: whole percents, one per tick, with holes.
+    """
     return {
         "session": session.pk,
         "title": session.title,
         "event": session.event_id,
         "event_title": session.event.title,
-        "point": None if metric is None else metric_payload(metric),
+        "point": None if recent is None else metric_payload(recent.latest),
+        "scores": [] if recent is None else recent.percents,
         "anomaly": None if anomaly is None else anomaly_payload(anomaly),
         "pause": pause,
     }

@@ -8,6 +8,7 @@ from dashboard import health, metrics, session_views, views
 
 urlpatterns = [
     path("", views.show_overview, name="overview"),
+    path("finished/", views.show_finished, name="finished"),
     path("sessions/<int:pk>/", session_views.show_session, name="session"),
     path(
         "login/",

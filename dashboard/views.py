@@ -7,7 +7,10 @@ from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from dashboard.filters import choices, read_filter
+from dashboard.finished import events_with_finished_sessions, finished_page
 from dashboard.overview import snapshot
+from dashboard.wall import in_wall_order, is_wanted
 
 
 @login_not_required
@@ -20,8 +23,33 @@ def show_icon(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def show_overview(request: HttpRequest) -> HttpResponse:
-    """The user's live sessions."""
+    """The user's live sessions; those that the filter leaves out are there, but hidden."""
     current = snapshot(request.user)
-    alerts = sum(card["anomaly"] is not None for card in current["cards"])
-    context = {"cards": current["cards"], "alerts": alerts, "snapshot": current}
+    wanted = read_filter(request)
+    event = wanted.event.pk if wanted.event else None
+    cards = [
+        {**card, "wanted": is_wanted(card, event, wanted.words)}
+        for card in in_wall_order(current["cards"])
+    ]
+    context = {
+        "cards": cards,
+        "shown": sum(card["wanted"] for card in cards),
+        "alerts": sum(card["anomaly"] is not None for card in cards),
+        "snapshot": current,
+        "filter": wanted,
+        "events": choices(((card["event"], card["event_title"]) for card in cards), wanted.event),
+    }
     return render(request, "dashboard/overview.html", context)
+
+
+@require_safe
+@never_cache
+def show_finished(request: HttpRequest) -> HttpResponse:
+    """The user's finished sessions, newest first."""
+    wanted = read_filter(request)
+    context = {
+        "page": finished_page(request.user, wanted, request.GET.get("page")),
+        "filter": wanted,
+        "events": choices(events_with_finished_sessions(request.user), wanted.event),
+    }
+    return render(request, "dashboard/finished.html", context)

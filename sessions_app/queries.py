@@ -1,6 +1,6 @@
 """Who may see what, and what is live: the querysets of this app's models."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
@@ -75,13 +75,18 @@ class EngagementMetricQuerySet(models.QuerySet[Any]):
         newest_first = self.filter(session_id=session_id).order_by("-time")[:count]
         return list(newest_first)[::-1]
 
-    def latest_of_each(self, session_ids: list[int], age: timedelta, now: Any) -> list[Any]:
-        """The newest row of each session that has one younger than ``age``."""
-        return list(
-            self.filter(session_id__in=session_ids, time__gt=now - age)
-            .order_by("session_id", "-time")
-            .distinct("session_id")
+    def summaries(self, session_ids: list[int], start: datetime, end: datetime) -> dict[int, Any]:
+        """``average`` score and ``peak`` of active users of each of these sessions, by key.
+
+        Args:
+            start, end: between which all of their rows lie; a hypertable looks nowhere else.
+        """
+        rows = (
+            self.filter(session_id__in=session_ids, time__range=(start, end))
+            .values("session_id")
+            .annotate(average=Avg("score"), peak=Max("active_users"))
         )
+        return {row["session_id"]: row for row in rows}
 
     def history(
         self, session_id: int, start: datetime, end: datetime, most: int = MOST_BUCKETS

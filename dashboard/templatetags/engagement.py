@@ -10,6 +10,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 
 from anomalies_app.models import AnomalyType, Severity
+from dashboard import wall
 from sessions_app.models import PauseKind
 
 register = template.Library()
@@ -31,6 +32,7 @@ SIGNAL_LABELS = {
     "active_users": "Active people",
     "reactions_per_min": "Reactions per minute",
 }
+TREND_LABELS = {"RISING": "Rising", "STEADY": "Steady", "FALLING": "Falling"}
 PAUSE_LABELS = {str(name): str(label) for name, label in PauseKind.choices}
 
 
@@ -97,6 +99,17 @@ def severity_label(name: str) -> str:
 def pause_label(name: str | None) -> str:
     """A kind of pause in words; nothing for none."""
     return PAUSE_LABELS.get(name, name) if name else ""
+
+
+register.filter(wall.trend)
+register.filter(wall.curve)
+register.filter(wall.area)
+
+
+@register.filter
+def trend_label(name: str | None) -> str:
+    """A trend in words; nothing where it is unknown."""
+    return TREND_LABELS.get(name or "", "")
 
 
 @register.filter

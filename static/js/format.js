@@ -17,15 +17,18 @@ export const ANOMALY_LABELS = {
 
 export const SEVERITY_LABELS = { WARNING: "Warning", CRITICAL: "Critical" };
 
+export const TREND_LABELS = { RISING: "Rising", STEADY: "Steady", FALLING: "Falling" };
+
 export const PAUSE_LABELS = { BREAK: "Break", CLOSING: "Closing" };
 
-const wholeNumbers = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 0 });
+const wholeNumbers = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",
   second: "2-digit",
 });
 
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const shortClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
 export const percent = (ratio) => (ratio == null ? "–" : String(Math.round(ratio * 100)));
@@ -38,10 +41,13 @@ export function points(value) {
 export const whole = (number) => (number == null ? "–" : wholeNumbers.format(number));
 export const timeOfDay = (milliseconds) => clock.format(milliseconds);
 export const minute = (milliseconds) => shortClock.format(milliseconds);
+export const moment = (milliseconds) => calendar.format(milliseconds);
 export const categoryLabel = (name) => CATEGORY_LABELS[name] ?? "No score yet";
 
 export const anomalyLabel = (name) => ANOMALY_LABELS[name] ?? "Unusual";
 export const severityLabel = (name) => SEVERITY_LABELS[name] ?? "Warning";
+
+export const trendLabel = (name) => TREND_LABELS[name] ?? "";
 
 /** Shows the badge of the pause that a session makes, or hides it. */
 export function showPause(badge, kind) {

@@ -1,155 +1,83 @@
-// The overview, kept current by its socket: cards come and go with their sessions.
+// The overview, kept current by its socket: cards come and go with their sessions, those in trouble first.
 import { announce } from "./alerts.js";
+import { Card } from "./card.js";
 import { Connection } from "./connection.js";
-import {
-  anomalyLabel,
-  categoryLabel,
-  duration,
-  percent,
-  setText,
-  severityLabel,
-  showPause,
-  whole,
-} from "./format.js";
+import { Filter } from "./filter.js";
+import { setText } from "./format.js";
+import { FullScreen } from "./fullscreen.js";
+import { inWallOrder } from "./wall.js";
 
-const STALE_AFTER = 15_000;
 // A burst of new sessions is answered with one snapshot.
 const PATIENCE = 500;
 // How often a card that falls behind the others is asked after: its session may be gone.
 const ASK_AGAIN = 30_000;
 
-const list = document.getElementById("cards");
-const template = document.getElementById("card-template");
-const cards = new Map();
+const element = (id) => document.getElementById(id);
+const list = element("cards");
+const template = element("card-template");
+// In the order in which they stand when none is in trouble.
+let cards = new Map();
 let requested = null;
 let askedAt = 0;
+let frame = null;
 // What to add to this page's clock to have the server's, whatever this computer's is.
 let clockOffset = 0;
 
-function makeCard(id) {
-  const item = template.content.firstElementChild.cloneNode(true);
-  const card = item.querySelector(".card");
-  card.dataset.session = id;
-  card.href = `/sessions/${id}/`;
-  return { item, card, heardAt: null, time: 0, anomaly: null };
+const filter = new Filter(element("filter"), () => draw());
+const fullScreen = new FullScreen(element("wall-switch"), list);
+
+function setClock(now) {
+  clockOffset = now - performance.now();
 }
 
-function adopt(item) {
-  const card = item.querySelector(".card");
-  cards.set(Number(card.dataset.session), { item, card, heardAt: null, time: 0, anomaly: null });
-}
-
-const field = (entry, name) => entry.card.querySelector(`[data-field="${name}"]`);
-
-function showPoint(entry, point, age = 0) {
-  if (point.time < entry.time) return;
-  entry.time = point.time;
-  entry.heardAt = performance.now() - age;
-  entry.card.dataset.category = point.category;
-  setText(field(entry, "score"), percent(point.score));
-  setText(field(entry, "category"), categoryLabel(point.category));
-  setText(field(entry, "people"), whole(point.signals.active_users));
-  setText(field(entry, "chat"), whole(point.signals.chat_msgs_per_min));
-  entry.card.querySelector(".value").setAttribute("width", percent(point.score));
-}
-
-/** Shows the open anomaly of a session, or that there is none. */
-function showAnomaly(entry, anomaly) {
-  entry.anomaly = anomaly;
-  entry.card.dataset.severity = anomaly?.severity ?? "";
-  const alert = field(entry, "alert");
-  alert.hidden = anomaly === null;
-  if (anomaly === null) return;
-  setText(field(entry, "severity"), severityLabel(anomaly.severity));
-  setText(field(entry, "type"), anomalyLabel(anomaly.type));
-  showAlertAge(entry);
-}
-
-function showAlertAge(entry) {
-  if (entry.anomaly === null) return;
-  const age = performance.now() + clockOffset - entry.anomaly.began;
-  setText(field(entry, "alert-age"), `${duration(age)} ago`);
-}
-
-/** Takes a change; an end of another anomaly than the one that is shown says nothing. */
-function takeAnomaly(entry, anomaly) {
-  const known = entry.anomaly;
-  const isSame = known?.id === anomaly.id;
-  if (anomaly.ended !== null && !isSame) return;
-  const isNews =
-    !isSame ||
-    anomaly.ended !== null ||
-    known.severity !== anomaly.severity ||
-    known.type !== anomaly.type;
-  if (isNews) announce(anomaly, field(entry, "title").textContent);
-  showAnomaly(entry, anomaly.ended === null ? anomaly : null);
-}
-
-function showAge(entry) {
-  showAlertAge(entry);
-  if (entry.heardAt === null) return;
-  const age = performance.now() - entry.heardAt;
-  entry.card.classList.toggle("stale", age > STALE_AFTER);
-  const seconds = Math.round(age / 1000);
-  setText(field(entry, "age"), age > STALE_AFTER ? `${seconds} s ago` : "now");
-}
-
-function showCount() {
-  document.getElementById("empty").hidden = cards.size > 0;
-  const text = `${cards.size} session${cards.size === 1 ? "" : "s"} live now`;
-  const alerts = [...cards.values()].filter(({ anomaly }) => anomaly !== null).length;
-  const warning = alerts ? `, ${alerts} with an alert` : "";
-  setText(document.getElementById("summary"), text + warning);
+function newCard(id) {
+  return new Card(template.content.firstElementChild.cloneNode(true), id);
 }
 
 function takeSnapshot({ cards: current, now }) {
-  clockOffset = now - performance.now();
-  const wanted = new Set(current.map(({ session }) => session));
-  for (const id of [...cards.keys()]) if (!wanted.has(id)) remove(id);
-  current.forEach((data, position) => {
-    if (!cards.has(data.session)) cards.set(data.session, makeCard(data.session));
-    const entry = cards.get(data.session);
-    setText(field(entry, "title"), data.title);
-    setText(field(entry, "event"), data.event_title);
-    showAnomaly(entry, data.anomaly);
-    showPause(field(entry, "pause"), data.pause);
-    if (data.point) showPoint(entry, data.point, Math.max(0, now - data.point.time));
-    if (list.children[position] !== entry.item) {
-      list.insertBefore(entry.item, list.children[position] ?? null);
-    }
-  });
-  showCount();
-  tick();
-}
-
-function remove(id) {
-  cards.get(id)?.item.remove();
-  cards.delete(id);
+  setClock(now);
+  const known = cards;
+  cards = new Map();
+  for (const data of current) {
+    const card = known.get(data.session) ?? newCard(data.session);
+    card.take(data, now);
+    cards.set(data.session, card);
+  }
+  filter.offer([...cards.values()]);
+  check();
 }
 
 function takePoints({ points, now }) {
-  clockOffset = now - performance.now();
+  setClock(now);
   for (const point of points) {
-    const entry = cards.get(point.session);
-    if (!entry) {
-      requestSoon();
-      continue;
-    }
-    if (point.time >= entry.time) showPause(field(entry, "pause"), point.pause);
-    showPoint(entry, point, Math.max(0, now - point.time));
+    const card = cards.get(point.session);
+    if (card) card.takePoint(point, now);
+    else requestSoon();
   }
-  tick();
+  check();
 }
 
 function takeAnomalies({ anomalies, now }) {
-  clockOffset = now - performance.now();
+  setClock(now);
   for (const anomaly of anomalies) {
-    const entry = cards.get(anomaly.session);
-    if (entry) takeAnomaly(entry, anomaly);
-    else requestSoon();
+    const card = cards.get(anomaly.session);
+    if (!card) requestSoon();
+    else if (card.takeAnomaly(anomaly)) announce(anomaly, card.title);
   }
-  showCount();
+  drawSoon();
 }
+
+function takeEnds({ sessions }) {
+  for (const { session } of sessions) cards.delete(session);
+  drawSoon();
+}
+
+const HANDLERS = {
+  snapshot: takeSnapshot,
+  points: takePoints,
+  anomalies: takeAnomalies,
+  ended: takeEnds,
+};
 
 function requestSoon() {
   requested ??= setTimeout(() => {
@@ -158,35 +86,71 @@ function requestSoon() {
   }, PATIENCE);
 }
 
-function receive(message) {
-  if (message.type === "snapshot") takeSnapshot(message);
-  else if (message.type === "points") takePoints(message);
-  else if (message.type === "anomalies") takeAnomalies(message);
-  else if (message.type === "ended") {
-    for (const { session } of message.sessions) remove(session);
-    showCount();
-  }
-}
-
 /** The page is as current as its freshest card; without cards nothing can be stale. */
-function tick() {
-  const now = performance.now();
-  const ages = [...cards.values()]
-    .filter(({ heardAt }) => heardAt !== null)
-    .map(({ heardAt }) => now - heardAt);
-  const freshest = ages.length ? Math.min(...ages) : 0;
-  connection.heard(freshest);
-  if (ages.some((age) => age > STALE_AFTER && freshest < STALE_AFTER)) askAfterStragglers(now);
-  if (!document.hidden) cards.forEach(showAge);
+function check() {
+  const ages = [...cards.values()].map(({ age }) => age).filter((age) => age !== null);
+  connection.heard(ages.length ? Math.min(...ages) : 0);
+  const stale = [...cards.values()].filter(({ isStale }) => isStale).length;
+  if (stale && stale < ages.length) askAfterStragglers();
+  drawSoon();
 }
 
-function askAfterStragglers(now) {
+function askAfterStragglers() {
+  const now = performance.now();
   if (now - askedAt < ASK_AGAIN) return;
   askedAt = now;
   connection.requestSnapshot();
 }
 
-for (const item of list.children) adopt(item);
-const connection = new Connection("/ws/overview/", document.getElementById("connection"), receive);
-takeSnapshot(JSON.parse(document.getElementById("cards-data").textContent));
-setInterval(tick, 1000);
+/** Once per frame, whatever has come until then; a hidden tab has no frames. */
+function drawSoon() {
+  frame ??= requestAnimationFrame(draw);
+}
+
+function draw() {
+  cancelAnimationFrame(frame);
+  frame = null;
+  const now = performance.now() + clockOffset;
+  const shown = inWallOrder(cards.values());
+  for (const card of shown) {
+    card.element.hidden = !filter.wants(card);
+    card.draw(now);
+  }
+  place(shown.map((card) => card.element));
+  drawCounts(shown);
+  fullScreen.arrange();
+}
+
+/** Moves only what is out of its place; a card that somebody is on stays focused. */
+function place(elements) {
+  const wanted = new Set(elements);
+  for (const old of [...list.children]) if (!wanted.has(old)) old.remove();
+  const focused = document.activeElement;
+  let next = list.firstElementChild;
+  for (const each of elements) {
+    if (each === next) next = next.nextElementSibling;
+    else list.insertBefore(each, next);
+  }
+  if (list.contains(focused) && focused !== document.activeElement) {
+    focused.focus({ preventScroll: true });
+  }
+}
+
+function drawCounts(shown) {
+  const alerts = shown.filter(({ anomaly }) => anomaly !== null).length;
+  const warning = alerts ? `, ${alerts} with an alert` : "";
+  setText(element("summary"), `${shown.length} session${shown.length === 1 ? "" : "s"} live now${warning}`);
+  const visible = shown.filter((card) => !card.element.hidden).length;
+  setText(element("shown"), visible < shown.length ? `${visible} of ${shown.length} shown` : "");
+  element("empty").hidden = shown.length > 0;
+  element("no-match").hidden = shown.length === 0 || visible > 0;
+}
+
+for (const each of list.children) {
+  const id = Number(each.dataset.session);
+  cards.set(id, new Card(each, id));
+}
+const receive = (message) => HANDLERS[message.type]?.(message);
+const connection = new Connection("/ws/overview/", element("connection"), receive);
+takeSnapshot(JSON.parse(element("cards-data").textContent));
+setInterval(check, 1000);

@@ -261,7 +261,7 @@ def test_a_snapshot_of_the_overview_takes_four_queries(
         session = make_session(make_event("Event", cast.charlie), f"Talk {number}")
         make_metrics(session, [0.5])
         make_anomaly(make_notice(session))
-    with django_assert_num_queries(4):  # sessions, newest metrics, open anomalies, pauses
+    with django_assert_num_queries(4):  # sessions, recent metrics, open anomalies, pauses
         cards = overview.snapshot(cast.charlie)["cards"]
     assert len(cards) == sessions
 

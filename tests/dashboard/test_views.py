@@ -7,6 +7,7 @@ from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,8 +16,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from anomalies_app.results import Change
+from dashboard.wall import curve
 from tests.dashboard.conftest import logged_in
 from tests.factories import (
+    TICK,
     Cast,
     last_tick_end,
     make_anomaly,
@@ -35,9 +38,10 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 
 
 
 def titles(page: str) -> list[str]:
-    """The titles of the cards of an overview, without its template of a card."""
+    """The titles of the cards that an overview shows, without its template of a card."""
     cards = page.split('<template id="card-template">')[0]
-    return [unescape(title) for title in re.findall(r'data-field="title">([^<]*)<', cards)]
+    shown = re.sub(r'<li class="card"[^>]* hidden>.*?</li>', "", cards, flags=re.DOTALL)
+    return [unescape(title) for title in re.findall(r'data-field="title">([^<]*)<', shown)]
 
 
 def embedded_data(page: str, name: str) -> Any:
@@ -91,7 +95,54 @@ def test_overview_shows_the_newest_score_of_each_session(cast: Cast) -> None:
     assert '<span data-field="category">High</span>' in page
 
 
-@pytest.mark.parametrize("path", ["/", "/sessions/{pk}/"])
+def test_overview_shows_the_last_five_minutes_of_each_session(cast: Cast) -> None:
+    end = last_tick_end()
+    make_metrics(cast.session, [0.9] * 10 + [0.2] * 30, end - 20 * TICK)
+    make_metrics(cast.session, [0.5] * 17 + [0.8] * 3, end)
+    page = overview_of(cast.alice)
+    [card] = embedded_data(page, "cards-data")["cards"]
+    assert card["scores"] == [90] * 10 + [20] * 30 + [50] * 17 + [80] * 3
+    assert f'data-field="curve" d="{curve(card["scores"])}"' in page
+    assert 'data-trend="RISING"' in page
+
+
+def test_overview_leaves_holes_where_a_session_has_no_score(cast: Cast) -> None:
+    end = last_tick_end()
+    make_metrics(cast.session, [0.1], end - 60 * TICK)
+    make_metrics(cast.session, [0.2, 0.3], end - 4 * TICK)
+    make_metrics(cast.session, [0.4], end)
+    [card] = embedded_data(overview_of(cast.alice), "cards-data")["cards"]
+    assert card["scores"] == [20, 30, None, None, None, 40]
+
+
+def test_overview_has_sessions_in_trouble_first(cast: Cast) -> None:
+    names = ["Alpha", "Beta", "Gamma", "Omega"]
+    sessions = [make_session(cast.session.event, name) for name in names]
+    make_anomaly(make_notice(sessions[1], Change.ENDED))
+    make_anomaly(make_notice(sessions[2]))
+    make_anomaly(make_notice(sessions[3], severity="CRITICAL"))
+    assert titles(overview_of(cast.alice)) == ["Omega", "Gamma", "Alpha", "Beta", "Keynote"]
+
+
+def test_overview_is_filtered_by_its_address(cast: Cast) -> None:
+    other = make_event("Other", cast.alice)
+    make_session(other, "Workshop")
+    client = logged_in(cast.alice)
+
+    def shown(query: str) -> list[str]:
+        return titles(client.get(f"/{query}").content.decode())
+
+    assert shown(f"?event={other.pk}") == ["Workshop"]
+    assert shown("?q=KEY") == ["Keynote"]
+    assert shown(f"?event={cast.bobs_session.event_id}") == ["Keynote", "Workshop"]
+    assert shown("?event=x&q=") == ["Keynote", "Workshop"]
+    page = client.get("/?q=nothing").content.decode()
+    assert "0 of 2 shown" in page
+    assert 'id="no-match" >' in page
+    assert f'<option value="{cast.bobs_session.event_id}"' not in page
+
+
+@pytest.mark.parametrize("path", ["/", "/finished/", "/sessions/{pk}/"])
 def test_strangers_are_sent_to_the_login(cast: Cast, path: str) -> None:
     path = path.format(pk=cast.session.pk)
     response = Client().get(path)
@@ -160,7 +211,7 @@ def test_session_without_a_score_says_that_it_waits(cast: Cast) -> None:
 def test_hostile_titles_stay_text(cast: Cast) -> None:
     event = make_event(HOSTILE, cast.alice)
     session = make_session(event, HOSTILE, external_id=HOSTILE)
-    for path in ("/", f"/sessions/{session.pk}/"):
+    for path in ("/", "/?q=" + quote(HOSTILE), f"/sessions/{session.pk}/"):
         page = logged_in(cast.alice).get(path).content.decode()
         assert executed(page) == []
         assert unescape(page).count(HOSTILE) >= 2
@@ -196,7 +247,7 @@ def test_overview_takes_the_same_queries_for_any_number_of_sessions(
         make_metrics(session, [0.5, 0.6])
         make_anomaly(make_notice(session))
     client = logged_in(cast.charlie)
-    # Login, user, sessions, newest metrics, open anomalies, pauses.
+    # Login, user, sessions, recent metrics, open anomalies, pauses.
     with django_assert_num_queries(6):
         page = client.get("/").content.decode()
     assert len(titles(page)) == sessions

@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 
-from tests.conftest import RestartableValkey
+from tests.conftest import RestartableValkey, url_of_database
 from tests.e2e.browser import Pages, open_browser, running_pages
+from tests.e2e.stack_process import RunningProcesses
+from tests.e2e.stage import Stage, running_stage
 from tests.factories import Cast, make_cast, make_metrics
 
 
@@ -45,3 +48,14 @@ def cast(transactional_db: None) -> Cast:
     cast = make_cast()
     make_metrics(cast.session, [0.3] * 20 + [0.5] * 20)
     return cast
+
+
+@pytest.fixture(scope="module")
+def stage(_collected: None, redis_url: str, chromium_path: str) -> Iterator[Stage]:
+    """One server and browser for all scenes of a file."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        # Playwright has a loop running in this thread, in which nothing here awaits anything.
+        monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        product = RunningProcesses(settings.DATA_DIR, url_of_database(), redis_url)
+        with open_browser(chromium_path) as browser, running_stage(product, browser) as stage:
+            yield stage

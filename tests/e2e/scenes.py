@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from playwright.sync_api import Page, WebSocketRoute
 
+from anomalies_app.results import Change
 from sessions_app.announcing import begin_break
 from sessions_app.models import Session
 from tests.factories import (
@@ -52,6 +53,7 @@ class Scene:
         prepare: is called with the page before it is opened.
         act: is called with the page when it is open, and leaves it in its state.
         whole: whether a screenshot shows the whole page, however long it is.
+        checked: whether axe-core looks at it; what is many times the same takes it minutes.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Scene:
     prepare: OnPage = do_nothing
     act: OnPage = do_nothing
     whole: bool = True
+    checked: bool = True
 
 
 def at(path: str) -> Build:
@@ -119,6 +122,41 @@ def build_stale_session(cast: Cast) -> str:
     return f"/sessions/{cast.session.pk}/"
 
 
+def build_large_wall(cast: Cast) -> str:
+    """500 live sessions in 20 events, every fifth of them falling."""
+    end = last_tick_end()
+    for number in range(20):
+        event = make_event(f"Track {number + 1}", cast.alice)
+        for place in range(25):
+            session = make_session(
+                event, f"{TITLES[place % len(TITLES)]} {number * 25 + place + 1}"
+            )
+            make_metrics(session, curve(LIVELY if place % 5 else FALLING), end)
+            if place == 5 * (number % 5):
+                make_anomaly(make_notice(session, ago=60))
+    return "/"
+
+
+def build_full_screen(cast: Cast) -> str:
+    build_conference(cast)
+    return "/?wall=1"
+
+
+def build_finished(cast: Cast) -> str:
+    """30 finished sessions on two pages; some without a score, some with alerts."""
+    for number in range(30):
+        end = last_tick_end() - timedelta(hours=5 * number + 1)
+        title = TITLES[number % len(TITLES)]
+        start = end - timedelta(minutes=20 + 7 * number)
+        session = make_session(cast.session.event, title, started_at=start, ended_at=end)
+        if number % 7 != 3:
+            make_metrics(session, curve(FALLING if number % 4 == 2 else LIVELY), end)
+        for place in range(number % 3):
+            began = end - (20 + place) * TICK
+            make_anomaly(make_notice(session, Change.ENDED, began_at=began, changed_at=end))
+    return "/finished/"
+
+
 def fail_login(page: Page) -> None:
     page.get_by_label("Name").fill("alice")
     page.get_by_label("Password").fill("not hers")
@@ -145,6 +183,12 @@ def wait_until_over(page: Page) -> None:
     page.wait_for_selector("#connection[data-state=ended]")
 
 
+def search(page: Page) -> None:
+    wait_until_connected(page)
+    page.get_by_role("searchbox").fill("nothing like this")
+    page.wait_for_selector("#no-match:not([hidden])")
+
+
 SCENES = (
     Scene("login", at("/login/"), user=""),
     Scene("login-failed", at("/login/"), user="", act=fail_login),
@@ -152,6 +196,11 @@ SCENES = (
     Scene("overview", build_wall, act=wait_until_connected),
     Scene("overview-empty", at("/"), user="charlie", act=wait_until_connected),
     Scene("overview-reconnecting", build_wall, prepare=refuse_sockets, act=wait_until_reconnecting),
+    Scene("overview-filtered", build_wall, act=search),
+    Scene("overview-500", build_large_wall, act=wait_until_connected, whole=False, checked=False),
+    Scene("overview-full-screen", build_full_screen, act=wait_until_connected, whole=False),
+    Scene("finished", build_finished),
+    Scene("finished-empty", at("/finished/"), user="charlie"),
     Scene("session", build_quiet_session, act=wait_until_connected),
     Scene("session-alert", build_troubled_session, act=wait_until_connected),
     Scene("session-new", build_new_session, act=wait_until_connected),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -42,6 +43,8 @@ class Stage:
             yield page
         finally:
             context.close()
+            # In Playwright's loop Django uses connections of their own, which nobody else closes.
+            connections.close_all()
 
     def _log_in(self, context: BrowserContext, name: str) -> None:
         if not name:

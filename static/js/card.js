@@ -1,0 +1,127 @@
+// A session's card on the overview: takes what is told of it, and draws it when it is its turn.
+import {
+  anomalyLabel,
+  categoryLabel,
+  duration,
+  percent,
+  setText,
+  severityLabel,
+  showPause,
+  trendLabel,
+  whole,
+} from "./format.js";
+import { appended, area, curve, trend } from "./wall.js";
+
+const TICK = 5_000;
+const STALE_AFTER = 15_000;
+const FIELDS = [
+  "alert", "severity", "type", "alert-age", "title", "event", "pause", "score", "trend", "trend-label",
+  "category", "area", "curve", "people", "chat", "age",
+];
+
+export class Card {
+  /** Takes over an element that the server has rendered, or a copy of its template. */
+  constructor(element, id) {
+    this.element = element;
+    this.id = id;
+    const field = (name) => [name, element.querySelector(`[data-field="${name}"]`)];
+    this.fields = Object.fromEntries(FIELDS.map(field));
+    element.dataset.session = id;
+    this.fields.title.href = `/sessions/${id}/`;
+    this.title = this.eventTitle = "";
+    this.event = null;
+    this.point = null;
+    this.scores = [];
+    this.anomaly = null;
+    this.pause = null;
+    this.heardAt = null;
+    this.changed = true;
+  }
+
+  /** Takes all that is known, as a snapshot has it; `now` is the server's clock. */
+  take(data, now) {
+    this.title = data.title;
+    this.event = data.event;
+    this.eventTitle = data.event_title;
+    this.anomaly = data.anomaly;
+    const isOlder = this.point !== null && !(data.point?.time >= this.point.time);
+    if (!isOlder) {
+      this.pause = data.pause;
+      this.point = data.point;
+      this.scores = data.scores;
+    }
+    if (this.point) this.hear(now);
+    this.changed = true;
+  }
+
+  /** Takes a tick's point; one that is already there changes nothing. */
+  takePoint(point, now) {
+    if (this.point && point.time <= this.point.time) return;
+    const steps = this.point ? Math.round((point.time - this.point.time) / TICK) : 1;
+    this.scores = appended(this.scores, point.score, steps);
+    this.point = point;
+    this.pause = point.pause;
+    this.hear(now);
+    this.changed = true;
+  }
+
+  hear(now) {
+    this.heardAt = performance.now() - Math.max(0, now - this.point.time);
+  }
+
+  /** Takes a change of an anomaly; returns whether that is worth telling. */
+  takeAnomaly(anomaly) {
+    const known = this.anomaly;
+    const isSame = known?.id === anomaly.id;
+    // The end of another anomaly than the one that is shown says nothing.
+    if (anomaly.ended !== null && !isSame) return false;
+    this.anomaly = anomaly.ended === null ? anomaly : null;
+    this.changed = true;
+    return (
+      !isSame ||
+      anomaly.ended !== null ||
+      known.severity !== anomaly.severity ||
+      known.type !== anomaly.type
+    );
+  }
+
+  /** How old its score is, in milliseconds; null without one. */
+  get age() {
+    return this.heardAt === null ? null : performance.now() - this.heardAt;
+  }
+
+  get isStale() {
+    return this.age > STALE_AFTER;
+  }
+
+  /** Draws what has changed, and the ages, which always do; `now` is the server's clock. */
+  draw(now) {
+    if (this.changed) this.drawAll();
+    this.changed = false;
+    if (this.anomaly) setText(this.fields["alert-age"], `${duration(now - this.anomaly.began)} ago`);
+    if (this.age === null) return;
+    this.element.classList.toggle("stale", this.isStale);
+    setText(this.fields.age, this.isStale ? `${Math.round(this.age / 1000)} s ago` : "now");
+  }
+
+  drawAll() {
+    const { fields, point, anomaly } = this;
+    setText(fields.title, this.title);
+    setText(fields.event, this.eventTitle);
+    showPause(fields.pause, this.pause);
+    this.element.dataset.severity = anomaly?.severity ?? "";
+    fields.alert.hidden = anomaly === null;
+    setText(fields.severity, severityLabel(anomaly?.severity));
+    setText(fields.type, anomalyLabel(anomaly?.type));
+    this.element.dataset.category = point?.category ?? "";
+    setText(fields.score, percent(point?.score));
+    setText(fields.category, categoryLabel(point?.category));
+    setText(fields.people, whole(point?.signals.active_users));
+    setText(fields.chat, whole(point?.signals.chat_msgs_per_min));
+    const direction = trend(this.scores);
+    fields.trend.dataset.trend = direction ?? "";
+    setText(fields["trend-label"], trendLabel(direction));
+    fields.area.setAttribute("d", area(this.scores));
+    fields.curve.setAttribute("d", curve(this.scores));
+  }
+}
