@@ -12,8 +12,15 @@ from django.utils import timezone
 
 from anomalies_app.results import AnomalyNotice
 from dashboard.explaining import contribution_payloads
-from dashboard.payloads import EndedSession, milliseconds, notice_payload, update_payloads
+from dashboard.payloads import (
+    EndedSession,
+    milliseconds,
+    notice_payload,
+    poll_payload,
+    update_payloads,
+)
 from dashboard.watching import ALL_EVENTS, WatchedGroups, event_group, session_group
+from sessions_app.models import PollMoment
 from sessions_app.results import SessionPoint
 from sessions_app.scoring import ScoreSettings, Signals
 
@@ -69,6 +76,19 @@ def broadcast_ended(sessions: Sequence[EndedSession], watched: WatchedGroups) ->
         for group in _groups_of(session_id, event_id, watched):
             messages[group].append(ended)
     _send("ended", "sessions", messages)
+
+
+def broadcast_polls(moments: Sequence[PollMoment], watched: WatchedGroups) -> None:
+    """Tells the watched pages of sessions which polls had their first vote, or were closed.
+
+    Raises:
+        redis.RedisError, OSError: the channel layer cannot be reached.
+    """
+    messages: Messages = defaultdict(list)
+    for poll in map(poll_payload, moments):
+        if poll["session"] in watched.session_ids:
+            messages[session_group(poll["session"])].append(poll)
+    _send("polls", "polls", messages)
 
 
 def broadcast_notices(notices: Sequence[AnomalyNotice], watched: WatchedGroups) -> None:

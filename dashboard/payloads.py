@@ -10,7 +10,7 @@ from msgspec import to_builtins
 from anomalies_app.models import Anomaly
 from anomalies_app.results import AnomalyNotice
 from dashboard.explaining import contribution_payloads
-from sessions_app.models import EngagementMetric, Event, Pause, Session
+from sessions_app.models import EngagementMetric, Event, Pause, PollMoment, Session
 from sessions_app.recent_scores import RecentScores
 from sessions_app.results import SessionPoint
 from sessions_app.scoring import Signals
@@ -19,6 +19,8 @@ CHART_POINTS = 60
 # A line on every chart: who is below it wants to look.
 ATTENTION_LINE = 0.3
 SHOWN_ANOMALIES = 20
+# Two of each poll.
+SHOWN_POLL_MOMENTS = 100
 
 
 class EndedSession(NamedTuple):
@@ -58,12 +60,14 @@ def _payload(
 def session_snapshot(session: Session) -> dict[str, Any]:
     """All that a session page shows; its event is at hand.
 
-    Its points are the last five minutes, oldest first; its anomalies the last, newest first. One
+    Its points are the last five minutes, oldest first; its anomalies the last, newest first; the
+    first votes and closings of its polls the last, oldest first. An anomaly
     that was left open by a session that is over, is over with it. The lines are drawn across
     the chart.
     """
     now = timezone.now()
     points = EngagementMetric.objects.latest_points(session.pk, CHART_POINTS)
+    polls = PollMoment.objects.latest_of_session(session.pk, SHOWN_POLL_MOMENTS)
     anomalies = Anomaly.objects.latest_of_session(session.pk, SHOWN_ANOMALIES)
     ended = milliseconds(session.ended_at)
     return {
@@ -76,6 +80,7 @@ def session_snapshot(session: Session) -> dict[str, Any]:
         "now": milliseconds(now),
         "points": _explained(points, session.event),
         "lines": _lines(session.event),
+        "polls": [poll_payload(moment) for moment in polls],
         "anomalies": [_ended_by(anomaly_payload(anomaly), ended) for anomaly in anomalies],
     }
 
@@ -96,6 +101,18 @@ def _lines(event: Event) -> dict[str, float | None]:
 
 def _ended_by(anomaly: dict[str, Any], time: int | None) -> dict[str, Any]:
     return anomaly if anomaly["ended"] is not None else {**anomaly, "ended": time}
+
+
+def poll_payload(moment: PollMoment) -> dict[str, Any]:
+    """A poll's first vote or its end; the two of them tell the poll by the platform's ID."""
+    return {
+        "session": moment.session_id,
+        "poll": moment.poll_id,
+        "kind": moment.kind,
+        "time": milliseconds(moment.time),
+        "voters": moment.voters,
+        "present": moment.present,
+    }
 
 
 def card_payload(

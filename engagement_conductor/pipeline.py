@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from anomalies_app.publication import publish_notices
 from anomalies_app.results import AnomalyNotice, decode_changes, encode_changes
 from anomalies_app.storage import store_changes
-from dashboard.broadcast import broadcast_ended, broadcast_notices, broadcast_points
+from dashboard.broadcast import (
+    broadcast_ended,
+    broadcast_notices,
+    broadcast_points,
+    broadcast_polls,
+)
 from dashboard.payloads import EndedSession
 from dashboard.watching import WatchedGroups, watched_groups
 from engagement_conductor.detection import ShardDetection
@@ -24,9 +29,11 @@ from sessions_app.event_settings import EventSettingsCache
 from sessions_app.events import EventKind
 from sessions_app.figures import ALERTS, DUPLICATES, SCORES, TickFigures
 from sessions_app.merging import TickEvents
-from sessions_app.models import Session
+from sessions_app.models import PollMoment, Session
 from sessions_app.pauses import PauseCache
 from sessions_app.placement import place_sessions
+from sessions_app.poll_moments import store_poll_notices
+from sessions_app.poll_notices import PollNotice, poll_notices
 from sessions_app.publication import publish_updates
 from sessions_app.registry import (
     end_sessions,
@@ -151,7 +158,7 @@ class ShardScorer:
     def _score_next(self, windows: SessionWindows) -> None:
         tick = windows.tick + 1
         with self.figures.stage("read"):
-            mentions, events = self._read_events(windows, tick)
+            mentions, events, poll_ids = self._read_events(windows, tick)
             rows = place_sessions(windows, mentions, tick)
             touched, seen = self.store.read_tables(
                 windows.rows["session_id"], touched_rows(events, rows)
@@ -161,7 +168,8 @@ class ShardScorer:
         session_ids = windows.rows["session_id"].copy()
         note_all = tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
         with self.figures.stage("score"):
-            results = score_windows(windows, outcome, self.detection, note_all)
+            polls = poll_notices(outcome.poll_moments, session_ids, poll_ids)
+        results = score_windows(windows, outcome, self.detection, note_all, polls)
         self.figures.add_stage("detect", self.detection.seconds)
         with self.figures.stage("commit"):
             self.store.commit(windows, outcome, results, session_ids, self.detection.to_bytes())
@@ -196,6 +204,7 @@ class ShardScorer:
         with self.figures.stage("store"), transaction.atomic():
             store_metrics(results.metrics, results.tick)
             note_signs_of_life(results.heard_of, time)
+            moments = store_poll_notices(results.polls, time)
             notices = store_changes(changes, event_settings.external_ids)
             end_sessions(results.ended, time)
         with self.figures.stage("publish"):
@@ -204,10 +213,12 @@ class ShardScorer:
         for notice in notices:
             self.figures.add(1, ALERTS, notice.change, notice.type, notice.severity)
         with self.figures.stage("broadcast"):
-            self._broadcast(results, notices)
+            self._broadcast(results, notices, moments)
         self.store.clear_outbox(results.tick)
 
-    def _broadcast(self, results: TickResults, notices: list[AnomalyNotice]) -> None:
+    def _broadcast(
+        self, results: TickResults, notices: list[AnomalyNotice], moments: list[PollMoment]
+    ) -> None:
         """Best effort: a screen that misses a tick gets the next one, and asks for the hole."""
         try:
             watched = watched_groups(self.client)
@@ -216,6 +227,8 @@ class ShardScorer:
                 points = [*results.points(event_settings.external_ids, rows)]
                 kinds = pauses.kinds(tick_end(results.tick))
                 broadcast_points(points, watched, kinds, event_settings.settings_of)
+            if moments:
+                broadcast_polls(moments, watched)
             if notices:
                 broadcast_notices(notices, watched)
             if results.ended:
@@ -225,7 +238,11 @@ class ShardScorer:
 
 
 def score_windows(
-    windows: SessionWindows, outcome: Outcome, detection: ShardDetection, note_all: bool
+    windows: SessionWindows,
+    outcome: Outcome,
+    detection: ShardDetection,
+    note_all: bool,
+    polls: list[PollNotice],
 ) -> TickResults:
     """Scores and judges the sessions of a tick, and drops those that are over.
 
@@ -234,6 +251,7 @@ def score_windows(
         outcome: of the tick.
         detection: after the tick before; changed in place.
         note_all: whether the last signs of life are due to be stored.
+        polls: what the tick was to which poll.
     """
     event_ids = windows.rows["event_id"].copy()
     event_settings.ensure(event_ids)
@@ -257,6 +275,7 @@ def score_windows(
         metrics,
         session_ids[recent].tolist() if note_all else [],
         windows.remove_over().tolist(),
+        polls,
         encode_changes(changes) if changes else b"",
     )
 

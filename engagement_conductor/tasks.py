@@ -14,6 +14,7 @@ from engagement_conductor.pipeline import score_shard
 from sessions_app import keys
 from sessions_app.connection import connect
 from sessions_app.heartbeats import WORKER, note_heartbeat
+from sessions_app.poll_moments import drop_poll_moments_before
 from sessions_app.registry import end_silent_sessions as mark_silent_sessions
 from sessions_app.retention import drop_metrics_before
 from sessions_app.streams import server_time_ms
@@ -123,4 +124,6 @@ def drop_expired_metrics() -> None:
     """Drops metrics that are older than the settings allow."""
     if settings.METRIC_RETENTION:
         close_old_connections()
-        drop_metrics_before(timezone.now() - settings.METRIC_RETENTION)
+        oldest = timezone.now() - settings.METRIC_RETENTION
+        drop_metrics_before(oldest)
+        drop_poll_moments_before(oldest)

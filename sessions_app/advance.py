@@ -52,12 +52,14 @@ class Outcome(NamedTuple):
         active_before: active users of each row 60 s earlier.
         touched: the tables as they are now.
         seen: identities to remember, records of :data:`sessions_app.identities.SEEN`.
+        poll_moments: by rows of the windows, and the identities that the events have.
     """
 
     counts: TickCounts
     active_before: Counts
     touched: Touched
     seen: NDArray[np.void]
+    poll_moments: polls.Moments
 
     def signals(self, windows: SessionWindows) -> Signals:
         """The signals of each row of the windows that were advanced."""
@@ -108,12 +110,15 @@ def advance(
     chat, reactions, newly_seen = _count_messages(windows, events, rows_of, subjects, seen)
     audience, movements = _fold_audiences(windows, tick, events, rows_of, members, touched)
     windows.close_tick()
-    poll_tables, voters = _fold_polls(windows, tick, events, rows_of, members, subjects, touched)
+    poll_tables, voters, moments = _fold_polls(
+        windows, tick, events, rows_of, members, subjects, touched
+    )
     return Outcome(
         TickCounts(chat, reactions, movements.joined, movements.left, voters),
         active_before,
         Touched(touched.rows, audience, *poll_tables),
         newly_seen,
+        moments,
     )
 
 
@@ -174,10 +179,10 @@ def _fold_polls(
     members: NDArray[np.uint64],
     subjects: NDArray[np.uint64],
     touched: Touched,
-) -> tuple[tuple[Blobs | None, Blobs | None], Counts]:
+) -> tuple[tuple[Blobs | None, Blobs | None], Counts, polls.Moments]:
     chosen = np.isin(events["kind"], (EventKind.VOTE, EventKind.POLL_CLOSED))
     if not chosen.any():
-        return (None, None), np.zeros(len(windows), dtype=np.int64)
+        return (None, None), np.zeros(len(windows), dtype=np.int64), polls.Moments.none()
     tables = polls.PollTables(
         unpack_table(touched.rows, touched.polls or [], polls.POLL),
         unpack_table(touched.rows, touched.ballots or [], polls.BALLOT),
@@ -185,10 +190,13 @@ def _fold_polls(
     happened = polls.PollEvents(
         rows_of[chosen], subjects[chosen], members[chosen], events["kind"][chosen]
     )
-    tables, voters = polls.fold(tables, happened, tick, windows.active_users())
+    tables, voters, moments = polls.fold(tables, happened, tick, windows.active_users())
     highest = polls.participation(tables, len(windows))
     windows.rows["participation"][touched.rows] = highest[touched.rows]
-    return (_packed(tables.polls, touched), _packed(tables.ballots, touched)), voters
+    blobs = _packed(tables.polls, touched), _packed(tables.ballots, touched)
+    mentioned, first = np.unique(happened.polls, return_index=True)
+    as_told = events["subject"][chosen][first[np.searchsorted(mentioned, moments.polls)]]
+    return blobs, voters, moments._replace(polls=as_told)
 
 
 def _packed(table: Table, touched: Touched) -> Blobs:

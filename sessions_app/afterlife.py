@@ -48,4 +48,4 @@ def without_sessions(happened: TickEvents, names: Iterable[str]) -> TickEvents:
     events = happened.events[kept[happened.events["session"]]].copy()
     events["session"] = places[events["session"]]
     mentions = [mention for mention, keep in zip(happened.mentions, kept, strict=True) if keep]
-    return TickEvents(mentions, events)
+    return happened._replace(mentions=mentions, events=events)

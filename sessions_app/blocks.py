@@ -13,11 +13,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.events import PlatformEvent, identity
+from sessions_app.events import EventKind, PlatformEvent, identity
 from sessions_app.keys import SHARD_COUNT, shard_of
 from sessions_app.ticks import TICK_MS
 
-VERSION = 1
+VERSION = 2
 # Sources below this are positions in keys.CHANNELS of stream entries; Pub/Sub adds it.
 PUBSUB_SOURCE = 128
 
@@ -52,23 +52,26 @@ class Block(NamedTuple):
         mentions: the sessions that column ``session`` points into.
         events: array of :data:`COLUMNS`; ``order`` is the arrival within the tick, milliseconds in
             the upper and the sequence number in the lower 32 bits.
+        poll_ids: the platform's IDs of the polls among the subjects.
     """
 
     tick: int
     batch: bytes
     mentions: list[Mention]
     events: NDArray[np.void]
+    poll_ids: tuple[str, ...] = ()
 
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(
-    tuple[int, int, bytes, list[tuple[str, str | None]], bytes]
+    tuple[int, int, bytes, list[tuple[str, str | None]], bytes, tuple[str, ...]]
 ).decode
 
 
 def encode_block(block: Block) -> bytes:
     """The block as bytes, for :func:`decode_block`."""
-    return _pack((VERSION, block.tick, block.batch, block.mentions, block.events.tobytes()))
+    events = block.events.tobytes()
+    return _pack((VERSION, block.tick, block.batch, block.mentions, events, block.poll_ids))
 
 
 def decode_block(data: bytes) -> Block:
@@ -78,12 +81,13 @@ def decode_block(data: bytes) -> Block:
         BadBlockError: other bytes, or those of another version.
     """
     try:
-        version, tick, batch, mentions, events = _unpack(data)
+        version, tick, batch, mentions, events, poll_ids = _unpack(data)
     except msgspec.MsgspecError as error:
         raise BadBlockError(str(error)) from error
     if version != VERSION or len(events) % COLUMNS.itemsize:
         raise BadBlockError(f"block of version {version}")
-    return Block(tick, batch, [Mention(*pair) for pair in mentions], np.frombuffer(events, COLUMNS))
+    columns = np.frombuffer(events, COLUMNS)
+    return Block(tick, batch, [Mention(*pair) for pair in mentions], columns, poll_ids)
 
 
 class BatchBuilder:
@@ -100,6 +104,7 @@ class BatchBuilder:
         self._subjects: list[int] = []
         self._times: list[int] = []
         self._sequences: list[int] = []
+        self._poll_ids: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -119,6 +124,8 @@ class BatchBuilder:
         self._subjects.append(event.subject)
         self._times.append(time_ms)
         self._sequences.append(sequence)
+        if event.poll_id:
+            self._poll_ids[event.subject] = event.poll_id
 
     def blocks(self) -> Iterator[tuple[int, Block]]:
         """Yields ``(shard, block)``, one for every shard and tick that has events."""
@@ -150,4 +157,11 @@ class BatchBuilder:
     def _block(self, tick: int, session_ids: list[str], events: NDArray[np.void]) -> Block:
         rows, events["session"] = np.unique(events["session"], return_inverse=True)
         mentions = [Mention(session_ids[row], self._event_ids[row]) for row in rows.tolist()]
-        return Block(tick, self._batch, mentions, events)
+        return Block(tick, self._batch, mentions, events, self._polls_among(events))
+
+    def _polls_among(self, events: NDArray[np.void]) -> tuple[str, ...]:
+        if not self._poll_ids:
+            return ()
+        of_polls = np.isin(events["kind"], (EventKind.VOTE, EventKind.POLL_CLOSED))
+        subjects = np.unique(events["subject"][of_polls]).tolist()
+        return tuple(self._poll_ids[subject] for subject in subjects)

@@ -67,6 +67,7 @@ class PlatformEvent(msgspec.Struct, gc=False):
         user_id: who did it, or an empty string.
         subject: 64-bit identity of the message, of the poll, or of a reaction's whole payload;
             0 for none.
+        poll_id: the platform's ID of the poll, or an empty string.
     """
 
     kind: int
@@ -74,6 +75,7 @@ class PlatformEvent(msgspec.Struct, gc=False):
     event_id: str | None
     user_id: str = ""
     subject: int = 0
+    poll_id: str = ""
 
 
 _USER_KINDS = {
@@ -138,6 +140,7 @@ def _vote(payload: bytes) -> PlatformEvent:
         _checked_event(body.eventId, session_id),
         _checked(body.userId),
         identity(_checked(body.pollId).encode()),
+        body.pollId,
     )
 
 
@@ -156,6 +159,7 @@ def _closed(payload: bytes) -> PlatformEvent:
         session_id,
         _checked_event(event_id, session_id),
         subject=identity(_checked(poll_id).encode()),
+        poll_id=poll_id,
     )
 
 

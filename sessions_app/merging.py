@@ -15,16 +15,18 @@ class TickEvents(NamedTuple):
     Attributes:
         mentions: the sessions that column ``session`` points into, each once.
         events: array of :data:`sessions_app.blocks.COLUMNS`.
+        poll_ids: the platform's IDs of the polls among the subjects.
     """
 
     mentions: list[Mention]
     events: NDArray[np.void]
+    poll_ids: tuple[str, ...] = ()
 
 
 def merge_tick(blocks: Sequence[Block]) -> TickEvents:
     """The events of blocks of one tick, in which nothing that was delivered twice stands twice."""
-    mentions, events = _join(_distinct_batches(blocks))
-    return TickEvents(mentions, events[_first_of_each_entry(events)])
+    joined = _join(_distinct_batches(blocks))
+    return joined._replace(events=joined.events[_first_of_each_entry(joined.events)])
 
 
 def merge_late(late: Sequence[Block], counted: Sequence[Block]) -> TickEvents:
@@ -35,24 +37,24 @@ def merge_late(late: Sequence[Block], counted: Sequence[Block]) -> TickEvents:
         counted: the blocks of that tick that were scored.
     """
     batches = {block.batch for block in counted}
-    mentions, events = merge_tick([block for block in late if block.batch not in batches])
-    _, before = _join(counted)
+    merged = merge_tick([block for block in late if block.batch not in batches])
+    events, before = merged.events, _join(counted).events
     fresh = ~np.isin(_entry_keys(events), _entry_keys(before)) | (events["source"] >= PUBSUB_SOURCE)
     events = events[fresh]
     events["order"] = 0
-    return TickEvents(mentions, events)
+    return merged._replace(events=events)
 
 
 def join_all(parts: Iterable[TickEvents]) -> TickEvents:
     """Several tick's events as one."""
-    return TickEvents(*_join([Block(0, b"", *part) for part in parts]))
+    return _join([Block(0, b"", *part) for part in parts])
 
 
 def _distinct_batches(blocks: Sequence[Block]) -> list[Block]:
     return list({block.batch: block for block in blocks}.values())
 
 
-def _join(blocks: Sequence[Block]) -> tuple[list[Mention], NDArray[np.void]]:
+def _join(blocks: Sequence[Block]) -> TickEvents:
     event_ids: dict[str, str | None] = {}
     rows: dict[str, int] = {}
     parts = [np.zeros(0, COLUMNS)]
@@ -64,7 +66,11 @@ def _join(blocks: Sequence[Block]) -> tuple[list[Mention], NDArray[np.void]]:
         places = np.array([rows[mention.session_id] for mention in block.mentions], dtype=np.uint32)
         events["session"] = places[events["session"]]
         parts.append(events)
-    return [Mention(*pair) for pair in event_ids.items()], np.concatenate(parts)
+    return TickEvents(
+        [Mention(*pair) for pair in event_ids.items()],
+        np.concatenate(parts),
+        tuple({poll_id for block in blocks for poll_id in block.poll_ids}),
+    )
 
 
 def _entry_keys(events: NDArray[np.void]) -> NDArray[np.uint64]:

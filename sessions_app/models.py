@@ -10,10 +10,12 @@ from django.utils import timezone
 from timescale.db.models.fields import TimescaleDateTimeField
 
 from sessions_app.detection_settings import DetectionSettings
+from sessions_app.poll_notices import PollMomentKind
 from sessions_app.queries import (
     EngagementMetricQuerySet,
     EventQuerySet,
     PauseQuerySet,
+    PollMomentQuerySet,
     SessionQuerySet,
 )
 from sessions_app.scoring import ScoreSettings, Signals, category
@@ -215,6 +217,40 @@ class Pause(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} from {self.starts_at:%H:%M}"
+
+
+class PollMoment(models.Model):
+    """A poll's first vote, or its end; who voted for what is not stored.
+
+    The reference carries no database constraint: the session may just have been deleted.
+    """
+
+    session = models.ForeignKey(
+        Session,
+        on_delete=models.CASCADE,
+        related_name="poll_moments",
+        db_constraint=False,
+        db_index=False,
+    )
+    poll_id = models.CharField(max_length=255, help_text="The platform's poll ID.")
+    kind = models.CharField(
+        max_length=10, choices=[(kind.value, kind.label) for kind in PollMomentKind]
+    )
+    time = models.DateTimeField(db_index=True, help_text="The end of its tick.")
+    voters = models.IntegerField(help_text="People who had voted by then.")
+    present = models.IntegerField(help_text="People who were active at the first vote.")
+
+    objects = PollMomentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("time", "id")
+        constraints = (
+            models.UniqueConstraint(fields=["session", "poll_id", "kind"], name="poll_moment_once"),
+        )
+        indexes = (models.Index(fields=["session", "time"], name="poll_moment_session_time"),)
+
+    def __str__(self) -> str:
+        return f"{self.poll_id}: {self.kind} at {self.time:%H:%M:%S}"
 
 
 class EngagementMetric(models.Model):

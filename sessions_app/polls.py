@@ -5,7 +5,7 @@ participation is the number of distinct voters over the users who were present a
 it is closed. Of several open polls, the one with the highest participation counts.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +45,44 @@ class PollTables(NamedTuple):
     ballots: Table
 
 
-def fold(
-    tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.int64]
-) -> tuple[PollTables, NDArray[np.int64]]:
+class Moments(NamedTuple):
+    """First votes and closings, each poll's once: equal-length arrays.
+
+    Attributes:
+        rows: the session of each.
+        polls: identity of the poll.
+        closings: whether it was closed; otherwise it had its first vote.
+        voters: at the end of the tick of the first vote; at a closing, all who had voted before.
+        present: active users at the end of the tick of the first vote, at least 1.
+    """
+
+    rows: NDArray[np.int64]
+    polls: NDArray[np.uint64]
+    closings: NDArray[np.bool_]
+    voters: NDArray[np.int64]
+    present: NDArray[np.int64]
+
+    @classmethod
+    def none(cls) -> Self:
+        """Nothing of the kind."""
+        numbers = np.zeros(0, np.int64)
+        return cls(numbers, np.zeros(0, np.uint64), np.zeros(0, np.bool_), numbers, numbers)
+
+
+class Folded(NamedTuple):
+    """The tables after a tick.
+
+    Attributes:
+        voters: the new voters of each session.
+        moments: what the tick was to which poll.
+    """
+
+    tables: PollTables
+    voters: NDArray[np.int64]
+    moments: Moments
+
+
+def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.int64]) -> Folded:
     """Brings the tables of the sessions that ``events`` touches up to date.
 
     A vote on a poll that is closed, or is being closed in this tick, changes nothing. A user who
@@ -58,18 +93,14 @@ def fold(
         events: at least one.
         tick: the tick the events belong to.
         active: active users of each session at the end of the tick.
-
-    Returns:
-        The tables, and the new voters of each session.
     """
+    before = np.sort(tables.polls.records, order="poll")
     polls = _open_and_close(tables.polls, events, tick, active)
     ballots, new = _cast(tables.ballots, polls, events)
     polls, ballots = _count(polls, ballots)
-    new_rows = new.rows
-    return (
-        _bounded(PollTables(polls, ballots)),
-        np.bincount(new_rows, minlength=len(active)),
-    )
+    kept = _bounded(PollTables(polls, ballots))
+    voters = np.bincount(new.rows, minlength=len(active))
+    return Folded(kept, voters, _moments(before, kept.polls))
 
 
 def participation(tables: PollTables, row_count: int) -> NDArray[np.float64]:
@@ -80,6 +111,26 @@ def participation(tables: PollTables, row_count: int) -> NDArray[np.float64]:
     shares = polls["voters"][counting] / polls["audience"][counting]
     np.maximum.at(highest, tables.polls.rows[counting], np.minimum(1.0, shares))
     return highest
+
+
+def _moments(before: NDArray[np.void], polls: Table) -> Moments:
+    """What has become of the polls since ``before``, which is sorted by them."""
+    records = polls.records
+    positions, known = positions_of(before["poll"], records["poll"])
+    closed_before, voters_before = np.zeros(len(records), np.bool_), np.zeros(len(records), "<u4")
+    closed_before[known] = before["closed"][positions[known]]
+    voters_before[known] = before["voters"][positions[known]]
+    closings = records["closed"] & ~closed_before
+    chosen = closings | ~(known | records["closed"])
+    # Ballots of closed polls are not kept, so the records no longer tell how many there were.
+    voters = np.where(closings, voters_before, records["voters"])
+    return Moments(
+        polls.rows[chosen],
+        records["poll"][chosen],
+        closings[chosen],
+        voters[chosen].astype(np.int64),
+        records["audience"][chosen].astype(np.int64),
+    )
 
 
 def _open_and_close(

@@ -67,6 +67,14 @@ class PauseQuerySet(models.QuerySet[Any]):
         return dict(current.values_list("session_id", "kind"))
 
 
+class PollMomentQuerySet(models.QuerySet[Any]):
+    """First votes and closings of polls."""
+
+    def latest_of_session(self, session_id: int, count: int) -> list[Any]:
+        """The last ``count`` of a session, oldest first."""
+        return list(self.filter(session_id=session_id).order_by("-time", "-pk")[:count])[::-1]
+
+
 class EngagementMetricQuerySet(models.QuerySet[Any]):
     """Rows of one session and tick each."""
 

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.advance import TickCounts
+from sessions_app.poll_notices import PollNotice
 from sessions_app.results import SessionPoint, SignalValues
 from sessions_app.scoring import Signals, categories
 from sessions_app.ticks import tick_end
 
-VERSION = 2
+VERSION = 3
 
 METRIC = np.dtype(
     [
@@ -35,7 +36,7 @@ METRIC = np.dtype(
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(
-    tuple[int, int, list[str], bytes, list[int], list[int], bytes]
+    tuple[int, int, list[str], bytes, list[int], list[int], list[PollNotice], bytes]
 ).decode
 
 
@@ -51,6 +52,7 @@ class TickResults(NamedTuple):
         metrics: array of :data:`METRIC`, one row per live session.
         heard_of: database keys of the sessions whose last sign of life is due to be stored.
         ended: database keys of the sessions that are over.
+        polls: first votes and closings.
         attached: what the detector found, as bytes that are not looked into here.
     """
 
@@ -59,12 +61,14 @@ class TickResults(NamedTuple):
     metrics: NDArray[np.void]
     heard_of: list[int]
     ended: list[int]
+    polls: list[PollNotice]
     attached: bytes = b""
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to store or to tell."""
-        return not (len(self.metrics) or self.heard_of or self.ended or self.attached)
+        told = (self.heard_of, self.ended, self.polls, self.attached)
+        return not len(self.metrics) and not any(told)
 
     def to_bytes(self) -> bytes:
         """The results as bytes, for :meth:`from_bytes`."""
@@ -76,6 +80,7 @@ class TickResults(NamedTuple):
                 self.metrics.tobytes(),
                 self.heard_of,
                 self.ended,
+                self.polls,
                 self.attached,
             )
         )
@@ -88,13 +93,13 @@ class TickResults(NamedTuple):
             UnknownResultsError: other bytes, or those of another version.
         """
         try:
-            version, tick, external_ids, metrics, heard_of, ended, attached = _unpack(data)
+            version, tick, external_ids, metrics, heard_of, ended, polls, attached = _unpack(data)
         except msgspec.MsgspecError as error:
             raise UnknownResultsError(str(error)) from error
         if version != VERSION or len(metrics) != len(external_ids) * METRIC.itemsize:
             raise UnknownResultsError(f"results of version {version}")
         rows = np.frombuffer(metrics, METRIC)
-        return cls(tick, external_ids, rows, heard_of, ended, attached)
+        return cls(tick, external_ids, rows, heard_of, ended, polls, attached)
 
     def points(
         self, event_external_ids: dict[int, str], rows: Iterable[int] | None = None

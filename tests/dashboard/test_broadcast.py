@@ -11,6 +11,7 @@ from anomalies_app.results import AnomalyNotice, Change, SignalMove
 from dashboard import broadcast
 from dashboard.payloads import EndedSession
 from dashboard.watching import WatchedGroups
+from sessions_app.models import PollMoment
 from sessions_app.results import SessionPoint, SignalValues
 from sessions_app.scoring import ScoreSettings
 from tests.factories import last_tick_end
@@ -143,3 +144,15 @@ def test_changes_of_anomalies_are_told_to_pages_and_overviews(layer: RecordingLa
             "ended": time,
         }
     ]
+
+
+def test_polls_are_told_to_their_sessions_pages_only(layer: RecordingLayer) -> None:
+    time = last_tick_end()
+    moments = [
+        PollMoment(session_id=key, poll_id="p1", kind="CLOSED", time=time, voters=2, present=5)
+        for key in (1, 2, 3)
+    ]
+    watched = WatchedGroups(frozenset({1, 3}), frozenset({10}), all_events=True)
+    broadcast.broadcast_polls(moments, watched)
+    assert sessions_by_group(layer, "polls") == {"session.1": [1], "session.3": [3]}
+    assert layer.sent["session.1"][0]["type"] == "polls"

@@ -116,6 +116,8 @@ def test_polls_follow_every_vote(
     shut: set[tuple[int, int]] = set()
     for tick, items in enumerate(ticks, TICK):
         active = np.array([present + tick - TICK] * 2)
+        begun, was_shut = set(base), set(shut)
+        before = {key: len(cast) for key, cast in voters.items()}
         shut |= {(row, poll) for row, poll, _, closing in items if closing}
         new = Counter[int]()
         for row, poll, voter, closing in items:
@@ -132,7 +134,14 @@ def test_polls_follow_every_vote(
             np.where(closings, 0, users + 100 * rows).astype(np.uint64),
             np.where(closings, EventKind.POLL_CLOSED, EventKind.VOTE).astype(np.uint8),
         )
-        tables, counted = polls.fold(tables, events, tick, active)
+        tables, counted, moments = polls.fold(tables, events, tick, active)
+        told = [(row, int(poll) - 100 * row, *rest) for row, poll, *rest in _spelled_out(moments)]
+        first_votes = [(*key, False, len(voters[key]), base[key]) for key in base.keys() - begun]
+        closings = [
+            (*key, True, before.get(key, 0), base.get(key, max(1, int(active[key[0]]))))
+            for key in shut - was_shut
+        ]
+        assert sorted(told) == sorted(first_votes + closings)
         assert counted.tolist() == [new[0], new[1]]
         expected = [
             max(
@@ -148,6 +157,10 @@ def test_polls_follow_every_vote(
         assert polls.participation(tables, 2).tolist() == expected
 
 
+def _spelled_out(moments: polls.Moments) -> list[tuple[int, ...]]:
+    return [*zip(*(column.tolist() for column in moments), strict=True)]
+
+
 def test_a_session_keeps_a_bounded_number_of_polls() -> None:
     empty = Table(np.zeros(0, np.int64), np.zeros(0, polls.POLL))
     tables = polls.PollTables(empty, Table(np.zeros(0, np.int64), np.zeros(0, polls.BALLOT)))
@@ -158,7 +171,7 @@ def test_a_session_keeps_a_bounded_number_of_polls() -> None:
             np.array([7], np.uint64),
             np.array([EventKind.VOTE], np.uint8),
         )
-        tables, _ = polls.fold(tables, events, tick, np.array([10]))
+        tables, _, _ = polls.fold(tables, events, tick, np.array([10]))
     assert len(tables.polls.records) == len(tables.ballots.records) == polls.MAXIMUM_POLLS
     assert min(tables.polls.records["touched"]) == 100 - polls.MAXIMUM_POLLS
 

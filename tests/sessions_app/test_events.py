@@ -28,17 +28,17 @@ def decode(channel: str, payload: Any) -> PlatformEvent:
         (
             keys.POLL_VOTE,
             {"userId": "u", "pollId": "p", "optionId": "o", "sessionId": "s", "eventId": "e"},
-            PlatformEvent(EventKind.VOTE, "s", "e", "u", identity(b"p")),
+            PlatformEvent(EventKind.VOTE, "s", "e", "u", identity(b"p"), "p"),
         ),
         (
             keys.POLL_CLOSED,
             {"pollId": "p", "sessionId": "s", "eventId": "e"},
-            PlatformEvent(EventKind.POLL_CLOSED, "s", "e", "", identity(b"p")),
+            PlatformEvent(EventKind.POLL_CLOSED, "s", "e", "", identity(b"p"), "p"),
         ),
         (
             keys.POLL_CLOSED,
             {"poll": {"id": "p", "sessionId": "s", "options": []}, "userVotedForOptionId": None},
-            PlatformEvent(EventKind.POLL_CLOSED, "s", None, "", identity(b"p")),
+            PlatformEvent(EventKind.POLL_CLOSED, "s", None, "", identity(b"p"), "p"),
         ),
         (
             keys.SYNC_EVENTS,
