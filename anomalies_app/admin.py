@@ -272,9 +272,12 @@ class AnomalyAdmin(admin.ModelAdmin):
 
 
 def _review_in_words(review: AnomalyReview) -> str:
+    who = review.user or "a deleted user"
+    if review.is_acknowledgement:
+        return f"{who}: acknowledged"
     verdicts = f"{review.from_label} \N{RIGHTWARDS ARROW} {review.to_label}"
     note = f": {review.note}" if review.note else ""
-    return f"{review.user or 'a deleted user'}: {verdicts}{note}"
+    return f"{who}: {verdicts}{note}"
 
 
 def _change_in_words(change: dict[str, Any]) -> tuple[str, str]:

@@ -36,6 +36,15 @@ class Verdict(models.TextChoices):
 NOT_REVIEWED = "Not reviewed"
 
 
+class Status(models.TextChoices):
+    """How far people have got with an anomaly."""
+
+    OPEN = "OPEN"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    CONFIRMED = "CONFIRMED"
+    FALSE_ALARM = "FALSE_ALARM", "False alarm"
+
+
 class SessionRecord(models.Model):
     """A row of a hypertable that belongs to a session at a time.
 
@@ -82,6 +91,16 @@ class Anomaly(SessionRecord):
     signals = models.JSONField(default=dict)
     reason = models.TextField(blank=True, help_text="Why it was raised, in one sentence.")
     ended_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="acknowledged_anomalies",
+        db_constraint=False,
+        db_index=False,
+    )
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
     verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True)
     verdict_note = models.TextField(blank=True)
     reviewed_by = models.ForeignKey(
@@ -118,9 +137,19 @@ class Anomaly(SessionRecord):
     def __str__(self) -> str:
         return f"{self.get_type_display()} of {self.session_id} at {self.time:%Y-%m-%d %H:%M:%S}"
 
+    @property
+    def status(self) -> Status:
+        """A verdict says more than an acknowledgement."""
+        if self.verdict:
+            return Status(self.verdict)
+        return Status.OPEN if self.acknowledged_at is None else Status.ACKNOWLEDGED
+
 
 class AnomalyReview(models.Model):
-    """One change of an anomaly's verdict or note: who, when, from what to what."""
+    """One thing that was done about an anomaly: who, when, from what to what.
+
+    An acknowledgement leaves the verdict and the note as they are.
+    """
 
     anomaly_id = models.UUIDField(db_index=True)
     user = models.ForeignKey(
@@ -133,12 +162,15 @@ class AnomalyReview(models.Model):
     from_verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True)
     to_verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True)
     note = models.TextField(blank=True)
+    is_acknowledgement = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("-time", "-id")
         get_latest_by = "time"
 
     def __str__(self) -> str:
+        if self.is_acknowledgement:
+            return f"acknowledged: {self.anomaly_id}"
         return f"{self.from_label} to {self.to_label}: {self.anomaly_id}"
 
     @property

@@ -30,6 +30,12 @@ class AnomalyQuerySet(models.QuerySet[Any]):
         """All others."""
         return self.exclude(ended_at__isnull=True, session__ended_at__isnull=True)
 
+    def with_status(self, status: str) -> Self:
+        """Those whose :attr:`Anomaly.status` is ``status``."""
+        if status in ("OPEN", "ACKNOWLEDGED"):
+            return self.filter(verdict="", acknowledged_at__isnull=status == "OPEN")
+        return self.filter(verdict=status)
+
     def latest_open_by_session(self, session_ids: list[int]) -> dict[int, Any]:
         """The newest open anomaly of each of these sessions that has one."""
         newest = (

@@ -1,4 +1,4 @@
-"""Judging anomalies: the one way to give, change or withdraw a verdict, and its record."""
+"""Answering anomalies: the one way to acknowledge one or to judge it, and the record of it."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -20,6 +20,31 @@ def may_review(user: "AbstractBaseUser | AnonymousUser | Any") -> bool:
     return user.is_active and (
         user.is_superuser or (user.is_staff and user.has_perm("anomalies_app.change_anomaly"))
     )
+
+
+def acknowledge_anomaly(anomaly_id: UUID, user: Any) -> Anomaly:
+    """Says that ``user`` has seen an anomaly and cares for it; the first one to do so counts.
+
+    Raises:
+        Anomaly.DoesNotExist: there is none, or ``user`` may not see it.
+    """
+    with transaction.atomic():
+        anomaly: Anomaly = (
+            Anomaly.objects.visible_to(user).select_for_update(of=("self",)).get(pk=anomaly_id)
+        )
+        if anomaly.acknowledged_at is None:
+            anomaly.acknowledged_by, anomaly.acknowledged_at = user, timezone.now()
+            anomaly.save(update_fields=["acknowledged_by", "acknowledged_at"])
+            AnomalyReview.objects.create(
+                anomaly_id=anomaly.pk,
+                user=user,
+                time=anomaly.acknowledged_at,
+                from_verdict=anomaly.verdict,
+                to_verdict=anomaly.verdict,
+                note=anomaly.verdict_note,
+                is_acknowledgement=True,
+            )
+    return anomaly
 
 
 def review_anomalies(

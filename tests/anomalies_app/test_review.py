@@ -1,4 +1,4 @@
-"""Verdicts: who may give them, and what is recorded."""
+"""Acknowledgements and verdicts: who may give them, and what is recorded."""
 
 from typing import Any
 from uuid import uuid4
@@ -7,8 +7,8 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
-from anomalies_app.models import Anomaly, AnomalyReview, Verdict
-from anomalies_app.review import may_review, review_anomalies
+from anomalies_app.models import Anomaly, AnomalyReview, Status, Verdict
+from anomalies_app.review import acknowledge_anomaly, may_review, review_anomalies
 from tests.factories import Cast, make_anomaly, make_notice, make_session, make_staff, make_user
 
 pytestmark = pytest.mark.integration
@@ -94,3 +94,41 @@ def test_nothing_is_changed_by_those_who_may_not(cast: Cast, anomaly: Anomaly) -
 
 def test_unknown_anomalies_are_left_out(cast: Cast, anomaly: Anomaly) -> None:
     assert review_anomalies([uuid4(), anomaly.pk], cast.admin, Verdict.CONFIRMED) == 1
+
+
+def test_the_first_to_acknowledge_counts_and_is_recorded(cast: Cast, anomaly: Anomaly) -> None:
+    before = timezone.now()
+    acknowledge_anomaly(anomaly.pk, cast.alice)
+    acknowledge_anomaly(anomaly.pk, cast.admin)
+    anomaly.refresh_from_db()
+    assert anomaly.acknowledged_by == cast.alice
+    assert anomaly.acknowledged_at is not None
+    assert before <= anomaly.acknowledged_at <= timezone.now()
+    (record,) = AnomalyReview.objects.filter(anomaly_id=anomaly.pk)
+    assert (record.user, record.is_acknowledgement) == (cast.alice, True)
+    assert record.time == anomaly.acknowledged_at
+
+
+def test_nobody_acknowledges_what_they_may_not_see(cast: Cast, anomaly: Anomaly) -> None:
+    for anomaly_id, user in ((anomaly.pk, cast.bob), (uuid4(), cast.admin)):
+        with pytest.raises(Anomaly.DoesNotExist):
+            acknowledge_anomaly(anomaly_id, user)
+    anomaly.refresh_from_db()
+    assert anomaly.acknowledged_at is None
+
+
+def test_the_status_is_the_furthest_that_people_have_got(cast: Cast, anomaly: Anomaly) -> None:
+    def status() -> Status:
+        anomaly.refresh_from_db()
+        found = [each for each in Status if Anomaly.objects.with_status(each).exists()]
+        assert found == [anomaly.status]
+        return anomaly.status
+
+    assert status() is Status.OPEN
+    acknowledge_anomaly(anomaly.pk, cast.alice)
+    assert status() is Status.ACKNOWLEDGED
+    for verdict in Verdict:
+        review_anomalies([anomaly.pk], cast.admin, verdict)
+        assert status().value == verdict.value
+    review_anomalies([anomaly.pk], cast.admin, "")
+    assert status() is Status.ACKNOWLEDGED
