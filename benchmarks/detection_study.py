@@ -7,14 +7,12 @@ sessions of each FOLDER (signals.csv.gz, labels.json.gz). Takes about ten minute
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
-from unittest.mock import patch
+from typing import Any
 
 # Two processes side by side, each on one processor.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,25 +20,27 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from tqdm import tqdm
 
-from anomalies_app import detector, episodes, evidence
-from anomalies_app.calibrating import fit_calibration
+from anomalies_app.calibrating import RULES_ALONE
 from anomalies_app.calibration import BUILT_IN, Calibration
 from anomalies_app.detector_state import FEATURE_COUNT
-from anomalies_app.evaluation import GRACE_TICKS, Report, evaluate
-from anomalies_app.evidence import Evidence
-from anomalies_app.offline import Alert, Run, detect_recorded
-from benchmarks.literal_formula import detect_literally
-from benchmarks.study_plots import Case, as_svg
-from sessions_app.recorded_signals import RecordedSignals, read_signals
-from sessions_app.scoring import ScoreSettings, score
-from sessions_app.simulation.labelled import recorded, simulate_session
-from sessions_app.simulation.labels import (
-    LABELS_FILE,
-    SIGNALS_FILE,
-    Anomaly,
-    SessionLabels,
-    read_labels,
+from anomalies_app.evaluation import GRACE_TICKS
+from anomalies_app.offline import Run
+from benchmarks.detector_variants import (
+    MODULES,
+    Labelled,
+    Variant,
+    literal_reports,
+    past,
+    reports,
+    score_reports,
+    sets,
 )
+from benchmarks.study_cases import cases
+from benchmarks.study_plots import as_svg
+from benchmarks.study_tables import spread, table
+from sessions_app.recorded_signals import read_signals
+from sessions_app.simulation.labelled import recorded, simulate_session
+from sessions_app.simulation.labels import LABELS_FILE, SIGNALS_FILE, SessionLabels, read_labels
 
 RESULTS = Path(__file__).parent / "results" / "detection_study"
 # Other sessions than the built-in calibration is made of.
@@ -51,34 +51,6 @@ SHARE = 0.2
 FEATURES = ("presence", "vitality", "chat", "net loss", "slide", "slow vitality")
 # Nothing is judged before.
 FIRST_TICKS = 24
-AROUND_TICKS = 72
-
-
-class Labelled(NamedTuple):
-    signals: RecordedSignals
-    labels: list[SessionLabels]
-
-
-class Variant(NamedTuple):
-    """A detector that differs from ours.
-
-    Attributes:
-        constants: values of module attributes, by (module, name).
-        dropped: a feature that is always 0, if any.
-        forest_share: of the forest in the combination.
-        fits: sessions that it is calibrated on, by name; None: the built-in calibration.
-    """
-
-    constants: tuple[tuple[str, str, float], ...] = ()
-    dropped: int | None = None
-    forest_share: float = detector.FOREST_SHARE
-    fits: str | None = None
-
-
-MODULES = {"evidence": evidence, "episodes": episodes}
-# Filled before the processes fork.
-sets: dict[str, Labelled] = {}
-past: dict[str, RecordedSignals] = {}
 
 
 def main(arguments: list[str]) -> int:
@@ -86,6 +58,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument("--history", type=Path, help="Signals of more past sessions, no labels.")
+    parser.add_argument("--only", choices=STUDIES, action="append", help="Of all studies, these.")
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
@@ -93,13 +66,13 @@ def main(arguments: list[str]) -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     sections = [f"Measured {datetime.now(UTC):%Y-%m-%d} on {', '.join(sets)}."]
     with ProcessPoolExecutor(options.processes, get_context("fork")) as pool:
-        for section in (_methods, _calibrations, _features, _constants):
-            sections.append(section(pool.map))
+        for name in options.only or STUDIES:
+            sections.append(STUDIES[name](pool.map))
             # What has been measured is not lost if the rest fails.
             (options.output / "tables.md").write_text("\n\n".join(sections) + "\n")
     sections.append(_quiet_shares())
     (options.output / "tables.md").write_text("\n\n".join(sections) + "\n")
-    for name, case in _cases():
+    for name, case in cases(next(iter(sets.values()))):
         (options.output / f"{name}.svg").write_text(as_svg(case))
     print(f"Written to {options.output}.")
     return 0
@@ -125,122 +98,39 @@ def _load(folders: list[Path], history: Path | None) -> None:
         past["history"] = read_signals(history)
 
 
-@contextmanager
-def _changed(variant: Variant) -> Iterator[None]:
-    """The detector with the constants and features of a variant."""
-    features = Evidence.features
-
-    def without(self: Evidence) -> list[np.ndarray]:
-        columns = features(self)
-        if variant.dropped is not None:
-            columns[variant.dropped] = np.zeros_like(columns[variant.dropped])
-        return columns
-
-    with (
-        patch.multiple(detector, FOREST_SHARE=variant.forest_share),
-        patch.multiple(detector, DEVIATION_SHARE=1 - variant.forest_share),
-        patch.object(Evidence, "features", without),
-    ):
-        before = [(module, name, getattr(MODULES[module], name)) for module, name, _ in variant[0]]
-        try:
-            for module, name, value in variant.constants:
-                setattr(MODULES[module], name, value)
-            yield
-        finally:
-            for module, name, value in before:
-                setattr(MODULES[module], name, value)
-
-
-def _reports(variant: Variant) -> dict[str, Report]:
-    """How good a variant is on each set; all sets in one run, since sessions are independent."""
-    with _changed(variant):
-        calibration = _calibration(variant)
-        alerts = detect_recorded(_joined(), calibration)
-    return {name: _of_set(name, alerts) for name in sets}
-
-
-def _calibration(variant: Variant) -> Calibration:
-    if variant.fits is None:
-        return Calibration.read(BUILT_IN)
-    return fit_calibration(lambda: [past[variant.fits or ""]], variant.fits, variant.fits)
-
-
-def _joined() -> RecordedSignals:
-    """All sets as one table; a session is called by its set and its ID."""
-    columns: dict[str, list[Any]] = {name: [] for name in RecordedSignals._fields}
-    for name, labelled in sets.items():
-        offset = len(columns["session_ids"])
-        columns["session_ids"] += [f"{name}/{key}" for key in labelled.signals.session_ids]
-        columns["session"].append(labelled.signals.session + offset)
-        for column in set(columns) - {"session", "session_ids"}:
-            columns[column].append(getattr(labelled.signals, column))
-    names = columns.pop("session_ids")
-    joined = {column: np.concatenate(parts) for column, parts in columns.items()}
-    return RecordedSignals(session_ids=names, **joined)
-
-
-def _of_set(name: str, alerts: list[Alert]) -> Report:
-    mine = [_renamed(alert, name) for alert in alerts if alert.session_id.startswith(f"{name}/")]
-    return evaluate(sets[name].labels, mine)
-
-
-def _renamed(alert: Alert, name: str) -> Alert:
-    values = {field: getattr(alert, field) for field in alert.__struct_fields__}
-    return Alert(**{**values, "session_id": alert.session_id.removeprefix(f"{name}/")})
-
-
-def _row(name: str, report: Report) -> str:
-    weakest = min(report.recall_by_type.values())
-    delay = report.delay_ticks_from_evident
-    return (
-        f"| {name} | {report.recall:.3f} | {weakest:.3f} | {report.precision:.3f} | "
-        f"{report.false_alerts_per_session_hour:.3f} | {delay.median} / {delay.p95} | "
-        f"{report.type_macro_f1:.3f} |"
-    )
-
-
-HEADER = "recall | weakest type | precision | false alerts/h | delay in ticks | type F1 |\n"
-RULE = "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-
-
-def _table(title: str, rows: list[tuple[str, dict[str, Report]]]) -> str:
-    lines = [
-        _row(f"{name} | {on}", report) for name, reports in rows for on, report in reports.items()
-    ]
-    return f"### {title}\n\n| detector | on | {HEADER}{RULE}" + "\n".join(lines)
-
-
 def _measured(apply: Callable[..., Any], variants: dict[str, Variant], title: str) -> list[Any]:
-    reports = tqdm(apply(_reports, variants.values()), title, len(variants))
-    return list(zip(variants, reports, strict=True))
-
-
-def _literal(_: int) -> dict[str, Report]:
-    alerts = detect_literally(_joined())
-    return {name: _of_set(name, alerts) for name in sets}
+    found = tqdm(apply(reports, variants.values()), title, len(variants))
+    return list(zip(variants, found, strict=True))
 
 
 def _methods(apply: Callable[..., Any]) -> str:
-    (literal,) = apply(_literal, [0])
+    (literal,) = apply(literal_reports, [0])
+    forest, deviation = apply(score_reports, [1.0, 0.0])
     variants = {
-        "forest alone": Variant(forest_share=1.0, fits="simulated"),
-        "z-score alone": Variant(forest_share=0.0, fits="simulated"),
+        "our rules alone": Variant(settings=RULES_ALONE),
+        "our rules and the forest": Variant(forest_share=1.0, fits="simulated"),
+        "our rules and the z-score": Variant(forest_share=0.0, fits="simulated"),
         "ours": Variant(),
     }
-    rows = [("the formula taken literally", literal), *_measured(apply, variants, "methods")]
-    return _table("Methods on the same data", rows)
+    rows = [
+        ("the formula taken literally", literal),
+        ("the forest alone, calibrated", forest),
+        ("the z-score alone, calibrated", deviation),
+        *_measured(apply, variants, "methods"),
+    ]
+    return table("Methods on the same data", rows)
 
 
 def _calibrations(apply: Callable[..., Any]) -> str:
     variants = {f"calibrated on {name}": Variant(fits=name) for name in past}
-    return _table("Calibrated on one, measured on another", _measured(apply, variants, "fits"))
+    return table("Calibrated on one, measured on another", _measured(apply, variants, "fits"))
 
 
 def _features(apply: Callable[..., Any]) -> str:
     variants = {"all features": Variant(fits="simulated")}
     for number in range(FEATURE_COUNT):
         variants[f"without {FEATURES[number]}"] = Variant(dropped=number, fits="simulated")
-    return _table("Features left out of the forest", _measured(apply, variants, "features"))
+    return table("Features left out of the forest", _measured(apply, variants, "features"))
 
 
 def _constants(apply: Callable[..., Any]) -> str:
@@ -269,11 +159,11 @@ def _constants(apply: Callable[..., Any]) -> str:
         for number in range(RANDOM_DRAWS)
     }
     parts = [
-        _spread(
+        spread(
             f"Each of {len(known)} constants 20 % larger or smaller, one at a time",
             _measured(apply, single, "constants"),
         ),
-        _spread(
+        spread(
             f"All constants at random within 20 %, {RANDOM_DRAWS} draws",
             _measured(apply, together, "draws"),
         ),
@@ -289,32 +179,6 @@ def _scaled(value: float, factor: float) -> float:
         if round(value * factor) != value
         else value + (1 if factor > 1 else -1)
     )
-
-
-def _spread(title: str, rows: list[tuple[str, dict[str, Report]]]) -> str:
-    lines = [
-        f"### {title}",
-        "",
-        "| on | figure | worst | by | median | best |",
-        "| --- | --- | ---: | --- | ---: | ---: |",
-    ]
-    figures: dict[str, tuple[Callable[[Report], float], bool]] = {
-        "recall": (lambda report: report.recall, True),
-        "precision": (lambda report: report.precision, True),
-        "false alerts/h": (lambda report: report.false_alerts_per_session_hour, False),
-        "type F1": (lambda report: report.type_macro_f1, True),
-    }
-    for name in sets:
-        for figure, (read, higher_is_better) in figures.items():
-            found = sorted((read(reports[name]), by) for by, reports in rows)
-            values = [value for value, _ in found]
-            (worst, by), best = found[0], values[-1]
-            if not higher_is_better:
-                (worst, by), best = found[-1], values[0]
-            lines.append(
-                f"| {name} | {figure} | {worst:.3f} | {by} | {np.median(values):.3f} | {best:.3f} |"
-            )
-    return "\n".join(lines)
 
 
 def _quiet_shares() -> str:
@@ -354,47 +218,12 @@ def _quiet_ticks(session: SessionLabels) -> np.ndarray:
     return quiet
 
 
-def _cases() -> Iterator[tuple[str, Case]]:
-    """The first found case of each type, and the first missed ones."""
-    name = next(iter(sets))
-    labelled = sets[name]
-    alerts = detect_recorded(labelled.signals, Calibration.read(BUILT_IN))
-    wanted = {kind.name.lower(): kind.name for kind in episodes.Kind}
-    missed = 0
-    for session in labelled.labels:
-        for anomaly in session.anomalies:
-            raised = [
-                alert
-                for alert in alerts
-                if alert.session_id == session.session_id
-                and anomaly.start <= alert.tick <= anomaly.end + GRACE_TICKS
-            ]
-            if raised and raised[-1].type == anomaly.type and anomaly.type.lower() in wanted:
-                del wanted[anomaly.type.lower()]
-                yield f"found_{anomaly.type.lower()}", _case(name, session, anomaly, raised)
-            elif not raised and missed < 2:
-                missed += 1
-                yield f"missed_{missed}", _case(name, session, anomaly, raised)
-
-
-def _case(name: str, session: SessionLabels, anomaly: Anomaly, raised: list[Alert]) -> Case:
-    signals = sets[name].signals
-    first = max(0, anomaly.start - AROUND_TICKS)
-    last = min(session.ticks, anomaly.end + AROUND_TICKS, first + 6 * AROUND_TICKS)
-    mine = signals.session == signals.session_ids.index(session.session_id)
-    rows = np.flatnonzero(mine)[first:last]
-    engagement = score(
-        type(signals.signals)(*(np.asarray(values)[rows] for values in signals.signals)),
-        ScoreSettings(),
-    )
-    title = f"{anomaly.type}, {session.size} people, {anomaly.magnitude:.0%} ({anomaly.mode})"
-    lines = {
-        "active users": signals.active_users[rows].tolist(),
-        "chat messages per minute": signals.chat_msgs_per_min[rows].tolist(),
-        "engagement score": engagement.tolist(),
-    }
-    return Case(title, first, lines, anomaly, raised)
-
+STUDIES = {
+    "methods": _methods,
+    "calibrations": _calibrations,
+    "features": _features,
+    "constants": _constants,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -47,7 +47,7 @@ def detect_literally(recorded: RecordedSignals, forest_share: float = 0.7) -> li
         combined = forest_share * score_many(FOREST, windows, paths)
         combined += (1 - forest_share) * _deviation(past, engagement)
         learn_many(FOREST, windows, paths)
-        kinds = _kinds(past, engagement, np.asarray(step.signals.user_leave_rate))
+        kinds = kinds_by_definition(past, engagement, np.asarray(step.signals.user_leave_rate))
         past.append(engagement)
         alarm = (combined >= WARNING) & (kinds > 0) & ~step.muted & (len(past) >= FEWEST_POINTS)
         for row in np.flatnonzero(alarm & ~alarmed).tolist():
@@ -69,7 +69,16 @@ def _deviation(past: deque[np.ndarray], engagement: np.ndarray) -> np.ndarray:
     return np.minimum(deviations / LARGEST_DEVIATIONS, 1.0)
 
 
-def _kinds(past: deque[np.ndarray], engagement: np.ndarray, leaving: np.ndarray) -> np.ndarray:
+def kinds_by_definition(
+    past: deque[np.ndarray], engagement: np.ndarray, leaving: np.ndarray
+) -> np.ndarray:
+    """The type whose definition holds, 0 where none does.
+
+    Args:
+        past: engagement scores of the last ticks, the latest last.
+        engagement: scores now.
+        leaving: leave rates now.
+    """
     if not past:
         return np.zeros(len(engagement), np.int64)
     mean = np.mean(past, axis=0)
