@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dashboard.payloads import session_snapshot
+from dashboard.session_history import RANGES, session_history
 from sessions_app.models import Session
 
 # As in static/js/alerts.js.
@@ -34,6 +35,17 @@ def show_session(request: HttpRequest, pk: int) -> HttpResponse:
             "banners": _banners(current),
         },
     )
+
+
+@require_safe
+@never_cache
+def show_history(request: HttpRequest, pk: int) -> HttpResponse:
+    """A range of a session for its chart, as JSON; 400 for a range that there is not."""
+    session = _visible_session(request, pk)
+    name = request.GET.get("range", "")
+    if name not in RANGES:
+        return JsonResponse({"error": f"range must be one of {', '.join(RANGES)}"}, status=400)
+    return JsonResponse(session_history(session.pk, name))
 
 
 def _visible_session(request: HttpRequest, pk: int) -> Session:

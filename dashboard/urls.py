@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.show_overview, name="overview"),
     path("finished/", views.show_finished, name="finished"),
     path("sessions/<int:pk>/", session_views.show_session, name="session"),
+    path("sessions/<int:pk>/history/", session_views.show_history, name="history"),
     path(
         "login/",
         login_not_required(

@@ -96,6 +96,11 @@ class EngagementMetricQuerySet(models.QuerySet[Any]):
         )
         return {row["session_id"]: row for row in rows}
 
+    def span_of_session(self, session_id: int) -> tuple[datetime, datetime] | None:
+        """The times of its first and its last point; None without any."""
+        span = self.filter(session_id=session_id).aggregate(first=Min("time"), last=Max("time"))
+        return None if span["first"] is None else (span["first"], span["last"])
+
     def history(
         self, session_id: int, start: datetime, end: datetime, most: int = MOST_BUCKETS
     ) -> list[Bucket]:

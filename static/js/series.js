@@ -1,6 +1,8 @@
 // The points of a session, as they come: some thinned out by the server, the others one per tick.
+import { LENGTHS, SHORTEST } from "./ranges.js";
+
 export const TICK = 5_000;
-const RECENT = (5 * 60_000) / TICK;
+const RECENT = LENGTHS[SHORTEST] / TICK;
 // An hour; before it is full the server is asked for a thinner history.
 const MOST = 720;
 
@@ -24,10 +26,24 @@ export class Series {
     this.points = [...byTime.values()].sort((one, other) => one.time - other.time).slice(-MOST);
   }
 
-  /** What a chart shows. */
-  view() {
+  /** The points that are newer than a time. */
+  since(time) {
+    return this.points.filter((point) => point.time > time);
+  }
+
+  /** What a chart shows of a range, which `history` has unless it is the shortest. */
+  view(range, history) {
+    const isShort = range === SHORTEST;
+    const points = isShort ? this.recent : [...history.points, ...this.since(history.end)];
     const end = this.last.time;
-    return { points: this.recent, start: end - (RECENT - 1) * TICK, end, step: TICK };
+    const length = LENGTHS[range];
+    const start = length === Infinity ? points[0].time : end - length + TICK;
+    return {
+      points: points.filter(({ time }) => time >= start),
+      start,
+      end,
+      step: isShort ? TICK : Math.max(TICK, history.step),
+    };
   }
 }
 

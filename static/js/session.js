@@ -6,10 +6,15 @@ import { ScoreChart } from "./chart.js";
 import { Connection } from "./connection.js";
 import { showContributions } from "./contributions.js";
 import { SIGNAL_FORMATS, categoryLabel, percent, setText, showPause, whole } from "./format.js";
+import { History } from "./history.js";
 import { closeLikeMenu } from "./preferences.js";
+import { Ranges, SHORTEST } from "./ranges.js";
 import { Series, TICK, statistics } from "./series.js";
 import { showEnd, showState } from "./session-state.js";
 import { showSignalHistory } from "./signal-history.js";
+
+// How many points may follow what the server has thinned out, before it is asked again.
+const MOST_AFTER_HISTORY = 240;
 
 const element = (id) => document.getElementById(id);
 const first = JSON.parse(element("snapshot").textContent);
@@ -22,6 +27,8 @@ let clockOffset = 0;
 
 const attention = new Attention(first.title);
 const alerts = new Alerts(() => performance.now() + clockOffset, tell);
+const history = new History(`/sessions/${first.session}/history/`, show);
+const ranges = new Ranges(element("ranges"), changeRange);
 
 function tell(anomaly, news) {
   announce(anomaly, "", news);
@@ -48,7 +55,7 @@ function show() {
   }
   alerts.showScore(point.score);
   showChart();
-  if (!document.hidden) showSignalHistory(series.recent, series.view());
+  if (!document.hidden) showSignalHistory(series.recent, series.view(SHORTEST));
 }
 
 function showTitle() {
@@ -57,8 +64,17 @@ function showTitle() {
 }
 
 function showChart() {
-  const view = series.view();
-  element("chart-message").hidden = true;
+  const range = ranges.current;
+  const isThere = range === SHORTEST || history.has(range);
+  element("chart-message").hidden = isThere;
+  element("chart-panel").ariaBusy = String(!isThere);
+  if (!isThere) {
+    const words = history.failed ? "This range could not be loaded; it is tried again." : "Loading …";
+    setText(element("chart-message"), words);
+    chart.clear();
+    return;
+  }
+  const view = series.view(range, history);
   showStatistics(statistics(view.points));
   chart.show({ ...view, lines, anomalies: alerts.all });
 }
@@ -69,6 +85,17 @@ function showStatistics({ count, average, lowest, highest }) {
   setText(element("statistics-points"), whole(count));
 }
 
+function changeRange() {
+  if (ranges.current !== SHORTEST) history.load(ranges.current);
+  show();
+}
+
+/** Asks for the history again when the points after it are many, or begin with a hole. */
+function renewHistory(hasHole) {
+  if (ranges.current === SHORTEST || history.isLoading) return;
+  if (hasHole || series.since(history.end).length > MOST_AFTER_HISTORY) history.load(ranges.current);
+}
+
 function setEnd(time) {
   connection.ended = time !== null;
   showEnd(started, time);
@@ -76,6 +103,7 @@ function setEnd(time) {
 
 function takeSnapshot(snapshot, aloud = true) {
   const { points, anomalies, ended, pause, now } = snapshot;
+  const last = series.last?.time;
   setClock(now);
   ({ lines, started } = snapshot);
   series.merge(points);
@@ -83,6 +111,7 @@ function takeSnapshot(snapshot, aloud = true) {
   setEnd(ended);
   showPause(element("pause"), ended === null ? pause : null);
   if (series.last) connection.heard(Math.max(0, now - series.last.time));
+  renewHistory(points.length > 0 && last !== undefined && points[0].time > last + TICK);
   show();
 }
 
@@ -96,6 +125,7 @@ function takePoints({ points, now }) {
   if (ours.at(-1).time === series.last.time) showPause(element("pause"), ours.at(-1).pause);
   connection.heard(Math.max(0, now - series.last.time));
   if (last !== undefined && ours[0].time > last + TICK) connection.requestSnapshot();
+  renewHistory(false);
   show();
 }
 
@@ -126,6 +156,7 @@ const receive = (message) => HANDLERS[message.type]?.(message);
 
 const connection = new Connection(`/ws/sessions/${first.session}/`, element("connection"), receive);
 takeSnapshot(first, false);
+changeRange();
 closeLikeMenu(element("preferences"));
 setInterval(() => {
   showState(connection.state, series.last?.time);

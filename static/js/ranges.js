@@ -1,0 +1,54 @@
+// How much of a session its chart shows: chosen by links, and kept in the address of the page.
+import { setText } from "./format.js";
+
+const MINUTE = 60_000;
+const PARAMETER = "range";
+
+/** How long each range is, in milliseconds. */
+export const LENGTHS = { "5m": 5 * MINUTE, "30m": 30 * MINUTE, "2h": 120 * MINUTE, all: Infinity };
+export const SHORTEST = "5m";
+
+function chosenByAddress() {
+  const range = new URLSearchParams(location.search).get(PARAMETER);
+  return Object.hasOwn(LENGTHS, range) ? range : SHORTEST;
+}
+
+export class Ranges {
+  /**
+   * @param {HTMLElement} nav with a link for each range
+   * @param {() => void} onChange is called when another one was chosen
+   */
+  constructor(nav, onChange) {
+    this.links = [...nav.querySelectorAll("a")];
+    this.onChange = onChange;
+    this.current = chosenByAddress();
+    this.show();
+    nav.addEventListener("click", (event) => this.follow(event));
+    addEventListener("popstate", () => this.choose(chosenByAddress()));
+  }
+
+  follow(event) {
+    const link = event.target.closest("a");
+    // A new tab or window is the browser's business.
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    if (link.dataset.range === this.current) return;
+    history.pushState(null, "", link.href);
+    this.choose(link.dataset.range);
+  }
+
+  choose(range) {
+    this.current = range;
+    this.show();
+    this.onChange();
+  }
+
+  show() {
+    for (const link of this.links) {
+      const isCurrent = link.dataset.range === this.current;
+      if (isCurrent) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+      if (isCurrent) setText(document.getElementById("chart-title"), link.dataset.title);
+    }
+  }
+}

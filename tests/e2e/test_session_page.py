@@ -1,0 +1,63 @@
+"""What a session's page draws and explains, in a real browser."""
+
+import pytest
+
+from tests.e2e.browser import Pages, Window
+from tests.e2e.stack_process import wait_for
+from tests.factories import TICK, Cast, last_tick_end, make_metrics, make_point, make_session
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+
+def drawn(window: Window) -> list[float]:
+    """The scores that the chart shows."""
+    return window.page.evaluate("Chart.getChart('chart').data.datasets[0].data.map(({ y }) => y)")
+
+
+def wait_until_points(window: Window, count: str) -> None:
+    window.wait_for_text("#statistics-points", count)
+
+
+def test_a_range_is_chosen_kept_in_the_address_and_goes_on(pages: Pages, cast: Cast) -> None:
+    session = make_session(cast.session.event, "Workshop")
+    end = last_tick_end()
+    make_metrics(session, [0.2] * 1_000 + [0.8] * 60, end)
+    window = pages.window()
+    window.log_in("alice")
+    window.open(f"/sessions/{session.pk}/")
+    window.wait_until_connected()
+    wait_until_points(window, "60")
+
+    window.page.get_by_role("link", name="30 min").click()
+    wait_until_points(window, "360")
+    assert window.page.url.endswith("?range=30m")
+    assert window.text("#chart-title") == "Last 30 minutes"
+    assert window.text("#statistics-range") == "20\N{EN DASH}80"
+    assert len(drawn(window)) <= 300
+    pages.broadcast(make_point(session, 0.9, end + TICK))
+    window.wait_for_text("#score-value", "90")
+    assert drawn(window)[-1] == 0.9
+
+    window.page.get_by_role("link", name="All").click()
+    wait_until_points(window, "1,061")
+    window.page.go_back()
+    wait_until_points(window, "360")
+    window.page.reload()
+    wait_until_points(window, "360")
+    current = window.page.locator("#ranges [aria-current]")
+    assert current.all_inner_texts() == ["30 min"]
+    assert window.problems == []
+
+
+def test_a_range_that_cannot_be_loaded_is_tried_again(pages: Pages, cast: Cast) -> None:
+    window = pages.window()
+    window.log_in("alice")
+    window.page.route("**/history/*", lambda route: route.fulfill(status=503))
+    window.open(f"/sessions/{cast.session.pk}/?range=2h")
+    window.wait_for_text("#chart-message", "This range could not be loaded; it is tried again.")
+    assert drawn(window) == []
+    window.page.unroute("**/history/*")
+    wait_for(
+        lambda: window.page.wait_for_timeout(20) or len(drawn(window)) == 40, "it is there", 15
+    )
+    assert window.page.locator("#chart-message:visible").count() == 0
