@@ -21,6 +21,7 @@ SECRET_KEY = env.read_secret("SECRET_KEY", generate=not SECURE)
 # What a monitoring system sends to see /metrics and the details of /health; without it, only
 # admins do.
 METRICS_TOKEN = env.read_optional_secret("METRICS_TOKEN")
+API_REQUESTS_PER_MINUTE = env.read_integer("API_REQUESTS_PER_MINUTE", 600, 1, 1_000_000)
 ALLOWED_HOSTS = sorted(
     {_public.hostname or "localhost", "127.0.0.1", "localhost", *env.read_list("ALLOWED_HOSTS", [])}
 )

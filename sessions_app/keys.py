@@ -38,6 +38,11 @@ def shard_of(session_id: str) -> int:
     return zlib.crc32(session_id.encode("utf-8")) % SHARD_COUNT
 
 
+def api_requests(token: int, minute: int) -> str:
+    """String: how many requests a token has made in a minute."""
+    return f"engagement:api:{token}:{minute}"
+
+
 def announced_change(anomaly_id: str, change: str, time: str) -> str:
     """String: exists when the platform has been told of this change of an anomaly."""
     return f"engagement:announced:{anomaly_id}:{change}:{time}"

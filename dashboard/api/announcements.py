@@ -1,0 +1,51 @@
+"""What programs announce of sessions: breaks and ends. Announcing again changes nothing."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from dashboard.api.problems import ProblemError
+from dashboard.api.views import describe_session, find_session
+from dashboard.models import ApiToken
+from sessions_app.announcing import begin_break, end_break, end_session
+from sessions_app.models import Session
+
+logger = logging.getLogger(__name__)
+
+
+def pause(request: HttpRequest, token: ApiToken, external_id: str) -> dict[str, Any]:
+    """A break from now on, until it is resumed."""
+    return _announce(token, external_id, begin_break, "a break")
+
+
+def resume(request: HttpRequest, token: ApiToken, external_id: str) -> dict[str, Any]:
+    """The break is over."""
+    return _announce(token, external_id, end_break, "the end of a break")
+
+
+def end(request: HttpRequest, token: ApiToken, external_id: str) -> dict[str, Any]:
+    """The session is over."""
+    return _announce(token, external_id, end_session, "its end", also_when_over=True)
+
+
+def _announce(
+    token: ApiToken,
+    external_id: str,
+    announce: Callable[[Session, datetime], bool],
+    what: str,
+    also_when_over: bool = False,
+) -> dict[str, Any]:
+    found = find_session(token, external_id)
+    with transaction.atomic():
+        session = Session.objects.select_for_update(of=("self",)).get(pk=found.pk)
+        if session.is_over and not also_when_over:
+            raise ProblemError(HTTPStatus.CONFLICT, "The session is over.")
+        if announce(session, timezone.now()):
+            logger.info("Token %s announces %s of session %s.", token, what, external_id)
+    return describe_session(find_session(token, external_id))

@@ -1,0 +1,110 @@
+"""What all addresses of the API have in common: token, quota, errors, caching."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+import django.db
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.views.decorators.csrf import csrf_exempt
+
+from dashboard.api.limits import take_request
+from dashboard.api.problems import ProblemError
+from dashboard.models import ApiToken
+from dashboard.monitoring import bearer_token
+
+logger = logging.getLogger(__name__)
+
+Body = dict[str, Any]
+Handler = Callable[..., Body]
+RETRY_SECONDS = 5
+
+
+def endpoint(method: str, handler: Handler) -> Callable[..., HttpResponse]:
+    """A view that answers one method with the JSON that ``handler`` returns.
+
+    Args:
+        method: ``GET``, or ``POST`` for tokens that may write.
+        handler: called with the request, the token, and the parts of the address; may raise
+            :class:`ProblemError`.
+    """
+
+    # Only the token in the header counts, never a cookie: there is nothing to forge.
+    @csrf_exempt
+    @login_not_required
+    @wraps(handler)
+    def view(request: HttpRequest, **parts: str) -> HttpResponse:
+        try:
+            response = _answer(request, method, handler, parts)
+        except ProblemError as problem:
+            response = problem.response()
+        except django.db.Error as error:
+            logger.warning("The API cannot answer: %s", str(error).partition("\n")[0])
+            response = _unavailable().response()
+        response.headers["Cache-Control"] = "private, no-cache"
+        patch_vary_headers(response, ["Authorization"])
+        return response
+
+    return view
+
+
+def _answer(
+    request: HttpRequest, method: str, handler: Handler, parts: dict[str, str]
+) -> HttpResponse:
+    token = _authenticate(request)
+    quota = take_request(token.pk)
+    if quota.remaining < 0:
+        raise ProblemError(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "The token has made too many requests in this minute.",
+            {**quota.headers, "Retry-After": str(quota.reset_seconds)},
+        )
+    _check_method(request, method, token)
+    token.note_use()
+    response = JsonResponse(handler(request, token, **parts), headers=quota.headers)
+    return _revalidated(request, response) if method == "GET" else response
+
+
+def _authenticate(request: HttpRequest) -> ApiToken:
+    secret = bearer_token(request)
+    token = ApiToken.objects.with_secret(secret) if secret else None
+    if token is None:
+        raise ProblemError(
+            HTTPStatus.UNAUTHORIZED,
+            "Send a valid token as `Authorization: Bearer TOKEN`.",
+            {"WWW-Authenticate": 'Bearer realm="api"'},
+        )
+    return token
+
+
+def _check_method(request: HttpRequest, method: str, token: ApiToken) -> None:
+    allowed = {"GET", "HEAD"} if method == "GET" else {method}
+    if request.method not in allowed:
+        raise ProblemError(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            f"This address answers {method} only.",
+            {"Allow": ", ".join(sorted(allowed))},
+        )
+    if method == "POST" and not token.can_write:
+        raise ProblemError(HTTPStatus.FORBIDDEN, "The token may only read.")
+
+
+def _revalidated(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """The response, or that what the client has is still true."""
+    etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
+    response.headers["ETag"] = etag
+    revalidated: HttpResponse = get_conditional_response(request, etag, response=response)
+    return revalidated
+
+
+def _unavailable() -> ProblemError:
+    return ProblemError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The database does not answer.",
+        {"Retry-After": str(RETRY_SECONDS)},
+    )

@@ -1,0 +1,83 @@
+"""Sessions, scores and anomalies as the API shows them, named as on the platform's channels."""
+
+from datetime import datetime
+from typing import Any
+
+from anomalies_app.models import Anomaly
+from sessions_app.models import EngagementMetric, Event, Session
+from sessions_app.publication import wire_time
+from sessions_app.scoring import Contribution, explain
+
+
+def represent_event(event: Event) -> dict[str, Any]:
+    """An event whose ``live_sessions`` have been counted."""
+    return {
+        "eventId": event.external_id,
+        "title": event.title,
+        "liveSessions": event.live_sessions,
+    }
+
+
+def represent_session(
+    session: Session,
+    metric: EngagementMetric | None,
+    anomaly: Anomaly | None,
+    pause: str | None,
+) -> dict[str, Any]:
+    """A session with its last score, its open anomaly and the kind of pause that it makes."""
+    return {
+        "sessionId": session.external_id,
+        "eventId": session.event.external_id,
+        "title": session.title,
+        "startedAt": wire_time(session.started_at),
+        "lastSeenAt": wire_time(session.last_seen_at),
+        "endedAt": _optional_time(session.ended_at),
+        "pause": pause,
+        "current": None if metric is None else represent_metric(metric),
+        "anomaly": None if anomaly is None else represent_anomaly(anomaly, session),
+    }
+
+
+def represent_metric(metric: EngagementMetric) -> dict[str, Any]:
+    """The score of one tick, as in ``engagement:update``."""
+    return {
+        "timestamp": wire_time(metric.time),
+        "score": metric.score,
+        "category": metric.category,
+        "signals": metric.signals._asdict(),
+    }
+
+
+def represent_explanation(metric: EngagementMetric, event: Event) -> list[dict[str, Any]]:
+    """The five contributions of a score, by the weights that the event has now."""
+    parts = explain(metric.signals, event.score_settings)
+    return [{"signal": part.signal, **_numbers(part)} for part in parts]
+
+
+def represent_anomaly(anomaly: Anomaly, session: Session) -> dict[str, Any]:
+    """An anomaly, as in ``anomaly:detected``; it ends with its session at the latest."""
+    return {
+        "id": str(anomaly.id),
+        "sessionId": session.external_id,
+        "eventId": session.event.external_id,
+        "timestamp": wire_time(anomaly.time),
+        "endedAt": _optional_time(anomaly.ended_at or session.ended_at),
+        "type": anomaly.type,
+        "severity": anomaly.severity,
+        "anomalyScore": anomaly.anomaly_score,
+        "currentEngagement": anomaly.current_engagement,
+        "expectedEngagement": anomaly.expected_engagement,
+        "deviation": anomaly.deviation,
+        "reason": anomaly.reason,
+        "signals": anomaly.signals,
+        "verdict": anomaly.verdict or None,
+    }
+
+
+def _numbers(part: Contribution) -> dict[str, float]:
+    values = part._asdict()
+    return {name: float(values[name]) for name in ("raw", "normalised", "weight", "value")}
+
+
+def _optional_time(time: datetime | None) -> str | None:
+    return None if time is None else wire_time(time)

@@ -1,0 +1,168 @@
+"""What the API tells of events and sessions; each returns the body of its answer."""
+
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from anomalies_app.models import Anomaly
+from dashboard.api.parameters import (
+    next_page,
+    read_choice,
+    read_cursor,
+    read_limit,
+    read_time,
+)
+from dashboard.api.problems import not_found
+from dashboard.api.representations import (
+    represent_anomaly,
+    represent_event,
+    represent_explanation,
+    represent_metric,
+    represent_session,
+)
+from dashboard.models import ApiToken
+from dashboard.overview import OLDEST_SCORE
+from sessions_app.models import EngagementMetric, Pause, Session
+
+SPECIFICATION = Path(__file__).with_name("openapi.yaml")
+LONGEST_ID = 255
+HOUR_OF_TICKS = 720
+
+
+@login_not_required
+@require_safe
+def show_specification(request: HttpRequest) -> HttpResponse:
+    """The API's description, for people and programs; it tells nothing of this installation."""
+    return HttpResponse(SPECIFICATION.read_bytes(), content_type="application/yaml")
+
+
+def list_events(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
+    """The events that the token may see, in pages."""
+    limit = read_limit(request, 100)
+    live = Count("sessions", filter=Q(sessions__ended_at__isnull=True))
+    events = token.visible_events().filter(pk__gt=read_cursor(request)).order_by("pk")
+    page = list(events.annotate(live_sessions=live)[: limit + 1])
+    return {
+        "events": [represent_event(event) for event in page[:limit]],
+        "next": next_page(request, cursor=page[limit - 1].pk) if len(page) > limit else None,
+    }
+
+
+def list_sessions(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
+    """The sessions that the token may see, live ones unless asked otherwise, in pages."""
+    limit = read_limit(request, 100)
+    sessions = token.visible_sessions().filter(pk__gt=read_cursor(request))
+    state = read_choice(request, "state", ("live", "ended", "all"))
+    if state != "all":
+        sessions = sessions.live() if state == "live" else sessions.over()
+    if "event" in request.GET:
+        sessions = sessions.filter(event__external_id=_known_id(request.GET["event"]))
+    page = list(sessions.select_related("event").order_by("pk")[: limit + 1])
+    return {
+        "sessions": _represent_sessions(page[:limit]),
+        "next": next_page(request, cursor=page[limit - 1].pk) if len(page) > limit else None,
+    }
+
+
+def show_session(request: HttpRequest, token: ApiToken, external_id: str) -> dict[str, Any]:
+    """One session, and why its score is what it is."""
+    return describe_session(find_session(token, external_id))
+
+
+def show_history(request: HttpRequest, token: ApiToken, external_id: str) -> dict[str, Any]:
+    """A session's scores, oldest first: from ``from`` on, or else the last ones."""
+    session = find_session(token, external_id)
+    limit = read_limit(request, HOUR_OF_TICKS)
+    start, end = read_time(request, "from"), read_time(request, "to")
+    metrics = EngagementMetric.objects.filter(session_id=session.pk)
+    if end is not None:
+        metrics = metrics.filter(time__lt=end)
+    following = None
+    if start is None:
+        page = list(metrics.order_by("-time")[:limit])[::-1]
+    else:
+        found = list(metrics.filter(time__gte=start).order_by("time")[: limit + 1])
+        page = found[:limit]
+        if len(found) > limit:
+            following = next_page(request, **{"from": _iso(found[limit].time)})
+    return {
+        "sessionId": session.external_id,
+        "points": [represent_metric(metric) for metric in page],
+        "next": following,
+    }
+
+
+def list_anomalies(request: HttpRequest, token: ApiToken, external_id: str) -> dict[str, Any]:
+    """A session's anomalies, newest first."""
+    session = find_session(token, external_id)
+    limit = read_limit(request, 100)
+    start, end = read_time(request, "from"), read_time(request, "to")
+    anomalies = Anomaly.objects.filter(session_id=session.pk).order_by("-time")
+    if start is not None:
+        anomalies = anomalies.filter(time__gte=start)
+    if end is not None:
+        anomalies = anomalies.filter(time__lt=end)
+    found = list(anomalies[: limit + 1])
+    page = found[:limit]
+    return {
+        "sessionId": session.external_id,
+        "anomalies": [represent_anomaly(anomaly, session) for anomaly in page],
+        "next": next_page(request, to=_iso(page[-1].time)) if len(found) > limit else None,
+    }
+
+
+def find_session(token: ApiToken, external_id: str) -> Session:
+    """The session with the platform's ID, if the token may see it.
+
+    Raises:
+        ProblemError: it does not exist, or it may not.
+    """
+    sessions = token.visible_sessions().select_related("event")
+    session: Session | None = sessions.filter(external_id=_known_id(external_id)).first()
+    if session is None:
+        raise not_found()
+    return session
+
+
+def describe_session(session: Session) -> dict[str, Any]:
+    """A session as it is now, with the explanation of its last score."""
+    metrics = EngagementMetric.objects.latest_points(session.pk, 1)
+    metric = metrics[0] if metrics else None
+    anomalies = Anomaly.objects.latest_open_by_session([session.pk])
+    pauses = Pause.objects.kinds_by_session([session.pk], timezone.now())
+    body = represent_session(session, metric, anomalies.get(session.pk), pauses.get(session.pk))
+    explanation = [] if metric is None else represent_explanation(metric, session.event)
+    return {**body, "explanation": explanation}
+
+
+def _represent_sessions(sessions: list[Session]) -> list[dict[str, Any]]:
+    """Several sessions, with one query for each thing that is told of them."""
+    now = timezone.now()
+    keys = [session.pk for session in sessions]
+    latest = EngagementMetric.objects.latest_of_each(keys, OLDEST_SCORE, now)
+    metrics = {metric.session_id: metric for metric in latest}
+    anomalies = Anomaly.objects.latest_open_by_session(keys)
+    pauses = Pause.objects.kinds_by_session(keys, now)
+    return [
+        represent_session(
+            session, metrics.get(session.pk), anomalies.get(session.pk), pauses.get(session.pk)
+        )
+        for session in sessions
+    ]
+
+
+def _known_id(external_id: str) -> str:
+    """An ID that may exist: the database refuses to look for others."""
+    if len(external_id) > LONGEST_ID or "\0" in external_id:
+        raise not_found()
+    return external_id
+
+
+def _iso(time: Any) -> str:
+    text: str = time.isoformat()
+    return text.replace("+00:00", "Z")
