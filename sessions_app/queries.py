@@ -83,6 +83,14 @@ class EngagementMetricQuerySet(models.QuerySet[Any]):
         newest_first = self.filter(session_id=session_id).order_by("-time")[:count]
         return list(newest_first)[::-1]
 
+    def latest_of_each(self, session_ids: list[int], since: datetime) -> list[Any]:
+        """The newest row of each session that has one after ``since``."""
+        return list(
+            self.filter(session_id__in=session_ids, time__gt=since)
+            .order_by("session_id", "-time")
+            .distinct("session_id")
+        )
+
     def summaries(self, session_ids: list[int], start: datetime, end: datetime) -> dict[int, Any]:
         """``average`` score and ``peak`` of active users of each of these sessions, by key.
 

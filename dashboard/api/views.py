@@ -144,7 +144,7 @@ def _represent_sessions(sessions: list[Session]) -> list[dict[str, Any]]:
     """Several sessions, with one query for each thing that is told of them."""
     now = timezone.now()
     keys = [session.pk for session in sessions]
-    latest = EngagementMetric.objects.latest_of_each(keys, OLDEST_SCORE, now)
+    latest = EngagementMetric.objects.latest_of_each(keys, now - OLDEST_SCORE)
     metrics = {metric.session_id: metric for metric in latest}
     anomalies = Anomaly.objects.latest_open_by_session(keys)
     pauses = Pause.objects.kinds_by_session(keys, now)
