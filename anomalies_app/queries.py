@@ -41,6 +41,7 @@ class AnomalyQuerySet(models.QuerySet[Any]):
         newest = (
             self.open()
             .filter(session_id__in=session_ids)
+            .select_related("acknowledged_by")
             .order_by("session_id", "-time")
             .distinct("session_id")
         )
@@ -48,7 +49,8 @@ class AnomalyQuerySet(models.QuerySet[Any]):
 
     def latest_of_session(self, session_id: int, count: int) -> list[Any]:
         """The last ``count`` anomalies of a session, newest first."""
-        return list(self.filter(session_id=session_id).order_by("-time")[:count])
+        newest = self.filter(session_id=session_id).order_by("-time")[:count]
+        return list(newest.select_related("acknowledged_by"))
 
     def counts_by_session(self, session_ids: list[int]) -> dict[int, int]:
         """How many anomalies each of these sessions had, where it had one."""

@@ -10,10 +10,12 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.utils import timezone
 
+from anomalies_app.models import Anomaly
 from anomalies_app.results import AnomalyNotice
 from dashboard.explaining import contribution_payloads
 from dashboard.payloads import (
     EndedSession,
+    anomaly_payload,
     milliseconds,
     notice_payload,
     poll_payload,
@@ -102,6 +104,16 @@ def broadcast_notices(notices: Sequence[AnomalyNotice], watched: WatchedGroups) 
         for group in _groups_of(anomaly["session"], anomaly["event"], watched):
             messages[group].append(anomaly)
     _send("anomalies", "anomalies", messages)
+
+
+def broadcast_anomaly(anomaly: Anomaly) -> None:
+    """Sends an anomaly whose row has changed to all pages on which it may stand.
+
+    Raises:
+        redis.RedisError, OSError: the channel layer cannot be reached.
+    """
+    groups = (session_group(anomaly.session_id), event_group(anomaly.event_id), ALL_EVENTS)
+    _send("anomalies", "anomalies", {group: [anomaly_payload(anomaly)] for group in groups})
 
 
 def _groups_of(session_id: int, event_id: int, watched: WatchedGroups) -> list[str]:

@@ -157,7 +157,10 @@ def update_payloads(
 
 
 def notice_payload(notice: AnomalyNotice) -> dict[str, Any]:
-    """What the detector tells of an anomaly, for the browser."""
+    """What the detector tells of an anomaly, for the browser.
+
+    It does not know whether somebody has acknowledged it: pages keep what they know of that.
+    """
     return {
         "id": str(notice.id),
         "session": notice.session_id,
@@ -170,6 +173,7 @@ def notice_payload(notice: AnomalyNotice) -> dict[str, Any]:
         "deviation": notice.deviation,
         "reason": notice.reason,
         "moved": to_builtins(notice.moved),
+        "acknowledged": None,
         "began": milliseconds(notice.began_at),
         "ended": milliseconds(notice.changed_at) if notice.has_ended else None,
     }
@@ -189,8 +193,20 @@ def anomaly_payload(anomaly: Anomaly) -> dict[str, Any]:
         "deviation": anomaly.deviation,
         "reason": anomaly.reason,
         "moved": anomaly.metadata.get("moved"),
+        "acknowledged": _acknowledgement(anomaly),
         "began": milliseconds(anomaly.time),
         "ended": milliseconds(anomaly.ended_at),
+    }
+
+
+def _acknowledgement(anomaly: Anomaly) -> dict[str, Any] | None:
+    """Who has acknowledged an anomaly and when; of a user who was deleted, only when."""
+    if anomaly.acknowledged_at is None:
+        return None
+    user = anomaly.acknowledged_by
+    return {
+        "by": user and (user.get_full_name() or user.get_username()),
+        "at": milliseconds(anomaly.acknowledged_at),
     }
 
 

@@ -1,15 +1,23 @@
 """The page of one session."""
 
+import logging
 from typing import Any
+from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+import redis
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from dashboard.payloads import session_snapshot
+from anomalies_app.models import Anomaly
+from anomalies_app.review import acknowledge_anomaly
+from dashboard.broadcast import broadcast_anomaly
+from dashboard.payloads import anomaly_payload, session_snapshot
 from dashboard.session_history import RANGES, session_history
 from sessions_app.models import Session
+
+logger = logging.getLogger(__name__)
 
 # As in static/js/alerts.js.
 FAREWELL_MS = 60_000
@@ -46,6 +54,31 @@ def show_history(request: HttpRequest, pk: int) -> HttpResponse:
     if name not in RANGES:
         return JsonResponse({"error": f"range must be one of {', '.join(RANGES)}"}, status=400)
     return JsonResponse(session_history(session.pk, name))
+
+
+@require_POST
+def acknowledge(request: HttpRequest, anomaly_id: UUID) -> HttpResponse:
+    """Notes that the user has seen an anomaly, and tells all open pages.
+
+    Answers scripts with the anomaly, and forms with the session's page; 404 where the anomaly is
+    not the user's.
+    """
+    try:
+        anomaly = acknowledge_anomaly(anomaly_id, request.user)
+    except Anomaly.DoesNotExist:
+        raise Http404 from None
+    _tell(anomaly)
+    if request.accepts("text/html"):
+        return redirect("session", pk=anomaly.session_id)
+    return JsonResponse(anomaly_payload(anomaly))
+
+
+def _tell(anomaly: Anomaly) -> None:
+    try:
+        broadcast_anomaly(anomaly)
+    except (redis.RedisError, OSError) as error:
+        # It is stored; other pages see it in their next snapshot.
+        logger.warning("Pages are not told of an acknowledgement: %s", error)
 
 
 def _visible_session(request: HttpRequest, pk: int) -> Session:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("finished/", views.show_finished, name="finished"),
     path("sessions/<int:pk>/", session_views.show_session, name="session"),
     path("sessions/<int:pk>/history/", session_views.show_history, name="history"),
+    path("anomalies/<uuid:anomaly_id>/acknowledge/", session_views.acknowledge, name="acknowledge"),
     path(
         "login/",
         login_not_required(

@@ -140,8 +140,24 @@ export class Alerts {
     setText(field(banner, "current"), percent(this.score ?? anomaly.current));
     setText(field(banner, "expected"), percent(anomaly.expected));
     setText(field(banner, "moved"), movement(anomaly.moved));
+    setText(field(banner, "acknowledged"), acknowledgement(anomaly.acknowledged));
+    this.fillForm(banner, anomaly);
     setText(field(banner, "word"), isOver ? "Over since" : "Since");
     setText(field(banner, "age"), `, ${duration(now - time)} ago`);
     setTime(banner, time);
+  }
+
+  fillForm(banner, anomaly) {
+    const form = banner.querySelector("form");
+    form.action = `/anomalies/${anomaly.id}/acknowledge/`;
+    const hadFocus = form.contains(document.activeElement);
+    form.hidden = anomaly.ended !== null || Boolean(anomaly.acknowledged);
+    if (hadFocus && form.hidden) field(banner, "acknowledged").focus();
+  }
+
+  /** Whether the focus is on the button that acknowledges an anomaly. */
+  hasFocus({ id }) {
+    const form = this.banners.get(id)?.querySelector("form");
+    return form?.contains(document.activeElement) ?? false;
   }
 }

@@ -1,5 +1,7 @@
 // A session's card on the overview: takes what is told of it, and draws it when it is its turn.
+import { merge, newsOf } from "./anomalies.js";
 import {
+  acknowledgement,
   anomalyLabel,
   categoryLabel,
   duration,
@@ -15,7 +17,7 @@ import { appended, area, curve, trend } from "./wall.js";
 const TICK = 5_000;
 const STALE_AFTER = 15_000;
 const FIELDS = [
-  "alert", "severity", "type", "alert-age", "title", "event", "pause", "score", "trend", "trend-label",
+  "alert", "severity", "type", "acknowledged", "alert-age", "title", "event", "pause", "score", "trend", "trend-label",
   "category", "area", "curve", "people", "chat", "age",
 ];
 
@@ -69,20 +71,15 @@ export class Card {
     this.heardAt = performance.now() - Math.max(0, now - this.point.time);
   }
 
-  /** Takes a change of an anomaly; returns whether that is worth telling. */
+  /** Takes a change of an anomaly; returns what there is to tell of it, null for nothing. */
   takeAnomaly(anomaly) {
-    const known = this.anomaly;
-    const isSame = known?.id === anomaly.id;
+    const known = this.anomaly?.id === anomaly.id ? this.anomaly : undefined;
     // The end of another anomaly than the one that is shown says nothing.
-    if (anomaly.ended !== null && !isSame) return false;
-    this.anomaly = anomaly.ended === null ? anomaly : null;
+    if (anomaly.ended !== null && !known) return null;
+    const merged = merge(known, anomaly);
+    this.anomaly = merged.ended === null ? merged : null;
     this.changed = true;
-    return (
-      !isSame ||
-      anomaly.ended !== null ||
-      known.severity !== anomaly.severity ||
-      known.type !== anomaly.type
-    );
+    return newsOf(merged, known);
   }
 
   /** How old its score is, in milliseconds; null without one. */
@@ -113,6 +110,7 @@ export class Card {
     fields.alert.hidden = anomaly === null;
     setText(fields.severity, severityLabel(anomaly?.severity));
     setText(fields.type, anomalyLabel(anomaly?.type));
+    setText(fields.acknowledged, acknowledgement(anomaly?.acknowledged));
     this.element.dataset.category = point?.category ?? "";
     setText(fields.score, percent(point?.score));
     setText(fields.category, categoryLabel(point?.category));

@@ -61,8 +61,12 @@ function takeAnomalies({ anomalies, now }) {
   setClock(now);
   for (const anomaly of anomalies) {
     const card = cards.get(anomaly.session);
-    if (!card) requestSoon();
-    else if (card.takeAnomaly(anomaly)) announce(anomaly, card.title);
+    if (!card) {
+      requestSoon();
+      continue;
+    }
+    const news = card.takeAnomaly(anomaly);
+    if (news) announce(anomaly, card.title, news);
   }
   drawSoon();
 }

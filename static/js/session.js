@@ -1,6 +1,7 @@
 // A session's page, kept current by its socket.
+import { Acknowledging } from "./acknowledging.js";
 import { Alerts, announce } from "./alerts.js";
-import { BEGAN, WORSE } from "./anomalies.js";
+import { ACKNOWLEDGED, BEGAN, WORSE } from "./anomalies.js";
 import { Attention } from "./attention.js";
 import { ScoreChart } from "./chart.js";
 import { Connection } from "./connection.js";
@@ -31,7 +32,8 @@ const history = new History(`/sessions/${first.session}/history/`, show);
 const ranges = new Ranges(element("ranges"), changeRange);
 
 function tell(anomaly, news) {
-  announce(anomaly, "", news);
+  // Where the focus goes from the button to what it has done, screen readers read that.
+  if (news !== ACKNOWLEDGED || !alerts.hasFocus(anomaly)) announce(anomaly, "", news);
   if (news === BEGAN || news === WORSE) attention.call(anomaly);
 }
 
@@ -157,6 +159,7 @@ const receive = (message) => HANDLERS[message.type]?.(message);
 const connection = new Connection(`/ws/sessions/${first.session}/`, element("connection"), receive);
 takeSnapshot(first, false);
 changeRange();
+new Acknowledging(alerts);
 closeLikeMenu(element("preferences"));
 setInterval(() => {
   showState(connection.state, series.last?.time);

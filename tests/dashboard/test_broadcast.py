@@ -14,7 +14,7 @@ from dashboard.watching import WatchedGroups
 from sessions_app.models import PollMoment
 from sessions_app.results import SessionPoint, SignalValues
 from sessions_app.scoring import ScoreSettings
-from tests.factories import last_tick_end
+from tests.factories import last_tick_end, make_anomaly, make_cast, make_notice
 
 
 class RecordingLayer:
@@ -140,6 +140,7 @@ def test_changes_of_anomalies_are_told_to_pages_and_overviews(layer: RecordingLa
             "deviation": 0.4,
             "reason": "Many left.",
             "moved": {"signal": "active_users", "before": 190, "now": 121, "seconds": 40},
+            "acknowledged": None,
             "began": time,
             "ended": time,
         }
@@ -156,3 +157,14 @@ def test_polls_are_told_to_their_sessions_pages_only(layer: RecordingLayer) -> N
     broadcast.broadcast_polls(moments, watched)
     assert sessions_by_group(layer, "polls") == {"session.1": [1], "session.3": [3]}
     assert layer.sent["session.1"][0]["type"] == "polls"
+
+
+@pytest.mark.integration
+def test_a_changed_row_is_told_wherever_it_may_stand(layer: RecordingLayer, db: None) -> None:
+    cast = make_cast()
+    anomaly = make_anomaly(make_notice(cast.session))
+    broadcast.broadcast_anomaly(anomaly)
+    session, event = anomaly.session_id, anomaly.event_id
+    groups = {f"session.{session}", f"event.{event}", "events.all"}
+    assert layer.sent.keys() == groups
+    assert sessions_by_group(layer, "anomalies") == {group: [session] for group in groups}

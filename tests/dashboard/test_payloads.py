@@ -94,6 +94,7 @@ def test_a_stored_anomaly_and_its_notice_are_the_same_to_a_page(cast: Cast, chan
         "deviation": 0.26,
         "reason": "Active people fell from 190 to 121 in 40 seconds.",
         "moved": {"signal": "active_users", "before": 190, "now": 121, "seconds": 40},
+        "acknowledged": None,
         "began": began,
         "ended": changed if change is Change.ENDED else None,
     }

@@ -261,7 +261,8 @@ def test_session_takes_the_same_queries_for_any_number_of_points_and_anomalies(
     for number in range(anomalies):
         make_anomaly(make_notice(cast.session, ago=5 * number))
     client = logged_in(cast.alice)
-    with django_assert_num_queries(6):  # login, user, session, metrics, pause, anomalies
+    # Login, user, session, metrics, polls, pause, anomalies.
+    with django_assert_num_queries(7):
         client.get(f"/sessions/{cast.session.pk}/")
 
 
@@ -298,7 +299,7 @@ def test_an_open_anomaly_is_in_the_first_paint(cast: Cast) -> None:
     assert re.fullmatch(
         r"Warning Mass exit Active people fell from 190 to 121 in 40 seconds\. "
         "Engagement 28 %, expected 61 % Active people 190 \N{RIGHTWARDS ARROW} 121 in 40 s "
-        rf"Since {began}, 4\d s ago",
+        rf"Since {began}, 4\d s ago Acknowledge A",
         banner_of(page),
     )
     assert page.count('class="banner"') == 1
