@@ -199,6 +199,11 @@ class Calibration:
         """The tables of the forest and of the z-score."""
         return TableRow((self.forest, self.deviation))
 
+    @cached_property
+    def of_combination(self) -> TableRow:
+        """The table of both together."""
+        return TableRow((self.combined,))
+
     @classmethod
     def read(cls, path: Path) -> Self:
         """The calibration in a file.

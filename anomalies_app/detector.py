@@ -103,7 +103,7 @@ class Detector:
         forest = score_many(FOREST, state.forest, paths).astype(np.float32)
         deviation = z_scores(evidence)
         combined = self._combined(forest, deviation, sizes)
-        surprise = self.calibration.combined.surprise(combined, sizes)
+        (surprise,) = surprises(self.calibration.of_combination, combined[None], sizes)
         eased = RESERVE * surprise + np.log10(np.asarray(settings.sensitivity, np.float32))
         score = anomaly_score(eased)
         expected = state["score_level"].copy()

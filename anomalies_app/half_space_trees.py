@@ -27,7 +27,7 @@ Features = NDArray[np.floating[Any]]
 SPARSE_SHARE = 0.1
 TALLEST = 16
 # Sessions handled together, so that one tree's windows stay in the processor's cache.
-BATCH = 16_384
+BATCH = 32_768
 
 
 class Splits(NamedTuple):
