@@ -9,15 +9,15 @@ http_application = get_asgi_application()  # before the imports below, which nee
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+from dashboard.origins import SameOriginValidator  # noqa: E402
 from dashboard.outages import closing_on_outage  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": http_application,
-        "websocket": AllowedHostsOriginValidator(
+        "websocket": SameOriginValidator(
             closing_on_outage(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
         ),
     }

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "channels",
     "sessions_app",
     "anomalies_app",
@@ -52,6 +53,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: it turns a refused login into its page
 ]
 ROOT_URLCONF = "engagement_conductor.urls"
 ASGI_APPLICATION = "engagement_conductor.asgi.application"
@@ -132,6 +134,24 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Guessing passwords: per name and address, so that nobody can lock out others from elsewhere. In
+# the database, which a login needs anyway, so that an outage of Redis locks out nobody.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=5)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
+AXES_CLIENT_IP_CALLABLE = "dashboard.logins.client_address"
+AXES_ALLOWED_CORS_ORIGINS = PUBLIC_URL
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+TRUSTED_PROXIES = env.read_integer("TRUSTED_PROXIES", 1 if SECURE else 0, 0, 10)
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
@@ -182,6 +202,8 @@ LOGGING = {
         # Two lines for every task that went well would be 200,000 a day.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
+        # It names who logs in from where, and what was posted.
+        "axes": {"level": "ERROR"},
         # While Redis is away it fails once a second, for the same reason each time.
         "channels_redis.pubsub": {"filters": ["outages"]},
     },
