@@ -14,7 +14,7 @@ from msgspec import to_builtins
 
 from anomalies_app.models import Anomaly
 from anomalies_app.results import AnomalyNotice, Change, SignalMove
-from sessions_app.models import EngagementMetric, Event, Session
+from sessions_app.models import EngagementMetric, Event, PollMoment, Session
 from sessions_app.recorded_signals import RecordedSignals
 from sessions_app.results import SessionPoint, SignalValues
 from sessions_app.scoring import Signals, category
@@ -99,6 +99,15 @@ def make_metrics(session: Session, scores: list[float], end: datetime | None = N
             **dict.fromkeys(counts, 0),
         )
         for number, score in enumerate(scores)
+    )
+
+
+def make_poll_moment(
+    session: Session, poll_id: str, kind: str, time: datetime, **fields: Any
+) -> PollMoment:
+    usual = {"voters": 85 if kind == "CLOSED" else 1, "present": 120}
+    return PollMoment.objects.create(
+        session=session, poll_id=poll_id, kind=kind, time=time, **{**usual, **fields}
     )
 
 

@@ -1,6 +1,7 @@
 // What lies behind the curve of a session's chart: anomalies as bands, polls as lines.
 import { colour } from "./colours.js";
 import { anomalyLabel } from "./format.js";
+import { describeMoment, momentLabel } from "./polls.js";
 
 const GAP = 8;
 
@@ -46,10 +47,38 @@ function drawAnomalies({ ctx, chartArea: { left, right, top, bottom }, scales: {
   }
 }
 
+/** A line where a poll had its first vote, a broken one where it was closed; the newest first. */
+function drawPolls({ ctx, chartArea: { top, bottom }, scales: { x } }, names, polls) {
+  const visible = polls.filter(({ time }) => time >= x.min && time <= x.max).reverse();
+  ctx.strokeStyle = colour("--accent");
+  ctx.lineWidth = 1.5;
+  for (const moment of visible) {
+    const place = x.getPixelForValue(moment.time);
+    ctx.setLineDash(moment.kind === "CLOSED" ? [4, 4] : []);
+    ctx.beginPath();
+    ctx.moveTo(place, top);
+    ctx.lineTo(place, bottom);
+    ctx.stroke();
+    names.write(momentLabel(moment), place, 1);
+  }
+  ctx.setLineDash([]);
+}
+
 /** Draws everything behind the curve. */
-export function drawMarks(chart, { anomalies }) {
+export function drawMarks(chart, { anomalies, polls }) {
   chart.ctx.save();
   const names = new Names(chart);
   drawAnomalies(chart, names, anomalies);
+  drawPolls(chart, names, polls);
   chart.ctx.restore();
+}
+
+/** In words, what is drawn between the point before a point and the point itself. */
+export function describeMarks(point, { anomalies, polls, step }) {
+  const start = (point.since ?? point.time) - step;
+  const isHere = (time) => time > start && time <= point.time;
+  return [
+    ...anomalies.filter(({ began }) => isHere(began)).map(({ type }) => `${anomalyLabel(type)} begins`),
+    ...polls.filter(({ time }) => isHere(time)).map(describeMoment),
+  ];
 }

@@ -42,18 +42,22 @@ export function describePoint({ score, category, signals, lowest, highest }) {
   ];
 }
 
-export const tooltip = () => ({
+/** @param {(point: object) => string[]} describeMarks what is drawn at a point, in words */
+export const tooltip = (describeMarks) => ({
   displayColors: false,
   padding: 12,
+  footerMarginTop: 8,
   cornerRadius: 10,
   caretPadding: 8,
   backgroundColor: colour("--text"),
   titleColor: colour("--panel"),
   bodyColor: colour("--panel"),
+  footerColor: colour("--panel"),
   filter: (item) => item.raw.point !== undefined,
   callbacks: {
     title: (items) => (items.length ? describeTime(items[0].raw.point) : ""),
     label: ({ raw }) => describePoint(raw.point),
+    footer: (items) => items.flatMap(({ raw }) => describeMarks(raw.point)),
   },
 });
 

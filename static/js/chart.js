@@ -1,5 +1,5 @@
 // The area chart of a session's score: true time on the x axis, coloured by level, holes left open.
-import { drawMarks } from "./chart-marks.js";
+import { describeMarks, drawMarks } from "./chart-marks.js";
 import { axes, describePoint, describeTime, gradient, tooltip } from "./chart-style.js";
 import { colour, onColoursChanged } from "./colours.js";
 
@@ -32,7 +32,7 @@ export class ScoreChart {
         responsive: true,
         maintainAspectRatio: false,
         interaction: { mode: "nearest", axis: "x", intersect: false },
-        plugins: { legend: { display: false }, tooltip: tooltip() },
+        plugins: { legend: { display: false }, tooltip: this.tooltip() },
         scales: axes(),
       },
       plugins: [
@@ -51,6 +51,10 @@ export class ScoreChart {
     const { fontFamily, fontSize } = getComputedStyle(document.documentElement);
     font.family = fontFamily;
     font.size = parseFloat(fontSize) * 0.75;
+  }
+
+  tooltip() {
+    return tooltip((point) => describeMarks(point, this.view));
   }
 
   area() {
@@ -96,6 +100,7 @@ export class ScoreChart {
    * @param {number} view.step the usual distance between two points
    * @param {object} view.lines scores at which lines are drawn, or null
    * @param {object[]} view.anomalies newest first
+   * @param {object[]} view.polls their first votes and closings, oldest first
    */
   show(view) {
     this.view = view;
@@ -151,13 +156,17 @@ export class ScoreChart {
     const { canvas } = this;
     canvas.setAttribute("aria-valuemax", Math.max(0, this.series.length - 1));
     canvas.setAttribute("aria-valuenow", Math.max(0, this.series.indexOf(point)));
-    const words = point ? `${describeTime(point)}: ${describePoint(point).join(", ")}` : "No score yet";
-    canvas.setAttribute("aria-valuetext", words);
+    canvas.setAttribute("aria-valuetext", point ? this.words(point) : "No score yet");
+  }
+
+  words(point) {
+    const lines = [...describePoint(point), ...describeMarks(point, this.view)];
+    return `${describeTime(point)}: ${lines.join(", ")}`;
   }
 
   recolour() {
     this.chart.options.scales = axes();
-    this.chart.options.plugins.tooltip = tooltip();
+    this.chart.options.plugins.tooltip = this.tooltip();
     this.dirty = true;
     this.draw();
   }

@@ -8,6 +8,7 @@ import { Connection } from "./connection.js";
 import { showContributions } from "./contributions.js";
 import { SIGNAL_FORMATS, categoryLabel, percent, setText, showPause, whole } from "./format.js";
 import { History } from "./history.js";
+import { mergeMoments } from "./polls.js";
 import { closeLikeMenu } from "./preferences.js";
 import { Ranges, SHORTEST } from "./ranges.js";
 import { Series, TICK, statistics } from "./series.js";
@@ -23,6 +24,7 @@ const chart = new ScoreChart(element("chart"));
 const title = document.title;
 const series = new Series();
 let { lines, started } = first;
+let polls = [];
 // What to add to this page's clock to have the server's, whatever this computer's is.
 let clockOffset = 0;
 
@@ -78,7 +80,7 @@ function showChart() {
   }
   const view = series.view(range, history);
   showStatistics(statistics(view.points));
-  chart.show({ ...view, lines, anomalies: alerts.all });
+  chart.show({ ...view, lines, polls, anomalies: alerts.all });
 }
 
 function showStatistics({ count, average, lowest, highest }) {
@@ -109,6 +111,7 @@ function takeSnapshot(snapshot, aloud = true) {
   setClock(now);
   ({ lines, started } = snapshot);
   series.merge(points);
+  polls = mergeMoments(polls, snapshot.polls);
   alerts.take(anomalies, { whole: true, aloud });
   setEnd(ended);
   showPause(element("pause"), ended === null ? pause : null);
@@ -137,6 +140,11 @@ function takeAnomalies({ anomalies, now }) {
   show();
 }
 
+function takePolls({ polls: more }) {
+  polls = mergeMoments(polls, more.filter(({ session }) => session === first.session));
+  show();
+}
+
 function takeEnd({ sessions }) {
   const end = sessions.find(({ session }) => session === first.session);
   if (!end) return;
@@ -151,6 +159,7 @@ const HANDLERS = {
   snapshot: takeSnapshot,
   points: takePoints,
   anomalies: takeAnomalies,
+  polls: takePolls,
   ended: takeEnd,
 };
 

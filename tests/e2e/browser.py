@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from anomalies_app.results import AnomalyNotice
 from dashboard import broadcast
 from dashboard.watching import WatchedGroups, watched_groups
+from sessions_app.models import PollMoment
 from sessions_app.results import SessionPoint
 from tests.e2e.stack_process import RunningProcesses, wait_for
 from tests.factories import PASSWORD
@@ -124,6 +125,11 @@ class Pages:
         with ThreadPoolExecutor() as executor:
             watched = self.watched()
             executor.submit(broadcast.broadcast_ended, sessions, watched).result()
+
+    def broadcast_polls(self, *moments: PollMoment) -> None:
+        with ThreadPoolExecutor() as executor:
+            watched = self.watched()
+            executor.submit(broadcast.broadcast_polls, moments, watched).result()
 
     def broadcast_notices(self, *notices: AnomalyNotice) -> None:
         with ThreadPoolExecutor() as executor:

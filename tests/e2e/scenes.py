@@ -20,6 +20,7 @@ from tests.factories import (
     make_event,
     make_metrics,
     make_notice,
+    make_poll_moment,
     make_session,
 )
 
@@ -105,6 +106,24 @@ def build_troubled_session(cast: Cast) -> str:
     return f"/sessions/{build_conference(cast)[1].pk}/"
 
 
+def build_long_session(cast: Cast) -> str:
+    """Two hours with polls and alerts, one of which goes on and has been acknowledged."""
+    end = last_tick_end()
+    title = "Workshop: data you can trust"
+    length = timedelta(hours=2)
+    session = make_session(cast.session.event, title, started_at=end - length)
+    hours = [score for _ in range(23) for score in curve(LIVELY)]
+    make_metrics(session, [*hours, *curve(FALLING)], end)
+    for minutes in (90, 40, 4):
+        opened = end - timedelta(minutes=minutes)
+        make_poll_moment(session, f"poll-{minutes}", "FIRST_VOTE", opened)
+        make_poll_moment(session, f"poll-{minutes}", "CLOSED", opened + timedelta(minutes=2))
+    make_anomaly(make_notice(session, Change.ENDED, ago=4_000))
+    notice = make_notice(session, ago=60, severity="CRITICAL")
+    make_anomaly(notice, acknowledged_by=cast.alice, acknowledged_at=end)
+    return f"/sessions/{session.pk}/?range=2h"
+
+
 def build_new_session(cast: Cast) -> str:
     return f"/sessions/{cast.session.pk}/"
 
@@ -183,6 +202,20 @@ def wait_until_over(page: Page) -> None:
     page.wait_for_selector("#connection[data-state=ended]")
 
 
+def read_with_keyboard(page: Page) -> None:
+    """The tooltip of a point."""
+    page.wait_for_selector("#chart-message[hidden]", state="attached")
+    wait_until_connected(page)
+    page.focus("#chart")
+    for _ in range(30):
+        page.keyboard.press("ArrowLeft")
+
+
+def open_settings(page: Page) -> None:
+    wait_until_connected(page)
+    page.locator("#preferences summary").click()
+
+
 def search(page: Page) -> None:
     wait_until_connected(page)
     page.get_by_role("searchbox").fill("nothing like this")
@@ -203,6 +236,14 @@ SCENES = (
     Scene("finished-empty", at("/finished/"), user="charlie"),
     Scene("session", build_quiet_session, act=wait_until_connected),
     Scene("session-alert", build_troubled_session, act=wait_until_connected),
+    Scene("session-two-hours", build_long_session, act=read_with_keyboard),
+    Scene("session-settings", build_troubled_session, act=open_settings),
+    Scene(
+        "session-reconnecting",
+        build_quiet_session,
+        prepare=refuse_sockets,
+        act=wait_until_reconnecting,
+    ),
     Scene("session-new", build_new_session, act=wait_until_connected),
     Scene("session-stale", build_stale_session, act=wait_until_connected),
     Scene("session-over", build_finished_session, act=wait_until_over),

@@ -2,9 +2,20 @@
 
 import pytest
 
+from sessions_app.models import EngagementMetric
 from tests.e2e.browser import Pages, Window
 from tests.e2e.stack_process import wait_for
-from tests.factories import TICK, Cast, last_tick_end, make_metrics, make_point, make_session
+from tests.factories import (
+    TICK,
+    Cast,
+    last_tick_end,
+    make_anomaly,
+    make_metrics,
+    make_notice,
+    make_point,
+    make_poll_moment,
+    make_session,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -46,6 +57,33 @@ def test_a_range_is_chosen_kept_in_the_address_and_goes_on(pages: Pages, cast: C
     wait_until_points(window, "360")
     current = window.page.locator("#ranges [aria-current]")
     assert current.all_inner_texts() == ["30 min"]
+    assert window.problems == []
+
+
+def test_polls_and_alerts_are_told_at_their_points(pages: Pages, cast: Cast) -> None:
+    end = EngagementMetric.objects.latest("time").time
+    make_poll_moment(cast.session, "poll", "FIRST_VOTE", end - TICK)
+    make_anomaly(make_notice(cast.session, began_at=end - 2 * TICK))
+    window = pages.window()
+    window.log_in("alice")
+    window.open(f"/sessions/{cast.session.pk}/")
+    window.wait_until_connected()
+    chart = window.page.locator("#chart")
+    closed = make_poll_moment(cast.session, "poll", "CLOSED", end, voters=30)
+    pages.broadcast_polls(closed)
+    pages.broadcast(make_point(cast.session, 0.6, end + TICK))
+    window.wait_for_text("#score-value", "60")
+
+    chart.focus()
+    told = []
+    for _ in range(4):
+        told.append(chart.get_attribute("aria-valuetext"))
+        window.page.keyboard.press("ArrowLeft")
+    assert "60 % · High, 14 chat/min, 3 reactions/min, 120 of 150 people active" in told[0]
+    assert "Poll closed at" in told[1]
+    assert told[1].endswith("30 of 120 voted")
+    assert "First vote of a poll at" in told[2]
+    assert told[3].endswith("Mass exit begins")
     assert window.problems == []
 
 
