@@ -27,7 +27,7 @@ FAREWELL_MS = 60_000
 @never_cache
 def show_session(request: HttpRequest, pk: int) -> HttpResponse:
     """One session and its last five minutes; 404 where it is not the user's."""
-    session = _visible_session(request, pk)
+    session = visible_session(request, pk)
     current = session_snapshot(session)
     point = current["points"][-1] if current["points"] else None
     contributions = point["contributions"] if point else []
@@ -49,7 +49,7 @@ def show_session(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 def show_history(request: HttpRequest, pk: int) -> HttpResponse:
     """A range of a session for its chart, as JSON; 400 for a range that there is not."""
-    session = _visible_session(request, pk)
+    session = visible_session(request, pk)
     name = request.GET.get("range", "")
     if name not in RANGES:
         return JsonResponse({"error": f"range must be one of {', '.join(RANGES)}"}, status=400)
@@ -81,7 +81,8 @@ def _tell(anomaly: Anomaly) -> None:
         logger.warning("Pages are not told of an acknowledgement: %s", error)
 
 
-def _visible_session(request: HttpRequest, pk: int) -> Session:
+def visible_session(request: HttpRequest, pk: int) -> Session:
+    """The session with its event; 404 where it is not the user's, as if it did not exist."""
     visible = Session.objects.visible_to(request.user).select_related("event")
     return get_object_or_404(visible, pk=pk)
 

@@ -49,6 +49,7 @@ PAGES = {
     "finished/": for_people("/finished/"),
     "sessions/<int:pk>/": of_the_event("/sessions/{session.pk}/"),
     "sessions/<int:pk>/history/": of_the_event("/sessions/{session.pk}/history/?range=5m"),
+    "sessions/<int:pk>/<slug:name>.<slug:form>": of_the_event("/sessions/{session.pk}/metrics.csv"),
     "anomalies/<uuid:anomaly_id>/acknowledge/": of_the_event(
         "/anomalies/{anomaly.pk}/acknowledge/", "post", 302
     ),
