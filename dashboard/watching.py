@@ -4,9 +4,11 @@ import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
 import redis
 import redis.asyncio
 from django.conf import settings
+from numpy.typing import NDArray
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -59,6 +61,16 @@ def watched_groups(client: "redis.Redis") -> WatchedGroups:
         frozenset(_numbers(names, "event.")),
         ALL_EVENTS in names,
     )
+
+
+def watched_rows(metrics: NDArray[np.void], watched: WatchedGroups) -> NDArray[np.bool_]:
+    """Which of a tick's metrics somebody is looking at."""
+    if watched.all_events:
+        return np.ones(len(metrics), dtype=np.bool_)
+    sessions = np.isin(metrics["session_id"], list(watched.session_ids))
+    events = np.isin(metrics["event_id"], list(watched.event_ids))
+    chosen: NDArray[np.bool_] = sessions | events
+    return chosen
 
 
 def _numbers(names: list[str], prefix: str) -> list[int]:

@@ -18,7 +18,7 @@ from dashboard.broadcast import (
     broadcast_polls,
 )
 from dashboard.payloads import EndedSession
-from dashboard.watching import WatchedGroups, watched_groups
+from dashboard.watching import watched_groups, watched_rows
 from engagement_conductor.detection import ShardDetection
 from sessions_app import keys
 from sessions_app.advance import Outcome, advance, touched_rows
@@ -28,6 +28,7 @@ from sessions_app.edits import follow_edits
 from sessions_app.event_settings import EventSettingsCache
 from sessions_app.events import EventKind
 from sessions_app.figures import ALERTS, DUPLICATES, SCORES, TickFigures
+from sessions_app.log_context import log_context
 from sessions_app.merging import TickEvents
 from sessions_app.models import PollMoment, Session
 from sessions_app.pauses import PauseCache
@@ -69,7 +70,8 @@ def score_shard(client: "redis.Redis", shard: int, up_to_tick: int) -> int:
     if not lock.acquire():
         return 0
     try:
-        return ShardScorer(client, shard).catch_up(up_to_tick, lock.reacquire)
+        with log_context(shard=shard):
+            return ShardScorer(client, shard).catch_up(up_to_tick, lock.reacquire)
     finally:
         try:
             lock.release()
@@ -98,7 +100,8 @@ class ShardScorer:
             while windows.tick < up_to_tick:
                 with self.figures.tick():
                     self._skip_idle(windows, up_to_tick)
-                    self._score_next(windows)
+                    with log_context(tick=windows.tick + 1):
+                        self._score_next(windows)
                 done += 1
                 keep_lock()
         except TickTakenError as error:
@@ -113,7 +116,7 @@ class ShardScorer:
         try:
             self.figures.save(self.client)
         except redis.RedisError as error:
-            logger.info("Figures of shard %d are lost: %s", self.shard, error)
+            logger.info("Figures are lost: %s", error)
 
     def _skip_idle(self, windows: SessionWindows, up_to_tick: int) -> None:
         """Jumps to the last due tick if the shard has no sessions and nothing happens before."""
@@ -212,9 +215,12 @@ class ShardScorer:
             publish_notices(self.client, notices)
         for notice in notices:
             self.figures.add(1, ALERTS, notice.change, notice.type, notice.severity)
+            with log_context(session=notice.external_id, anomaly=str(notice.id)):
+                logger.info("Alert %s: %s %s.", notice.change, notice.severity, notice.type)
         with self.figures.stage("broadcast"):
             self._broadcast(results, notices, moments)
         self.store.clear_outbox(results.tick)
+        logger.debug("Scored %d sessions, %d are over.", len(results.metrics), len(results.ended))
 
     def _broadcast(
         self, results: TickResults, notices: list[AnomalyNotice], moments: list[PollMoment]
@@ -222,7 +228,7 @@ class ShardScorer:
         """Best effort: a screen that misses a tick gets the next one, and asks for the hole."""
         try:
             watched = watched_groups(self.client)
-            rows = np.flatnonzero(_watched_rows(results.metrics, watched)).tolist()
+            rows = np.flatnonzero(watched_rows(results.metrics, watched)).tolist()
             if rows:
                 points = [*results.points(event_settings.external_ids, rows)]
                 kinds = pauses.kinds(tick_end(results.tick))
@@ -278,15 +284,6 @@ def score_windows(
         polls,
         encode_changes(changes) if changes else b"",
     )
-
-
-def _watched_rows(metrics: NDArray[np.void], watched: WatchedGroups) -> NDArray[np.bool_]:
-    if watched.all_events:
-        return np.ones(len(metrics), dtype=np.bool_)
-    sessions = np.isin(metrics["session_id"], list(watched.session_ids))
-    events = np.isin(metrics["event_id"], list(watched.event_ids))
-    chosen: NDArray[np.bool_] = sessions | events
-    return chosen
 
 
 def _ended_sessions(results: TickResults) -> list[EndedSession]:

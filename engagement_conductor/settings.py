@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from engagement_conductor import env
+from engagement_conductor import env, logs
 
 BASE_DIR = env.BASE_DIR
 DATA_DIR = env.data_dir()
@@ -189,11 +189,21 @@ X_FRAME_OPTIONS = "DENY"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"outages": {"()": "engagement_conductor.logs.WithoutTraceback"}},
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+    "filters": {
+        "fields": {"()": "engagement_conductor.logs.WithFields"},
+        "outages": {"()": "engagement_conductor.logs.WithoutTraceback"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        logs.TEXT: {"()": "engagement_conductor.logs.TextFormatter"},
+        logs.JSON: {"()": "engagement_conductor.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["fields"],
+            "formatter": env.read_choice("LOG_FORMAT", logs.TEXT, (logs.TEXT, logs.JSON)),
+        }
+    },
     "root": {
         "handlers": ["console"],
         "level": env.read_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),

@@ -14,6 +14,7 @@ from engagement_conductor.pipeline import score_shard
 from sessions_app import keys
 from sessions_app.connection import connect
 from sessions_app.heartbeats import WORKER, note_heartbeat
+from sessions_app.log_context import log_context
 from sessions_app.poll_moments import drop_poll_moments_before
 from sessions_app.registry import end_silent_sessions as mark_silent_sessions
 from sessions_app.retention import drop_metrics_before
@@ -49,7 +50,8 @@ def score_tick() -> None:
     note_heartbeat(client(), WORKER)
     tick = tick_at(server_time_ms(client())) - 1
     if not _wait_for_watermark(tick):
-        logger.warning("Tick %d waits: the collectors have not read past its end.", tick)
+        with log_context(tick=tick):
+            logger.warning("Tick %d waits: the collectors have not read past its end.", tick)
         return
     shards = _largest_first()
     for part in range(TASKS_PER_TICK):
@@ -98,7 +100,8 @@ def score_shards(shards: list[int], tick: int) -> None:
             close_old_connections()
     if outages:
         reason = str(outages[0]).partition("\n")[0]
-        logger.warning("Tick %d waits in %d shards: %s", tick, len(outages), reason)
+        with log_context(tick=tick):
+            logger.warning("Tick %d waits in %d shards: %s", tick, len(outages), reason)
     if failures:
         raise ExceptionGroup(f"{len(failures)} of {len(shards)} shards were not scored", failures)
 

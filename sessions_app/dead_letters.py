@@ -55,7 +55,11 @@ class DeadLetterLog:
 
     def add(self, letters: list[DeadLetter]) -> None:
         """Counts the letters by channel and reason."""
-        self._reasons.update((letter.channel, letter.reason) for letter in letters)
+        # What nobody expected may quote anything: its whole reason is in the letter only.
+        self._reasons.update(
+            (letter.channel, letter.fault if letter.fault is Fault.UNEXPECTED else letter.reason)
+            for letter in letters
+        )
         # Reasons may quote the payload: without a bound, hostile ones would fill the memory.
         if len(self._reasons) > 1000:
             self._reasons = Counter(dict(self._reasons.most_common(100)))

@@ -14,6 +14,7 @@ from dashboard.api.problems import ProblemError
 from dashboard.api.views import describe_session, find_session
 from dashboard.models import ApiToken
 from sessions_app.announcing import begin_break, end_break, end_session
+from sessions_app.log_context import log_context
 from sessions_app.models import Session
 
 logger = logging.getLogger(__name__)
@@ -47,5 +48,6 @@ def _announce(
         if session.is_over and not also_when_over:
             raise ProblemError(HTTPStatus.CONFLICT, "The session is over.")
         if announce(session, timezone.now()):
-            logger.info("Token %s announces %s of session %s.", token, what, external_id)
+            with log_context(session=external_id, token=token.name):
+                logger.info("Token %s announces %s.", token, what)
     return describe_session(find_session(token, external_id))

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from sessions_app.collector import Collector
 from sessions_app.connection import connect
+from sessions_app.log_context import log_context
 from sessions_app.stopping import StopSignal
 
 logger = logging.getLogger(__name__)
@@ -36,9 +37,10 @@ class Command(BaseCommand):
         retention_ms = int(settings.STREAM_RETENTION.total_seconds() * 1000)
         # RESP2, because the reader takes the answers as they come on the wire.
         collector = Collector(lambda: connect(protocol=2), name, batch_size, retention_ms)
-        logger.info("Collector %s listens at %s.", name, _without_password(settings.REDIS_URL))
-        run(collector, stopping)
-        logger.info("Collector %s has stopped.", name)
+        with log_context(collector=name):
+            logger.info("Collector %s listens at %s.", name, _without_password(settings.REDIS_URL))
+            run(collector, stopping)
+            logger.info("Collector %s has stopped.", name)
 
 
 def run(collector: Collector, stopping: StopSignal) -> None:
