@@ -6,7 +6,9 @@ from io import StringIO
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.management import CommandError, call_command
+from django.http import HttpRequest
 
 from sessions_app import demo
 from sessions_app.models import Event, Session
@@ -28,6 +30,10 @@ def password_of(line: str, role: str, name: str) -> str:
     return match[1]
 
 
+def logged_in(**credentials: str) -> AbstractBaseUser | None:
+    return authenticate(HttpRequest(), **credentials)
+
+
 def demo_passwords() -> tuple[str, str]:
     organizer, admin = printed("create_demo_users")
     return (
@@ -38,8 +44,8 @@ def demo_passwords() -> tuple[str, str]:
 
 def test_create_demo_users_prints_passwords_that_work():
     organizer_password, admin_password = demo_passwords()
-    organizer = authenticate(username="organizer", password=organizer_password)
-    admin = authenticate(username="admin", password=admin_password)
+    organizer = logged_in(username="organizer", password=organizer_password)
+    admin = logged_in(username="admin", password=admin_password)
     assert (organizer.is_staff, organizer.is_superuser) == (False, False)
     assert (admin.is_staff, admin.is_superuser) == (True, True)
 
@@ -59,20 +65,20 @@ def test_create_demo_users_renews_the_passwords_and_nothing_else():
     second = demo_passwords()
     assert not set(first) & set(second)
     assert get_user_model().objects.count() == 2
-    assert authenticate(username="organizer", password=first[0]) is None
-    assert authenticate(username="organizer", password=second[0]) is not None
+    assert logged_in(username="organizer", password=first[0]) is None
+    assert logged_in(username="organizer", password=second[0]) is not None
 
 
 def test_create_demo_users_takes_rights_from_a_promoted_organizer():
     get_user_model().objects.create_superuser("organizer", is_active=False)
     organizer_password, _ = demo_passwords()
-    organizer = authenticate(username="organizer", password=organizer_password)
+    organizer = logged_in(username="organizer", password=organizer_password)
     assert (organizer.is_staff, organizer.is_superuser) == (False, False)
 
 
 def test_create_admin_prints_a_password_that_works():
     (line,) = printed("create_admin", "zoe")
-    admin = authenticate(username="zoe", password=password_of(line, "admin", "zoe"))
+    admin = logged_in(username="zoe", password=password_of(line, "admin", "zoe"))
     assert admin.is_superuser
     assert admin.is_staff
 
@@ -83,14 +89,14 @@ def test_create_admin_keeps_the_password_of_an_existing_one():
     assert printed("create_admin", "zoe", stderr=errors) == []
     assert "keeps the password" in errors.getvalue()
     assert "--reset-password" in errors.getvalue()
-    assert authenticate(username="zoe", password=password) is not None
+    assert logged_in(username="zoe", password=password) is not None
 
 
 def test_create_admin_renews_a_password_when_asked():
     old = password_of(printed("create_admin", "zoe")[0], "admin", "zoe")
     (line,) = printed("create_admin", "zoe", "--reset-password")
-    assert authenticate(username="zoe", password=old) is None
-    assert authenticate(username="zoe", password=password_of(line, "admin", "zoe")) is not None
+    assert logged_in(username="zoe", password=old) is None
+    assert logged_in(username="zoe", password=password_of(line, "admin", "zoe")) is not None
 
 
 @pytest.mark.parametrize("options", [[], ["--reset-password"]])
@@ -98,7 +104,7 @@ def test_create_admin_promotes_nobody(options):
     get_user_model().objects.create_user("bob", password="his own")
     with pytest.raises(CommandError, match="bob exists and is no admin"):
         printed("create_admin", "bob", *options)
-    assert not authenticate(username="bob", password="his own").is_superuser
+    assert not logged_in(username="bob", password="his own").is_superuser
 
 
 @pytest.mark.parametrize("name", ["a b", "", "x" * 151, "semi;colon"])
