@@ -8,7 +8,8 @@ function showCard(card, points, frame) {
   const series = points.map(({ time, signals }) => ({ time, value: signals[name] }));
   drawSparkline(card.querySelector(".spark"), series, { ...frame, step: frame.step * 1.5 });
   const values = series.map(({ value }) => value);
-  const range = `${format(Math.min(...values))} to ${format(Math.max(...values))}`;
+  const [lowest, highest] = [format(Math.min(...values)), format(Math.max(...values))];
+  const range = lowest === highest ? `always ${lowest}` : `${lowest} to ${highest}`;
   setText(card.querySelector('[data-field="range"]'), range);
 }
 

@@ -131,6 +131,7 @@ def build_new_session(cast: Cast) -> str:
 def build_finished_session(cast: Cast) -> str:
     end = last_tick_end()
     make_metrics(cast.session, curve(LIVELY), end - timedelta(minutes=2))
+    cast.session.started_at = end - timedelta(minutes=46)
     cast.session.ended_at = end - timedelta(minutes=1)
     cast.session.save()
     return f"/sessions/{cast.session.pk}/"
@@ -198,6 +199,11 @@ def wait_until_reconnecting(page: Page) -> None:
     page.wait_for_selector("#connection[data-state=reconnecting]")
 
 
+def wait_until_marked(page: Page) -> None:
+    """The session page says that its figures are not current."""
+    page.wait_for_selector("#state:not([hidden])")
+
+
 def wait_until_over(page: Page) -> None:
     page.wait_for_selector("#connection[data-state=ended]")
 
@@ -242,9 +248,9 @@ SCENES = (
         "session-reconnecting",
         build_quiet_session,
         prepare=refuse_sockets,
-        act=wait_until_reconnecting,
+        act=wait_until_marked,
     ),
     Scene("session-new", build_new_session, act=wait_until_connected),
-    Scene("session-stale", build_stale_session, act=wait_until_connected),
+    Scene("session-stale", build_stale_session, act=wait_until_marked),
     Scene("session-over", build_finished_session, act=wait_until_over),
 )
