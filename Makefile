@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format bench screenshots evaluate calibrate-built-in clean
+.PHONY: help setup demo up test test-environment lint format bench screenshots evaluate study calibrate-built-in clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ screenshots: setup ## every page in every size and colour scheme, into screensho
 
 evaluate: setup ## how good the alerts are, on simulated sessions (ARGS="--seed 5", ARGS=FOLDER)
 	@$(RUN) manage.py evaluate_detector $(ARGS)
+
+study: setup ## the tables and plots of docs/detection.md (ARGS="FOLDER ..." for labelled sessions)
+	@$(RUN) -m benchmarks.detection_study $(ARGS)
 
 calibrate-built-in: setup ## makes the calibration that ships with the project again
 	@$(RUN) manage.py calibrate_detector --built-in

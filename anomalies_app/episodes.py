@@ -49,7 +49,7 @@ LARGE_LOSS = 0.40
 HUGE_LOSS = 0.60
 # People who leave in numbers may be back in seconds: then it was the network.
 LEAVING_RATE = 0.10
-GRADUAL_TICKS = 11
+GRADUAL_TICKS = 6
 LOW_DEVIATIONS = 1.4
 
 CALM_TICKS = 6
@@ -233,9 +233,15 @@ def _smooth(depth: Floats) -> Floats:
 
 
 def _fall_ticks(depth: Floats) -> NDArray[np.int64]:
-    """How long each fall took; ``depth`` is of shape (ticks, rows), the latest tick first."""
+    """How long each fall took; ``depth`` is of shape (ticks, rows), the latest tick first.
+
+    How long it has been down since is no part of it: a silence is believed after a minute only.
+    """
     deepest = depth[:MINUTE_TICKS].max(axis=0)
-    return _first(depth < 0.3 * deepest) - _first(depth >= 0.8 * deepest)
+    begun = _first(depth < 0.3 * deepest)
+    ticks = np.arange(len(depth))[:, None]
+    deep = (depth >= 0.8 * deepest) & (ticks < begun)
+    return begun - np.where(deep, ticks, 0).max(axis=0)
 
 
 def _first(hits: Flags) -> NDArray[np.int64]:

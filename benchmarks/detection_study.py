@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
             (options.output / "tables.md").write_text("\n\n".join(sections) + "\n")
     sections.append(_quiet_shares())
     (options.output / "tables.md").write_text("\n\n".join(sections) + "\n")
-    for name, case in cases(next(iter(sets.values()))):
+    for name, case in cases(sets["simulated"]):
         (options.output / f"{name}.svg").write_text(as_svg(case))
     print(f"Written to {options.output}.")
     return 0

@@ -52,7 +52,8 @@ def _case(
         type(signals.signals)(*(np.asarray(values)[rows] for values in signals.signals)),
         ScoreSettings(),
     )
-    title = f"{anomaly.type}, {session.size} people, {anomaly.magnitude:.0%} ({anomaly.mode})"
+    kind = anomaly.type.replace("_", " ").capitalize()
+    title = f"{kind} of {anomaly.magnitude:.0%} ({anomaly.mode.replace("_", " ")}), {session.size:,} people"
     lines = {
         "active users": signals.active_users[rows].tolist(),
         "chat messages per minute": signals.chat_msgs_per_min[rows].tolist(),

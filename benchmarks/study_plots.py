@@ -10,7 +10,8 @@ from anomalies_app.offline import Alert
 from sessions_app.simulation.labels import Anomaly
 from sessions_app.ticks import TICK_SECONDS
 
-WIDTH, PANEL, LEFT, TOP, GAP = 760, 90, 60, 46, 16
+WIDTH, PANEL, LEFT, RIGHT, TOP, GAP = 760, 84, 60, 28, 76, 26
+MARKER_ROW = 12
 MINUTE_TICKS = 60 // TICK_SECONDS
 COLOURS = ("#1f6feb", "#8250df", "#1a7f37")
 
@@ -49,20 +50,20 @@ def as_svg(case: Case) -> str:
     for number, (name, values) in enumerate(case.lines.items()):
         top = TOP + number * (PANEL + GAP)
         parts += _panel(name, values, top, COLOURS[number % len(COLOURS)])
-    for alert in case.alerts:
-        parts.append(_marker(alert, case, count, height))
+    for number, alert in enumerate(case.alerts):
+        parts.append(_marker(alert, number, case, count, height))
     parts.append(_axis(count, height))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 def _x(place: float, count: int) -> float:
-    return LEFT + (WIDTH - LEFT - 16) * place / max(1, count - 1)
+    return LEFT + (WIDTH - LEFT - RIGHT) * place / max(1, count - 1)
 
 
 def _sentence(case: Case) -> str:
     if not case.alerts:
         return "nothing was raised"
-    return "; ".join(f"{alert.type}: {alert.reason}" for alert in case.alerts[:1])
+    return "; ".join(f"“{alert.reason}”" for alert in case.alerts[:1])
 
 
 def _band(case: Case, count: int, height: int) -> str:
@@ -82,20 +83,26 @@ def _panel(name: str, values: Sequence[float], top: int, colour: str) -> list[st
         for place, value in enumerate(data.tolist())
     )
     return [
-        f'<line x1="{LEFT}" y1="{top + PANEL}" x2="{WIDTH - 16}" y2="{top + PANEL}" '
+        f'<line x1="{LEFT}" y1="{top + PANEL}" x2="{WIDTH - RIGHT}" y2="{top + PANEL}" '
         'stroke="#ccc"/>',
         f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>',
-        f'<text x="{LEFT + 6}" y="{top + PANEL - 6}" fill="{colour}">{escape(name)}</text>',
-        f'<text x="{LEFT - 6}" y="{top + 10}" text-anchor="end" fill="#555">{largest:.3g}</text>',
+        f'<text x="{LEFT}" y="{top - 5}" fill="{colour}">{escape(name)}</text>',
+        f'<text x="{LEFT - 6}" y="{top + 10}" text-anchor="end" fill="#555">{_number(largest)}</text>',
         f'<text x="{LEFT - 6}" y="{top + PANEL}" text-anchor="end" fill="#555">0</text>',
     ]
 
 
-def _marker(alert: Alert, case: Case, count: int, height: int) -> str:
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
+
+
+def _marker(alert: Alert, number: int, case: Case, count: int, height: int) -> str:
     x = _x(alert.tick - case.first, count)
+    # Alerts that follow closely must not be written over one another.
+    y = TOP - GAP + (number % 2) * MARKER_ROW
     return (
-        f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{height - 24}" stroke="#cf222e" '
-        f'stroke-width="1.5"/><text x="{x + 4:.1f}" y="{TOP + 10}" fill="#cf222e">'
+        f'<line x1="{x:.1f}" y1="{y - 8}" x2="{x:.1f}" y2="{height - 24}" stroke="#cf222e" '
+        f'stroke-width="1.5"/><text x="{x + 4:.1f}" y="{y + 2}" fill="#cf222e">'
         f"{escape(alert.type)}</text>"
     )
 
