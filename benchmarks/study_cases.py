@@ -53,7 +53,8 @@ def _case(
         ScoreSettings(),
     )
     kind = anomaly.type.replace("_", " ").capitalize()
-    title = f"{kind} of {anomaly.magnitude:.0%} ({anomaly.mode.replace("_", " ")}), {session.size:,} people"
+    mode = anomaly.mode.replace("_", " ")
+    title = f"{kind} of {anomaly.magnitude:.0%} ({mode}), {session.size:,} people"
     lines = {
         "active users": signals.active_users[rows].tolist(),
         "chat messages per minute": signals.chat_msgs_per_min[rows].tolist(),

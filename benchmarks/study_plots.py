@@ -87,7 +87,8 @@ def _panel(name: str, values: Sequence[float], top: int, colour: str) -> list[st
         'stroke="#ccc"/>',
         f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>',
         f'<text x="{LEFT}" y="{top - 5}" fill="{colour}">{escape(name)}</text>',
-        f'<text x="{LEFT - 6}" y="{top + 10}" text-anchor="end" fill="#555">{_number(largest)}</text>',
+        f'<text x="{LEFT - 6}" y="{top + 10}" text-anchor="end" fill="#555">'
+        f"{_number(largest)}</text>",
         f'<text x="{LEFT - 6}" y="{top + PANEL}" text-anchor="end" fill="#555">0</text>',
     ]
 
