@@ -241,7 +241,8 @@ def _fall_ticks(depth: Floats) -> NDArray[np.int64]:
     begun = _first(depth < 0.3 * deepest)
     ticks = np.arange(len(depth))[:, None]
     deep = (depth >= 0.8 * deepest) & (ticks < begun)
-    return begun - np.where(deep, ticks, 0).max(axis=0)
+    taken: NDArray[np.int64] = begun - np.where(deep, ticks, 0).max(axis=0)
+    return taken
 
 
 def _first(hits: Flags) -> NDArray[np.int64]:
