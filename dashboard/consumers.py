@@ -8,6 +8,7 @@ import time
 from importlib import import_module
 from typing import Any
 
+import msgspec
 from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
@@ -17,10 +18,12 @@ from dashboard import overview
 from dashboard.allowance import Allowance
 from dashboard.outages import UNAVAILABLE
 from dashboard.payloads import session_snapshot
+from dashboard.sharing import SharedWork
 from dashboard.watching import (
     ALL_EVENTS,
     RENEWAL_SECONDS,
     event_group,
+    event_of_group,
     forget_socket,
     renew,
     session_group,
@@ -36,6 +39,9 @@ TOO_BIG = 1009
 LONGEST_MESSAGE = 256
 SNAPSHOTS_AT_ONCE = 5
 SECONDS_PER_SNAPSHOT = 5.0
+
+# After a restart all screens come back at once; most of them show the same.
+snapshots = SharedWork()
 
 
 class WatchingConsumer(AsyncJsonWebsocketConsumer):
@@ -54,8 +60,8 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         """The groups to join for ``user``; None refuses the connection. May ask the database."""
         raise NotImplementedError
 
-    def snapshot(self, user: Any) -> dict[str, Any]:
-        """The current state, as one message. May ask the database."""
+    def snapshot(self) -> dict[str, Any]:
+        """The current state, the same for all who joined these groups. May ask the database."""
         raise NotImplementedError
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -87,8 +93,9 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         await self.send(text_data=event["text"])
 
     async def _send_snapshot(self) -> None:
-        snapshot = database_sync_to_async(self.snapshot)
-        await self.send_json(await snapshot(self.scope["user"]))
+        make = database_sync_to_async(lambda: msgspec.json.encode(self.snapshot()).decode())
+        key = (type(self), frozenset(self.joined))
+        await self.send(text_data=await snapshots.result(key, make))
 
     async def _join(self, groups: set[str]) -> None:
         for group in groups - self.joined:
@@ -148,7 +155,7 @@ class SessionConsumer(WatchingConsumer):
         visible = Session.objects.visible_to(user).filter(pk=session_id)
         return {session_group(session_id)} if visible.exists() else None
 
-    def snapshot(self, user: Any) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         session_id = self.scope["url_route"]["kwargs"]["pk"]
         return session_snapshot(Session.objects.select_related("event").get(pk=session_id))
 
@@ -164,8 +171,11 @@ class OverviewConsumer(WatchingConsumer):
         keys = Event.objects.visible_to(user).values_list("pk", flat=True)
         return {event_group(key) for key in keys}
 
-    def snapshot(self, user: Any) -> dict[str, Any]:
-        return overview.snapshot(user)
+    def snapshot(self) -> dict[str, Any]:
+        sessions = Session.objects.all()
+        if ALL_EVENTS not in self.joined:
+            sessions = sessions.filter(event_id__in=map(event_of_group, self.joined))
+        return overview.snapshot(sessions)
 
 
 def _asks_for_snapshot(text: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""The live sessions that a user may see."""
+"""Live sessions side by side."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,24 +8,24 @@ from django.utils import timezone
 from anomalies_app.models import Anomaly
 from dashboard.payloads import card_payload, milliseconds
 from dashboard.wall import SPARKLINE_POINTS
-from sessions_app.models import Pause, Session
+from sessions_app.models import Pause
+from sessions_app.queries import SessionQuerySet
 from sessions_app.recent_scores import recent_scores
 
 # A tick is scored at most ten minutes late; an older score says nothing about now.
 OLDEST_SCORE = timedelta(minutes=10)
 
 
-def live_cards(user: Any) -> list[dict[str, Any]]:
-    """A card for each live session of the user's events, by event and title; four queries."""
+def live_cards(sessions: SessionQuerySet) -> list[dict[str, Any]]:
+    """A card for each of the sessions that is live, by event and title; four queries."""
     now = timezone.now()
-    sessions = list(
-        Session.objects.visible_to(user)
-        .live()
+    live = list(
+        sessions.live()
         .select_related("event")
         .only("title", "event__title")
         .order_by("event__title", "event_id", "title", "pk")
     )
-    keys = [session.pk for session in sessions]
+    keys = [session.pk for session in live]
     recent = recent_scores(keys, SPARKLINE_POINTS, now - OLDEST_SCORE)
     anomalies = Anomaly.objects.latest_open_by_session(keys)
     pauses = Pause.objects.kinds_by_session(keys, now)
@@ -36,14 +36,14 @@ def live_cards(user: Any) -> list[dict[str, Any]]:
             anomalies.get(session.pk),
             pauses.get(session.pk),
         )
-        for session in sessions
+        for session in live
     ]
 
 
-def snapshot(user: Any) -> dict[str, Any]:
-    """The overview as one message of its socket."""
+def snapshot(sessions: SessionQuerySet) -> dict[str, Any]:
+    """The overview of these sessions as one message of its socket."""
     return {
         "type": "snapshot",
-        "cards": live_cards(user),
+        "cards": live_cards(sessions),
         "now": milliseconds(timezone.now()),
     }

@@ -11,6 +11,7 @@ from dashboard.filters import choices, read_filter
 from dashboard.finished import events_with_finished_sessions, finished_page
 from dashboard.overview import snapshot
 from dashboard.wall import in_wall_order, is_wanted
+from sessions_app.models import Session
 
 
 @login_not_required
@@ -24,7 +25,7 @@ def show_icon(request: HttpRequest) -> HttpResponse:
 @never_cache
 def show_overview(request: HttpRequest) -> HttpResponse:
     """The user's live sessions; those that the filter leaves out are there, but hidden."""
-    current = snapshot(request.user)
+    current = snapshot(Session.objects.visible_to(request.user))
     wanted = read_filter(request)
     event = wanted.event.pk if wanted.event else None
     cards = [

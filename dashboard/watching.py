@@ -35,6 +35,11 @@ def event_group(event_id: int) -> str:
     return f"event.{event_id}"
 
 
+def event_of_group(group: str) -> int:
+    """The key of the event of an :func:`event_group`."""
+    return int(group.removeprefix("event."))
+
+
 class WatchedGroups(NamedTuple):
     """What somebody is looking at.
 

@@ -16,8 +16,10 @@ from dashboard import consumers, overview, watching
 from dashboard.broadcast import broadcast_ended, broadcast_notices, broadcast_points
 from dashboard.payloads import EndedSession, notice_payload
 from dashboard.watching import WatchedGroups, watched_groups
+from sessions_app.models import Session
 from tests.dashboard.sockets import connected, refused, session_path
 from tests.factories import (
+    TICK,
     Cast,
     last_tick_end,
     make_anomaly,
@@ -77,11 +79,12 @@ async def test_pages_of_other_sites_are_refused(cast: Cast) -> None:
 
 
 async def test_a_snapshot_comes_first_and_updates_follow(cast: Cast, redis_client) -> None:
-    await sync_to_async(make_metrics)(cast.session, [0.1] * 65)
+    end = last_tick_end()
+    await sync_to_async(make_metrics)(cast.session, [0.1] * 65, end - TICK)
     socket, snapshot = await connected(session_path(cast), cast.alice)
     assert (snapshot["type"], snapshot["title"], snapshot["ended"]) == ("snapshot", "Keynote", None)
     assert len(snapshot["points"]) == 60
-    point = make_point(cast.session, 0.7)
+    point = make_point(cast.session, 0.7, end)
     await broadcast([point, make_point(cast.bobs_session, 0.9)], redis_client)
     message = await socket.receive_json_from(timeout=5)
     assert message["type"] == "points"
@@ -262,7 +265,7 @@ def test_a_snapshot_of_the_overview_takes_four_queries(
         make_metrics(session, [0.5])
         make_anomaly(make_notice(session))
     with django_assert_num_queries(4):  # sessions, recent metrics, open anomalies, pauses
-        cards = overview.snapshot(cast.charlie)["cards"]
+        cards = overview.snapshot(Session.objects.visible_to(cast.charlie))["cards"]
     assert len(cards) == sessions
 
 
