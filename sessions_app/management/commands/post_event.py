@@ -1,0 +1,33 @@
+"""``manage.py post_event``: posts one event to Redis as the platform does."""
+
+from typing import Any
+
+import redis
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from sessions_app import keys
+from sessions_app.connection import connect
+
+
+class Command(BaseCommand):
+    help = "Posts one platform event to Redis, byte for byte, to try things out by hand."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", choices=keys.CHANNELS, help="The stream or channel.")
+        parser.add_argument("payload", help="What the platform would send: JSON, usually.")
+        parser.add_argument(
+            "--pubsub", action="store_true", help="PUBLISH it instead of adding it to a stream."
+        )
+
+    def handle(self, *args: Any, name: str, payload: str, pubsub: bool, **options: Any) -> None:
+        client = connect()
+        try:
+            if pubsub:
+                self.stdout.write(f"Received by {client.publish(name, payload)}.")
+            else:
+                self.stdout.write(client.xadd(name, {"data": payload}).decode())
+        except redis.RedisError as error:
+            raise CommandError(f"Redis: {error}") from error
+        finally:
+            client.close()
