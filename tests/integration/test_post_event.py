@@ -49,5 +49,5 @@ def test_it_refuses_names_that_the_platform_does_not_use(client):
 
 def test_it_says_that_redis_does_not_answer(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    with pytest.raises(CommandError, match="Redis: .*127.0.0.1:1"):
+    with pytest.raises(CommandError, match=r"Redis: .*127\.0\.0\.1:1"):
         posted(keys.SYNC_EVENTS, PAYLOAD)
