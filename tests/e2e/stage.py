@@ -8,7 +8,7 @@ from django.db import connections
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.e2e.scenes import Scene
+from tests.e2e.scene import Scene
 from tests.e2e.stack_process import RunningProcesses, wait_for
 from tests.factories import make_cast
 

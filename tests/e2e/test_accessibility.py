@@ -3,7 +3,8 @@
 import pytest
 
 from tests.e2e.axe import SCHEMES, violations
-from tests.e2e.scenes import SCENES, Scene
+from tests.e2e.scene import Scene
+from tests.e2e.scenes import SCENES
 from tests.e2e.stage import Stage
 
 pytestmark = [

@@ -8,7 +8,8 @@ from playwright.sync_api import Page
 from anomalies_app.results import Change
 from dashboard.payloads import EndedSession
 from tests.e2e.browser import Pages
-from tests.e2e.scenes import Scene, at, build_quiet_session, wait_until_connected
+from tests.e2e.scene import Scene, at, wait_until_connected
+from tests.e2e.session_scenes import build_quiet_session
 from tests.e2e.stack_process import wait_for
 from tests.e2e.stage import Stage
 from tests.factories import (
