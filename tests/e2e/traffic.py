@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, LiteralString, NamedTuple, Self
 
 import psycopg
 import redis
@@ -150,12 +150,21 @@ class StoredTick(NamedTuple):
 
 def stored_ticks(database_url: str, session: str) -> list[StoredTick]:
     """The metric rows of a session in the order of time."""
-    query = """
-        SELECT metric.time, metric.chat_count, metric.chat_msgs_per_min, metric.total_users
-        FROM engagement_metrics metric JOIN sessions_app_session session
-        ON session.id = metric.session_id
-        WHERE session.external_id = %s ORDER BY metric.time
+    columns = "time, chat_count, chat_msgs_per_min, total_users"
+    rows = _stored(columns, database_url, session)
+    return [StoredTick(tick_ending(row_time), *rest) for row_time, *rest in rows]
+
+
+def stored_scores(database_url: str, session: str) -> list[tuple[int, float]]:
+    """The scores of a session and their times in milliseconds, as charts have them."""
+    rows = _stored("time, score", database_url, session)
+    return [(round(row_time.timestamp() * 1000), score) for row_time, score in rows]
+
+
+def _stored(columns: LiteralString, database_url: str, session: str) -> list[tuple[Any, ...]]:
+    query = f"""
+        SELECT {columns} FROM engagement_metrics WHERE session_id =
+        (SELECT id FROM sessions_app_session WHERE external_id = %s) ORDER BY time
     """
     with psycopg.connect(database_url, connect_timeout=5) as connection:
-        rows = connection.execute(query, [session]).fetchall()
-    return [StoredTick(tick_ending(row_time), *rest) for row_time, *rest in rows]
+        return connection.execute(query, [session]).fetchall()
