@@ -150,7 +150,7 @@ SESSION_SCENES = (
         for name, score in CATEGORIES.items()
     ),
     Scene("session-warning", build_warned_session, act=wait_until_connected),
-    Scene("session-critical", build_troubled_session, act=wait_until_connected),
+    Scene("session-critical", build_troubled_session, act=wait_until_connected, checked=False),
     Scene("session-half-hour", with_range("30m"), act=wait_until_drawn, checked=False),
     Scene("session-two-hours", with_range("2h"), act=read_with_keyboard),
     Scene("session-whole", with_range("all"), act=wait_until_drawn, checked=False),
