@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.utils import timezone
@@ -21,12 +20,14 @@ from dashboard.payloads import (
     poll_payload,
     update_payloads,
 )
+from dashboard.updates import Update, encode_items
 from dashboard.watching import ALL_EVENTS, WatchedGroups, event_group, session_group
 from sessions_app.models import PollMoment
 from sessions_app.results import SessionPoint
 from sessions_app.scoring import ScoreSettings, Signals
 
-Messages = dict[str, list[dict[str, Any]]]
+# What each group is told.
+Told = dict[str, list[dict[str, Any]]]
 
 
 def default_settings(event_id: int) -> ScoreSettings:
@@ -51,19 +52,19 @@ def broadcast_points(
     Raises:
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
-    messages: Messages = defaultdict(list)
+    told: Told = defaultdict(list)
     for point, update in zip(points, update_payloads(points, pauses or {}), strict=True):
         for group in _groups_of(update["session"], update["event"], watched):
-            messages[group].append(update)
+            told[group].append(update)
         if point.session_id in watched.session_ids:
             contributions = contribution_payloads(
                 Signals(**update["signals"]), settings_of(point.event_id)
             )
-            messages[session_group(point.session_id)][-1] = {
+            told[session_group(point.session_id)][-1] = {
                 **update,
                 "contributions": contributions,
             }
-    _send("points", "points", messages)
+    _send("points", "points", told)
 
 
 def broadcast_ended(sessions: Sequence[EndedSession], watched: WatchedGroups) -> None:
@@ -72,12 +73,12 @@ def broadcast_ended(sessions: Sequence[EndedSession], watched: WatchedGroups) ->
     Raises:
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
-    messages: Messages = defaultdict(list)
+    told: Told = defaultdict(list)
     for session_id, event_id, time in sessions:
         ended = {"session": session_id, "time": milliseconds(time)}
         for group in _groups_of(session_id, event_id, watched):
-            messages[group].append(ended)
-    _send("ended", "sessions", messages)
+            told[group].append(ended)
+    _send("ended", "sessions", told)
 
 
 def broadcast_polls(moments: Sequence[PollMoment], watched: WatchedGroups) -> None:
@@ -86,11 +87,11 @@ def broadcast_polls(moments: Sequence[PollMoment], watched: WatchedGroups) -> No
     Raises:
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
-    messages: Messages = defaultdict(list)
+    told: Told = defaultdict(list)
     for poll in map(poll_payload, moments):
         if poll["session"] in watched.session_ids:
-            messages[session_group(poll["session"])].append(poll)
-    _send("polls", "polls", messages)
+            told[session_group(poll["session"])].append(poll)
+    _send("polls", "polls", told)
 
 
 def broadcast_notices(notices: Sequence[AnomalyNotice], watched: WatchedGroups) -> None:
@@ -99,11 +100,11 @@ def broadcast_notices(notices: Sequence[AnomalyNotice], watched: WatchedGroups) 
     Raises:
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
-    messages: Messages = defaultdict(list)
+    told: Told = defaultdict(list)
     for anomaly in map(notice_payload, notices):
         for group in _groups_of(anomaly["session"], anomaly["event"], watched):
-            messages[group].append(anomaly)
-    _send("anomalies", "anomalies", messages)
+            told[group].append(anomaly)
+    _send("anomalies", "anomalies", told)
 
 
 def broadcast_anomaly(anomaly: Anomaly) -> None:
@@ -127,22 +128,14 @@ def _groups_of(session_id: int, event_id: int, watched: WatchedGroups) -> list[s
     return groups
 
 
-def _send(kind: str, field: str, messages: Messages) -> None:
-    if messages:
+def _send(kind: str, field: str, told: Told) -> None:
+    if told:
         now = milliseconds(timezone.now())
-        texts = {
-            group: msgspec.json.encode({"type": kind, field: items, "now": now}).decode()
-            for group, items in messages.items()
-        }
-        async_to_sync(_send_all)(texts)
-
-
-async def _send_all(texts: dict[str, str]) -> None:
-    """Sends each group the text that its sockets pass on: made once, not once per socket."""
-    layer = get_channel_layer()
-    await asyncio.gather(
-        *(
-            layer.group_send(group, {"type": "text.broadcast", "text": text})
-            for group, text in texts.items()
+        async_to_sync(_send_all)(
+            [Update(kind, group, field, encode_items(items), now) for group, items in told.items()]
         )
-    )
+
+
+async def _send_all(updates: list[Update]) -> None:
+    layer = get_channel_layer()
+    await asyncio.gather(*(layer.group_send(each.group, each._asdict()) for each in updates))

@@ -18,6 +18,7 @@ from dashboard import overview
 from dashboard.allowance import Allowance
 from dashboard.outages import UNAVAILABLE
 from dashboard.payloads import session_snapshot
+from dashboard.relay import get_relay
 from dashboard.sharing import SharedWork
 from dashboard.watching import (
     ALL_EVENTS,
@@ -52,11 +53,14 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.joined: set[str] = set()
+        self.joined: frozenset[str] = frozenset()
+        # What has been told since a snapshot was begun; before the first one, too.
+        self._held: list[str] | None = []
+        self._sending = asyncio.Lock()
         self._renewal: asyncio.Task[None] | None = None
         self._requests = Allowance(SNAPSHOTS_AT_ONCE, SECONDS_PER_SNAPSHOT, time.monotonic())
 
-    def allowed_groups(self, user: Any) -> set[str] | None:
+    def allowed_groups(self, user: Any) -> frozenset[str] | None:
         """The groups to join for ``user``; None refuses the connection. May ask the database."""
         raise NotImplementedError
 
@@ -89,21 +93,27 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         elif self._requests.take(time.monotonic()) and _asks_for_snapshot(text_data):
             await self._send_snapshot()
 
-    async def text_broadcast(self, event: dict[str, Any]) -> None:
-        await self.send(text_data=event["text"])
+    async def tell(self, text: str) -> None:
+        """Sends what a group was told; while a snapshot is on its way, after it."""
+        if self._held is None:
+            await self.send(text_data=text)
+        else:
+            self._held.append(text)
 
     async def _send_snapshot(self) -> None:
         make = database_sync_to_async(lambda: msgspec.json.encode(self.snapshot()).decode())
-        key = (type(self), frozenset(self.joined))
-        await self.send(text_data=await snapshots.result(key, make))
+        async with self._sending:
+            self._held = self._held or []
+            try:
+                await self.send(text_data=await snapshots.result((type(self), self.joined), make))
+                while self._held:
+                    await self.send(text_data=self._held.pop(0))
+            finally:
+                self._held = None
 
-    async def _join(self, groups: set[str]) -> None:
-        for group in groups - self.joined:
-            await self.channel_layer.group_add(group, self.channel_name)
-            self.joined.add(group)
-        for group in self.joined - groups:
-            await self.channel_layer.group_discard(group, self.channel_name)
-            self.joined.discard(group)
+    async def _join(self, groups: frozenset[str]) -> None:
+        await get_relay().join(self.tell, groups)
+        self.joined = groups
         await renew(groups, self.channel_name)
 
     async def _leave(self) -> None:
@@ -111,9 +121,7 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
             self._renewal.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._renewal
-        for group in self.joined:
-            with contextlib.suppress(*UNAVAILABLE):
-                await self.channel_layer.group_discard(group, self.channel_name)
+        await get_relay().leave(self.tell)
         if self.joined:
             with contextlib.suppress(*UNAVAILABLE):
                 await forget_socket(self.channel_name)
@@ -150,10 +158,10 @@ async def get_current_user(scope: dict[str, Any]) -> Any:
 class SessionConsumer(WatchingConsumer):
     """A session's page."""
 
-    def allowed_groups(self, user: Any) -> set[str] | None:
+    def allowed_groups(self, user: Any) -> frozenset[str] | None:
         session_id = self.scope["url_route"]["kwargs"]["pk"]
         visible = Session.objects.visible_to(user).filter(pk=session_id)
-        return {session_group(session_id)} if visible.exists() else None
+        return frozenset({session_group(session_id)}) if visible.exists() else None
 
     def snapshot(self) -> dict[str, Any]:
         session_id = self.scope["url_route"]["kwargs"]["pk"]
@@ -163,13 +171,13 @@ class SessionConsumer(WatchingConsumer):
 class OverviewConsumer(WatchingConsumer):
     """The overview of a user's live sessions."""
 
-    def allowed_groups(self, user: Any) -> set[str] | None:
+    def allowed_groups(self, user: Any) -> frozenset[str] | None:
         if not user.is_authenticated or not user.is_active:
             return None
         if sees_everything(user):
-            return {ALL_EVENTS}
+            return frozenset({ALL_EVENTS})
         keys = Event.objects.visible_to(user).values_list("pk", flat=True)
-        return {event_group(key) for key in keys}
+        return frozenset(event_group(key) for key in keys)
 
     def snapshot(self) -> dict[str, Any]:
         sessions = Session.objects.all()

@@ -10,6 +10,7 @@ import pytest
 from anomalies_app.results import AnomalyNotice, Change, SignalMove
 from dashboard import broadcast
 from dashboard.payloads import EndedSession
+from dashboard.updates import Update, messages
 from dashboard.watching import WatchedGroups
 from sessions_app.models import PollMoment
 from sessions_app.results import SessionPoint, SignalValues
@@ -24,8 +25,10 @@ class RecordingLayer:
         self.sent: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        assert message["type"] == "text.broadcast"
-        told = json.loads(message["text"])
+        update = Update(**message)
+        assert update.group == group
+        (text,) = messages([update])
+        told = json.loads(text)
         assert told.pop("now") > 0
         self.sent[group].append(told)
 

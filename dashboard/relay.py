@@ -1,0 +1,137 @@
+"""From the channel layer to this process's sockets: received once for all, gathered, sent to each.
+
+The scorer tells of a tick shard by shard and event by event. Hundreds of screens that take each of
+these messages from the channel layer by themselves keep a process busy for seconds.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from channels.layers import get_channel_layer
+
+from dashboard.outages import UNAVAILABLE
+from dashboard.updates import Update, messages
+
+logger = logging.getLogger(__name__)
+
+# What arrives within this time after the first update goes out together.
+GATHERING_SECONDS = 0.05
+
+Socket = Callable[[str], Awaitable[None]]
+
+
+class Relay:
+    """Tells sockets what their groups are told; use the one of the loop, :func:`get_relay`.
+
+    Args:
+        layer: the channel layer.
+    """
+
+    def __init__(self, layer: Any) -> None:
+        self._layer = layer
+        self._groups_of: dict[Socket, frozenset[str]] = {}
+        self._joined: set[str] = set()
+        self._channel = ""
+        self._receiving: asyncio.Task[None] | None = None
+        self._passing: asyncio.Task[None] | None = None
+        self._gathered: list[Update] = []
+        self._changing = asyncio.Lock()
+
+    async def join(self, socket: Socket, groups: Iterable[str]) -> None:
+        """From now on the socket is told what these groups are told, and no others.
+
+        Args:
+            socket: is called with each message and must not wait: the others wait for it.
+
+        Raises:
+            redis.RedisError: the channel layer cannot be reached; nothing has changed.
+        """
+        wanted = frozenset(groups)
+        async with self._changing:
+            await self._listen()
+            for group in wanted - self._joined:
+                await self._layer.group_add(group, self._channel)
+                self._joined.add(group)
+            self._groups_of[socket] = wanted
+            await self._leave_unwanted()
+
+    async def leave(self, socket: Socket) -> None:
+        """The socket is told nothing more; without sockets nothing is left in the layer."""
+        async with self._changing:
+            self._groups_of.pop(socket, None)
+            await self._leave_unwanted()
+            if not self._groups_of:
+                await self._stop()
+
+    async def _listen(self) -> None:
+        if self._receiving is None:
+            self._channel = await self._layer.new_channel()
+            self._receiving = asyncio.create_task(self._receive())
+
+    async def _leave_unwanted(self) -> None:
+        for group in self._joined.difference(*self._groups_of.values()):
+            self._joined.discard(group)
+            # What is still told of it meanwhile is passed on to nobody.
+            with contextlib.suppress(*UNAVAILABLE):
+                await self._layer.group_discard(group, self._channel)
+
+    async def _stop(self) -> None:
+        for task in filter(None, (self._receiving, self._passing)):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._receiving = self._passing = None
+        self._gathered.clear()
+
+    async def _receive(self) -> None:
+        while True:
+            message = await self._layer.receive(self._channel)
+            try:
+                self._gathered.append(Update(**message))
+            except TypeError:
+                # Of a scorer of another version, while it is being replaced.
+                logger.error("An update cannot be read: it has %s.", ", ".join(message))
+                continue
+            if self._passing is None:
+                self._passing = asyncio.create_task(self._pass_on())
+
+    async def _pass_on(self) -> None:
+        await asyncio.sleep(GATHERING_SECONDS)
+        self._passing = None
+        gathered, self._gathered = self._gathered, []
+        for groups, sockets in self._audiences().items():
+            texts = messages(update for update in gathered if update.group in groups)
+            for socket in sockets:
+                await _tell(socket, texts)
+
+    def _audiences(self) -> dict[frozenset[str], list[Socket]]:
+        """The sockets that are told the same, together."""
+        audiences: dict[frozenset[str], list[Socket]] = defaultdict(list)
+        for socket, groups in self._groups_of.items():
+            audiences[groups].append(socket)
+        return audiences
+
+
+async def _tell(socket: Socket, texts: list[str]) -> None:
+    try:
+        for text in texts:
+            await socket(text)
+    except Exception:
+        # It is the fault of this socket, not of those that are told after it.
+        logger.exception("A socket could not be told something.")
+
+
+_relays: WeakKeyDictionary[asyncio.AbstractEventLoop, Relay] = WeakKeyDictionary()
+
+
+def get_relay() -> Relay:
+    """The relay of the running loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _relays:
+        _relays[loop] = Relay(get_channel_layer())
+    return _relays[loop]
