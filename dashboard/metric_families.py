@@ -70,6 +70,12 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
         ("reason",),
         _labelled(figures, names.DUPLICATES),
     )
+    yield _counter(
+        "refused_events",
+        "Events of new sessions for which there was no room.",
+        (),
+        [((), figures.get(names.REFUSED, 0))],
+    )
     late = pipeline.totals.get("late_blocks", 0)
     yield _counter(
         "late_blocks", "Blocks of events that came after their tick was scored.", (), [((), late)]

@@ -20,27 +20,22 @@ from dashboard.broadcast import (
 from dashboard.payloads import EndedSession
 from dashboard.watching import watched_groups, watched_rows
 from engagement_conductor.detection import ShardDetection
+from engagement_conductor.intake import take_in
 from sessions_app import keys
 from sessions_app.advance import Outcome, advance, touched_rows
-from sessions_app.afterlife import ends_of_strangers, leave_buried, without_sessions
 from sessions_app.arrivals import RETENTION_SECONDS
 from sessions_app.edits import follow_edits
 from sessions_app.event_settings import EventSettingsCache
 from sessions_app.events import EventKind
 from sessions_app.figures import ALERTS, DUPLICATES, SCORES, TickFigures
 from sessions_app.log_context import log_context
-from sessions_app.merging import TickEvents
 from sessions_app.models import PollMoment, Session
 from sessions_app.pauses import PauseCache
 from sessions_app.placement import place_sessions
 from sessions_app.poll_moments import store_poll_notices
 from sessions_app.poll_notices import PollNotice, poll_notices
 from sessions_app.publication import publish_updates
-from sessions_app.registry import (
-    end_sessions,
-    live_sessions,
-    note_signs_of_life,
-)
+from sessions_app.registry import end_sessions, note_signs_of_life
 from sessions_app.scoring import score
 from sessions_app.shard_store import ShardStore, TickTakenError
 from sessions_app.storage import store_metrics
@@ -161,7 +156,8 @@ class ShardScorer:
     def _score_next(self, windows: SessionWindows) -> None:
         tick = windows.tick + 1
         with self.figures.stage("read"):
-            mentions, events, poll_ids = self._read_events(windows, tick)
+            happened = self.store.read_events(tick)
+            mentions, events, poll_ids = take_in(windows, tick, happened, self.figures)
             rows = place_sessions(windows, mentions, tick)
             touched, seen = self.store.read_tables(
                 windows.rows["session_id"], touched_rows(events, rows)
@@ -187,14 +183,6 @@ class ShardScorer:
         counted[EventKind.REACTION] = outcome.counts.reaction_count
         for kind, counts in counted.items():
             add(int((events["kind"] == kind).sum() - counts.sum()), DUPLICATES, kind.name.lower())
-
-    def _read_events(self, windows: SessionWindows, tick: int) -> TickEvents:
-        """What happened in the tick in sessions that are not over, or that it opens."""
-        happened = leave_buried(windows, tick, self.store.read_events(tick))
-        strangers = ends_of_strangers(windows, happened)
-        if not strangers:
-            return happened
-        return without_sessions(happened, strangers - live_sessions(strangers))
 
     def _flush(self, results: TickResults) -> None:
         """Stores and publishes a tick's results, then forgets them."""
@@ -262,12 +250,12 @@ def score_windows(
     event_ids = windows.rows["event_id"].copy()
     event_settings.ensure(event_ids)
     signals = outcome.signals(windows)
-    settings = event_settings.settings_for(event_ids)
-    scores = score(signals, settings)
+    weights = event_settings.settings_for(event_ids)
+    scores = score(signals, weights)
     wanted = event_settings.detection_settings_for(event_ids)
     muted = windows.over_rows()
     muted |= pauses.muted(windows.rows["session_id"], tick_end(windows.tick))
-    changes = detection.step(windows, signals, scores, muted, settings, wanted)
+    changes = detection.step(windows, signals, scores, muted, weights, wanted)
     session_ids, scored = windows.rows["session_id"].copy(), ~windows.unscored_rows()
     metrics = metric_rows(session_ids, event_ids, scores, signals, outcome.counts)
     external_ids = windows.external_ids

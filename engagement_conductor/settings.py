@@ -115,6 +115,11 @@ CHANNEL_LAYERS = {
 # How events are collected and scored. The figures of the product itself (tick, window, weights) are
 # in sessions_app.ticks, sessions_app.scoring and on the Event model.
 COLLECTOR_BATCH_SIZE = env.read_integer("COLLECTOR_BATCH_SIZE", 5_000, 1, 50_000)
+# Floods of new sessions end here; the sessions that are live stay.
+MAX_LIVE_SESSIONS = env.read_integer("MAX_LIVE_SESSIONS", 250_000, 16, 10_000_000)
+MAX_LIVE_SESSIONS_PER_EVENT = env.read_integer(
+    "MAX_LIVE_SESSIONS_PER_EVENT", 120_000, 16, 10_000_000
+)
 STREAM_RETENTION = timedelta(
     minutes=env.read_integer("STREAM_RETENTION_MINUTES", 0, 0, 60 * 24 * 365)
 )  # 0: never trim, because other systems read the same streams

@@ -21,6 +21,7 @@ DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 RECEIVED = "received"
 DEAD_LETTERS = "dead_letters"
 DUPLICATES = "duplicates"
+REFUSED = "refused"
 SUBSCRIPTION_BREAKS = "subscription_breaks"
 DROPPED_MESSAGES = "dropped_messages"
 SCORES = "scores"

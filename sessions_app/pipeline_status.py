@@ -8,7 +8,7 @@ import redis
 from sessions_app import keys
 from sessions_app.heartbeats import heartbeat_ages
 from sessions_app.streams import server_time_ms
-from sessions_app.ticks import tick_at, tick_end_ms
+from sessions_app.ticks import tick_end_ms
 
 COLLECTOR_IS_ALIVE_MS = 5_000
 
@@ -86,4 +86,4 @@ def _scored_age(client: "redis.Redis", now_ms: int) -> float | None:
     if any(tick is None for tick in scored):
         return None
     oldest = min(int(tick) for tick in scored)
-    return (now_ms - tick_end_ms(oldest)) / 1000 if oldest <= tick_at(now_ms) else 0.0
+    return max(0.0, (now_ms - tick_end_ms(oldest)) / 1000)

@@ -78,19 +78,20 @@ def _create_missing(mentions: Sequence[Mention], time: datetime) -> None:
 def _ensure_events(external_ids: Iterable[str]) -> dict[str, int]:
     # In one order everywhere, so that two shards that create the same ones cannot deadlock.
     wanted = sorted(set(external_ids))
-    found = _event_keys(wanted)
+    found = event_keys(wanted)
     missing = [external_id for external_id in wanted if external_id not in found]
     if missing:
         Event.objects.bulk_create(
             [Event(external_id=external_id, title=external_id) for external_id in missing],
             ignore_conflicts=True,
         )
-        found = _event_keys(wanted)
+        found = event_keys(wanted)
     return found
 
 
-def _event_keys(external_ids: list[str]) -> dict[str, int]:
-    events = Event.objects.filter(external_id__in=external_ids)
+def event_keys(external_ids: Iterable[str]) -> dict[str, int]:
+    """Database keys of those of the events that exist, by the platform's IDs."""
+    events = Event.objects.filter(external_id__in=list(external_ids))
     return dict(events.values_list("external_id", "pk"))
 
 

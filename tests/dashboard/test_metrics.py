@@ -84,7 +84,7 @@ def test_what_the_pipeline_did_is_counted(redis_client: redis.Redis) -> None:
         assert value(samples, "tick_stage_seconds_sum", stage=stage) > 0
     assert value(samples, "live_sessions") == 1
     assert value(samples, "stream_backlog", channel=keys.CHAT_MESSAGE) == 0
-    assert value(samples, "last_tick_age_seconds") == 0
+    assert 0 <= value(samples, "last_tick_age_seconds") < 60
 
 
 def test_a_tick_scored_again_is_not_counted_again(redis_client: redis.Redis) -> None:

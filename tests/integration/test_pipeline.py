@@ -1,6 +1,7 @@
 """Scoring on real servers: every tick once, whatever is interrupted where."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from engagement_conductor import pipeline
 from engagement_conductor.pipeline import event_settings, score_shard
 from sessions_app import keys
+from sessions_app.figures import REFUSED, read_figures
 from sessions_app.models import EngagementMetric, Event, Session
 from sessions_app.registry import end_silent_sessions
 from sessions_app.retention import drop_metrics_before
@@ -345,3 +347,27 @@ def test_totals_survive_any_order_of_collecting_and_scoring(redis_client: redis.
         collect_all(redis_client, running)
     score_all(redis_client, tick_at(start) + 45)
     assert total("chat_count") == posted
+
+
+def test_new_sessions_beyond_the_limits_are_refused_and_counted(
+    redis_client: redis.Redis, settings: Any
+) -> None:
+    settings.MAX_LIVE_SESSIONS, settings.MAX_LIVE_SESSIONS_PER_EVENT = 32, 16
+    start = start_of(redis_client, 5)
+    collect_chat(redis_client, start, session="first")
+    tick = tick_at(start)
+    score_all(redis_client, tick)
+    for number in range(100):
+        for session, event in (("first", "e1"), (f"same-{number}", "e1"), (f"own-{number}", None)):
+            message = chat(f"m{number}", session=session, eventId=event)
+            post(redis_client, keys.CHAT_MESSAGE, message, f"{start + TICK_MS}-*")
+    with collector() as running:
+        collect_all(redis_client, running)
+    score_all(redis_client, tick + 1)
+    live = Session.objects.live()
+    of_event = live.filter(event__external_id="e1")
+    assert of_event.filter(external_id="first").exists()
+    assert of_event.count() <= 16
+    assert live.count() == 32
+    assert total("chat_count", "first") == 101
+    assert read_figures(redis_client)[REFUSED] == 200 - 31
