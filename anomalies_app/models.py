@@ -127,6 +127,7 @@ class Anomaly(SessionRecord):
             models.Index(fields=["severity", "time"], name="anomaly_severity_time"),
             models.Index(fields=["event", "time"], name="anomaly_event_time"),
             models.Index(fields=["time"], name="anomaly_time"),
+            models.Index(fields=["time"], condition=~models.Q(verdict=""), name="anomaly_judged"),
             models.Index(
                 fields=["session"],
                 condition=models.Q(ended_at__isnull=True),

@@ -1,0 +1,5 @@
+"""Anomalies in Django admin."""
+
+from anomalies_app.admin.anomaly_admin import AnomalyAdmin
+
+__all__ = ["AnomalyAdmin"]

@@ -1,0 +1,272 @@
+"""Anomalies in Django admin: what the detector found, and what people make of it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import ngettext
+
+from anomalies_app.admin.change_list import (
+    BoundedPaginator,
+    NoteForm,
+    PicturedList,
+    pressed_verdict,
+)
+from anomalies_app.admin.chart import course_payload
+from anomalies_app.admin.export import anomalies_as_csv
+from anomalies_app.admin.filters import DateFilter, EventFilter, IsOpenFilter, StatusFilter
+from anomalies_app.admin.rates import false_alarms
+from anomalies_app.admin.wording import (
+    DASH,
+    change_in_words,
+    clock,
+    figure,
+    in_words,
+    lines,
+    move_in_words,
+    review_in_words,
+)
+from anomalies_app.models import Anomaly, AnomalyReview, Verdict
+from anomalies_app.review import acknowledge_anomaly, may_review, review_anomalies
+
+
+class ReviewForm(forms.ModelForm):
+    """A note, and the verdict of the button that was pressed; without one it stays as it is."""
+
+    verdict = forms.ChoiceField(choices=[("", "Withdrawn"), *Verdict.choices], required=False)
+
+    class Meta:
+        model = Anomaly
+        fields = ("verdict_note",)
+        widgets = {"verdict_note": forms.Textarea(attrs={"rows": 3, "cols": 60})}
+
+    def clean_verdict(self) -> str:
+        pressed = self.add_prefix("verdict") in self.data
+        return self.cleaned_data["verdict"] if pressed else self.instance.verdict
+
+
+@admin.register(Anomaly)
+class AnomalyAdmin(admin.ModelAdmin):
+    """What the detector found is read-only; verdict and note are the reviewer's."""
+
+    list_display = (
+        "raised",
+        "session",
+        "event",
+        "type",
+        "severity",
+        "score",
+        "lasted",
+        "picture",
+        "status",
+        "reviewed_by",
+    )
+    list_filter = ("type", "severity", StatusFilter, IsOpenFilter, EventFilter, DateFilter)
+    search_fields = ("session__title", "event__title", "session__external_id")
+    search_help_text = "Title of a session or event, or the platform's ID of a session"
+    ordering = ("-time",)
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = BoundedPaginator
+    actions = ("acknowledge", "confirm", "call_false_alarm")
+    action_form = NoteForm
+    list_per_page = 50
+    form = ReviewForm
+    fieldsets = (
+        (None, {"fields": ("reason", "session", "event", "raised", "ended", "type", "severity")}),
+        ("Why", {"fields": ("score", "current", "expected", "moved", "signal_values", "changes")}),
+        ("Review", {"fields": ("status_now", "verdict_note", "reviews")}),
+    )
+    readonly_fields = (
+        "reason",
+        "session",
+        "event",
+        "raised",
+        "ended",
+        "type",
+        "severity",
+        "score",
+        "current",
+        "expected",
+        "moved",
+        "signal_values",
+        "changes",
+        "status_now",
+        "reviews",
+    )
+
+    class Media:
+        css = {"all": ("css/admin.css",)}
+
+    def get_urls(self) -> list[Any]:
+        export = path(
+            "export/", self.admin_site.admin_view(self.export), name="anomalies_app_anomaly_export"
+        )
+        return [export, *super().get_urls()]
+
+    def get_changelist(self, request: HttpRequest, **arguments: Any) -> type[PicturedList]:
+        return PicturedList
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        return (*self.list_display, "judge") if may_review(request.user) else self.list_display
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if request.method == "POST" and "judge" in request.POST:
+            return self._judge_one(request)
+        return super().changelist_view(
+            request, {**(extra_context or {}), "false_alarms": false_alarms()}
+        )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Anomaly]:
+        people = ("acknowledged_by", "reviewed_by")
+        return super().get_queryset(request).select_related("session", "event", *people)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Anomaly | None = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            context["course"] = course_payload(obj)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def export(self, request: HttpRequest) -> HttpResponse:
+        """The list as CSV, with the filters and the search of the page, in full."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        rows = self.get_changelist_instance(request).get_queryset(request)
+        return anomalies_as_csv(rows)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_review(request.user)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Anomaly, form: Any, change: bool) -> None:
+        review_anomalies(
+            [obj.pk], request.user, form.cleaned_data["verdict"], form.cleaned_data["verdict_note"]
+        )
+
+    @admin.action(description="Acknowledge", permissions=["change"])
+    def acknowledge(self, request: HttpRequest, queryset: QuerySet) -> None:
+        for key in queryset.filter(acknowledged_at__isnull=True).values_list("pk", flat=True):
+            acknowledge_anomaly(key, request.user)
+        self.message_user(request, "Acknowledged.", messages.SUCCESS)
+
+    @admin.action(description="Confirm", permissions=["change"])
+    def confirm(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._review(request, queryset, Verdict.CONFIRMED)
+
+    @admin.action(description="False alarm", permissions=["change"])
+    def call_false_alarm(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._review(request, queryset, Verdict.FALSE_ALARM)
+
+    def _review(self, request: HttpRequest, queryset: QuerySet, verdict: Verdict) -> None:
+        keys = list(queryset.values_list("pk", flat=True))
+        changed = review_anomalies(keys, request.user, verdict, request.POST.get("note") or None)
+        words = ngettext("%d anomaly: %s.", "%d anomalies: %s.", changed)
+        self.message_user(request, words % (changed, verdict.label.lower()), messages.SUCCESS)
+
+    def _judge_one(self, request: HttpRequest) -> HttpResponse:
+        try:
+            key, verdict = pressed_verdict(request.POST["judge"])
+            changed = review_anomalies(
+                [key], request.user, verdict, request.POST.get("note") or None
+            )
+        except ValueError as error:
+            raise SuspiciousOperation(str(error)) from error
+        if changed:
+            self.message_user(request, f"{Verdict(verdict).label}.", messages.SUCCESS)
+        return HttpResponseRedirect(request.get_full_path())
+
+    @admin.display(description="time", ordering="time")
+    def raised(self, anomaly: Anomaly) -> str:
+        return clock(anomaly.time)
+
+    @admin.display(description="score", ordering="anomaly_score")
+    def score(self, anomaly: Anomaly) -> str:
+        return f"{anomaly.anomaly_score:.2f}"
+
+    @admin.display(description="ended")
+    def lasted(self, anomaly: Anomaly) -> str:
+        end = anomaly.ended_at or anomaly.session.ended_at
+        return "open" if end is None else f"after {(end - anomaly.time).total_seconds():.0f} s"
+
+    @admin.display(description="ended")
+    def ended(self, anomaly: Anomaly) -> str:
+        end = anomaly.ended_at or anomaly.session.ended_at
+        return "open" if end is None else f"{clock(end)}, {self.lasted(anomaly)}"
+
+    @admin.display(description="engagement")
+    def current(self, anomaly: Anomaly) -> str:
+        return f"{anomaly.current_engagement:.0%}"
+
+    @admin.display(description="expected engagement")
+    def expected(self, anomaly: Anomaly) -> str:
+        return f"{anomaly.expected_engagement:.0%}"
+
+    @admin.display(description="score around it")
+    def picture(self, anomaly: Anomaly) -> str:
+        return anomaly.picture or DASH
+
+    @admin.display(description="status")
+    def status(self, anomaly: Anomaly) -> str:
+        return format_html(
+            '<span class="status" data-status="{}">{}</span>',
+            anomaly.status.value,
+            anomaly.status.label,
+        )
+
+    @admin.display(description="verdict")
+    def judge(self, anomaly: Anomaly) -> str:
+        """A button for each verdict that it does not have; the list is a form."""
+        return format_html_join(
+            " ",
+            '<button type="submit" class="judge" name="judge" value="{0}:{1}" '
+            'aria-label="{2}: {3}">{2}</button>',
+            (
+                (verdict.value, anomaly.pk, verdict.label, anomaly)
+                for verdict in Verdict
+                if verdict.value != anomaly.verdict
+            ),
+        )
+
+    @admin.display(description="moved most")
+    def moved(self, anomaly: Anomaly) -> str:
+        return move_in_words(anomaly)
+
+    @admin.display(description="signals")
+    def signal_values(self, anomaly: Anomaly) -> str:
+        return lines((in_words(name), figure(value)) for name, value in anomaly.signals.items())
+
+    @admin.display(description="course")
+    def changes(self, anomaly: Anomaly) -> str:
+        """Every change of the episode, as the detector noted it."""
+        return lines(map(change_in_words, anomaly.metadata.get("changes", ())))
+
+    @admin.display(description="status")
+    def status_now(self, anomaly: Anomaly) -> str:
+        if anomaly.verdict:
+            return f"{anomaly.status.label}, by {anomaly.reviewed_by or 'a deleted user'}"
+        if anomaly.acknowledged_at:
+            return f"Acknowledged, by {anomaly.acknowledged_by or 'a deleted user'}"
+        return anomaly.status.label
+
+    @admin.display(description="history")
+    def reviews(self, anomaly: Anomaly) -> str:
+        """Who did what about it, newest first."""
+        rows = AnomalyReview.objects.filter(anomaly_id=anomaly.pk).select_related("user")
+        return lines((clock(row.time), review_in_words(row)) for row in rows)

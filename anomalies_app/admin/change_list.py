@@ -1,0 +1,56 @@
+"""The list of anomalies: bounded, with a picture of each and a form for verdicts."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django import forms
+from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import Paginator
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from anomalies_app.admin.pictures import score_picture
+from anomalies_app.models import Anomaly
+
+COUNTED_ROWS = 10_000
+AROUND = timedelta(minutes=5)
+
+
+class BoundedPaginator(Paginator):
+    """Counts so many rows and no more: on a big table, counting is what takes long."""
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list[:COUNTED_ROWS].count()
+
+
+class PicturedList(ChangeList):
+    """A page of the list; its pictures come with one query."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        courses = Anomaly.objects.courses(self.result_list, AROUND)
+        for anomaly in self.result_list:
+            anomaly.picture = score_picture(courses[anomaly.pk], anomaly.time, AROUND)
+
+
+class NoteForm(ActionForm):
+    """What is done with the chosen rows, and a note to go with it."""
+
+    note = forms.CharField(
+        required=False,
+        label="Note:",
+        widget=forms.TextInput(attrs={"size": 30, "placeholder": "for the record"}),
+    )
+
+
+def pressed_verdict(pressed: str) -> tuple[UUID, str]:
+    """The anomaly and the verdict of a row's button.
+
+    Raises:
+        ValueError: no such button.
+    """
+    verdict, _, key = pressed.partition(":")
+    return UUID(key), verdict

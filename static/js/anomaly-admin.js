@@ -1,0 +1,90 @@
+// The chart on an anomaly's page in the admin: score and signals around the moment it was raised.
+
+const LINES = [
+  { name: "score", label: "Score", token: "--course-score", width: 3 },
+  { name: "active_users", label: "Active people", token: "--course-people", width: 1.5 },
+  { name: "chat_msgs_per_min", label: "Chat/min", token: "--course-chat", width: 1.5 },
+  { name: "reactions_per_min", label: "Reactions/min", token: "--course-reactions", width: 1.5 },
+];
+const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
+
+const canvas = document.getElementById("anomaly-chart");
+const course = JSON.parse(document.getElementById("course-data").textContent);
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const colour = (token) => getComputedStyle(canvas).getPropertyValue(token).trim();
+
+/** One line of the chart: the score as it is, a signal as a share of its largest value. */
+function dataset({ name, label, token, width }, number) {
+  const largest = name === "score" ? 1 : Math.max(1, ...course.points.map((point) => point[name]));
+  return {
+    label,
+    data: course.points.map((point) => ({ x: point.time, y: point[name] / largest, value: point[name] })),
+    borderColor: colour(token),
+    backgroundColor: colour(token),
+    borderWidth: width,
+    borderDash: DASHES[number],
+    pointRadius: 0,
+    pointHitRadius: 8,
+  };
+}
+
+/** A band for as long as the anomaly lasted, and a line where it was raised. */
+const band = {
+  id: "band",
+  beforeDatasetsDraw({ ctx, chartArea: { top, bottom, right }, scales: { x } }) {
+    const start = x.getPixelForValue(course.raised);
+    const end = course.over === null ? right : Math.min(right, x.getPixelForValue(course.over));
+    ctx.save();
+    ctx.fillStyle = colour("--course-band");
+    ctx.fillRect(start, top, Math.max(0, end - start), bottom - top);
+    ctx.fillStyle = colour("--course-raised");
+    ctx.fillRect(start - 1, top, 2, bottom - top);
+    ctx.restore();
+  },
+};
+
+function draw() {
+  const text = colour("--body-quiet-color");
+  const grid = { color: colour("--hairline-color") };
+  return new globalThis.Chart(canvas, {
+    type: "line",
+    data: { datasets: LINES.map(dataset) },
+    options: {
+      animation: false,
+      parsing: false,
+      maintainAspectRatio: false,
+      interaction: { mode: "index", intersect: false },
+      scales: {
+        x: {
+          type: "linear",
+          min: course.start,
+          max: course.end,
+          grid,
+          ticks: { color: text, maxRotation: 0, autoSkipPadding: 24, stepSize: 60_000, callback: (time) => clock.format(time) },
+        },
+        y: { min: 0, max: 1, grid, ticks: { color: text, callback: (share) => `${Math.round(share * 100)} %` } },
+      },
+      plugins: {
+        legend: { labels: { color: text } },
+        tooltip: {
+          callbacks: {
+            title: ([item]) => clock.format(item.raw.x),
+            label: ({ dataset: { label }, raw: { y, value } }) =>
+              label === "Score" ? `${label}: ${Math.round(y * 100)} %` : `${label}: ${Math.round(value * 10) / 10}`,
+          },
+        },
+      },
+    },
+    plugins: [band],
+  });
+}
+
+if (course.points.length > 0) {
+  let chart = draw();
+  const redraw = () => {
+    chart.destroy();
+    chart = draw();
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+}
