@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format bench screenshots evaluate study calibrate-built-in clean
+.PHONY: help setup demo up test test-environment lint format fuzz bench screenshots evaluate study calibrate-built-in clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ lint: setup ## ruff, mypy, import-linter
 format: setup ## ruff's formatter and its safe repairs
 	@$(RUN) -m ruff check --fix-only
 	@$(RUN) -m ruff format
+
+fuzz: setup ## a minute of coverage-guided fuzzing of the decoder (ARGS="-max_total_time=600")
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
+	@$(RUN) -m tests.fuzzing.decoder $(ARGS)
 
 bench: setup ## measures; writes benchmarks/results/latest.json
 	@$(RUN) scripts/with_servers.py benchmarks $(ARGS)
