@@ -21,13 +21,14 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 def main(names: list[str]) -> int:
     """Runs the named benchmarks, by default all; returns the exit code."""
     django.setup()
-    from benchmarks import detector, ingest, ticks
+    from benchmarks import detector, ingest, screens, ticks
     from benchmarks.measurement import table
 
     benchmarks: dict[str, Callable] = {
         "ingest": ingest.measure,
         "detector": detector.measure,
         "ticks": ticks.measure,
+        "screens": screens.measure,
     }
     if unknown := set(names) - set(benchmarks):
         print(

@@ -1,31 +1,22 @@
 """One scoring tick, storage and publishing included, at growing numbers of live sessions."""
 
-import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection
+from collections.abc import Callable
 
 import numpy as np
 import redis
-from django.db import connections
-from django.utils import timezone
 
+from benchmarks.live_sessions import USERS_PER_SESSION, activity, deliver, joins, register
 from benchmarks.measurement import Measurement
-from engagement_conductor.pipeline import score_shard
+from benchmarks.scorers import running_scorers
 from sessions_app import keys
-from sessions_app.arrivals import queue_delivery
-from sessions_app.blocks import COLUMNS, Block, Mention
 from sessions_app.connection import connect
-from sessions_app.events import EventKind
-from sessions_app.models import EngagementMetric, Event, Session
+from sessions_app.models import EngagementMetric
 from sessions_app.ticks import TICK_SECONDS, tick_at
 
 SIZES = (100, 1_000, 10_000, 100_000)
-PROCESSES = 2
 MEASURED_TICKS = 5
-USERS_PER_SESSION = 20
-EVENTS_PER_SESSION = 2
 EVENTS_OF_ORGANIZERS = 50
 SEED = 1
 
@@ -54,92 +45,24 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
 def _measure_size(size: int) -> tuple[float, int]:
     client = connect(socket_timeout=60)
     client.flushdb()
-    EngagementMetric.objects.all().delete()
-    Event.objects.all().delete()
-    names = _register(size)
+    names = register(size, EVENTS_OF_ORGANIZERS)
     first = tick_at(time.time_ns() // 1_000_000) - MEASURED_TICKS - 1
     random_numbers = np.random.default_rng(SEED)
-    _deliver(client, first, names, _joins(size))
-    workers = [_Worker(number) for number in range(PROCESSES)]
-    _score(workers, first)
+    deliver(client, first, names, joins(size))
     seconds = []
-    for tick in range(first + 1, first + 1 + MEASURED_TICKS):
-        _deliver(client, tick, names, _activity(size, random_numbers))
-        started = time.perf_counter()
-        _score(workers, tick)
-        seconds.append(time.perf_counter() - started)
-    for worker in workers:
-        worker.stop()
+    with running_scorers() as scorers:
+        scorers.score(first)
+        for tick in range(first + 1, first + 1 + MEASURED_TICKS):
+            deliver(client, tick, names, activity(size, random_numbers))
+            started = time.perf_counter()
+            scorers.score(tick)
+            seconds.append(time.perf_counter() - started)
     stored = EngagementMetric.objects.count()
     if stored != size * (MEASURED_TICKS + 1):
         raise AssertionError(f"{stored} rows stored for {size} sessions")
     state_bytes = _state_bytes(client)
     client.flushdb()
     return statistics.median(seconds), state_bytes
-
-
-def _register(size: int) -> list[str]:
-    now = timezone.now()
-    Event.objects.bulk_create(
-        Event(external_id=f"event-{number}", title=f"Event {number}")
-        for number in range(EVENTS_OF_ORGANIZERS)
-    )
-    events = list(Event.objects.all())
-    names = [f"session-{number:06d}" for number in range(size)]
-    Session.objects.bulk_create(
-        (
-            Session(
-                external_id=name,
-                title=name,
-                event=events[number % len(events)],
-                started_at=now,
-                last_seen_at=now,
-            )
-            for number, name in enumerate(names)
-        ),
-        batch_size=5_000,
-    )
-    return names
-
-
-def _joins(size: int) -> np.ndarray:
-    """Every user of every session joins."""
-    events = np.zeros(size * USERS_PER_SESSION, COLUMNS)
-    events["kind"] = EventKind.JOIN
-    events["session"] = np.repeat(np.arange(size), USERS_PER_SESSION)
-    events["user"] = np.tile(np.arange(1, USERS_PER_SESSION + 1), size)
-    events["order"] = np.arange(len(events))
-    return events
-
-
-def _activity(size: int, random_numbers: np.random.Generator) -> np.ndarray:
-    """Two events per session: mostly chat, some reactions, some who leave and come back."""
-    count = size * EVENTS_PER_SESSION
-    events = np.zeros(count, COLUMNS)
-    kinds = [EventKind.CHAT, EventKind.REACTION, EventKind.JOIN, EventKind.LEAVE]
-    events["kind"] = random_numbers.choice(kinds, count, p=[0.7, 0.2, 0.05, 0.05])
-    events["session"] = np.tile(np.arange(size), EVENTS_PER_SESSION)
-    events["user"] = random_numbers.integers(1, USERS_PER_SESSION + 1, count)
-    events["subject"] = random_numbers.integers(1, 2**63, count)
-    events["order"] = np.arange(count)
-    return events
-
-
-def _deliver(client: redis.Redis, tick: int, names: list[str], events: np.ndarray) -> None:
-    with client.pipeline(transaction=False) as pipeline:
-        queue_delivery(pipeline, _blocks(tick, names, events))
-        pipeline.execute()
-
-
-def _blocks(tick: int, names: list[str], events: np.ndarray) -> Iterator[tuple[int, Block]]:
-    shards = np.array([keys.shard_of(name) for name in names])
-    for shard in range(keys.SHARD_COUNT):
-        members = np.flatnonzero(shards == shard)
-        chosen = events[np.isin(events["session"], members)]
-        if len(chosen):
-            chosen["session"] = np.searchsorted(members, chosen["session"])
-            mentions = [Mention(names[number], None) for number in members]
-            yield shard, Block(tick, b"%d" % tick, mentions, chosen)
 
 
 def _state_bytes(client: redis.Redis) -> int:
@@ -156,34 +79,3 @@ def _state_bytes(client: redis.Redis) -> int:
             keys.shard_identities(shard),
         )
     )
-
-
-class _Worker:
-    """A process that scores its share of the shards whenever it is told a tick."""
-
-    def __init__(self, number: int) -> None:
-        connections.close_all()
-        self.pipe, theirs = multiprocessing.Pipe()
-        context = multiprocessing.get_context("fork")
-        self.process = context.Process(target=_work, args=(number, theirs), daemon=True)
-        self.process.start()
-
-    def stop(self) -> None:
-        self.pipe.send(None)
-        self.process.join()
-
-
-def _work(number: int, pipe: Connection) -> None:
-    client = connect(socket_timeout=60)
-    while (tick := pipe.recv()) is not None:
-        for shard in range(number, keys.SHARD_COUNT, PROCESSES):
-            score_shard(client, shard, tick)
-        pipe.send(tick)
-    connections.close_all()
-
-
-def _score(workers: list[_Worker], tick: int) -> None:
-    for worker in workers:
-        worker.pipe.send(tick)
-    for worker in workers:
-        worker.pipe.recv()

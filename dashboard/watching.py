@@ -20,6 +20,8 @@ NO_LONG_WAIT: dict[str, Any] = {
     "socket_timeout": 5,
     "socket_connect_timeout": 5,
     "retry": Retry(NoBackoff(), 0),
+    # By default every new connection reads from disk which version the library has.
+    "driver_info": None,
 }
 
 ALL_EVENTS = "events.all"

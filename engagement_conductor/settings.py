@@ -105,6 +105,8 @@ CHANNEL_LAYERS = {
                     "socket_connect_timeout": 5,
                     "health_check_interval": 15,
                     "retry": Retry(NoBackoff(), 1),
+                    # By default every new connection reads the library's version from disk.
+                    "driver_info": None,
                 }
             ],
             "prefix": "engagement:layer",

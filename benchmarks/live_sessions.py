@@ -1,0 +1,83 @@
+"""Sessions that are live, and what happens in them, delivered as the collector does it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import redis
+from django.utils import timezone
+
+from sessions_app import keys
+from sessions_app.arrivals import queue_delivery
+from sessions_app.blocks import COLUMNS, Block, Mention
+from sessions_app.events import EventKind
+from sessions_app.models import EngagementMetric, Event, Session
+
+USERS_PER_SESSION = 20
+EVENTS_PER_SESSION = 2
+
+
+def register(size: int, events: int) -> list[str]:
+    """That many live sessions and no others, spread over events; their names."""
+    EngagementMetric.objects.all().delete()
+    Event.objects.all().delete()
+    now = timezone.now()
+    Event.objects.bulk_create(
+        Event(external_id=f"event-{number}", title=f"Event {number}") for number in range(events)
+    )
+    rows = list(Event.objects.all())
+    names = [f"session-{number:06d}" for number in range(size)]
+    Session.objects.bulk_create(
+        (
+            Session(
+                external_id=name,
+                title=name,
+                event=rows[number % len(rows)],
+                started_at=now,
+                last_seen_at=now,
+            )
+            for number, name in enumerate(names)
+        ),
+        batch_size=5_000,
+    )
+    return names
+
+
+def joins(size: int) -> np.ndarray:
+    """Every user of every session joins."""
+    events = np.zeros(size * USERS_PER_SESSION, COLUMNS)
+    events["kind"] = EventKind.JOIN
+    events["session"] = np.repeat(np.arange(size), USERS_PER_SESSION)
+    events["user"] = np.tile(np.arange(1, USERS_PER_SESSION + 1), size)
+    events["order"] = np.arange(len(events))
+    return events
+
+
+def activity(size: int, random_numbers: np.random.Generator) -> np.ndarray:
+    """Two events per session: mostly chat, some reactions, some who leave and come back."""
+    count = size * EVENTS_PER_SESSION
+    events = np.zeros(count, COLUMNS)
+    kinds = [EventKind.CHAT, EventKind.REACTION, EventKind.JOIN, EventKind.LEAVE]
+    events["kind"] = random_numbers.choice(kinds, count, p=[0.7, 0.2, 0.05, 0.05])
+    events["session"] = np.tile(np.arange(size), EVENTS_PER_SESSION)
+    events["user"] = random_numbers.integers(1, USERS_PER_SESSION + 1, count)
+    events["subject"] = random_numbers.integers(1, 2**63, count)
+    events["order"] = np.arange(count)
+    return events
+
+
+def deliver(client: redis.Redis, tick: int, names: list[str], events: np.ndarray) -> None:
+    """Puts the events of a tick where the scorer reads them."""
+    with client.pipeline(transaction=False) as pipeline:
+        queue_delivery(pipeline, _blocks(tick, names, events))
+        pipeline.execute()
+
+
+def _blocks(tick: int, names: list[str], events: np.ndarray) -> Iterator[tuple[int, Block]]:
+    shards = np.array([keys.shard_of(name) for name in names])
+    for shard in range(keys.SHARD_COUNT):
+        members = np.flatnonzero(shards == shard)
+        chosen = events[np.isin(events["session"], members)]
+        if len(chosen):
+            chosen["session"] = np.searchsorted(members, chosen["session"])
+            mentions = [Mention(names[number], None) for number in members]
+            yield shard, Block(tick, b"%d" % tick, mentions, chosen)

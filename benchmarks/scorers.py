@@ -1,0 +1,66 @@
+"""Processes that score, as Celery's workers do."""
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+from django.db import connections
+
+from engagement_conductor.pipeline import score_shard
+from sessions_app import keys
+from sessions_app.connection import connect
+
+PROCESSES = 2
+
+
+class Scorers:
+    """Some processes, each with its share of the shards."""
+
+    def __init__(self) -> None:
+        self._workers = [_Worker(number) for number in range(PROCESSES)]
+
+    def score(self, tick: int) -> None:
+        """Scores all shards up to a tick, and returns when that is stored and told."""
+        for worker in self._workers:
+            worker.pipe.send(tick)
+        for worker in self._workers:
+            worker.pipe.recv()
+
+    def stop(self) -> None:
+        for worker in self._workers:
+            worker.stop()
+
+
+@contextmanager
+def running_scorers() -> Iterator[Scorers]:
+    """Scorers until the block ends."""
+    scorers = Scorers()
+    try:
+        yield scorers
+    finally:
+        scorers.stop()
+
+
+class _Worker:
+    """A process that scores its share of the shards whenever it is told a tick."""
+
+    def __init__(self, number: int) -> None:
+        connections.close_all()
+        self.pipe, theirs = multiprocessing.Pipe()
+        context = multiprocessing.get_context("fork")
+        self.process = context.Process(target=_work, args=(number, theirs), daemon=True)
+        self.process.start()
+
+    def stop(self) -> None:
+        self.pipe.send(None)
+        self.process.join()
+
+
+def _work(number: int, pipe: Connection) -> None:
+    client = connect(socket_timeout=60)
+    while (tick := pipe.recv()) is not None:
+        for shard in range(number, keys.SHARD_COUNT, PROCESSES):
+            score_shard(client, shard, tick)
+        pipe.send(tick)
+    connections.close_all()

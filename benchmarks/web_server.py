@@ -1,0 +1,38 @@
+"""The product's own web server, on the database of the benchmarks."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+
+from engagement_conductor import ports, stack_commands
+from engagement_conductor.processes import Launch, Process, wait_until
+
+START_SECONDS = 60.0
+
+
+@contextmanager
+def running_web_server() -> Iterator[int]:
+    """Serves until the block ends; its port on this machine."""
+    port = ports.find_free()
+    environment = {**os.environ, "DATABASE_URL": _database_url()}
+    arguments = stack_commands.processes(port, demo=False)["web"].arguments
+    launch = Launch("web", arguments, environment, settings.BASE_DIR)
+    process = Process(launch, Path(settings.DATA_DIR) / "logs")
+    try:
+        if not wait_until(lambda: not ports.is_free(port), process, START_SECONDS):
+            raise RuntimeError(f"The web server does not start:\n{process.last_lines()}")
+        yield port
+    finally:
+        process.stop()
+
+
+def _database_url() -> str:
+    """Of the scratch database, with which this process works."""
+    place = connection.settings_dict
+    user, password = (quote(str(place[name]), safe="") for name in ("USER", "PASSWORD"))
+    return f"postgresql://{user}:{password}@{place['HOST']}:{place['PORT']}/{place['NAME']}"
