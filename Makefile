@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format fuzz bench screenshots evaluate study calibrate-built-in clean
+.PHONY: help setup demo up test test-environment lint format backup restore fuzz bench screenshots evaluate study calibrate-built-in clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,12 @@ lint: setup ## ruff, mypy, import-linter
 format: setup ## ruff's formatter and its safe repairs
 	@$(RUN) -m ruff check --fix-only
 	@$(RUN) -m ruff format
+
+backup: setup ## the whole database into a new FILE=name, while the stack runs or not
+	@$(RUN) -m engagement_conductor.servers_only back_up $(if $(FILE),"$(FILE)") $(ARGS)
+
+restore: setup ## the database from FILE=name, while the stack does not run (ARGS=--replace)
+	@$(RUN) -m engagement_conductor.servers_only restore $(if $(FILE),"$(FILE)") $(ARGS)
 
 fuzz: setup ## a minute of coverage-guided fuzzing of the decoder (ARGS="-max_total_time=600")
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt

