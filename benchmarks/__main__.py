@@ -21,7 +21,7 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 def main(names: list[str]) -> int:
     """Runs the named benchmarks, by default all; returns the exit code."""
     django.setup()
-    from benchmarks import detector, ingest, screens, ticks
+    from benchmarks import detector, drawing, ingest, screens, ticks
     from benchmarks.measurement import table
 
     benchmarks: dict[str, Callable] = {
@@ -29,6 +29,7 @@ def main(names: list[str]) -> int:
         "detector": detector.measure,
         "ticks": ticks.measure,
         "screens": screens.measure,
+        "drawing": drawing.measure,
     }
     if unknown := set(names) - set(benchmarks):
         print(

@@ -21,6 +21,9 @@ const FIELDS = [
   "category", "area", "curve", "people", "chat", "age",
 ];
 
+/** Whether a card of this age, in milliseconds, says what was, not what is. */
+export const isStale = (age) => age > STALE_AFTER;
+
 export class Card {
   /** Takes over an element that the server has rendered, or a copy of its template. */
   constructor(element, id) {
@@ -38,6 +41,10 @@ export class Card {
     this.pause = null;
     this.heardAt = null;
     this.changed = true;
+    // What has been written into the page: to ask the page itself is slow.
+    this.written = {};
+    // The choice that decided whether the card is shown.
+    this.judgedBy = null;
   }
 
   /** Takes all that is known, as a snapshot has it; `now` is the server's clock. */
@@ -45,6 +52,7 @@ export class Card {
     this.title = data.title;
     this.event = data.event;
     this.eventTitle = data.event_title;
+    this.judgedBy = null;
     this.anomaly = data.anomaly;
     const isOlder = this.point !== null && !(data.point?.time >= this.point.time);
     if (!isOlder) {
@@ -87,39 +95,59 @@ export class Card {
     return this.heardAt === null ? null : performance.now() - this.heardAt;
   }
 
-  get isStale() {
-    return this.age > STALE_AFTER;
-  }
-
   /** Draws what has changed, and the ages, which always do; `now` is the server's clock. */
   draw(now) {
     if (this.changed) this.drawAll();
     this.changed = false;
-    if (this.anomaly) setText(this.fields["alert-age"], `${duration(now - this.anomaly.began)} ago`);
-    if (this.age === null) return;
-    this.element.classList.toggle("stale", this.isStale);
-    setText(this.fields.age, this.isStale ? `${Math.round(this.age / 1000)} s ago` : "now");
+    if (this.anomaly) this.write("alert-age", `${duration(now - this.anomaly.began)} ago`);
+    const { age } = this;
+    if (age === null) return;
+    const stale = isStale(age);
+    this.once("stale", stale, () => this.element.classList.toggle("stale", stale));
+    this.write("age", stale ? `${Math.round(age / 1000)} s ago` : "now");
+  }
+
+  /** Hides it unless the filter wants it, whose choice is `choice`. */
+  judge(filter, choice) {
+    if (this.judgedBy === choice) return;
+    this.judgedBy = choice;
+    this.element.hidden = !filter.wants(this);
   }
 
   drawAll() {
-    const { fields, point, anomaly } = this;
-    setText(fields.title, this.title);
-    setText(fields.event, this.eventTitle);
-    showPause(fields.pause, this.pause);
-    this.element.dataset.severity = anomaly?.severity ?? "";
-    fields.alert.hidden = anomaly === null;
-    setText(fields.severity, severityLabel(anomaly?.severity));
-    setText(fields.type, anomalyLabel(anomaly?.type));
-    setText(fields.acknowledged, acknowledgement(anomaly?.acknowledged));
-    this.element.dataset.category = point?.category ?? "";
-    setText(fields.score, percent(point?.score));
-    setText(fields.category, categoryLabel(point?.category));
-    setText(fields.people, whole(point?.signals.active_users));
-    setText(fields.chat, whole(point?.signals.chat_msgs_per_min));
+    const { element, fields, point, anomaly } = this;
+    this.write("title", this.title);
+    this.write("event", this.eventTitle);
+    this.once("pause", this.pause, () => showPause(fields.pause, this.pause));
+    this.mark(element, "severity", anomaly?.severity);
+    this.once("alert", anomaly === null, () => (fields.alert.hidden = anomaly === null));
+    this.write("severity", severityLabel(anomaly?.severity));
+    this.write("type", anomalyLabel(anomaly?.type));
+    this.write("acknowledged", acknowledgement(anomaly?.acknowledged));
+    this.mark(element, "category", point?.category);
+    this.write("score", percent(point?.score));
+    this.write("category", categoryLabel(point?.category));
+    this.write("people", whole(point?.signals.active_users));
+    this.write("chat", whole(point?.signals.chat_msgs_per_min));
     const direction = trend(this.scores);
-    fields.trend.dataset.trend = direction ?? "";
-    setText(fields["trend-label"], trendLabel(direction));
+    this.mark(fields.trend, "trend", direction);
+    this.write("trend-label", trendLabel(direction));
     fields.area.setAttribute("d", area(this.scores));
     fields.curve.setAttribute("d", curve(this.scores));
+  }
+
+  write(name, text) {
+    this.once(`text ${name}`, text, () => setText(this.fields[name], text));
+  }
+
+  mark(element, name, value = "") {
+    this.once(`data ${name}`, value, () => (element.dataset[name] = value ?? ""));
+  }
+
+  /** Calls `write` if `value` is not what was written last. */
+  once(name, value, write) {
+    if (this.written[name] === value) return;
+    this.written[name] = value;
+    write();
   }
 }

@@ -21,6 +21,11 @@ export class Filter {
     return this.choice.value === "" ? null : Number(this.choice.value);
   }
 
+  /** What is chosen, as one text. */
+  get current() {
+    return `${this.choice.value} ${this.search.value}`;
+  }
+
   wants(card) {
     return isWanted(card, this.event, this.search.value);
   }

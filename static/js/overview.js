@@ -1,6 +1,6 @@
 // The overview, kept current by its socket: cards come and go with their sessions, those in trouble first.
 import { announce } from "./alerts.js";
-import { Card } from "./card.js";
+import { Card, isStale } from "./card.js";
 import { Connection } from "./connection.js";
 import { Filter } from "./filter.js";
 import { setText } from "./format.js";
@@ -20,6 +20,8 @@ let cards = new Map();
 let requested = null;
 let askedAt = 0;
 let frame = null;
+// The elements of the cards, in the order in which they stand.
+let placed = [];
 // What to add to this page's clock to have the server's, whatever this computer's is.
 let clockOffset = 0;
 
@@ -94,7 +96,7 @@ function requestSoon() {
 function check() {
   const ages = [...cards.values()].map(({ age }) => age).filter((age) => age !== null);
   connection.heard(ages.length ? Math.min(...ages) : 0);
-  const stale = [...cards.values()].filter(({ isStale }) => isStale).length;
+  const stale = ages.filter(isStale).length;
   if (stale && stale < ages.length) askAfterStragglers();
   drawSoon();
 }
@@ -116,8 +118,9 @@ function draw() {
   frame = null;
   const now = performance.now() + clockOffset;
   const shown = inWallOrder(cards.values());
+  const choice = filter.current;
   for (const card of shown) {
-    card.element.hidden = !filter.wants(card);
+    card.judge(filter, choice);
     card.draw(now);
   }
   place(shown.map((card) => card.element));
@@ -127,6 +130,8 @@ function draw() {
 
 /** Moves only what is out of its place; a card that somebody is on stays focused. */
 function place(elements) {
+  if (elements.length === placed.length && elements.every((each, number) => each === placed[number])) return;
+  placed = elements;
   const wanted = new Set(elements);
   for (const old of [...list.children]) if (!wanted.has(old)) old.remove();
   const focused = document.activeElement;
