@@ -79,9 +79,9 @@ def session_snapshot(session: Session) -> dict[str, Any]:
         "pause": Pause.objects.kinds_by_session([session.pk], now).get(session.pk),
         "now": milliseconds(now),
         "points": _explained(points, session.event),
-        "lines": _lines(session.event),
+        "lines": chart_lines(session.event),
         "polls": [poll_payload(moment) for moment in polls],
-        "anomalies": [_ended_by(anomaly_payload(anomaly), ended) for anomaly in anomalies],
+        "anomalies": [ended_by(anomaly_payload(anomaly), ended) for anomaly in anomalies],
     }
 
 
@@ -93,13 +93,14 @@ def _explained(points: list[EngagementMetric], event: Event) -> list[dict[str, A
     return payloads
 
 
-def _lines(event: Event) -> dict[str, float | None]:
+def chart_lines(event: Event) -> dict[str, float | None]:
     """The scores below which to look, and below which there is an alert, unless it is muted."""
     alert = None if event.mute_low_engagement else event.low_engagement_threshold
     return {"attention": ATTENTION_LINE, "alert": alert}
 
 
-def _ended_by(anomaly: dict[str, Any], time: int | None) -> dict[str, Any]:
+def ended_by(anomaly: dict[str, Any], time: int | None) -> dict[str, Any]:
+    """An anomaly that was left open by a session that ended at ``time``, as over with it."""
     return anomaly if anomaly["ended"] is not None else {**anomaly, "ended": time}
 
 

@@ -4,13 +4,14 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
-from dashboard import export_views, health, metrics, session_views, views
+from dashboard import export_views, health, metrics, report_views, session_views, views
 
 urlpatterns = [
     path("", views.show_overview, name="overview"),
     path("finished/", views.show_finished, name="finished"),
     path("sessions/<int:pk>/", session_views.show_session, name="session"),
     path("sessions/<int:pk>/<slug:name>.<slug:form>", export_views.download, name="download"),
+    path("sessions/<int:pk>/report/", report_views.show_report, name="report"),
     path("sessions/<int:pk>/history/", session_views.show_history, name="history"),
     path("anomalies/<uuid:anomaly_id>/acknowledge/", session_views.acknowledge, name="acknowledge"),
     path(

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Avg, Count, Max, Min
+from django.db.models import Avg, Count, Max, Min, Q, Sum
 
 from sessions_app.history import MOST_BUCKETS, Bucket, TimeBucket, bucket_width
-from sessions_app.scoring import Signals
+from sessions_app.scoring import CATEGORY_FLOORS, Signals
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -104,6 +104,39 @@ class EngagementMetricQuerySet(models.QuerySet[Any]):
         )
         return {row["session_id"]: row for row in rows}
 
+    def figures_of_session(self, session_id: int) -> dict[str, Any]:
+        """What a session was like in all; one query, and one for each of four extremes.
+
+        Returns:
+            ``points`` and nothing else if there are none; otherwise also the ``average`` score, the
+            average of ``active_users``, the number of ``total_users``, the sums ``chat``,
+            ``reactions`` and ``votes``, for each category the number of its points, and the rows of
+            the ``highest`` and ``lowest`` score and of the ``most`` and ``fewest`` active users,
+            the first where there are several.
+        """
+        rows = self.filter(session_id=session_id)
+        figures: dict[str, Any] = rows.aggregate(
+            points=Count("*"),
+            average=Avg("score"),
+            active_users=Avg("active_users"),
+            total_users=Max("total_users"),
+            chat=Sum("chat_count"),
+            reactions=Sum("reaction_count"),
+            votes=Sum("vote_count"),
+            **_points_by_category(),
+        )
+        if not figures["points"]:
+            return {"points": 0}
+        extremes = {
+            "highest": "-score",
+            "lowest": "score",
+            "most": "-active_users",
+            "fewest": "active_users",
+        }
+        return figures | {
+            name: rows.order_by(column, "time").first() for name, column in extremes.items()
+        }
+
     def span_of_session(self, session_id: int) -> tuple[datetime, datetime] | None:
         """The times of its first and its last point; None without any."""
         span = self.filter(session_id=session_id).aggregate(first=Min("time"), last=Max("time"))
@@ -141,3 +174,15 @@ class EngagementMetricQuerySet(models.QuerySet[Any]):
             Bucket(time, width, points, average, lowest, highest, Signals(*signals))
             for time, points, average, lowest, highest, *signals in rows
         ]
+
+
+def _points_by_category() -> dict[str, Count]:
+    """A count of the rows whose score lies in the band, for each category."""
+    counts, ceiling = {}, None
+    for floor, name in CATEGORY_FLOORS:
+        lies_in_band = Q(score__gte=floor)
+        if ceiling is not None:
+            lies_in_band &= Q(score__lt=ceiling)
+        counts[name] = Count("time", filter=lies_in_band)
+        ceiling = floor
+    return counts

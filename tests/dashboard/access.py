@@ -48,6 +48,7 @@ PAGES = {
     "": for_people("/"),
     "finished/": for_people("/finished/"),
     "sessions/<int:pk>/": of_the_event("/sessions/{session.pk}/"),
+    "sessions/<int:pk>/report/": of_the_event("/sessions/{session.pk}/report/"),
     "sessions/<int:pk>/history/": of_the_event("/sessions/{session.pk}/history/?range=5m"),
     "sessions/<int:pk>/<slug:name>.<slug:form>": of_the_event("/sessions/{session.pk}/metrics.csv"),
     "anomalies/<uuid:anomaly_id>/acknowledge/": of_the_event(

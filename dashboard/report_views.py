@@ -1,0 +1,18 @@
+"""The page of a session's report."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from dashboard.report import session_report
+from dashboard.session_views import visible_session
+
+
+@require_safe
+@never_cache
+def show_report(request: HttpRequest, pk: int) -> HttpResponse:
+    """What a session was like, for reading and printing; 404 where it is not the user's."""
+    session = visible_session(request, pk)
+    context = {"session": session, "report": session_report(session)}
+    return render(request, "dashboard/report.html", context)

@@ -1,0 +1,68 @@
+// A session's report: its chart, times as the viewer's clock has them, printing, and downloads of a part.
+import { ScoreChart } from "./chart.js";
+import { moment, setText, timeOfDay } from "./format.js";
+
+const element = (id) => document.getElementById(id);
+const timeline = JSON.parse(element("timeline").textContent);
+const sameDay = (one, other) => new Date(one).toDateString() === new Date(other).toDateString();
+
+/** Times of the day that the page is about need no date. */
+function showTimes() {
+  const [first, ...others] = document.querySelectorAll("time[datetime]");
+  const start = Date.parse(first.dateTime);
+  setText(first, moment(start));
+  for (const time of others) {
+    const instant = Date.parse(time.dateTime);
+    setText(time, sameDay(start, instant) ? timeOfDay(instant) : `${moment(instant)}`);
+  }
+}
+
+function showChart() {
+  const canvas = element("chart");
+  if (!canvas || timeline.points.length === 0) return;
+  const chart = new ScoreChart(canvas);
+  chart.show(timeline);
+  // Paper is white and has another width than the screen.
+  let theme;
+  addEventListener("beforeprint", () => {
+    theme = document.documentElement.dataset.theme;
+    document.documentElement.dataset.theme = "light";
+    chart.recolour();
+    chart.chart.resize(680, 260);
+  });
+  addEventListener("afterprint", () => {
+    document.documentElement.dataset.theme = theme;
+    chart.recolour();
+    chart.chart.resize();
+  });
+}
+
+/** Puts the chosen range into the addresses of the downloads. */
+function limitDownloads() {
+  const form = element("range");
+  const ends = ["from", "to"].map((name) => form.elements[name]);
+  const [from, to] = ends.map((input) => (input.value ? new Date(input.value) : null));
+  const isBackwards = from !== null && to !== null && to < from;
+  ends[1].setCustomValidity(isBackwards ? "This is before the beginning." : "");
+  for (const link of document.querySelectorAll("[data-download]")) {
+    const address = new URL(link.href);
+    for (const [name, time] of [["from", from], ["to", to]]) {
+      if (time && !isBackwards) address.searchParams.set(name, time.toISOString());
+      else address.searchParams.delete(name);
+    }
+    link.href = address;
+  }
+  const parts = [from && `from ${moment(from)}`, to && `to ${moment(to)}`].filter(Boolean);
+  const text = parts.length ? parts.join(" ") : "The whole session";
+  setText(element("range-hint"), isBackwards ? "The end is before the beginning: the whole session" : text);
+}
+
+showTimes();
+showChart();
+const print = element("print");
+print.hidden = false;
+print.addEventListener("click", () => globalThis.print());
+element("range").hidden = false;
+element("range").addEventListener("input", limitDownloads);
+element("range").addEventListener("submit", (event) => event.preventDefault());
+limitDownloads();
