@@ -1,6 +1,7 @@
 """The page of one session."""
 
 import logging
+import math
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from dashboard.broadcast import broadcast_anomaly
 from dashboard.payloads import anomaly_payload, session_snapshot
 from dashboard.session_history import RANGES, session_history
 from sessions_app.models import Session
+from sessions_app.ticks import TICK_MS
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ def show_session(request: HttpRequest, pk: int) -> HttpResponse:
             "snapshot": current,
             "point": point,
             "contributions": {part["signal"]: part for part in contributions},
+            "percents": _percents(current["points"]),
             "statistics": _statistics(current["points"]),
             "banners": _banners(current),
         },
@@ -101,6 +104,14 @@ def _banners(current: dict[str, Any]) -> list[dict[str, Any]]:
         for anomaly in anomalies
         if now - anomaly["ended"] < FAREWELL_MS
     ]
+
+
+def _percents(points: list[dict[str, Any]]) -> list[int | None]:
+    """Whole percents, one for each tick from the first point to the last; None in the holes."""
+    if not points:
+        return []
+    scores = {point["time"]: math.floor(point["score"] * 100 + 0.5) for point in points}
+    return [scores.get(time) for time in range(min(scores), max(scores) + 1, TICK_MS)]
 
 
 def _statistics(points: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -154,8 +154,10 @@ export class ScoreChart {
   /** Says the point to screen readers, of which the canvas shows nothing. */
   describe(point) {
     const { canvas } = this;
-    canvas.setAttribute("aria-valuemax", Math.max(0, this.series.length - 1));
-    canvas.setAttribute("aria-valuenow", Math.max(0, this.series.indexOf(point)));
+    // Times and not places: those of a point change with every tick, and would be read out again.
+    canvas.setAttribute("aria-valuemin", this.series[0]?.time ?? 0);
+    canvas.setAttribute("aria-valuemax", this.series.at(-1)?.time ?? 0);
+    canvas.setAttribute("aria-valuenow", point?.time ?? 0);
     canvas.setAttribute("aria-valuetext", point ? this.words(point) : "No score yet");
   }
 

@@ -1,5 +1,5 @@
 // A socket that is always there again: reconnects for ever, and tells the page's indicator how it is.
-import { setText } from "./format.js";
+import { duration, setText } from "./format.js";
 
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 10_000;
@@ -15,6 +15,7 @@ const HANDSHAKE_LIMIT = 8_000;
 const WORDS = {
   connecting: "Connecting",
   live: "Live",
+  stale: "No update",
   reconnecting: "Reconnecting",
   ended: "Session over",
   refused: "No longer available: please reload",
@@ -138,9 +139,9 @@ export class Connection {
   show() {
     const state = this.state;
     this.indicator.dataset.state = state;
-    const seconds = Math.round((performance.now() - this.heardAt) / 1000);
-    // By the quarter minute: a screen reader should not be told every second.
-    const words = state === "stale" ? `No update for ${seconds - (seconds % 15)} s` : WORDS[state];
-    setText(this.indicator.querySelector(".words"), words);
+    setText(this.indicator.querySelector(".words"), WORDS[state]);
+    const silence = state === "stale" ? ` for ${duration(performance.now() - this.heardAt)}` : "";
+    // Hidden from screen readers, which are told the state and not every second.
+    setText(this.indicator.querySelector(".since"), silence);
   }
 }

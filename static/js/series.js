@@ -47,8 +47,16 @@ export class Series {
   }
 }
 
-/** Average, range and number of the scores that points stand for. */
+/** Whole percents of points: one for each tick from the first to the last, with null in the holes. */
+export function percents(points) {
+  const scores = new Map(points.map(({ time, score }) => [time, Math.round(score * 100)]));
+  const ticks = points.length ? (points.at(-1).time - points[0].time) / TICK + 1 : 0;
+  return Array.from({ length: ticks }, (_, tick) => scores.get(points[0].time + tick * TICK) ?? null);
+}
+
+/** Average, range and number of the scores that points stand for; none of them without points. */
 export function statistics(points) {
+  if (!points.length) return { count: 0 };
   const count = points.reduce((sum, point) => sum + (point.count ?? 1), 0);
   const total = points.reduce((sum, point) => sum + point.score * (point.count ?? 1), 0);
   return {

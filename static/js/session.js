@@ -6,14 +6,15 @@ import { Attention } from "./attention.js";
 import { ScoreChart } from "./chart.js";
 import { Connection } from "./connection.js";
 import { showContributions } from "./contributions.js";
-import { SIGNAL_FORMATS, categoryLabel, percent, setText, showPause, whole } from "./format.js";
+import { SIGNAL_FORMATS, categoryLabel, percent, setText, showPause, trendLabel, whole } from "./format.js";
 import { History } from "./history.js";
 import { mergeMoments } from "./polls.js";
 import { closeLikeMenu } from "./preferences.js";
 import { Ranges, SHORTEST } from "./ranges.js";
-import { Series, TICK, statistics } from "./series.js";
+import { Series, TICK, percents, statistics } from "./series.js";
 import { showEnd, showState } from "./session-state.js";
 import { showSignalHistory } from "./signal-history.js";
+import { trend } from "./wall.js";
 
 // How many points may follow what the server has thinned out, before it is asked again.
 const MOST_AFTER_HISTORY = 240;
@@ -51,6 +52,7 @@ function show() {
   element("score").dataset.category = point.category;
   setText(element("score-value"), percent(point.score));
   setText(element("score-category"), categoryLabel(point.category));
+  showTrend(trend(percents(series.recent)));
   for (const [name, format] of Object.entries(SIGNAL_FORMATS)) {
     setText(document.querySelector(`[data-signal="${name}"]`), format(point.signals[name]));
   }
@@ -60,6 +62,12 @@ function show() {
   alerts.showScore(point.score);
   showChart();
   if (!document.hidden) showSignalHistory(series.recent, series.view(SHORTEST));
+}
+
+function showTrend(direction) {
+  const place = element("score-trend");
+  place.dataset.trend = direction ?? "";
+  setText(place.querySelector('[data-field="trend-label"]'), trendLabel(direction));
 }
 
 function showTitle() {
@@ -76,6 +84,7 @@ function showChart() {
     const words = history.failed ? "This range could not be loaded; it is tried again." : "Loading …";
     setText(element("chart-message"), words);
     chart.clear();
+    showStatistics(statistics([]));
     return;
   }
   const view = series.view(range, history);
@@ -85,7 +94,7 @@ function showChart() {
 
 function showStatistics({ count, average, lowest, highest }) {
   setText(element("statistics-average"), percent(average));
-  setText(element("statistics-range"), `${percent(lowest)}–${percent(highest)}`);
+  setText(element("statistics-range"), count ? `${percent(lowest)}–${percent(highest)}` : "–");
   setText(element("statistics-points"), whole(count));
 }
 

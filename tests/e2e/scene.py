@@ -2,18 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
+import numpy as np
+from msgspec.structs import replace
 from playwright.sync_api import Page, WebSocketRoute
 
+from anomalies_app.results import AnomalyNotice, SignalMove
 from sessions_app.announcing import begin_break
-from sessions_app.models import Session
+from sessions_app.models import EngagementMetric, Session
+from sessions_app.scoring import ScoreSettings, Signals, score
+from sessions_app.ticks import WINDOW_TICKS
 from tests.factories import (
     TICK,
     Cast,
     last_tick_end,
     make_anomaly,
     make_event,
-    make_metrics,
     make_notice,
     make_session,
 )
@@ -23,6 +28,10 @@ OnPage = Callable[[Page], None]
 
 LIVELY = [0.55, 0.58, 0.62, 0.6, 0.64, 0.68, 0.71, 0.69, 0.66, 0.7, 0.74, 0.72]
 FALLING = [0.66, 0.64, 0.65, 0.6, 0.55, 0.47, 0.4, 0.33, 0.28, 0.25, 0.22, 0.18]
+PEOPLE = 200
+COUNTS = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
+# What the four terms that add to a score can be together.
+MOST_WITHOUT_LEAVING = 0.9
 TITLES = (
     "Opening keynote",
     "Designing for attention",
@@ -71,18 +80,58 @@ def curve(shape: list[float]) -> list[float]:
     return [one + (other - one) * part / 5 for one, other in steps for part in range(5)]
 
 
+def make_story(session: Session, scores: list[float], end: datetime | None = None) -> None:
+    """Rows whose signals make up a course of scores, at most 0.9; the last at ``end``, or now."""
+    share = np.clip(np.array(scores) / MOST_WITHOUT_LEAVING, 0, 1)
+    minute_ago = np.concatenate([np.full(WINDOW_TICKS, share[0]), share])[: len(share)]
+    signals = Signals(
+        chat_msgs_per_min=np.round(21**share - 1),
+        poll_participation=share * 0.9,
+        active_users=np.round(PEOPLE * share),
+        total_users=np.full(len(share), PEOPLE),
+        reactions_per_min=np.round(11**share - 1),
+        user_leave_rate=np.clip(minute_ago - share, 0, 1),
+    )
+    columns = {name: np.asarray(values).tolist() for name, values in signals._asdict().items()}
+    columns["score"] = score(signals, ScoreSettings()).tolist()
+    last = end or last_tick_end()
+    EngagementMetric.objects.bulk_create(
+        EngagementMetric(
+            session=session,
+            time=last - (len(scores) - 1 - row) * TICK,
+            **{name: values[row] for name, values in columns.items()},
+            **dict.fromkeys(COUNTS, 0),
+        )
+        for row in range(len(scores))
+    )
+
+
+def fallen(
+    session: Session, what: str, signal: str, before: int, now: int, seconds: int = 75
+) -> AnomalyNotice:
+    """A warning as long ago as the fall took."""
+    return make_notice(
+        session,
+        ago=seconds,
+        current_engagement=0.25,
+        reason=f"{what} fell from {before} to {now} in {seconds} seconds.",
+        moved=SignalMove(signal, before, now, seconds),
+    )
+
+
 def build_conference(cast: Cast) -> list[Session]:
     """An event of six live sessions: two in trouble, one in a break, one without a score yet."""
     event = make_event("Connect 2026", cast.alice)
     sessions = [make_session(event, title) for title in TITLES]
     end = last_tick_end()
-    make_metrics(cast.session, curve(LIVELY), end)
+    make_story(cast.session, curve(LIVELY), end)
     for number, session in enumerate(sessions[:-1]):
         shape = FALLING if number in (1, 2) else LIVELY[number:] + LIVELY[:number]
-        make_metrics(session, curve(shape), end)
-    make_anomaly(make_notice(sessions[1], ago=75, severity="CRITICAL"))
-    reason = "Chat fell from 42 to 9 messages a minute while 180 of 190 people stayed."
-    make_anomaly(make_notice(sessions[2], ago=40, type="SUDDEN_DROP", reason=reason))
+        make_story(session, curve(shape), end)
+    exodus = fallen(sessions[1], "Active people", "active_users", 127, 55)
+    make_anomaly(replace(exodus, severity="CRITICAL"))
+    silence = fallen(sessions[2], "Chat", "chat_msgs_per_min", 6, 1)
+    make_anomaly(replace(silence, type="SUDDEN_DROP"))
     begin_break(sessions[3], end - TICK)
     return sessions
 

@@ -17,6 +17,7 @@ from tests.e2e.scene import (
     at,
     build_conference,
     curve,
+    make_story,
     refuse_sockets,
     wait_until_connected,
 )
@@ -27,7 +28,6 @@ from tests.factories import (
     last_tick_end,
     make_anomaly,
     make_event,
-    make_metrics,
     make_notice,
     make_session,
     make_user,
@@ -35,7 +35,7 @@ from tests.factories import (
 
 
 def build_one(cast: Cast) -> str:
-    make_metrics(cast.session, curve(LIVELY), last_tick_end())
+    make_story(cast.session, curve(LIVELY), last_tick_end())
     return "/"
 
 
@@ -53,7 +53,7 @@ def build_large_wall(cast: Cast) -> str:
             session = make_session(
                 event, f"{TITLES[place % len(TITLES)]} {number * 25 + place + 1}"
             )
-            make_metrics(session, curve(LIVELY if place % 5 else FALLING), end)
+            make_story(session, curve(LIVELY if place % 5 else FALLING), end)
             if place == 5 * (number % 5):
                 make_anomaly(make_notice(session, ago=60))
     return "/"
@@ -72,7 +72,7 @@ def build_finished(cast: Cast) -> str:
         start = end - timedelta(minutes=20 + 7 * number)
         session = make_session(cast.session.event, title, started_at=start, ended_at=end)
         if number % 7 != 3:
-            make_metrics(session, curve(FALLING if number % 4 == 2 else LIVELY), end)
+            make_story(session, curve(FALLING if number % 4 == 2 else LIVELY), end)
         for place in range(number % 3):
             began = end - (20 + place) * TICK
             make_anomaly(make_notice(session, Change.ENDED, began_at=began, changed_at=end))

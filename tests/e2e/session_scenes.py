@@ -12,6 +12,8 @@ from tests.e2e.scene import (
     Scene,
     build_conference,
     curve,
+    fallen,
+    make_story,
     refuse_sockets,
     wait_until_connected,
 )
@@ -19,7 +21,6 @@ from tests.factories import (
     Cast,
     last_tick_end,
     make_anomaly,
-    make_metrics,
     make_notice,
     make_poll_moment,
     make_session,
@@ -49,13 +50,14 @@ def build_long_session(cast: Cast) -> str:
     length = timedelta(hours=2)
     session = make_session(cast.session.event, title, started_at=end - length)
     hours = [score for _ in range(23) for score in curve(LIVELY)]
-    make_metrics(session, [*hours, *curve(FALLING)], end)
+    make_story(session, [*hours, *curve(FALLING)], end)
     for minutes in (90, 40, 4):
         opened = end - timedelta(minutes=minutes)
         make_poll_moment(session, f"poll-{minutes}", "FIRST_VOTE", opened)
         make_poll_moment(session, f"poll-{minutes}", "CLOSED", opened + timedelta(minutes=2))
-    make_anomaly(make_notice(session, Change.ENDED, ago=4_000))
-    notice = make_notice(session, ago=60, severity="CRITICAL")
+    over = end - timedelta(minutes=60)
+    make_anomaly(make_notice(session, Change.ENDED, ago=4_000, changed_at=over))
+    notice = fallen(session, "Active people", "active_users", 127, 55)
     make_anomaly(notice, acknowledged_by=cast.alice, acknowledged_at=end)
     return f"/sessions/{session.pk}/"
 
@@ -70,7 +72,7 @@ def build_new_session(cast: Cast) -> str:
 
 def build_finished_session(cast: Cast) -> str:
     end = last_tick_end()
-    make_metrics(cast.session, curve(LIVELY), end - timedelta(minutes=2))
+    make_story(cast.session, curve(LIVELY), end - timedelta(minutes=2))
     cast.session.started_at = end - timedelta(minutes=46)
     cast.session.ended_at = end - timedelta(minutes=1)
     cast.session.save()
@@ -78,7 +80,7 @@ def build_finished_session(cast: Cast) -> str:
 
 
 def build_stale_session(cast: Cast) -> str:
-    make_metrics(cast.session, curve(LIVELY), last_tick_end() - timedelta(seconds=45))
+    make_story(cast.session, curve(LIVELY), last_tick_end() - timedelta(seconds=45))
     return f"/sessions/{cast.session.pk}/"
 
 
@@ -86,7 +88,7 @@ def steady(score: float) -> Build:
     """Five minutes that end in a category."""
 
     def build(cast: Cast) -> str:
-        make_metrics(cast.session, curve([(level + 2 * score) / 3 for level in LIVELY]))
+        make_story(cast.session, curve([(level + 2 * score) / 3 for level in LIVELY]))
         return f"/sessions/{cast.session.pk}/"
 
     return build

@@ -1,5 +1,7 @@
 """What a session's page draws and explains, in a real browser."""
 
+from datetime import timedelta
+
 import pytest
 
 from sessions_app.models import EngagementMetric
@@ -17,6 +19,7 @@ from tests.factories import (
     make_session,
 )
 
+SECOND = timedelta(seconds=1)
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 
@@ -26,12 +29,14 @@ def drawn(window: Window) -> list[float]:
 
 
 def wait_until_points(window: Window, count: str) -> None:
-    window.wait_for_text("#statistics-points", count)
+    window.wait_for_text("#statistics-points", count, 15)
 
 
 def test_a_range_is_chosen_kept_in_the_address_and_goes_on(pages: Pages, cast: Cast) -> None:
     session = make_session(cast.session.event, "Workshop")
     end = last_tick_end()
+    # Half an hour is shown in pairs of ticks: the next one must not cut one in two.
+    end -= end.timestamp() % 10 * SECOND
     make_metrics(session, [0.2] * 1_000 + [0.8] * 60, end)
     window = pages.window()
     window.log_in("alice")

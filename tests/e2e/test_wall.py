@@ -107,7 +107,7 @@ def test_the_wall_is_searched_by_keyboard_and_the_address_keeps_it(stage: Stage)
         row.get_by_role("link", name="Rehearsal").wait_for()
         assert row.count() == 1
         # In the viewer's zone and words, and no longer in the server's.
-        assert "UTC" not in row.inner_text()
+        wait_for(lambda: page.wait_for_timeout(20) or "UTC" not in row.inner_text(), "local times")
 
 
 def test_the_wall_fills_the_screen_and_comes_back(stage: Stage) -> None:
