@@ -80,6 +80,7 @@ PAGES = {
     "admin/password_change/": for_staff("/admin/password_change/", staff=200),
     "admin/password_change/done/": for_staff("/admin/password_change/done/", staff=200),
     "admin/autocomplete/": for_staff("/admin/autocomplete/", REFUSED),
+    "admin/anomalies_app/anomaly/export/": for_staff("/admin/anomalies_app/anomaly/export/"),
     "admin/jsi18n/": for_staff("/admin/jsi18n/", staff=200),
     "admin/r/<path:content_type_id>/<path:object_id>/": for_staff("/admin/r/1/1/", 404, 404),
     "admin/auth/user/<id>/password/": for_staff("/admin/auth/user/{alice.pk}/password/"),
