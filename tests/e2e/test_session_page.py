@@ -20,6 +20,17 @@ from tests.factories import (
 )
 
 SECOND = timedelta(seconds=1)
+NOTE_WHAT_IS_TOLD = """() => {
+    window.told = [];
+    const place = ({ target }) => (target instanceof Element ? target : target.parentElement);
+    const isHeard = (change) => !place(change).closest("[aria-hidden=true]");
+    const words = ({ target }) => target.textContent;
+    const note = (changes) => window.told.push(...changes.filter(isHeard).map(words));
+    for (const region of document.querySelectorAll("[role=status], [role=alert], [aria-live]")) {
+        const what = { childList: true, characterData: true, subtree: true };
+        new MutationObserver(note).observe(region, what);
+    }
+}"""
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 
@@ -104,3 +115,23 @@ def test_a_range_that_cannot_be_loaded_is_tried_again(pages: Pages, cast: Cast) 
         lambda: window.page.wait_for_timeout(20) or len(drawn(window)) == 40, "it is there", 15
     )
     assert window.page.locator("#chart-message:visible").count() == 0
+
+
+def test_scores_that_move_are_not_read_out(pages: Pages, cast: Cast) -> None:
+    end = EngagementMetric.objects.latest("time").time
+    window = pages.window()
+    window.log_in("alice")
+    window.open(f"/sessions/{cast.session.pk}/")
+    window.wait_until_connected()
+    window.page.focus("#chart")
+    window.page.keyboard.press("ArrowLeft")
+    chart = window.page.locator("#chart")
+    chosen = [chart.get_attribute(f"aria-value{name}") for name in ("now", "text")]
+    window.page.evaluate(NOTE_WHAT_IS_TOLD)
+    for number in range(1, 4):
+        pages.broadcast(make_point(cast.session, 0.3 * number, end + number * TICK))
+        window.wait_for_text("#score-value", str(30 * number))
+    # The connection's state at most, if that changes.
+    assert set(window.page.evaluate("window.told")) <= {"Live", "No update"}
+    assert [chart.get_attribute(f"aria-value{name}") for name in ("now", "text")] == chosen
+    assert window.text("#score-trend") == "Rising"
