@@ -26,8 +26,20 @@ Features = NDArray[np.floating[Any]]
 # Of the original paper: a node with less than this share of the window's points ends the way.
 SPARSE_SHARE = 0.1
 TALLEST = 16
-# Sessions handled together, so that one tree's windows stay in the processor's cache.
-BATCH = 32_768
+# Numbers compared at once, so that they stay in the processor's cache.
+PORTION = 2_500_000
+
+
+class Branching(NamedTuple):
+    """The nodes of one depth, tree after tree: how every walk goes on from there.
+
+    Attributes:
+        features: index of the feature each node splits.
+        thresholds: in the type of the points.
+    """
+
+    features: NDArray[np.intp]
+    thresholds: Features
 
 
 class Splits(NamedTuple):
@@ -112,38 +124,38 @@ class HalfSpaceForest:
         if np.isnan(points).any():
             raise ValueError("points must be numbers; there is a NaN")
         found = np.empty((self.tree_count, len(points)), self.path_type)
-        for trees, batch in self.blocks(len(points)):
-            self._walk(np.ascontiguousarray(points[batch]), trees, found[trees, batch])
+        for batch in self.batches(len(points)):
+            found[:, batch] = self._walk(np.ascontiguousarray(points[batch]))
         return found
 
+    def batches(self, sessions: int) -> Iterator[slice]:
+        """Sessions in portions of which the processor's cache holds what is compared."""
+        batch = max(1, PORTION // (self.height * self.window * self.tree_count))
+        return (slice(start, start + batch) for start in range(0, sessions, batch))
+
     @lru_cache(maxsize=8)  # noqa: B019 - forests are few, frozen, and live as long as the process
-    def _thresholds(self, kind: np.dtype[Any]) -> Features:
-        return _rounded_up(self.splits.thresholds, kind)
+    def _branchings(self, kind: np.dtype[Any]) -> list[Branching]:
+        thresholds = _rounded_up(self.splits.thresholds, kind)
+        levels = [slice((1 << depth) - 1, (2 << depth) - 1) for depth in range(self.height)]
+        return [
+            Branching(self.splits.features[:, level].ravel(), thresholds[:, level].ravel())
+            for level in levels
+        ]
 
-    def blocks(self, sessions: int) -> Iterator[tuple[slice, slice]]:
-        """Trees and sessions in portions that the processor's cache holds."""
-        batch = min(max(sessions, 1), BATCH)
-        step = max(1, BATCH // batch)
-        for start in range(0, sessions, batch):
-            for tree in range(0, self.tree_count, step):
-                yield slice(tree, tree + step), slice(start, start + batch)
-
-    def _walk(self, points: Features, trees: slice, found: Paths) -> None:
-        values, width = points.ravel(), self.feature_count
-        features = self.splits.features[trees].ravel()
-        thresholds = self._thresholds(points.dtype)[trees].ravel()
-        offsets = np.arange(len(points), dtype=np.intp) * width
-        roots = np.arange(len(found), dtype=np.intp)[:, None] * ((1 << self.height) - 1)
-        path = np.zeros(found.shape, dtype=np.intp)
-        for depth in range(self.height):
-            # The nodes of a level follow one another, and the path so far is a node's place there.
-            node = path + (roots + ((1 << depth) - 1))
-            feature = features.take(node)
-            feature += offsets
-            right = values.take(feature) >= thresholds.take(node)
-            path <<= 1
-            path |= right
-        found[...] = path
+    def _walk(self, points: Features) -> NDArray[np.intp]:
+        values = points.ravel()
+        rows = np.arange(0, len(values), self.feature_count)
+        trees = np.arange(self.tree_count)[:, None]
+        # Places among the nodes of a depth: the children of node i are nodes 2i and 2i+1 there.
+        place = np.repeat(trees, len(points), axis=1)
+        for branching in self._branchings(points.dtype):
+            cell = branching.features.take(place)
+            cell += rows
+            right = values.take(cell) >= branching.thresholds.take(place)
+            place += place
+            place += right
+        place -= trees << self.height
+        return place
 
 
 def _rounded_up(thresholds: NDArray[np.float64], kind: np.dtype[Any]) -> Features:
@@ -215,15 +227,15 @@ def score_many(
     Returns:
         One score per session; 0 where there is no reference window yet.
     """
-    mass = np.zeros(len(windows), dtype=np.int64)
-    for trees, batch in forest.blocks(len(windows)):
-        mass[batch] += _mass(forest, windows.reference[:, trees, batch] ^ paths[trees, batch])
+    mass = np.empty(len(windows), dtype=np.int64)
+    for batch in forest.batches(len(windows)):
+        mass[batch] = _mass(forest, windows.reference[:, :, batch] ^ paths[:, batch])
     largest = forest.tree_count * forest.window * (2 ** (forest.height + 1) - 1)
     return np.where(windows.is_live, 1 - mass / largest, 0.0)
 
 
 def _mass(forest: HalfSpaceForest, difference: Paths) -> NDArray[np.int64]:
-    """Sum of mass times 2**depth down some trees, per session.
+    """Sum of mass times 2**depth down all trees, per session.
 
     Args:
         forest: the trees.
@@ -234,19 +246,16 @@ def _mass(forest: HalfSpaceForest, difference: Paths) -> NDArray[np.int64]:
     # The smallest type is the fastest.
     largest = forest.window << (forest.height + 1)
     adding = np.dtype(np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint64)
-    sparse = math.ceil(SPARSE_SHARE * forest.window)
-    total = np.full(difference.shape[1:], forest.window, dtype=adding)
-    goes_on = np.ones(difference.shape[1:], dtype=np.bool_)
-    same = np.empty(difference.shape, dtype=np.bool_)
-    for depth in range(1, forest.height + 1):
-        np.less(difference, 1 << (forest.height - depth), out=same)
-        mass = np.add.reduce(same.view(np.uint8), axis=0, dtype=counting)
-        # Where the way has ended there is no mass, so it stays ended.
-        mass *= goes_on
-        np.greater_equal(mass, sparse, out=goes_on)
-        total += np.left_shift(mass, depth, dtype=adding)
-    added: NDArray[np.int64] = np.add.reduce(total, axis=0, dtype=np.int64)
-    return added
+    depths = np.arange(1, forest.height + 1)
+    unequal = (1 << (forest.height - depths)).astype(difference.dtype)
+    same = difference.reshape(forest.window, -1) < unequal[:, None, None]
+    mass = np.add.reduce(same.view(np.uint8), axis=1, dtype=counting)
+    # The way ends at a node of little mass, and further down there is no more than that.
+    mass[1:] *= mass[:-1] >= math.ceil(SPARSE_SHARE * forest.window)
+    weighed = np.multiply(mass, (1 << depths).astype(adding)[:, None], dtype=adding)
+    tree_mass = np.add.reduce(weighed, axis=0, dtype=adding).reshape(difference.shape[1:])
+    added: NDArray[np.int64] = np.add.reduce(tree_mass, axis=0, dtype=np.int64)
+    return added + forest.tree_count * forest.window
 
 
 def learn_many(
