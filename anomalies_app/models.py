@@ -1,6 +1,7 @@
 """What was unusual in a session, what was done about it, and how well that worked."""
 
 import uuid
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
@@ -144,6 +145,11 @@ class Anomaly(SessionRecord):
         if self.verdict:
             return Status(self.verdict)
         return Status.OPEN if self.acknowledged_at is None else Status.ACKNOWLEDGED
+
+    @property
+    def over_at(self) -> datetime | None:
+        """When it ended, or the session that it was left open by; None while it goes on."""
+        return self.ended_at or self.session.ended_at
 
 
 class AnomalyReview(models.Model):

@@ -27,12 +27,18 @@ from anomalies_app.admin.wording import (
     clock,
     figure,
     in_words,
-    lines,
+    lasted_in_words,
     move_in_words,
+    name_of,
+    person_of,
     review_in_words,
+    table,
+    two_lines,
 )
 from anomalies_app.models import Anomaly, AnomalyReview, Verdict
 from anomalies_app.review import acknowledge_anomaly, may_review, review_anomalies
+
+VERDICT_BUTTONS = {Verdict.CONFIRMED.value: "Confirm", Verdict.FALSE_ALARM.value: "False alarm"}
 
 
 class ReviewForm(forms.ModelForm):
@@ -54,18 +60,9 @@ class ReviewForm(forms.ModelForm):
 class AnomalyAdmin(admin.ModelAdmin):
     """What the detector found is read-only; verdict and note are the reviewer's."""
 
-    list_display = (
-        "raised",
-        "session",
-        "event",
-        "type",
-        "severity",
-        "score",
-        "lasted",
-        "picture",
-        "status",
-        "reviewed_by",
-    )
+    list_display = ("raised", "where", "kind", "picture", "status")
+    # Any other order would read the whole table.
+    sortable_by = ("raised",)
     list_filter = ("type", "severity", StatusFilter, IsOpenFilter, EventFilter, DateFilter)
     search_fields = ("session__title", "event__title", "session__external_id")
     search_help_text = "Title of a session or event, or the platform's ID of a session"
@@ -78,15 +75,14 @@ class AnomalyAdmin(admin.ModelAdmin):
     list_per_page = 50
     form = ReviewForm
     fieldsets = (
-        (None, {"fields": ("reason", "session", "event", "raised", "ended", "type", "severity")}),
-        ("Why", {"fields": ("score", "current", "expected", "moved", "signal_values", "changes")}),
         ("Review", {"fields": ("status_now", "verdict_note", "reviews")}),
+        ("What", {"fields": ("session", "event", "began", "ended", "type", "severity")}),
+        ("Why", {"fields": ("score", "current", "expected", "moved", "signal_values", "changes")}),
     )
     readonly_fields = (
-        "reason",
         "session",
         "event",
-        "raised",
+        "began",
         "ended",
         "type",
         "severity",
@@ -99,9 +95,6 @@ class AnomalyAdmin(admin.ModelAdmin):
         "status_now",
         "reviews",
     )
-
-    class Media:
-        css = {"all": ("css/admin.css",)}
 
     def get_urls(self) -> list[Any]:
         export = path(
@@ -118,9 +111,8 @@ class AnomalyAdmin(admin.ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.method == "POST" and "judge" in request.POST:
             return self._judge_one(request)
-        return super().changelist_view(
-            request, {**(extra_context or {}), "false_alarms": false_alarms()}
-        )
+        extra = {"title": "Anomalies", "false_alarms": false_alarms()}
+        return super().changelist_view(request, {**(extra_context or {}), **extra})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Anomaly]:
         people = ("acknowledged_by", "reviewed_by")
@@ -136,7 +128,7 @@ class AnomalyAdmin(admin.ModelAdmin):
         obj: Anomaly | None = None,
     ) -> HttpResponse:
         if obj is not None:
-            context["course"] = course_payload(obj)
+            context |= {"title": name_of(obj), "subtitle": None, "course": course_payload(obj)}
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def export(self, request: HttpRequest) -> HttpResponse:
@@ -192,23 +184,37 @@ class AnomalyAdmin(admin.ModelAdmin):
             self.message_user(request, f"{Verdict(verdict).label}.", messages.SUCCESS)
         return HttpResponseRedirect(request.get_full_path())
 
-    @admin.display(description="time", ordering="time")
+    @admin.display(description="raised", ordering="time")
     def raised(self, anomaly: Anomaly) -> str:
-        return clock(anomaly.time)
+        return two_lines(clock(anomaly.time), lasted_in_words(anomaly))
 
-    @admin.display(description="score", ordering="anomaly_score")
+    @admin.display(description="session")
+    def where(self, anomaly: Anomaly) -> str:
+        return two_lines(anomaly.session, anomaly.event)
+
+    @admin.display(description="type")
+    def kind(self, anomaly: Anomaly) -> str:
+        severity = format_html(
+            '<span class="severity" data-severity="{}">{}</span> {}',
+            anomaly.severity,
+            anomaly.get_severity_display(),
+            self.score(anomaly),
+        )
+        return two_lines(anomaly.get_type_display(), severity)
+
+    @admin.display(description="score")
     def score(self, anomaly: Anomaly) -> str:
         return f"{anomaly.anomaly_score:.2f}"
 
-    @admin.display(description="ended")
-    def lasted(self, anomaly: Anomaly) -> str:
-        end = anomaly.ended_at or anomaly.session.ended_at
-        return "open" if end is None else f"after {(end - anomaly.time).total_seconds():.0f} s"
+    @admin.display(description="raised")
+    def began(self, anomaly: Anomaly) -> str:
+        return clock(anomaly.time)
 
     @admin.display(description="ended")
     def ended(self, anomaly: Anomaly) -> str:
-        end = anomaly.ended_at or anomaly.session.ended_at
-        return "open" if end is None else f"{clock(end)}, {self.lasted(anomaly)}"
+        over = anomaly.over_at
+        lasted = lasted_in_words(anomaly)
+        return lasted if over is None else f"{clock(over)}, {lasted}"
 
     @admin.display(description="engagement")
     def current(self, anomaly: Anomaly) -> str:
@@ -224,25 +230,27 @@ class AnomalyAdmin(admin.ModelAdmin):
 
     @admin.display(description="status")
     def status(self, anomaly: Anomaly) -> str:
-        return format_html(
+        label = format_html(
             '<span class="status" data-status="{}">{}</span>',
             anomaly.status.value,
             anomaly.status.label,
         )
+        return two_lines(label, person_of(anomaly))
 
     @admin.display(description="verdict")
     def judge(self, anomaly: Anomaly) -> str:
         """A button for each verdict that it does not have; the list is a form."""
-        return format_html_join(
-            " ",
+        buttons = format_html_join(
+            "",
             '<button type="submit" class="judge" name="judge" value="{0}:{1}" '
             'aria-label="{2}: {3}">{2}</button>',
             (
-                (verdict.value, anomaly.pk, verdict.label, anomaly)
-                for verdict in Verdict
-                if verdict.value != anomaly.verdict
+                (verdict, anomaly.pk, words, name_of(anomaly))
+                for verdict, words in VERDICT_BUTTONS.items()
+                if verdict != anomaly.verdict
             ),
         )
+        return format_html('<div class="verdicts">{}</div>', buttons)
 
     @admin.display(description="moved most")
     def moved(self, anomaly: Anomaly) -> str:
@@ -250,23 +258,20 @@ class AnomalyAdmin(admin.ModelAdmin):
 
     @admin.display(description="signals")
     def signal_values(self, anomaly: Anomaly) -> str:
-        return lines((in_words(name), figure(value)) for name, value in anomaly.signals.items())
+        return table((in_words(name), figure(value)) for name, value in anomaly.signals.items())
 
     @admin.display(description="course")
     def changes(self, anomaly: Anomaly) -> str:
         """Every change of the episode, as the detector noted it."""
-        return lines(map(change_in_words, anomaly.metadata.get("changes", ())))
+        return table(map(change_in_words, anomaly.metadata.get("changes", ())))
 
     @admin.display(description="status")
     def status_now(self, anomaly: Anomaly) -> str:
-        if anomaly.verdict:
-            return f"{anomaly.status.label}, by {anomaly.reviewed_by or 'a deleted user'}"
-        if anomaly.acknowledged_at:
-            return f"Acknowledged, by {anomaly.acknowledged_by or 'a deleted user'}"
-        return anomaly.status.label
+        person = person_of(anomaly)
+        return f"{anomaly.status.label}, by {person}" if person else anomaly.status.label
 
     @admin.display(description="history")
     def reviews(self, anomaly: Anomaly) -> str:
         """Who did what about it, newest first."""
         rows = AnomalyReview.objects.filter(anomaly_id=anomaly.pk).select_related("user")
-        return lines((clock(row.time), review_in_words(row)) for row in rows)
+        return table((clock(row.time), review_in_words(row)) for row in rows)

@@ -1,6 +1,6 @@
 """What the chart of an anomaly shows: ten minutes of scores and signals around it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from anomalies_app.models import Anomaly
@@ -11,18 +11,24 @@ DRAWN_SIGNALS = ("chat_msgs_per_min", "active_users", "reactions_per_min")
 
 
 def course_payload(anomaly: Anomaly) -> dict[str, Any]:
-    """For the page's script; times are milliseconds since 1970."""
+    """For the page's script, with a sentence for those who do not see it.
+
+    Times are milliseconds since 1970.
+    """
     start, end = anomaly.time - AROUND, anomaly.time + AROUND
-    metrics = EngagementMetric.objects.filter(
-        session_id=anomaly.session_id, time__range=(start, end)
-    ).order_by("time")
-    over = anomaly.ended_at or anomaly.session.ended_at
+    metrics = list(
+        EngagementMetric.objects.filter(
+            session_id=anomaly.session_id, time__range=(start, end)
+        ).order_by("time")
+    )
+    over = anomaly.over_at
     return {
         "start": _milliseconds(start),
         "end": _milliseconds(end),
         "raised": _milliseconds(anomaly.time),
         "over": None if over is None else _milliseconds(over),
         "expected": anomaly.expected_engagement,
+        "summary": _summary(anomaly, metrics),
         "points": [
             {
                 "time": _milliseconds(metric.time),
@@ -34,5 +40,18 @@ def course_payload(anomaly: Anomaly) -> dict[str, Any]:
     }
 
 
-def _milliseconds(time: Any) -> int:
+def _summary(anomaly: Anomaly, metrics: list[EngagementMetric]) -> str:
+    if not metrics:
+        return ""
+    before = [metric.score for metric in metrics if metric.time < anomaly.time]
+    after = [metric.score for metric in metrics if metric.time >= anomaly.time]
+    parts = [
+        f"{when} the score lay between {min(scores):.0%} and {max(scores):.0%}"
+        for when, scores in (("Before", before), ("Afterwards", after))
+        if scores
+    ]
+    return f"{'. '.join(parts)}. {anomaly.expected_engagement:.0%} was expected."
+
+
+def _milliseconds(time: datetime) -> int:
     return round(time.timestamp() * 1000)

@@ -66,7 +66,7 @@ def _row(anomaly: Anomaly) -> tuple[Any, ...]:
     return (
         str(anomaly.pk),
         anomaly.time,
-        anomaly.ended_at or anomaly.session.ended_at,
+        anomaly.over_at,
         anomaly.event.external_id,
         anomaly.session.external_id,
         anomaly.session.title,

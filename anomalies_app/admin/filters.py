@@ -1,19 +1,27 @@
 """How admins find anomalies in the list."""
 
+import re
+from calendar import monthrange
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from typing import Any, NamedTuple
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.formats import date_format
-from django.utils.timezone import localdate, make_aware
+from django.utils.timezone import localdate, localtime, make_aware
 
-from anomalies_app.models import Status
+from anomalies_app.models import Anomaly, Status
 from sessions_app.models import Event
 
-LISTED_EVENTS = 50
-LISTED_MONTHS = 24
+LISTED_EVENTS = 20
+# A longer number is no key of a row.
+LONGEST_KEY = 18
+RECENT = [("today", "today"), ("week", "last 7 days")]
 RECENT_DAYS = {"today": 1, "week": 7}
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -54,46 +62,110 @@ class EventFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         newest = Event.objects.order_by("-created_at", "-pk")[:LISTED_EVENTS]
-        return [(str(event.pk), event.title) for event in newest]
+        listed = {str(event.pk): event.title for event in newest}
+        if (chosen := self._chosen()) and str(chosen) not in listed:
+            titles = Event.objects.filter(pk=chosen).values_list("title", flat=True)
+            listed |= {str(chosen): title for title in titles}
+        return list(listed.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        chosen = self._chosen()
+        return queryset if chosen is None else queryset.filter(event_id=chosen)
+
+    def _chosen(self) -> int | None:
         value = self.value() or ""
-        return queryset.filter(event_id=int(value)) if value.isdecimal() else queryset
+        return int(value) if value.isdecimal() and len(value) <= LONGEST_KEY else None
 
 
 class DateFilter(admin.SimpleListFilter):
-    """By date: the last days, or a month. Django's own hierarchy of dates reads the whole table."""
+    """By date: the last days, or a year, then a month of it, then a day of that.
+
+    Django's own hierarchy of dates reads the whole table to offer only what there is.
+    """
 
     title = "date"
     parameter_name = "date"
+    template = "admin/anomalies_app/anomaly/date_filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        today = localdate()
-        months = [_month_before(today, number) for number in range(LISTED_MONTHS)]
-        return [
-            ("today", "today"),
-            ("week", "last 7 days"),
-            *((f"{month:%Y-%m}", date_format(month, "F Y")) for month in months),
-        ]
+        return RECENT
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        """Each with the level it belongs to; what leads to the chosen one is selected, too."""
+        value = self.value() or ""
+        for level, key, label in self._options():
+            yield {
+                "level": level,
+                "selected": value == key or (bool(key) and value.startswith(f"{key}-")),
+                "query_string": changelist.get_query_string(
+                    {self.parameter_name: key} if key else {},
+                    [] if key else [self.parameter_name],
+                ),
+                "display": label,
+            }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if self.value() is None:
             return queryset
-        if self.value() in RECENT_DAYS:
-            start = localdate() - timedelta(days=RECENT_DAYS[self.value()] - 1)
-            return queryset.filter(time__gte=_midnight(start))
-        try:
-            start = datetime.strptime(self.value(), "%Y-%m").date()
-        except ValueError:
+        days = days_of(self.value())
+        if days is None:
             return queryset.none()
-        end = _month_before(start, -1)
-        return queryset.filter(time__gte=_midnight(start), time__lt=_midnight(end))
+        return queryset.filter(time__gte=_midnight(days.start), time__lt=_midnight(days.end))
+
+    def _options(self) -> Iterator[tuple[str, str, str]]:
+        """Level, value and label of all that is offered."""
+        today = localdate()
+        yield "", "", "All"
+        for value, label in RECENT:
+            yield "", value, label
+        for year in range(today.year, _first_year(today.year) - 1, -1):
+            yield "Year", f"{year}", f"{year}"
+        days = None if self.value() in dict(RECENT) else days_of(self.value() or "")
+        if days is None:
+            return
+        for month in range(1, 13):
+            first = date(days.start.year, month, 1)
+            if first <= today:
+                yield "Month", f"{first:%Y-%m}", date_format(first, "M")
+        if len(self.value()) > len("2026"):
+            for number in range(1, monthrange(days.start.year, days.start.month)[1] + 1):
+                day = days.start.replace(day=number)
+                if day <= today:
+                    yield "Day", f"{day}", f"{number}"
 
 
-def _month_before(day: date, months: int) -> date:
-    """The first day of the month so many months before that of ``day``."""
-    number = day.year * 12 + day.month - 1 - months
-    return date(number // 12, number % 12 + 1, 1)
+class Days(NamedTuple):
+    """From a day to another, which is not included."""
+
+    start: date
+    end: date
+
+
+def days_of(value: str) -> Days | None:
+    """The days of ``2026``, ``2026-03`` or ``2026-03-15``, or of a word of :data:`RECENT`.
+
+    Returns:
+        None for anything else.
+    """
+    if value in RECENT_DAYS:
+        tomorrow = localdate() + timedelta(days=1)
+        return Days(tomorrow - timedelta(days=RECENT_DAYS[value]), tomorrow)
+    if not _DATE.fullmatch(value):
+        return None
+    year, month, day = (int(part) if part else None for part in _DATE.fullmatch(value).groups())
+    try:
+        start = date(year, month or 1, day or 1)
+        if day:
+            return Days(start, start + timedelta(days=1))
+        return Days(start, date(year + (month in (None, 12)), (month or 12) % 12 + 1, 1))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _first_year(this_year: int) -> int:
+    """That of the oldest anomaly; the first of an index, which takes no time."""
+    oldest = Anomaly.objects.order_by("time").values_list("time", flat=True).first()
+    return this_year if oldest is None else min(this_year, localtime(oldest).year)
 
 
 def _midnight(day: date) -> datetime:

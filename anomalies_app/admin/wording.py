@@ -3,24 +3,49 @@
 from datetime import datetime
 from typing import Any
 
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from anomalies_app.models import Anomaly, AnomalyReview
 
+MINUTE, HOUR = 60, 3600
 DASH = "\N{EN DASH}"
-BREAK = mark_safe("<br>")
+DELETED = "a deleted user"
 
 
 def review_in_words(review: AnomalyReview) -> str:
     """Who did what about an anomaly."""
-    who = review.user or "a deleted user"
+    who = review.user or DELETED
     if review.is_acknowledgement:
         return f"{who}: acknowledged"
     verdicts = f"{review.from_label} \N{RIGHTWARDS ARROW} {review.to_label}"
     note = f": {review.note}" if review.note else ""
     return f"{who}: {verdicts}{note}"
+
+
+def name_of(anomaly: Anomaly) -> str:
+    """What it is called where it stands alone."""
+    return f"{anomaly.get_type_display()} in {anomaly.session}"
+
+
+def person_of(anomaly: Anomaly) -> str:
+    """Who made its status what it is; empty for an open one."""
+    if anomaly.verdict:
+        return str(anomaly.reviewed_by or DELETED)
+    return "" if anomaly.acknowledged_at is None else str(anomaly.acknowledged_by or DELETED)
+
+
+def lasted_in_words(anomaly: Anomaly) -> str:
+    """How long it went on."""
+    if anomaly.over_at is None:
+        return "goes on"
+    seconds = round((anomaly.over_at - anomaly.time).total_seconds())
+    if seconds < 2 * MINUTE:
+        return f"over after {seconds} s"
+    if seconds < 2 * HOUR:
+        return f"over after {round(seconds / MINUTE)} min"
+    return f"over after {round(seconds / HOUR)} h"
 
 
 def move_in_words(anomaly: Anomaly) -> str:
@@ -53,6 +78,12 @@ def clock(moment: datetime) -> str:
     return f"{localtime(moment):%Y-%m-%d %H:%M:%S}"
 
 
-def lines(pairs: Any) -> SafeString | str:
-    """Terms with their explanations, one a line."""
-    return format_html_join(BREAK, "{}: {}", pairs) or DASH
+def two_lines(first: Any, second: Any) -> SafeString:
+    """What a cell says, and below it, smaller, what belongs to it."""
+    return format_html('{}<span class="second">{}</span>', first, second)
+
+
+def table(pairs: Any) -> SafeString | str:
+    """Terms with what they are, one a line."""
+    rows = format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', pairs)
+    return format_html('<table class="facts"><tbody>{}</tbody></table>', rows) if rows else DASH

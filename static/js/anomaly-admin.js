@@ -1,17 +1,19 @@
 // The chart on an anomaly's page in the admin: score and signals around the moment it was raised.
 
+import { colour, onColoursChanged } from "./colours.js";
+
 const LINES = [
   { name: "score", label: "Score", token: "--course-score", width: 3 },
   { name: "active_users", label: "Active people", token: "--course-people", width: 1.5 },
   { name: "chat_msgs_per_min", label: "Chat/min", token: "--course-chat", width: 1.5 },
   { name: "reactions_per_min", label: "Reactions/min", token: "--course-reactions", width: 1.5 },
 ];
+const EXPECTED = "Expected score";
 const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
 
 const canvas = document.getElementById("anomaly-chart");
 const course = JSON.parse(document.getElementById("course-data").textContent);
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const colour = (token) => getComputedStyle(canvas).getPropertyValue(token).trim();
 
 /** One line of the chart: the score as it is, a signal as a share of its largest value. */
 function dataset({ name, label, token, width }, number) {
@@ -25,6 +27,20 @@ function dataset({ name, label, token, width }, number) {
     borderDash: DASHES[number],
     pointRadius: 0,
     pointHitRadius: 8,
+  };
+}
+
+/** A level across the whole chart: the score that was expected when the anomaly was raised. */
+function expected() {
+  return {
+    label: EXPECTED,
+    data: [course.start, course.end].map((x) => ({ x, y: course.expected })),
+    borderColor: colour("--course-score"),
+    backgroundColor: colour("--course-score"),
+    borderWidth: 1,
+    borderDash: [2, 4],
+    pointRadius: 0,
+    pointHitRadius: 0,
   };
 }
 
@@ -44,11 +60,11 @@ const band = {
 };
 
 function draw() {
-  const text = colour("--body-quiet-color");
-  const grid = { color: colour("--hairline-color") };
+  const text = colour("--muted");
+  const grid = { color: colour("--edge") };
   return new globalThis.Chart(canvas, {
     type: "line",
-    data: { datasets: LINES.map(dataset) },
+    data: { datasets: [...LINES.map(dataset), expected()] },
     options: {
       animation: false,
       parsing: false,
@@ -67,6 +83,7 @@ function draw() {
       plugins: {
         legend: { labels: { color: text } },
         tooltip: {
+          filter: ({ dataset: { label } }) => label !== EXPECTED,
           callbacks: {
             title: ([item]) => clock.format(item.raw.x),
             label: ({ dataset: { label }, raw: { y, value } }) =>
@@ -81,10 +98,10 @@ function draw() {
 
 if (course.points.length > 0) {
   let chart = draw();
+  canvas.dataset.drawn = "";
   const redraw = () => {
     chart.destroy();
     chart = draw();
   };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  onColoursChanged(redraw);
 }

@@ -1,4 +1,4 @@
-// The colours of base.css as a canvas takes them: resolved for the scheme that is in use.
+// The colours of colours.css as a canvas takes them: resolved for the scheme that is in use.
 
 const probe = document.createElement("span");
 probe.hidden = true;

@@ -1,5 +1,4 @@
 // Light or dark: by the system's preference, or as chosen in the header. Runs before the first paint.
-// The admin keeps its own choice under the same name and with the same words: it is one choice.
 (() => {
   const KEY = "theme";
   const root = document.documentElement;
@@ -35,6 +34,7 @@
   addEventListener("storage", ({ key }) => key === KEY && apply(chosen()));
   document.addEventListener("DOMContentLoaded", () => {
     const choice = document.getElementById("theme");
+    if (!choice) return; // a popup of the admin
     choice.value = root.dataset.theme;
     choice.addEventListener("change", () => {
       keep(choice.value);

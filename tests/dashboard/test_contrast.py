@@ -6,7 +6,7 @@ import pytest
 
 from engagement_conductor.env import BASE_DIR
 
-CSS = (BASE_DIR / "static" / "css" / "base.css").read_text(encoding="utf-8")
+CSS = (BASE_DIR / "static" / "css" / "colours.css").read_text(encoding="utf-8")
 LEVELS = ("very-high", "high", "moderate", "low", "very-low", "none")
 
 

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from playwright.sync_api import Page, Route
 
 from anomalies_app.results import Change
+from tests.e2e.admin_scenes import ADMIN_SCENES
 from tests.e2e.scene import (
     FALLING,
     LIVELY,
@@ -140,4 +141,5 @@ SCENES = (
     Scene("finished", build_finished),
     Scene("finished-empty", at("/finished/"), user="charlie"),
     *SESSION_SCENES,
+    *ADMIN_SCENES,
 )
