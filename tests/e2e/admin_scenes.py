@@ -169,7 +169,9 @@ ADMIN_SCENES = (
     admin_scene("anomaly", build_reviewed, act=wait_for_chart),
     admin_scene("anomaly-open", build_open, act=wait_for_chart, checked=False),
     admin_scene("anomaly-without-metrics", build_without_metrics, checked=False),
-    admin_scene("anomaly-read-only", build_readable, user="reader", act=wait_for_chart),
+    admin_scene(
+        "anomaly-read-only", build_readable, user="reader", act=wait_for_chart, checked=False
+    ),
     admin_scene("tokens", build_tokens),
     admin_scene("token", build_token),
     admin_scene("token-made", at("/admin/dashboard/apitoken/add/"), act=add_token),
