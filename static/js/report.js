@@ -4,6 +4,8 @@ import { moment, setText, timeOfDay } from "./format.js";
 
 const element = (id) => document.getElementById(id);
 const timeline = JSON.parse(element("timeline").textContent);
+// In pixels of print: the width of A4 within its margins.
+const PAPER = { width: 660, height: 260 };
 const sameDay = (one, other) => new Date(one).toDateString() === new Date(other).toDateString();
 
 /** Times of the day that the page is about need no date. */
@@ -13,7 +15,7 @@ function showTimes() {
   setText(first, moment(start));
   for (const time of others) {
     const instant = Date.parse(time.dateTime);
-    setText(time, sameDay(start, instant) ? timeOfDay(instant) : `${moment(instant)}`);
+    setText(time, sameDay(start, instant) ? timeOfDay(instant) : moment(instant));
   }
 }
 
@@ -23,16 +25,18 @@ function showChart() {
   const chart = new ScoreChart(canvas);
   chart.show(timeline);
   // Paper is white and has another width than the screen.
-  let theme;
+  const root = document.documentElement;
+  const { theme } = root.dataset;
+  const recolour = (name) => {
+    root.dataset.theme = name;
+    document.dispatchEvent(new Event("themechange"));
+  };
   addEventListener("beforeprint", () => {
-    theme = document.documentElement.dataset.theme;
-    document.documentElement.dataset.theme = "light";
-    chart.recolour();
-    chart.chart.resize(680, 260);
+    recolour("light");
+    chart.chart.resize(PAPER.width, PAPER.height);
   });
   addEventListener("afterprint", () => {
-    document.documentElement.dataset.theme = theme;
-    chart.recolour();
+    recolour(theme);
     chart.chart.resize();
   });
 }

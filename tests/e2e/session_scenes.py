@@ -5,6 +5,7 @@ from datetime import timedelta
 from playwright.sync_api import Page
 
 from anomalies_app.results import Change
+from sessions_app.models import Pause, PauseKind, Session
 from tests.e2e.scene import (
     FALLING,
     LIVELY,
@@ -60,6 +61,22 @@ def build_long_session(cast: Cast) -> str:
     notice = fallen(session, "Active people", "active_users", 127, 55)
     make_anomaly(notice, acknowledged_by=cast.alice, acknowledged_at=end)
     return f"/sessions/{session.pk}/"
+
+
+def build_report(cast: Cast) -> str:
+    """The same two hours, over, with a break."""
+    path = build_long_session(cast)
+    session = Session.objects.get(title="Workshop: data you can trust")
+    end = last_tick_end()
+    Session.objects.filter(pk=session.pk).update(ended_at=end)
+    Pause.objects.create(
+        session=session,
+        kind=PauseKind.BREAK,
+        starts_at=end - timedelta(minutes=60),
+        ends_at=end - timedelta(minutes=50),
+        note="Coffee",
+    )
+    return f"{path}report/"
 
 
 def with_range(name: str) -> Build:
@@ -175,4 +192,6 @@ SESSION_SCENES = (
     Scene("session-new", build_new_session, act=wait_until_connected),
     Scene("session-stale", build_stale_session, act=wait_until_marked),
     Scene("session-over", build_finished_session, act=wait_until_over),
+    Scene("report", build_report),
+    Scene("report-empty", lambda cast: f"/sessions/{cast.session.pk}/report/"),
 )
