@@ -5,7 +5,7 @@ const root = document.documentElement;
 // Width over height at which a card reads best, and what it needs at least.
 const SHAPE = 1.6;
 const LEAST_WIDTH = 260;
-const LEAST_HEIGHT = 250;
+const LEAST_HEIGHT = 280;
 
 /** The number of columns with the largest cards of a good shape for `count` of them in a space. */
 export function columnsFor(count, width, height) {
