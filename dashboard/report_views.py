@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.report import session_report
 from dashboard.session_views import visible_session
+from dashboard.timeline_picture import timeline_picture
 
 
 @require_safe
@@ -14,5 +15,7 @@ from dashboard.session_views import visible_session
 def show_report(request: HttpRequest, pk: int) -> HttpResponse:
     """What a session was like, for reading and printing; 404 where it is not the user's."""
     session = visible_session(request, pk)
-    context = {"session": session, "report": session_report(session)}
+    report = session_report(session)
+    picture = timeline_picture(report["timeline"])
+    context = {"session": session, "report": report, "picture": picture}
     return render(request, "dashboard/report.html", context)

@@ -4,8 +4,6 @@ import { moment, setText, timeOfDay } from "./format.js";
 
 const element = (id) => document.getElementById(id);
 const timeline = JSON.parse(element("timeline").textContent);
-// In pixels of print: the width of A4 within its margins.
-const PAPER = { width: 660, height: 260 };
 const sameDay = (one, other) => new Date(one).toDateString() === new Date(other).toDateString();
 
 /** Times of the day that the page is about need no date. */
@@ -22,23 +20,7 @@ function showTimes() {
 function showChart() {
   const canvas = element("chart");
   if (!canvas || timeline.points.length === 0) return;
-  const chart = new ScoreChart(canvas);
-  chart.show(timeline);
-  // Paper is white and has another width than the screen.
-  const root = document.documentElement;
-  const { theme } = root.dataset;
-  const recolour = (name) => {
-    root.dataset.theme = name;
-    document.dispatchEvent(new Event("themechange"));
-  };
-  addEventListener("beforeprint", () => {
-    recolour("light");
-    chart.chart.resize(PAPER.width, PAPER.height);
-  });
-  addEventListener("afterprint", () => {
-    recolour(theme);
-    chart.chart.resize();
-  });
+  new ScoreChart(canvas).show(timeline);
 }
 
 /** Puts the chosen range into the addresses of the downloads. */
