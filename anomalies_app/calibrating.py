@@ -18,9 +18,9 @@ from anomalies_app.calibration import (
     CalibrationError,
     TailTable,
 )
-from anomalies_app.detector import Judgement
 from anomalies_app.detector_state import FEATURE_COUNT, FOREST, NO_EPISODE
 from anomalies_app.episodes import YOUNGEST_TICKS
+from anomalies_app.judgement import Judgement
 from anomalies_app.offline import Run
 from sessions_app.detection_settings import DetectionSettings
 from sessions_app.recorded_signals import RecordedSignals

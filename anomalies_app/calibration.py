@@ -58,15 +58,13 @@ class _Line(NamedTuple):
     """The knots of all tables and size classes one after the other: one interpolation serves all.
 
     Attributes:
-        lowest, highest: knots of each table and class.
-        moved: how far each is moved to its place.
+        limits: the lowest and the highest knot of each table and class, and how far they are
+            moved to their place; of shape (3, tables, classes).
         knots: increasing, in their places.
         surprises: at the knots.
     """
 
-    lowest: NDArray[np.float64]
-    highest: NDArray[np.float64]
-    moved: NDArray[np.float64]
+    limits: NDArray[np.float64]
     knots: NDArray[np.float64]
     surprises: NDArray[np.float64]
 
@@ -122,7 +120,8 @@ class TableRow(tuple[TailTable, ...]):
         starts = (np.cumsum(widths) - widths.ravel()).reshape(widths.shape)
         moved = starts - lowest
         heights = np.tile(np.append(SURPRISES, LARGEST_SURPRISE), lowest.size)
-        return _Line(lowest, beyond, moved, (extended + moved[..., None]).ravel(), heights)
+        limits = np.array([lowest, beyond, moved])
+        return _Line(limits, (extended + moved[..., None]).ravel(), heights)
 
 
 def surprises(tables: TableRow, values: Floats, sizes: "SizeClasses") -> Floats:
@@ -136,11 +135,13 @@ def surprises(tables: TableRow, values: Floats, sizes: "SizeClasses") -> Floats:
         values: of shape (tables, sessions).
         sizes: of each session.
     """
-    line, classes = tables.line, sizes.classes
-    places = np.maximum(values, line.lowest[:, classes])
-    np.minimum(places, line.highest[:, classes], out=places)
-    places += line.moved[:, classes]
-    return np.interp(places, line.knots, line.surprises).astype(np.float32)
+    line = tables.line
+    lowest, highest, moved = line.limits.take(sizes.classes, axis=2)
+    places = np.maximum(values, lowest, out=lowest)
+    np.minimum(places, highest, out=places)
+    places += moved
+    found: Floats = np.interp(places, line.knots, line.surprises).astype(np.float32)
+    return found
 
 
 def _quantiles(values: Floats) -> NDArray[np.float64]:
@@ -156,15 +157,15 @@ def _increasing(row: NDArray[np.float64]) -> NDArray[np.float64]:
     return apart_row
 
 
-class SizeClasses:
-    """Which audience size class each session is in.
+class SizeClasses(NamedTuple):
+    """Which audience size class each session is in."""
 
-    Args:
-        presence: usual number of active users of each session.
-    """
+    classes: NDArray[np.intp]
 
-    def __init__(self, presence: Floats) -> None:
-        self.classes: NDArray[np.intp] = np.searchsorted(AUDIENCE_SIZES, presence, side="right")
+    @classmethod
+    def of(cls, presence: Floats) -> Self:
+        """The classes of sessions with this usual number of active users."""
+        return cls(np.searchsorted(AUDIENCE_SIZES, presence, side="right"))
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,17 @@ a tick is; rules that need presence and chat to agree say whether something is w
 make one alert of it. Sessions do not influence one another.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from anomalies_app.calibration import Calibration, SizeClasses, anomaly_score, surprises
 from anomalies_app.detector_state import FOREST, NO_EPISODE, DetectorState
-from anomalies_app.episodes import YOUNGEST_TICKS, Changes, advance_episodes, is_building_up
+from anomalies_app.episodes import YOUNGEST_TICKS, advance_episodes, is_building_up
 from anomalies_app.evidence import Evidence, begin, is_suspicious, learn, observe, vitality
 from anomalies_app.half_space_trees import Paths, learn_many, score_many
-from anomalies_app.reasons import Reason, explain_changes
+from anomalies_app.judgement import Judgement, join_judgements
+from anomalies_app.portions import portions, settings_of
+from anomalies_app.reasons import explain_changes
 from sessions_app.detection_settings import DetectionSettings
 from sessions_app.scoring import ScoreSettings, Signals
 
@@ -29,34 +29,6 @@ SURPRISE_SCALE = 4.0
 # quite quiet: what seems to happen once in 100 ticks happens about once in 50.
 RESERVE = 0.87
 OLDEST_TICKS = 60_000
-
-
-class Judgement(NamedTuple):
-    """How unusual a tick is, one element per session.
-
-    Attributes:
-        evidence: what it is drawn from.
-        points: what the forest sees of it, in [0, 1], of shape (sessions, features).
-        sizes: audience size classes.
-        forest: the forest's score in [0, 1].
-        deviation: the z-score, in standard deviations, >= 0.
-        combined: 0.7 x and 0.3 x their surprises.
-        score: the anomaly score in [0, 1] of the combination.
-        expected: engagement score that could be expected, in [0, 1].
-        changes: of episodes.
-        reasons: of those that began, then of those that escalated.
-    """
-
-    evidence: Evidence
-    points: Floats
-    sizes: SizeClasses
-    forest: Floats
-    deviation: Floats
-    combined: Floats
-    score: Floats
-    expected: Floats
-    changes: Changes
-    reasons: list[Reason]
 
 
 class Detector:
@@ -91,12 +63,38 @@ class Detector:
             score_settings: of each session's event.
             settings: of each session's event.
         """
+        signals = Signals(*(np.asarray(values, np.float32) for values in signals))
+        found = [
+            self._step(
+                state.part(rows),
+                tick,
+                Signals(*(np.asarray(values)[rows] for values in signals)),
+                scores[rows],
+                muted[rows],
+                settings_of(score_settings, rows),
+                settings_of(settings, rows),
+            )
+            for rows in portions(len(state))
+        ]
+        state.tick = tick
+        return join_judgements(found)
+
+    def _step(
+        self,
+        state: DetectorState,
+        tick: int,
+        signals: Signals,
+        scores: NDArray[np.float64],
+        muted: NDArray[np.bool_],
+        score_settings: ScoreSettings,
+        settings: DetectionSettings,
+    ) -> Judgement:
         state.tick = tick
         lively = vitality(state, signals, score_settings)
         begin(state, signals, lively, scores)
         state.remember("score", tick, scores.astype(np.float32))
         evidence = observe(state, tick, signals, lively)
-        sizes = SizeClasses(state["presence_level"])
+        sizes = SizeClasses.of(state["presence_level"])
         self._stand_in(state, sizes)
         points = self._points(evidence, sizes)
         paths = FOREST.paths(points)

@@ -45,12 +45,32 @@ _VECTORS: dict[str, type[np.generic]] = {
     "calm_run": np.uint8,
     "raised_at": np.int64,
 }
+# Vectors of one type that are worked on together, evenly apart in the order above.
+_GROUPS: dict[str, tuple[str, ...]] = {
+    "levels": ("presence_level", "vitality_level"),
+    "noises": ("presence_dispersion", "vitality_variance"),
+    "explaining": ("chat_level", "reactions_level", "score_level"),
+    "slow_falls": ("presence_slow", "vitality_slow"),
+    "runs": ("exit_run", "fast_run", "slow_run", "chat_run"),
+}
 _RINGS: dict[str, int] = {
     "presence": HISTORY_TICKS,
     "chat": HISTORY_TICKS,
     "vitality": HISTORY_TICKS,
     "score": MINUTE_TICKS,
 }
+_KINDS = {kind: [name for name in _VECTORS if _VECTORS[name] is kind] for kind in _VECTORS.values()}
+
+
+def _rows(names: tuple[str, ...]) -> tuple[type[np.generic], slice]:
+    """Where a group is among the vectors of its type."""
+    kind = _VECTORS[names[0]]
+    places = [_KINDS[kind].index(name) for name in names]
+    step = places[1] - places[0]
+    return kind, slice(places[0], places[-1] + 1, step)
+
+
+_GROUP_ROWS = {group: _rows(names) for group, names in _GROUPS.items()}
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
@@ -69,22 +89,26 @@ class DetectorState:
     Attributes:
         tick: the last one that is contained.
         session_ids: which session each element belongs to.
-        vectors: one value per session and name.
+        blocks: the vectors of each type, of shape (vectors, sessions).
         rings: the last values of a signal, of shape (ticks, sessions); the value of tick ``t`` is
             at ``t`` modulo the number of ticks.
         forest: what each session's forest has seen.
+        vectors: one value per session and name: rows of the blocks.
     """
 
     tick: int
     session_ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    vectors: dict[str, NDArray[Any]] = field(default_factory=dict)
+    blocks: dict[type[np.generic], NDArray[Any]] = field(default_factory=dict)
     rings: dict[str, NDArray[np.float16]] = field(default_factory=dict)
     forest: ForestWindows = field(default_factory=lambda: ForestWindows.empty(FOREST, 0))
+    vectors: dict[str, NDArray[Any]] = field(init=False)
 
     def __post_init__(self) -> None:
-        if not self.vectors:
-            self.vectors = {name: np.zeros(0, kind) for name, kind in _VECTORS.items()}
+        if not self.blocks:
+            self.blocks = {kind: np.zeros((len(names), 0), kind) for kind, names in _KINDS.items()}
             self.rings = {name: np.zeros((size, 0), np.float16) for name, size in _RINGS.items()}
+        rows = {kind: iter(block) for kind, block in self.blocks.items()}
+        self.vectors = {name: next(rows[kind]) for name, kind in _VECTORS.items()}
 
     def __len__(self) -> int:
         return len(self.session_ids)
@@ -93,7 +117,12 @@ class DetectorState:
         return self.vectors[name]
 
     def __setitem__(self, name: str, values: NDArray[Any]) -> None:
-        self.vectors[name] = values.astype(_VECTORS[name], copy=False)
+        self.vectors[name][...] = values
+
+    def group(self, name: str) -> NDArray[Any]:
+        """Several vectors that are worked on together, to be changed in place: a row each."""
+        kind, rows = _GROUP_ROWS[name]
+        return self.blocks[kind][rows]
 
     @classmethod
     def fresh(cls, tick: int, session_ids: NDArray[np.int64]) -> Self:
@@ -102,7 +131,7 @@ class DetectorState:
         return cls(
             tick,
             session_ids,
-            {name: np.zeros(count, kind) for name, kind in _VECTORS.items()},
+            {kind: np.zeros((len(names), count), kind) for kind, names in _KINDS.items()},
             {name: np.zeros((size, count), np.float16) for name, size in _RINGS.items()},
             ForestWindows.empty(FOREST, count),
         )
@@ -110,7 +139,7 @@ class DetectorState:
     def remember(self, name: str, tick: int, values: Floats) -> None:
         """Writes a value of every session into a ring."""
         ring = self.rings[name]
-        ring[tick % len(ring)] = np.minimum(values, _LARGEST_HALF)
+        np.minimum(values, _LARGEST_HALF, out=ring[tick % len(ring)], casting="same_kind")
 
     def remembered(self, name: str, tick: int) -> Floats:
         """The value of every session at ``tick``, one of the last that the ring holds."""
@@ -146,11 +175,17 @@ class DetectorState:
         known = self.session_ids[rows] == session_ids
         return rows[known], known
 
-    def _taken(self, rows: NDArray[np.int64]) -> Self:
+    def part(self, rows: slice) -> Self:
+        """Some sessions; what is changed there is changed here."""
+        if rows.start == 0 and rows.stop >= len(self):
+            return self
+        return self._taken(rows)
+
+    def _taken(self, rows: NDArray[np.int64] | slice) -> Self:
         return type(self)(
             self.tick,
             self.session_ids[rows],
-            {name: values[rows] for name, values in self.vectors.items()},
+            {kind: block[:, rows] for kind, block in self.blocks.items()},
             {name: ring[:, rows] for name, ring in self.rings.items()},
             self.forest.taken(rows),
         )
@@ -160,7 +195,7 @@ class DetectorState:
         return type(self)(
             self.tick,
             np.concatenate([self.session_ids, other.session_ids]),
-            {name: np.concatenate([self[name], other[name]]) for name in _VECTORS},
+            {kind: np.hstack([block, other.blocks[kind]]) for kind, block in self.blocks.items()},
             {name: np.hstack([self.rings[name], other.rings[name]]) for name in _RINGS},
             self.forest.joined(other.forest),
         )

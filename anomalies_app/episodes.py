@@ -132,51 +132,44 @@ def _count_runs(
     leave_rate = np.asarray(signals.user_leave_rate, np.float32)
 
     noise = np.sqrt(state["presence_dispersion"] / np.maximum(level, 1))
-    leaving = leave_rate >= np.maximum(LEAVING_RATE, evidence.net_loss / 2)
+    stays = leave_rate < np.maximum(LEAVING_RATE, evidence.net_loss / 2)
     fast = (
         (evidence.vitality_fall >= EARLY_SHARE * drop)
         & (evidence.presence_fall >= (EARLY_PRESENCE_FALL + PRESENCE_DEVIATIONS * noise) / ease)
         & (level - presence >= FEWEST_PEOPLE)
-        & ~leaving
+        & stays
     )
-    _count(state, "fast_run", fast)
-
     wander = np.sqrt(state["vitality_variance"]) / np.maximum(state["vitality_level"], 0.05)
     deep = drop + CHAT_ONLY_DEVIATIONS * wander / ease
-    _count(state, "chat_run", evidence.vitality_fall >= deep)
+    silent = evidence.vitality_fall >= deep
     less = evidence.vitality_slow / (SLOW_SHARE * drop + SLOW_WANDER * wander / ease)
     fewer = evidence.presence_slow / ((SLOW_PRESENCE_FALL + SLOW_DEVIATIONS * noise) / ease)
-    slow = (np.minimum(less, fewer) >= SLOW_LEAST) & (less * fewer >= 1) & ~leaving
+    both = (np.minimum(less, fewer) >= SLOW_LEAST) & (less * fewer >= 1)
     deserted = evidence.presence_slow >= ALONE_SHARE * drop + ALONE_DEVIATIONS * noise / ease
-    _count(state, "slow_run", slow | (deserted & ~leaving))
+    slow = (both | deserted) & stays
 
     before = state.remembered("presence", state.tick - 1)
-    minute_ago = state.remembered("presence", state.tick - MINUTE_TICKS)
     exits = (
         (leave_rate >= np.asarray(settings.mass_exit_threshold, np.float32) / ease)
         & (evidence.net_loss >= EXIT_NET_LOSS)
         & (presence <= before * 1.01 + 0.5)
-        & (minute_ago - presence >= FEWEST_PEOPLE)
+        & (evidence.presence_minute_ago - presence >= FEWEST_PEOPLE)
     )
-    weight = np.add(evidence.net_loss >= LARGE_LOSS, evidence.net_loss >= HUGE_LOSS, dtype=np.uint8)
-    weight += 1
-    _count(state, "exit_run", exits, weight)
+    runs = state.group("runs")
+    np.minimum(runs, LONGEST_RUN, out=runs)
+    runs += 1
+    exit_runs = runs[0]
+    exit_runs += evidence.net_loss >= LARGE_LOSS
+    exit_runs += evidence.net_loss >= HUGE_LOSS
+    runs *= np.array([exits, fast, slow, silent])
 
     waiting = np.maximum(state["quiet_for"], 1) - np.uint8(1)
     state["quiet_for"] = np.where(muted, np.uint8(MUTED_AFTER_TICKS), waiting)
 
 
-def _count(
-    state: DetectorState, name: str, goes_on: Flags, weight: NDArray[np.uint8] | int = 1
-) -> None:
-    counted = np.minimum(state[name], LONGEST_RUN) + np.asarray(weight, np.uint8)
-    state[name] = counted * goes_on
-
-
 def is_building_up(state: DetectorState) -> Flags:
     """Where one of the rules is on its way to raise an alert."""
-    runs = [state[name] > 0 for name in ("fast_run", "slow_run", "chat_run", "exit_run")]
-    building: Flags = np.logical_or.reduce(runs)
+    building: Flags = np.logical_or.reduce(state.group("runs"), axis=0)
     return building
 
 

@@ -6,10 +6,10 @@ prior on. Nothing is learned during an episode or in a break, and no noise while
 coming in.
 """
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from anomalies_app.detector_state import MINUTE_TICKS, DetectorState
 from sessions_app.scoring import ScoreSettings, Signals
@@ -51,8 +51,7 @@ SMALLEST_VITALITY = 0.02
 LARGEST_RISE = 0.25
 
 
-@dataclass
-class Evidence:
+class Evidence(NamedTuple):
     """One tick's harm, one element per session; falls are shares of the level, never negative
     where it says so.
 
@@ -151,27 +150,31 @@ def observe(state: DetectorState, tick: int, signals: Signals, lively: Floats) -
     presence_deviations = presence_fall * np.sqrt(level / state["presence_dispersion"])
     vitality_fall = 1 - lively / np.maximum(usual, SMALLEST_VITALITY)
     vitality_deviations = (usual - lively) / np.sqrt(state["vitality_variance"])
-    for name, fall in (("presence_slow", presence_fall), ("vitality_slow", vitality_fall)):
-        _move(state, name, np.clip(fall, -LARGEST_RISE, 1), np.float32(SLOW_GAIN), -LARGEST_RISE)
+    falls = np.array([presence_fall, vitality_fall])
+    clipped = np.minimum(np.maximum(falls, -LARGEST_RISE), 1)
+    slow_falls = state.group("slow_falls")
+    _move(slow_falls, clipped, np.float32(SLOW_GAIN), -LARGEST_RISE)
+    presence_slow, vitality_slow = slow_falls.copy()
     return Evidence(
         presence,
         lively,
-        _single(presence_fall),
-        _single(presence_deviations),
-        _single(vitality_fall),
-        _single(vitality_deviations),
+        presence_fall,
+        presence_deviations,
+        vitality_fall,
+        vitality_deviations,
         _lost_share(presence, minute_ago),
         _lost_share(presence, earlier),
-        state["presence_slow"].copy(),
-        state["vitality_slow"].copy(),
-        _single(np.maximum(0, np.log1p(state["chat_level"]) - np.log1p(chat))),
+        presence_slow,
+        vitality_slow,
+        np.maximum(0, np.log1p(state["chat_level"]) - np.log1p(chat)),
         minute_ago,
         lively_minute_ago,
     )
 
 
 def _lost_share(now: Floats, before: Floats) -> Floats:
-    return _single(np.maximum(0, 1 - now / np.maximum(before, 1.0)))
+    lost: Floats = np.maximum(0, 1 - now / np.maximum(before, 1.0))
+    return lost
 
 
 def learn(state: DetectorState, evidence: Evidence, signals: Signals, learns: Flags) -> None:
@@ -200,15 +203,15 @@ def _learn_noise(state: DetectorState, evidence: Evidence, learns: Flags) -> Non
     The two values' windows do not overlap, so their difference has twice the variance of one.
     """
     gain = np.where(learns, NOISE_GAIN, 0)
-    level = np.maximum(state["presence_level"], 1.0)
-    squares = (evidence.presence - evidence.presence_minute_ago) ** 2 / (2 * level)
-    largest = OUTLIER_DEVIATIONS**2 * state["presence_dispersion"]
-    _move(state, "presence_dispersion", np.minimum(squares, largest), gain, SMALLEST_DISPERSION)
-    squares = (evidence.vitality - evidence.vitality_minute_ago) ** 2 / 2
-    largest = OUTLIER_DEVIATIONS**2 * state["vitality_variance"]
-    _move(
-        state, "vitality_variance", np.minimum(squares, largest), gain, SMALLEST_VITALITY_VARIANCE
-    )
+    now = np.array([evidence.presence, evidence.vitality])
+    squares = (now - (evidence.presence_minute_ago, evidence.vitality_minute_ago)) ** 2
+    squares /= 2
+    # Presence scatters with the square root of the people.
+    squares[0] /= np.maximum(state["presence_level"], 1.0)
+    noises = state.group("noises")
+    largest = OUTLIER_DEVIATIONS**2 * noises
+    smallest = np.array([[SMALLEST_DISPERSION], [SMALLEST_VITALITY_VARIANCE]])
+    _move(noises, np.minimum(squares, largest), gain, smallest)
 
 
 def _learn_presence(
@@ -227,12 +230,11 @@ def _learn_presence(
 
 def _learn_others(state: DetectorState, signals: Signals, gain: Floats) -> None:
     """Levels that only explain: a burst moves them no more than twice their height would."""
-    for name, values in (
-        ("chat_level", signals.chat_msgs_per_min),
-        ("reactions_level", signals.reactions_per_min),
-    ):
-        _move(state, name, np.minimum(_single(values), 2 * state[name] + 5), gain)
-    _move(state, "score_level", state.remembered("score", state.tick), gain)
+    levels = state.group("explaining")
+    score = state.remembered("score", state.tick)
+    values = np.array([signals.chat_msgs_per_min, signals.reactions_per_min, score], np.float32)
+    np.minimum(values[:2], 2 * levels[:2] + 5, out=values[:2])
+    _move(levels, values, gain)
 
 
 def restart_levels(state: DetectorState, evidence: Evidence, rows: NDArray[np.int64]) -> None:
@@ -246,14 +248,14 @@ def restart_levels(state: DetectorState, evidence: Evidence, rows: NDArray[np.in
 
 
 def _move(
-    state: DetectorState,
-    name: str,
+    levels: Floats,
     target: Floats,
-    gain: Floats | np.float32,
-    smallest: float = 0.0,
+    gain: NDArray[np.floating[Any]] | np.float32,
+    smallest: ArrayLike = 0.0,
 ) -> None:
-    moved = state[name] + gain * (target - state[name])
-    state[name] = np.maximum(moved, smallest)
+    """Moves running means in place."""
+    moved = levels + gain * (target - levels)
+    np.maximum(moved, smallest, out=levels, casting="same_kind")
 
 
 def _single(values: object) -> Floats:

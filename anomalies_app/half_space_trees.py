@@ -204,8 +204,8 @@ class ForestWindows:
             np.concatenate([self.is_live, other.is_live]),
         )
 
-    def taken(self, rows: NDArray[Any]) -> Self:
-        """The sessions ``rows`` (positions or a mask), in that order."""
+    def taken(self, rows: NDArray[Any] | slice) -> Self:
+        """The sessions ``rows`` (positions, a mask, or a slice of this), in that order."""
         return type(self)(
             self.reference[:, :, rows],
             self.learning[:, :, rows],
@@ -280,7 +280,8 @@ def learn_many(
     windows.filled[rows] += 1
     full = windows.filled == forest.window
     if full.all():
-        windows.reference, windows.learning = windows.learning, windows.reference
+        # Without a mask it is a plain copy.
+        windows.reference[...] = windows.learning
         windows.filled[:], windows.is_live[:] = 0, True
     elif full.any():
         windows.reference[:, :, full] = windows.learning[:, :, full]

@@ -1,23 +1,23 @@
 """The detector over recorded signals, without any server."""
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from anomalies_app.calibration import Calibration
-from anomalies_app.detector import Detector, Judgement
+from anomalies_app.detector import Detector
 from anomalies_app.detector_state import DetectorState
 from anomalies_app.episodes import Kind, Level
+from anomalies_app.judgement import Judgement
+from anomalies_app.portions import settings_of
 from anomalies_app.recorded_sessions import RecordedSessions, Step
 from sessions_app.detection_settings import DetectionSettings
 from sessions_app.recorded_signals import RecordedSignals
 from sessions_app.scoring import ScoreSettings, score
 
 Progress = Callable[[int], None]
-Settings = TypeVar("Settings", ScoreSettings, DetectionSettings)
 
 
 class Alert(msgspec.Struct):
@@ -90,16 +90,6 @@ class Run:
             settings_of(self._score_settings, sessions),
             settings_of(self._settings, sessions),
         )
-
-
-def settings_of(settings: Settings, sessions: NDArray[np.int64]) -> Settings:
-    """The settings of some sessions, where there are some for each."""
-    values = [getattr(settings, name) for name in settings.__dataclass_fields__]
-    if not any(isinstance(value, np.ndarray) for value in values):
-        return settings
-    return type(settings)(
-        *(value[sessions] if isinstance(value, np.ndarray) else value for value in values)
-    )
 
 
 def detect_recorded(

@@ -8,9 +8,10 @@ import numpy as np
 from river.anomaly import HalfSpaceTrees
 
 from anomalies_app.calibration_store import load_calibration
-from anomalies_app.detector import Detector, Judgement
+from anomalies_app.detector import Detector
 from anomalies_app.detector_state import FOREST, DetectorState, bytes_per_session
 from anomalies_app.half_space_trees import ForestWindows, learn_many, score_many
+from anomalies_app.judgement import Judgement
 from benchmarks.measurement import Measurement
 from sessions_app.detection_settings import DetectionSettings
 from sessions_app.scoring import ScoreSettings, Signals, score

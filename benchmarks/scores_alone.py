@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomalies_app.calibration import Calibration, anomaly_score, surprises
-from anomalies_app.detector import Judgement
 from anomalies_app.episodes import CALM_TICKS, YOUNGEST_TICKS, Kind, Level
+from anomalies_app.judgement import Judgement
 from anomalies_app.offline import Alert, Run
 from benchmarks.literal_formula import POINTS, kinds_by_definition
 from sessions_app.recorded_signals import RecordedSignals

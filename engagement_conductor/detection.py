@@ -10,9 +10,10 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from anomalies_app.calibration_store import load_calibration
-from anomalies_app.detector import Detector, Judgement
+from anomalies_app.detector import Detector
 from anomalies_app.detector_state import DetectorState, UnknownDetectorStateError
 from anomalies_app.episodes import Kind, Level
+from anomalies_app.judgement import Judgement
 from anomalies_app.reasons import Reason
 from anomalies_app.rebuilding import rebuild_state
 from anomalies_app.results import Change, EpisodeChange

@@ -32,13 +32,18 @@ def table() -> TailTable:
 
 
 def surprise(value: float, people: float = 3) -> float:
-    sizes = SizeClasses(np.array([people], np.float32))
+    sizes = SizeClasses.of(np.array([people], np.float32))
     return float(table().surprise(np.array([value], np.float32), sizes)[0])
 
 
 def test_audiences_are_classed_by_their_lower_bounds() -> None:
-    assert SizeClasses(SIZES).classes.tolist() == [0, 1, 2, 3, 4]
-    assert SizeClasses(np.array([15.9, 40, 100, 400], np.float32)).classes.tolist() == [0, 2, 3, 4]
+    assert SizeClasses.of(SIZES).classes.tolist() == [0, 1, 2, 3, 4]
+    assert SizeClasses.of(np.array([15.9, 40, 100, 400], np.float32)).classes.tolist() == [
+        0,
+        2,
+        3,
+        4,
+    ]
 
 
 def test_knots_have_the_surprise_of_their_shares() -> None:
@@ -56,7 +61,7 @@ def test_surprise_never_falls_as_values_rise(one: float, other: float, people: f
 @given(st.lists(st.tuples(values, st.sampled_from(SIZES.tolist())), min_size=1, max_size=40))
 def test_a_value_does_not_depend_on_the_others(rows: list[tuple[float, float]]) -> None:
     column, people = np.array(rows, np.float32).T
-    together = table().surprise(column, SizeClasses(people)).tolist()
+    together = table().surprise(column, SizeClasses.of(people)).tolist()
     assert together == [surprise(value, size) for value, size in rows]
 
 
@@ -71,7 +76,7 @@ def test_a_fitted_table_tells_the_share_of_values_that_are_higher() -> None:
     random = np.random.default_rng(1)
     exponential = random.exponential(size=200_000).astype(np.float32)
     fitted = TailTable.fitted(exponential, np.full(200_000, 2))
-    sizes = SizeClasses(np.full(3, 50, np.float32))
+    sizes = SizeClasses.of(np.full(3, 50, np.float32))
     found = fitted.surprise(np.log([2, 20, 200]).astype(np.float32), sizes)
     assert found == pytest.approx(np.log10([2, 20, 200]), abs=0.05)
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anomalies_app import portions
 from anomalies_app.calibration_store import load_calibration
 from anomalies_app.detector import Detector
 from anomalies_app.detector_state import (
@@ -182,3 +183,14 @@ def test_other_bytes_are_no_state(data: bytes) -> None:
 
 def test_a_session_takes_no_more_than_two_kilobytes() -> None:
     assert bytes_per_session() <= 2_048
+
+
+def test_portions_of_a_tick_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = [room(QUIET, EXIT, GONE, name=f"r{seed}", seed=seed) for seed in range(3)]
+    falling = [room(QUIET, Stretch(60, 30, 0, over=20), name=f"f{seed}") for seed in range(2)]
+    recorded = together(*rooms, *falling)
+    whole, at_once = raised(recorded), _run(recorded, store=True)
+    monkeypatch.setattr(portions, "PORTION", 2)
+    assert raised(recorded) == whole
+    assert {alert.type for alert in whole} > {"MASS_EXIT", "LOW_ENGAGEMENT"}
+    assert _run(recorded, store=True) == at_once
