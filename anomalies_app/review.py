@@ -1,18 +1,22 @@
 """Answering anomalies: the one way to acknowledge one or to judge it, and the record of it."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.dispatch import Signal
 from django.utils import timezone
 
 from anomalies_app.models import Anomaly, AnomalyReview, Verdict
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+# Sent with the ``anomaly`` when it is stored that somebody has seen it, so that pages can be told.
+acknowledged = Signal()
 
 
 def may_review(user: "AbstractBaseUser | AnonymousUser | Any") -> bool:
@@ -25,6 +29,8 @@ def may_review(user: "AbstractBaseUser | AnonymousUser | Any") -> bool:
 def acknowledge_anomaly(anomaly_id: UUID, user: Any) -> Anomaly:
     """Says that ``user`` has seen an anomaly and cares for it; the first one to do so counts.
 
+    To be called outside a transaction: it sends :data:`acknowledged` when its own is over.
+
     Raises:
         Anomaly.DoesNotExist: there is none, or ``user`` may not see it.
     """
@@ -32,19 +38,52 @@ def acknowledge_anomaly(anomaly_id: UUID, user: Any) -> Anomaly:
         anomaly: Anomaly = (
             Anomaly.objects.visible_to(user).select_for_update(of=("self",)).get(pk=anomaly_id)
         )
-        if anomaly.acknowledged_at is None:
-            anomaly.acknowledged_by, anomaly.acknowledged_at = user, timezone.now()
-            anomaly.save(update_fields=["acknowledged_by", "acknowledged_at"])
-            AnomalyReview.objects.create(
-                anomaly_id=anomaly.pk,
-                user=user,
-                time=anomaly.acknowledged_at,
-                from_verdict=anomaly.verdict,
-                to_verdict=anomaly.verdict,
-                note=anomaly.verdict_note,
-                is_acknowledgement=True,
-            )
+        _acknowledge([anomaly], user)
+    acknowledged.send(Anomaly, anomaly=anomaly)
     return anomaly
+
+
+def acknowledge_anomalies(anomaly_ids: Iterable[UUID], user: Any) -> int:
+    """Does the same with many at once; to be called outside a transaction.
+
+    Returns:
+        How many nobody had acknowledged before.
+
+    Raises:
+        PermissionDenied: ``user`` may not review.
+    """
+    if not may_review(user):
+        raise PermissionDenied
+    with transaction.atomic():
+        changed = _acknowledge(Anomaly.objects.locked(list(anomaly_ids)), user)
+    for anomaly in changed:
+        # Of what is over, pages learn with their next snapshot: there may be thousands.
+        if anomaly.ended_at is None:
+            acknowledged.send(Anomaly, anomaly=anomaly)
+    return len(changed)
+
+
+def _acknowledge(anomalies: Iterable[Anomaly], user: Any) -> list[Anomaly]:
+    now = timezone.now()
+    changed = [anomaly for anomaly in anomalies if anomaly.acknowledged_at is None]
+    for anomaly in changed:
+        anomaly.acknowledged_by, anomaly.acknowledged_at = user, now
+    Anomaly.objects.filter(pk__in=[anomaly.pk for anomaly in changed]).update(
+        acknowledged_by=user, acknowledged_at=now
+    )
+    AnomalyReview.objects.bulk_create(
+        AnomalyReview(
+            anomaly_id=anomaly.pk,
+            user=user,
+            time=now,
+            from_verdict=anomaly.verdict,
+            to_verdict=anomaly.verdict,
+            note=anomaly.verdict_note,
+            is_acknowledgement=True,
+        )
+        for anomaly in changed
+    )
+    return changed
 
 
 def review_anomalies(
@@ -68,33 +107,23 @@ def review_anomalies(
     if verdict not in ("", *Verdict.values):
         raise ValueError(f"There is no verdict {verdict!r}.")
     now = timezone.now()
+    news = {"verdict": verdict, "reviewed_by": user, "reviewed_at": now}
+    if note is not None:
+        news["verdict_note"] = note
     with transaction.atomic():
-        anomalies = Anomaly.objects.locked(list(anomaly_ids))
         reviews = [
-            _judge(anomaly, user, verdict, note, now)
-            for anomaly in anomalies
+            AnomalyReview(
+                anomaly_id=anomaly.pk,
+                user=user,
+                time=now,
+                from_verdict=anomaly.verdict,
+                to_verdict=verdict,
+                note=anomaly.verdict_note if note is None else note,
+            )
+            for anomaly in Anomaly.objects.locked(list(anomaly_ids))
             if anomaly.verdict != verdict or note not in (None, anomaly.verdict_note)
         ]
-        changed = {review.anomaly_id for review in reviews}
-        Anomaly.objects.bulk_update(
-            [anomaly for anomaly in anomalies if anomaly.pk in changed],
-            ["verdict", "verdict_note", "reviewed_by", "reviewed_at"],
-        )
+        changed = [review.anomaly_id for review in reviews]
+        Anomaly.objects.filter(pk__in=changed).update(**news)
         AnomalyReview.objects.bulk_create(reviews)
     return len(reviews)
-
-
-def _judge(
-    anomaly: Anomaly, user: Any, verdict: str, note: str | None, now: datetime
-) -> AnomalyReview:
-    review = AnomalyReview(
-        anomaly_id=anomaly.pk,
-        user=user,
-        time=now,
-        from_verdict=anomaly.verdict,
-        to_verdict=verdict,
-        note=anomaly.verdict_note if note is None else note,
-    )
-    anomaly.verdict, anomaly.verdict_note = verdict, review.note
-    anomaly.reviewed_by, anomaly.reviewed_at = user, now
-    return review

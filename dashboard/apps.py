@@ -5,3 +5,9 @@ from django.apps import AppConfig
 
 class DashboardConfig(AppConfig):
     name = "dashboard"
+
+    def ready(self) -> None:
+        from anomalies_app.review import acknowledged
+        from dashboard.acknowledging import tell_pages
+
+        acknowledged.connect(tell_pages)

@@ -1,11 +1,9 @@
 """The page of one session."""
 
-import logging
 import math
 from typing import Any
 from uuid import UUID
 
-import redis
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -13,13 +11,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from anomalies_app.models import Anomaly
 from anomalies_app.review import acknowledge_anomaly
-from dashboard.broadcast import broadcast_anomaly
 from dashboard.payloads import anomaly_payload, session_snapshot
 from dashboard.session_history import RANGES, session_history
 from sessions_app.models import Session
 from sessions_app.ticks import TICK_MS
-
-logger = logging.getLogger(__name__)
 
 # As in static/js/alerts.js.
 FAREWELL_MS = 60_000
@@ -61,7 +56,7 @@ def show_history(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def acknowledge(request: HttpRequest, anomaly_id: UUID) -> HttpResponse:
-    """Notes that the user has seen an anomaly, and tells all open pages.
+    """Notes that the user has seen an anomaly; all open pages are told.
 
     Answers scripts with the anomaly, and forms with the session's page; 404 where the anomaly is
     not the user's.
@@ -70,18 +65,9 @@ def acknowledge(request: HttpRequest, anomaly_id: UUID) -> HttpResponse:
         anomaly = acknowledge_anomaly(anomaly_id, request.user)
     except Anomaly.DoesNotExist:
         raise Http404 from None
-    _tell(anomaly)
     if request.accepts("text/html"):
         return redirect("session", pk=anomaly.session_id)
     return JsonResponse(anomaly_payload(anomaly))
-
-
-def _tell(anomaly: Anomaly) -> None:
-    try:
-        broadcast_anomaly(anomaly)
-    except (redis.RedisError, OSError) as error:
-        # It is stored; other pages see it in their next snapshot.
-        logger.warning("Pages are not told of an acknowledgement: %s", error)
 
 
 def visible_session(request: HttpRequest, pk: int) -> Session:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,6 +16,7 @@ from anomalies_app.admin.change_list import (
     BoundedPaginator,
     NoteForm,
     PicturedList,
+    chosen_keys,
     pressed_verdict,
 )
 from anomalies_app.admin.chart import course_payload
@@ -36,7 +38,7 @@ from anomalies_app.admin.wording import (
     two_lines,
 )
 from anomalies_app.models import Anomaly, AnomalyReview, Verdict
-from anomalies_app.review import acknowledge_anomaly, may_review, review_anomalies
+from anomalies_app.review import acknowledge_anomalies, may_review, review_anomalies
 
 VERDICT_BUTTONS = {Verdict.CONFIRMED.value: "Confirm", Verdict.FALSE_ALARM.value: "False alarm"}
 
@@ -135,8 +137,10 @@ class AnomalyAdmin(admin.ModelAdmin):
         """The list as CSV, with the filters and the search of the page, in full."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rows = self.get_changelist_instance(request).get_queryset(request)
-        return anomalies_as_csv(rows)
+        try:
+            return anomalies_as_csv(self.get_changelist_instance(request).queryset)
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect("../")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -154,9 +158,9 @@ class AnomalyAdmin(admin.ModelAdmin):
 
     @admin.action(description="Acknowledge", permissions=["change"])
     def acknowledge(self, request: HttpRequest, queryset: QuerySet) -> None:
-        for key in queryset.filter(acknowledged_at__isnull=True).values_list("pk", flat=True):
-            acknowledge_anomaly(key, request.user)
-        self.message_user(request, "Acknowledged.", messages.SUCCESS)
+        changed = acknowledge_anomalies(chosen_keys(queryset), request.user)
+        words = ngettext("%d anomaly: acknowledged.", "%d anomalies: acknowledged.", changed)
+        self.message_user(request, words % changed, messages.SUCCESS)
 
     @admin.action(description="Confirm", permissions=["change"])
     def confirm(self, request: HttpRequest, queryset: QuerySet) -> None:
@@ -167,8 +171,8 @@ class AnomalyAdmin(admin.ModelAdmin):
         self._review(request, queryset, Verdict.FALSE_ALARM)
 
     def _review(self, request: HttpRequest, queryset: QuerySet, verdict: Verdict) -> None:
-        keys = list(queryset.values_list("pk", flat=True))
-        changed = review_anomalies(keys, request.user, verdict, request.POST.get("note") or None)
+        note = request.POST.get("note") or None
+        changed = review_anomalies(chosen_keys(queryset), request.user, verdict, note)
         words = ngettext("%d anomaly: %s.", "%d anomalies: %s.", changed)
         self.message_user(request, words % (changed, verdict.label.lower()), messages.SUCCESS)
 

@@ -8,7 +8,12 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from anomalies_app.models import Anomaly, AnomalyReview, Status, Verdict
-from anomalies_app.review import acknowledge_anomaly, may_review, review_anomalies
+from anomalies_app.review import (
+    acknowledge_anomalies,
+    acknowledge_anomaly,
+    may_review,
+    review_anomalies,
+)
 from tests.factories import Cast, make_anomaly, make_notice, make_session, make_staff, make_user
 
 pytestmark = pytest.mark.integration
@@ -113,6 +118,32 @@ def test_nobody_acknowledges_what_they_may_not_see(cast: Cast, anomaly: Anomaly)
     for anomaly_id, user in ((anomaly.pk, cast.bob), (uuid4(), cast.admin)):
         with pytest.raises(Anomaly.DoesNotExist):
             acknowledge_anomaly(anomaly_id, user)
+    anomaly.refresh_from_db()
+    assert anomaly.acknowledged_at is None
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_many_are_acknowledged_with_the_same_queries(
+    cast: Cast, count: int, django_assert_num_queries: Any
+) -> None:
+    reviewer = make_staff("reviewer", "change_anomaly")
+    sessions = [make_session(cast.session.event, f"Talk {number}") for number in range(count)]
+    ids = [make_anomaly(make_notice(session)).pk for session in sessions]
+    seen = make_anomaly(make_notice(cast.session))
+    acknowledge_anomaly(seen.pk, cast.alice)
+    reviewer.has_perm("anomalies_app.change_anomaly")
+    with django_assert_num_queries(5):  # begin, select, update, insert, commit
+        assert acknowledge_anomalies([*ids, seen.pk, uuid4()], reviewer) == count
+    by_user = Anomaly.objects.values_list("pk", "acknowledged_by__username")
+    assert dict(by_user) == {**dict.fromkeys(ids, "reviewer"), seen.pk: "alice"}
+    records = AnomalyReview.objects.filter(user=reviewer, is_acknowledgement=True)
+    assert {record.anomaly_id for record in records} == set(ids)
+
+
+def test_only_those_who_review_acknowledge_many(cast: Cast, anomaly: Anomaly) -> None:
+    for user in (cast.alice, make_staff("reader", "view_anomaly")):
+        with pytest.raises(PermissionDenied):
+            acknowledge_anomalies([anomaly.pk], user)
     anomaly.refresh_from_db()
     assert anomaly.acknowledged_at is None
 

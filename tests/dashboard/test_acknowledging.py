@@ -10,7 +10,7 @@ from django.test import Client
 
 from anomalies_app.models import Anomaly
 from anomalies_app.results import Change
-from dashboard import session_views
+from dashboard import acknowledging
 from dashboard.payloads import anomaly_payload, session_snapshot
 from tests.dashboard.conftest import logged_in
 from tests.factories import Cast, make_anomaly, make_notice, make_staff
@@ -27,7 +27,7 @@ def anomaly(cast: Cast) -> Anomaly:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[Anomaly]:
     """The anomalies that open pages were told of."""
     told: list[Anomaly] = []
-    monkeypatch.setattr(session_views, "broadcast_anomaly", told.append)
+    monkeypatch.setattr(acknowledging, "broadcast_anomaly", told.append)
     return told
 
 
@@ -103,12 +103,22 @@ def test_it_is_noted_although_nobody_can_be_told(
     def fail(anomaly: Anomaly) -> None:
         raise redis.ConnectionError("gone")
 
-    monkeypatch.setattr(session_views, "broadcast_anomaly", fail)
+    monkeypatch.setattr(acknowledging, "broadcast_anomaly", fail)
     response = logged_in(cast.alice).post(
         address(anomaly.pk), headers={"accept": "application/json"}
     )
     assert response.status_code == 200
     assert acknowledged_by(anomaly) == cast.alice
+
+
+def test_acknowledging_in_the_admin_is_told_of_what_goes_on(
+    cast: Cast, anomaly: Anomaly, told: list[Anomaly]
+) -> None:
+    over = make_anomaly(make_notice(cast.bobs_session, Change.ENDED, ago=90))
+    data = {"action": "acknowledge", "_selected_action": [str(anomaly.pk), str(over.pk)]}
+    logged_in(cast.admin).post("/admin/anomalies_app/anomaly/", data)
+    assert acknowledged_by(anomaly) == acknowledged_by(over) == cast.admin
+    assert [each.pk for each in told] == [anomaly.pk]
 
 
 def test_an_anomaly_that_is_over_can_be_acknowledged(cast: Cast, told: list[Anomaly]) -> None:

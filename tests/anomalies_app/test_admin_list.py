@@ -1,0 +1,282 @@
+"""The list of anomalies in Django admin: pictures, buttons, notes, rates, download."""
+
+import csv
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
+from django.contrib.auth.models import User
+from django.db import connections
+from django.test import AsyncClient
+from django.utils import timezone
+
+from anomalies_app.admin import export
+from anomalies_app.admin.pictures import score_picture
+from anomalies_app.admin.rates import false_alarms
+from anomalies_app.models import Anomaly, AnomalyReview
+from anomalies_app.queries import Judged
+from anomalies_app.results import Change
+from anomalies_app.review import acknowledge_anomaly, review_anomalies
+from tests.dashboard.conftest import logged_in
+from tests.factories import (
+    Cast,
+    make_anomaly,
+    make_cast,
+    make_event,
+    make_metrics,
+    make_notice,
+    make_session,
+    make_staff,
+)
+
+pytestmark = pytest.mark.integration
+
+LIST = "/admin/anomalies_app/anomaly/"
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+FIVE_MINUTES = timedelta(minutes=5)
+
+
+def at(seconds: int) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def test_a_picture_runs_from_edge_to_edge_with_a_line_where_it_was_raised() -> None:
+    points = [(at(-300), 1.0), (at(-295), 0.5), (at(300), 0.0)]
+    picture = score_picture(points, NOON, FIVE_MINUTES)
+    assert 'd="M60 0V32"' in picture
+    # What is missing for long is no line.
+    assert 'd="M0.0 0.0L1.0 16.0M120.0 32.0"' in picture
+    assert "Score between 0 and 100 % around it" in picture
+    assert score_picture([], NOON, FIVE_MINUTES) == ""
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_the_courses_of_a_page_come_with_one_query(
+    cast: Cast, rows: int, django_assert_num_queries: Any
+) -> None:
+    sessions = [make_session(cast.session.event, f"Talk {number}") for number in range(rows)]
+    anomalies = [
+        make_anomaly(make_notice(session, began_at=at(3600 * number)))
+        for number, session in enumerate(sessions)
+    ]
+    for anomaly, session in zip(anomalies, sessions, strict=True):
+        make_metrics(session, [0.1, 0.2, 0.3], anomaly.time + FIVE_MINUTES)
+        make_metrics(session, [0.9], anomaly.time - FIVE_MINUTES)
+        make_metrics(session, [0.5], anomaly.time + timedelta(seconds=305))
+    make_metrics(cast.bobs_session, [0.7], NOON)
+    with django_assert_num_queries(1):
+        courses = Anomaly.objects.courses(anomalies, FIVE_MINUTES)
+    assert {key: [score for _, score in course] for key, course in courses.items()} == {
+        anomaly.pk: [0.9, 0.1, 0.2, 0.3] for anomaly in anomalies
+    }
+    assert courses[anomalies[0].pk][0][0] == anomalies[0].time - FIVE_MINUTES
+    with django_assert_num_queries(0):
+        assert Anomaly.objects.courses([], FIVE_MINUTES) == {}
+
+
+def test_a_row_has_its_picture(cast: Cast) -> None:
+    anomaly = make_anomaly(make_notice(cast.session))
+    make_anomaly(make_notice(cast.bobs_session))
+    make_metrics(cast.session, [0.25, 0.75], anomaly.time)
+    page = logged_in(cast.admin).get(LIST).content.decode()
+    assert page.count('<svg class="course"') == 1
+    assert "Score between 25 and 75 % around it" in page
+
+
+def press(user: User, value: str, **data: str) -> Any:
+    return logged_in(user).post(f"{LIST}?severity__exact=WARNING", {"judge": value, **data})
+
+
+def test_one_click_judges_a_row_and_comes_back_to_the_same_list(cast: Cast) -> None:
+    reviewer = make_staff("reviewer", "change_anomaly")
+    anomaly, other = (make_anomaly(make_notice(cast.session, ago=ago)) for ago in (0, 60))
+    response = press(reviewer, f"FALSE_ALARM:{anomaly.pk}", note="A break.")
+    assert (response.status_code, response["location"]) == (302, f"{LIST}?severity__exact=WARNING")
+    anomaly.refresh_from_db()
+    assert (anomaly.verdict, anomaly.verdict_note) == ("FALSE_ALARM", "A break.")
+    (record,) = AnomalyReview.objects.all()
+    assert (record.user, record.from_verdict, record.to_verdict) == (reviewer, "", "FALSE_ALARM")
+    page = logged_in(reviewer).get(LIST).content.decode()
+    assert set(re.findall(r'name="judge" value="(\w+:[\w-]+)"', page)) == {
+        f"CONFIRMED:{anomaly.pk}",
+        f"CONFIRMED:{other.pk}",
+        f"FALSE_ALARM:{other.pk}",
+    }
+
+
+@pytest.mark.parametrize(
+    "value", ["", "CONFIRMED", "CONFIRMED:1", "MAYBE:{key}", "{key}:CONFIRMED"]
+)
+def test_a_button_that_there_is_not_is_refused(cast: Cast, value: str) -> None:
+    anomaly = make_anomaly(make_notice(cast.session))
+    assert press(cast.admin, value.format(key=anomaly.pk)).status_code == 400
+    assert not AnomalyReview.objects.exists()
+
+
+def test_those_who_may_only_look_have_no_buttons(cast: Cast) -> None:
+    anomaly = make_anomaly(make_notice(cast.session))
+    reader = make_staff("reader", "view_anomaly")
+    page = logged_in(reader).get(LIST).content.decode()
+    assert 'name="judge"' not in page
+    assert 'name="action"' not in page
+    clerk = make_staff("clerk", "view_user")
+    for user, status in ((reader, 403), (clerk, 403), (cast.alice, 302)):
+        assert press(user, f"CONFIRMED:{anomaly.pk}").status_code == status
+    assert not AnomalyReview.objects.exists()
+
+
+def test_a_note_goes_with_many_verdicts(cast: Cast) -> None:
+    anomalies = [make_anomaly(make_notice(cast.session, ago=ago)) for ago in (0, 60)]
+    keys = [str(anomaly.pk) for anomaly in anomalies]
+    data = {"action": "confirm", "note": "Sound was lost.", "_selected_action": keys}
+    logged_in(cast.admin).post(LIST, data)
+    assert set(Anomaly.objects.values_list("verdict", "verdict_note")) == {
+        ("CONFIRMED", "Sound was lost.")
+    }
+    assert AnomalyReview.objects.filter(note="Sound was lost.").count() == 2
+
+
+def test_all_of_a_list_are_no_more_than_it_counts(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anomalies_app.admin.change_list.COUNTED_ROWS", 2)
+    anomalies = [make_anomaly(make_notice(cast.session, ago=ago)) for ago in (0, 60, 120)]
+    data = {"action": "confirm", "select_across": "1", "_selected_action": str(anomalies[0].pk)}
+    logged_in(cast.admin).post(LIST, data)
+    confirmed = Anomaly.objects.filter(verdict="CONFIRMED").values_list("pk", flat=True)
+    assert set(confirmed) == {anomaly.pk for anomaly in anomalies[:2]}
+
+
+def test_rates_are_those_of_what_was_judged_lately(cast: Cast) -> None:
+    other = make_session(make_event("Other"), "Talk")
+    rows = [
+        (cast.session, "MASS_EXIT", "FALSE_ALARM", 1),
+        (cast.session, "MASS_EXIT", "CONFIRMED", 2),
+        (other, "MASS_EXIT", "FALSE_ALARM", 3),
+        (cast.session, "SUDDEN_DROP", "CONFIRMED", 4),
+        (cast.session, "SUDDEN_DROP", "", 5),
+        (other, "SUDDEN_DROP", "FALSE_ALARM", 91),
+    ]
+    now = timezone.now()
+    for session, kind, verdict, days in rows:
+        notice = make_notice(session, began_at=now - timedelta(days=days), type=kind)
+        make_anomaly(notice, verdict=verdict)
+    rates = false_alarms(now)
+    assert rates.total == Judged("all", 4, 2)
+    assert rates.by_type == [Judged("Mass exit", 3, 2), Judged("Sudden drop", 1, 0)]
+    assert rates.by_event == [Judged("Alice's conference", 3, 1), Judged("Other", 1, 1)]
+    assert rates.by_event[0].rate == pytest.approx(1 / 3)
+    page = logged_in(cast.admin).get(LIST).content.decode()
+    assert "False alarms: 2 of 4 judged in the last 90 days" in page
+    assert "67 %" in page
+
+
+def test_without_verdicts_there_are_no_rates(cast: Cast) -> None:
+    make_anomaly(make_notice(cast.session))
+    page = logged_in(cast.admin).get(LIST).content.decode()
+    assert "none of the last 90 days was judged yet" in page
+    assert "By event</caption>" not in page
+
+
+class TestExport:
+    """What is downloaded is what is stored."""
+
+    pytestmark = pytest.mark.django_db(transaction=True)
+
+    @pytest.fixture
+    def cast(self, transactional_db: None) -> Cast:
+        return make_cast()
+
+    @pytest.fixture(autouse=True)
+    async def _close_connections(self) -> AsyncIterator[None]:
+        """Those of the thread that asks the database for the download."""
+        yield
+        await sync_to_async(connections.close_all)()
+
+    @pytest.mark.parametrize("size", [1, 2, 100])
+    async def test_rows_are_those_of_the_database(
+        self, cast: Cast, size: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(export, "PAGE_ROWS", size)
+        await database_sync_to_async(self.make_anomalies)(cast)
+        response = await self.download(cast.admin, "")
+        assert response["Content-Disposition"] == 'attachment; filename="anomalies.csv"'
+        rows = [row async for row in self.rows(response)]
+        assert rows == await database_sync_to_async(self.stored)()
+        assert [row["verdict_note"] for row in rows] == ["", "'=1+1", "", ""]
+
+    async def test_filters_and_search_apply(self, cast: Cast) -> None:
+        await database_sync_to_async(self.make_anomalies)(cast)
+        for query, count in {"q=panel": 1, "status=FALSE_ALARM": 1, "type__exact=NONE": 0}.items():
+            response = await self.download(cast.admin, query)
+            assert len([row async for row in self.rows(response)]) == count
+        response = await self.download(cast.admin, "nothing=1")
+        assert (response.status_code, response["location"]) == (302, "../")
+
+    async def test_only_those_who_see_the_list_get_it(self, cast: Cast) -> None:
+        for name, permission, status in (
+            ("reader", "view_anomaly", 200),
+            ("clerk", "view_user", 403),
+        ):
+            user = await database_sync_to_async(make_staff)(name, permission)
+            assert (await self.download(user, "")).status_code == status
+        assert (await self.download(cast.alice, "")).status_code == 302
+
+    def make_anomalies(self, cast: Cast) -> None:
+        """Two of them raised at the same time."""
+        first = make_anomaly(make_notice(cast.session, began_at=NOON))
+        second = make_anomaly(
+            make_notice(cast.bobs_session, Change.ENDED, began_at=NOON, changed_at=at(60))
+        )
+        keys = sorted([first.pk, second.pk], reverse=True)
+        make_anomaly(make_notice(cast.session, began_at=at(-60)))
+        make_anomaly(make_notice(cast.session, began_at=at(-3600)))
+        acknowledge_anomaly(keys[0], cast.admin)
+        review_anomalies([keys[1]], cast.admin, "FALSE_ALARM", "=1+1")
+
+    def stored(self) -> list[dict[str, str]]:
+        def text(value: Any) -> str:
+            return "" if value is None else str(value)
+
+        return [
+            {
+                "id": str(anomaly.pk),
+                "time": anomaly.time.isoformat(),
+                "ended_at": "" if anomaly.ended_at is None else anomaly.ended_at.isoformat(),
+                "event": anomaly.event.external_id,
+                "session": anomaly.session.external_id,
+                "title": anomaly.session.title,
+                **{
+                    name: text(getattr(anomaly, name))
+                    for name in (
+                        *("type", "severity", "anomaly_score", "current_engagement"),
+                        *("expected_engagement", "deviation", "reason", "verdict"),
+                        *("acknowledged_by", "reviewed_by"),
+                    )
+                },
+                "status": anomaly.status.value,
+                "verdict_note": anomaly.verdict_note.replace("=1+1", "'=1+1"),
+                **{
+                    name: "" if moment is None else moment.astimezone(UTC).isoformat()
+                    for name in ("acknowledged_at", "reviewed_at")
+                    for moment in [getattr(anomaly, name)]
+                },
+            }
+            for anomaly in Anomaly.objects.order_by("-time", "-id")
+        ]
+
+    async def download(self, user: User, query: str) -> Any:
+        client = AsyncClient()
+        await client.aforce_login(user)
+        return await client.get(f"{LIST}export/?{query}")
+
+    async def rows(self, response: Any) -> AsyncIterator[dict[str, str]]:
+        assert response.status_code == 200
+        text = b"".join([part async for part in response]).decode()
+        for row in csv.DictReader(StringIO(text, newline="")):
+            yield row
