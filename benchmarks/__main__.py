@@ -21,12 +21,13 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 def main(names: list[str]) -> int:
     """Runs the named benchmarks, by default all; returns the exit code."""
     django.setup()
-    from benchmarks import detector, drawing, ingest, screens, ticks
+    from benchmarks import detector, drawing, ingest, recorded_signals, screens, ticks
     from benchmarks.measurement import table
 
     benchmarks: dict[str, Callable] = {
         "ingest": ingest.measure,
         "detector": detector.measure,
+        "detect": recorded_signals.measure,
         "ticks": ticks.measure,
         "screens": screens.measure,
         "drawing": drawing.measure,

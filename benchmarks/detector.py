@@ -30,7 +30,7 @@ MILLISECONDS = 1_000.0
 def measure(report: Callable[[str], None]) -> list[Measurement]:
     """Milliseconds per tick; the baseline is River's time for as many sessions, forest only."""
     report(f"River's own forest of {RIVER_SESSIONS} sessions")
-    river_ms = _river_ms_per_session()
+    river_ms = river_ms_per_session()
     measurements = []
     for size in SIZES:
         report(f"detector, {size:,} sessions")
@@ -103,7 +103,7 @@ def _signals(random: np.random.Generator, size: int) -> Signals:
     )
 
 
-def _river_ms_per_session() -> float:
+def river_ms_per_session() -> float:
     """Milliseconds that River needs to score and learn one point of one session."""
     random = np.random.default_rng(SEED)
     names = [f"{number:05d}" for number in range(FOREST.feature_count)]

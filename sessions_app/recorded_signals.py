@@ -13,7 +13,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, NamedTuple, NoReturn
 
@@ -25,6 +25,8 @@ from sessions_app.scoring import Signals
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+# A sequence of cells for each column of the table.
+Columns = Sequence[Sequence[str]]
 
 SIGNALS = Signals._fields
 RATIOS = ("poll_participation", "user_leave_rate")
@@ -164,20 +166,38 @@ class _TableReader:
         except UnicodeDecodeError as error:
             self._fail(None, f"not UTF-8: {error.reason}", error)
 
-    def chunks(self, lines: Iterable[str]) -> Iterator[RecordedSignals]:
+    def chunks(self, lines: Iterator[str]) -> Iterator[RecordedSignals]:
         """The table in pieces; at least one, empty if there are no rows."""
         reader = csv.reader(lines)
-        try:
-            header = next(reader, [])
-            self._check_header(header)
-            rows = filter(None, reader)
-            while chunk := [*islice(rows, CHUNK_ROWS)]:
-                yield self._chunk(header, chunk)
-                self._rows_before += len(chunk)
-        except csv.Error as error:
-            self._fail(reader.line_num, str(error), error)
+        header = next(reader, [])
+        self._check_header(header)
+        for columns in self._columns(lines, len(header), reader.line_num):
+            yield self._chunk(header, columns)
+            self._rows_before += len(columns[0])
         if not self._rows_before:
-            yield self._chunk(header, [])
+            yield self._chunk(header, [()] * len(header))
+
+    def _columns(self, lines: Iterator[str], width: int, lines_before: int) -> Iterator[Columns]:
+        """The cells of some rows at a time, until there is a line that takes a closer look."""
+        while portion := [*islice(lines, CHUNK_ROWS)]:
+            columns = _plain_columns(portion, width)
+            if columns is None:
+                yield from self._parsed(chain(portion, lines), width, lines_before)
+                return
+            yield columns
+            lines_before += len(portion)
+
+    def _parsed(self, lines: Iterator[str], width: int, lines_before: int) -> Iterator[Columns]:
+        reader = csv.reader(lines)
+        rows = filter(None, reader)
+        try:
+            while chunk := [*islice(rows, CHUNK_ROWS)]:
+                if {*map(len, chunk)} != {width}:
+                    row = next(row for row, cells in enumerate(chunk) if len(cells) != width)
+                    self._fail_at(row, f"{len(chunk[row])} columns instead of {width}")
+                yield [*zip(*chunk, strict=True)]
+        except csv.Error as error:
+            self._fail(lines_before + reader.line_num, str(error), error)
 
     def check_order(self, signals: RecordedSignals) -> None:
         """The ticks of each session must ascend."""
@@ -196,17 +216,14 @@ class _TableReader:
         if len(set(header)) < len(header):
             self._fail(1, "a column comes twice")
 
-    def _chunk(self, header: list[str], rows: list[list[str]]) -> RecordedSignals:
-        if {*map(len, rows)} - {len(header)}:
-            row = next(row for row, cells in enumerate(rows) if len(cells) != len(header))
-            self._fail_at(row, f"{len(rows[row])} columns instead of {len(header)}")
-        texts = dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}
-        signals = {name: self._numbers(name, texts.get(name, ()), float) for name in SIGNALS}
-        agenda = texts.get("agenda", (PROGRAMME,) * len(rows))
+    def _chunk(self, header: list[str], columns: Columns) -> RecordedSignals:
+        texts = dict(zip(header, columns, strict=True))
+        signals = {name: self._numbers(name, texts[name], float) for name in SIGNALS}
+        agenda = texts.get("agenda", (PROGRAMME,) * len(columns[0]))
         return RecordedSignals(
-            session=self._sessions_of(texts.get("session_id", ())),
+            session=self._sessions_of(texts["session_id"]),
             session_ids=[],
-            tick=self._numbers("tick", texts.get("tick", ()), int).astype(np.int64),
+            tick=self._numbers("tick", texts["tick"], int).astype(np.int64),
             muted=np.array([word not in {PROGRAMME, ""} for word in agenda], dtype=np.bool_),
             **signals,
         )
@@ -251,6 +268,15 @@ class _TableReader:
     def _fail(self, line: int | None, reason: str, cause: Exception | None = None) -> NoReturn:
         where = f"{self.path}:{line}" if line is not None else str(self.path)
         raise RecordedSignalsError(f"{where}: {reason}") from cause
+
+
+def _plain_columns(lines: list[str], width: int) -> Columns | None:
+    """The cells of lines that only need splitting, four times as fast; None if there are others."""
+    text = "".join(lines).replace("\r\n", "\n")
+    if '"' in text or "\r" in text or {line.count(",") for line in lines} != {width - 1}:
+        return None
+    cells = text.removesuffix("\n").replace("\n", ",").split(",")
+    return [cells[column::width] for column in range(width)]
 
 
 def _converts(text: str, convert: Callable[[str], float]) -> bool:
