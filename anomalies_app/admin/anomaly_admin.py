@@ -249,7 +249,7 @@ class AnomalyAdmin(admin.ModelAdmin):
             '<button type="submit" class="judge" name="judge" value="{0}:{1}" '
             'aria-label="{2}: {3}">{2}</button>',
             (
-                (verdict, anomaly.pk, words, name_of(anomaly))
+                (verdict, anomaly.pk, words, f"{name_of(anomaly)}, {clock(anomaly.time)}")
                 for verdict, words in VERDICT_BUTTONS.items()
                 if verdict != anomaly.verdict
             ),
