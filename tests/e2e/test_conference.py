@@ -165,7 +165,8 @@ def test_an_organizer_finds_nothing_of_anothers_event(conference: Conference) ->
     assert talk[1] not in {str(point["session"]) for m in told for point in m.get("points", [])}
 
     session = f"/sessions/{talk[1]}"
-    for path in ("/", "/history/?range=all", "/metrics.csv", "/metrics.json", "/anomalies.csv"):
+    files = ("/metrics.csv", "/metrics.json", "/anomalies.csv", "/anomalies.json")
+    for path in ("/", "/report/", "/history/?range=all", *files):
         assert alice.page.request.get(alice.base + session + path).status == 200
         assert bob.page.request.get(bob.base + session + path).status == 404
     opened = """path => new Promise(resolve => {
