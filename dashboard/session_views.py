@@ -7,6 +7,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
 from anomalies_app.models import Anomaly
@@ -20,6 +21,7 @@ from sessions_app.ticks import TICK_MS
 FAREWELL_MS = 60_000
 
 
+@gzip_page
 @require_safe
 @never_cache
 def show_session(request: HttpRequest, pk: int) -> HttpResponse:
@@ -43,6 +45,7 @@ def show_session(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
+@gzip_page
 @require_safe
 @never_cache
 def show_history(request: HttpRequest, pk: int) -> HttpResponse:

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from dashboard.filters import choices, read_filter
@@ -21,6 +22,7 @@ def show_icon(request: HttpRequest) -> HttpResponse:
     return redirect(static("img/mark.svg"))
 
 
+@gzip_page
 @require_safe
 @never_cache
 def show_overview(request: HttpRequest) -> HttpResponse:
@@ -43,6 +45,7 @@ def show_overview(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/overview.html", context)
 
 
+@gzip_page
 @require_safe
 @never_cache
 def show_finished(request: HttpRequest) -> HttpResponse:

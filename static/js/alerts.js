@@ -136,6 +136,7 @@ export class Alerts {
     const isOver = anomaly.ended !== null;
     const time = anomaly.ended ?? anomaly.began;
     banner.dataset.state = isOver ? "over" : "open";
+    banner.dataset.zone = "local";
     setText(field(banner, "severity"), isOver ? "Over" : severityLabel(anomaly.severity));
     setText(field(banner, "current"), percent(this.score ?? anomaly.current));
     setText(field(banner, "expected"), percent(anomaly.expected));
