@@ -39,10 +39,9 @@ function nameColumns() {
 for (const select of document.querySelectorAll("select.admin-autocomplete[multiple]")) select.dataset.allowClear = "false";
 nameColumns();
 nameTimes();
-addEventListener("load", () => {
-  nameSearchFields();
-  nameIcons();
-});
+// As late as the scripts that make them, which were asked before this one.
+globalThis.django?.jQuery(() => nameSearchFields());
+addEventListener("load", nameIcons);
 document.addEventListener("formset:added", ({ target }) => {
   nameTimes(target);
   queueMicrotask(() => nameSearchFields(target));
