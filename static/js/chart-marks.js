@@ -5,28 +5,37 @@ import { describeMoment, momentLabel } from "./polls.js";
 
 const GAP = 8;
 
-/** Names beside vertical lines, in rows; one that would cover another is left out. */
+/** Names beside vertical lines, in rows, drawn last; one that would cover another is left out. */
 class Names {
   constructor({ ctx, chartArea }) {
     this.context = ctx;
     this.area = chartArea;
-    this.taken = [];
+    this.placed = [];
     const { size, family } = globalThis.Chart.defaults.font;
     ctx.font = `600 ${size}px ${family}`;
     this.height = size * 1.5;
   }
 
   /** Writes a name to the right of `x`, or to its left if there is no room; `row` 0 is the top. */
-  write(name, x, row) {
+  place(name, x, row) {
     const { width } = this.context.measureText(name);
     const fits = x + GAP + width < this.area.right;
     const start = fits ? x + GAP : x - GAP - width;
-    const covers = ([from, to, other]) => other === row && start < to && start + width > from;
-    if (this.taken.some(covers)) return;
-    this.taken.push([start, start + width, row]);
-    this.context.fillStyle = colour("--text");
-    this.context.textBaseline = "top";
-    this.context.fillText(name, start, this.area.top + 4 + row * this.height);
+    const covers = (other) => other.row === row && start < other.end && start + width > other.start;
+    if (!this.placed.some(covers)) this.placed.push({ name, row, start, end: start + width });
+  }
+
+  draw() {
+    const { context } = this;
+    // What lies behind a name is kept away from its letters.
+    Object.assign(context, { textBaseline: "top", lineJoin: "round", lineWidth: 4 });
+    context.strokeStyle = colour("--panel");
+    context.fillStyle = colour("--text");
+    for (const { name, row, start } of this.placed) {
+      const top = this.area.top + 4 + row * this.height;
+      context.strokeText(name, start, top);
+      context.fillText(name, start, top);
+    }
   }
 }
 
@@ -43,7 +52,7 @@ function drawAnomalies({ ctx, chartArea: { left, right, top, bottom }, scales: {
     if (began >= x.min) ctx.fillRect(start - 1, top, 2, bottom - top);
   }
   for (const { type, began } of visible) {
-    if (began >= x.min) names.write(anomalyLabel(type), x.getPixelForValue(began), 0);
+    if (began >= x.min) names.place(anomalyLabel(type), x.getPixelForValue(began), 0);
   }
 }
 
@@ -59,7 +68,7 @@ function drawPolls({ ctx, chartArea: { top, bottom }, scales: { x } }, names, po
     ctx.moveTo(place, top);
     ctx.lineTo(place, bottom);
     ctx.stroke();
-    names.write(momentLabel(moment), place, 1);
+    names.place(momentLabel(moment), place, 1);
   }
   ctx.setLineDash([]);
 }
@@ -70,6 +79,7 @@ export function drawMarks(chart, { anomalies, polls }) {
   const names = new Names(chart);
   drawAnomalies(chart, names, anomalies);
   drawPolls(chart, names, polls);
+  names.draw();
   chart.ctx.restore();
 }
 
