@@ -1,5 +1,7 @@
 """``python -m benchmarks [NAME ...]``: runs them, prints a table, writes the results as JSON.
 
+Fails if a ratio to a baseline that runs on the same machine is outside of its bounds.
+
 Works on an empty Redis and on a database of its own beside that of ``DATABASE_URL``.
 """
 
@@ -49,7 +51,10 @@ def main(names: list[str]) -> int:
     results = [measurement.as_json() for measurement in measurements]
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     print(f"\n{table(measurements)}\n\nWritten to {RESULTS.relative_to(Path.cwd())}.")
-    return 0
+    slow = [measurement.name for measurement in measurements if measurement.is_slow]
+    if slow:
+        print(f"Slower than it was, by its ratio: {', '.join(slow)}.", file=sys.stderr)
+    return 1 if slow else 0
 
 
 def _report(line: str) -> None:

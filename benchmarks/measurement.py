@@ -14,6 +14,7 @@ class Measurement:
         baseline: what it is compared with, in the same unit.
         ratio: ``value / baseline``.
         note: what the baseline is.
+        least_ratio, most_ratio: what is outside of these has become slower than it was.
     """
 
     name: str
@@ -21,10 +22,18 @@ class Measurement:
     unit: str
     baseline: float
     note: str
+    least_ratio: float | None = None
+    most_ratio: float | None = None
 
     @property
     def ratio(self) -> float:
         return self.value / self.baseline
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the ratio is outside of what is asked for."""
+        too_small = self.least_ratio is not None and self.ratio < self.least_ratio
+        return too_small or (self.most_ratio is not None and self.ratio > self.most_ratio)
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "ratio": self.ratio}

@@ -271,7 +271,7 @@ class _TableReader:
 
 
 def _plain_columns(lines: list[str], width: int) -> Columns | None:
-    """The cells of lines that only need splitting, four times as fast; None if there are others."""
+    """The cells of lines that only need splitting; None if there are others."""
     text = "".join(lines).replace("\r\n", "\n")
     if '"' in text or "\r" in text or {line.count(",") for line in lines} != {width - 1}:
         return None
