@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from dashboard.system import show_system
+
 admin.site.site_header = "Engagement Conductor"
 admin.site.site_title = "Engagement Conductor"
 admin.site.index_title = "Administration"
@@ -10,6 +12,7 @@ admin.site.index_title = "Administration"
 admin.site.enable_nav_sidebar = False
 
 urlpatterns = [
+    path("admin/system/", admin.site.admin_view(show_system), name="system"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("dashboard.api.urls")),
     path("", include("dashboard.urls")),

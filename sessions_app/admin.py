@@ -51,16 +51,26 @@ class EventAdmin(admin.ModelAdmin):
         (
             "Weights of the score",
             {
+                "description": "The score is the sum of four parts, minus the last, from 0 to 1. "
+                "With weights that add up to 1 a session can reach 100 %; more of one signal means "
+                "a larger weight for it, not a larger sum. A change is used from the next tick.",
                 "fields": (
                     "chat_weight",
                     "poll_weight",
                     "active_users_weight",
                     "reaction_weight",
                     "leave_weight",
-                )
+                ),
             },
         ),
-        ("Saturation", {"fields": ("chat_saturation", "reaction_saturation")}),
+        (
+            "Saturation",
+            {
+                "description": "From how many a minute on more makes no difference. Raise it for "
+                "events whose chats are always full.",
+                "fields": ("chat_saturation", "reaction_saturation"),
+            },
+        ),
         (
             "Detection",
             {

@@ -38,6 +38,11 @@ def shard_of(session_id: str) -> int:
     return zlib.crc32(session_id.encode("utf-8")) % SHARD_COUNT
 
 
+def misplaced(channel: str) -> str:
+    """Where what is no stream lies that bore the name of one."""
+    return f"engagement:misplaced:{channel}"
+
+
 def api_requests(token: int, minute: int) -> str:
     """String: how many requests a token has made in a minute."""
     return f"engagement:api:{token}:{minute}"

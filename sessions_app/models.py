@@ -25,6 +25,11 @@ SENSITIVITY = (MinValueValidator(0.25), MaxValueValidator(4.0))
 RATE = (MinValueValidator(1.0), MaxValueValidator(100_000.0))
 
 
+def _both_known(*values: float | None) -> bool:
+    # A form leaves out what was no number at all, and says so itself.
+    return None not in values
+
+
 class Event(models.Model):
     """Something an organizer runs: a conference, a series of webinars."""
 
@@ -38,10 +43,25 @@ class Event(models.Model):
         related_name="events",
         help_text="Who sees this event. Without organizers, only admins do.",
     )
-    chat_weight = models.FloatField(default=0.30, validators=RATIO)
-    poll_weight = models.FloatField(default=0.25, validators=RATIO)
-    active_users_weight = models.FloatField(default=0.25, validators=RATIO)
-    reaction_weight = models.FloatField(default=0.10, validators=RATIO)
+    chat_weight = models.FloatField(
+        default=0.30,
+        validators=RATIO,
+        help_text="What a full chat adds to the score. Half as much is reached with few messages: "
+        "it counts logarithmically.",
+    )
+    poll_weight = models.FloatField(
+        default=0.25,
+        validators=RATIO,
+        help_text="Added times the share of those present who voted in an open poll.",
+    )
+    active_users_weight = models.FloatField(
+        default=0.25,
+        validators=RATIO,
+        help_text="Added times the share of all who came that is active now.",
+    )
+    reaction_weight = models.FloatField(
+        default=0.10, validators=RATIO, help_text="What full reactions add, logarithmically."
+    )
     leave_weight = models.FloatField(
         default=0.10, validators=RATIO, help_text="Subtracted, times the leave rate."
     )
@@ -115,10 +135,26 @@ class Event(models.Model):
         return self.title
 
     def clean(self) -> None:
-        if self.warning_threshold >= self.critical_threshold:
-            raise ValidationError(
-                {"critical_threshold": "Must be above the threshold of a warning."}
-            )
+        problems = {}
+        if self.highest_score == 0:
+            problems["chat_weight"] = "All weights that add to the score are 0: it would stay 0."
+        if _both_known(self.warning_threshold, self.critical_threshold) and (
+            self.warning_threshold >= self.critical_threshold
+        ):
+            problems["critical_threshold"] = "Must be above the threshold of a warning."
+        if problems:
+            raise ValidationError(problems)
+
+    @property
+    def highest_score(self) -> float | None:
+        """What the weights allow at most, in [0, 1]; None where one of them is missing."""
+        weights = (
+            self.chat_weight,
+            self.poll_weight,
+            self.active_users_weight,
+            self.reaction_weight,
+        )
+        return None if None in weights else min(1.0, sum(weights))
 
     @property
     def score_settings(self) -> ScoreSettings:
@@ -164,6 +200,7 @@ class Session(models.Model):
     class Meta:
         ordering = ("-started_at", "id")
         indexes = (models.Index(fields=["event", "ended_at"]),)
+        permissions = (("view_system", "Can see the system page"),)
 
     def __str__(self) -> str:
         return self.title

@@ -1,5 +1,6 @@
 """Reading the platform's streams through our consumer group."""
 
+import logging
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -7,6 +8,8 @@ import redis
 
 from sessions_app import keys
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS
+
+logger = logging.getLogger(__name__)
 
 # A batch takes some 100 ms, so whoever holds entries for longer is dead or frozen. Claiming from a
 # slow one is harmless: the scorer knows entries by their IDs and counts each once.
@@ -39,14 +42,29 @@ def server_time_ms(client: "redis.Redis") -> int:
 
 
 def create_groups(client: "redis.Redis") -> None:
-    """Makes sure that the group exists on every stream; a new one begins ten minutes back."""
+    """Makes sure that the group exists on every stream; a new one begins ten minutes back.
+
+    What is no stream stands in the way of all others, as they are read together: it gets another
+    name, :func:`sessions_app.keys.misplaced`.
+    """
     start = max(0, server_time_ms(client) - CATCH_UP_TICKS * TICK_MS)
     for channel in keys.CHANNELS:
         try:
-            client.xgroup_create(channel, keys.CONSUMER_GROUP, id=f"{start}-0", mkstream=True)
+            _create_group(client, channel, start)
         except redis.ResponseError as error:
-            if "BUSYGROUP" not in str(error):
+            if "WRONGTYPE" not in str(error):
                 raise
+            client.rename(channel, keys.misplaced(channel))
+            logger.error("%s is no stream: it is %s now.", channel, keys.misplaced(channel))
+            _create_group(client, channel, start)
+
+
+def _create_group(client: "redis.Redis", channel: str, start_ms: int) -> None:
+    try:
+        client.xgroup_create(channel, keys.CONSUMER_GROUP, id=f"{start_ms}-0", mkstream=True)
+    except redis.ResponseError as error:
+        if "BUSYGROUP" not in str(error):
+            raise
 
 
 class StreamReader:

@@ -75,6 +75,7 @@ PAGES = {
     f"{SESSION}/end/?$": for_programs("/api/v1/sessions/{session.external_id}/end/", method="post"),
     "api/v1/": for_programs("/api/v1/nothing/", UNKNOWN, UNKNOWN),
     "admin/": for_staff("/admin/", staff=200),
+    "admin/system/": for_staff("/admin/system/"),
     "admin/login/": Row("/admin/login/", (200, 200, 200, 302, 302, 200, 200)),
     "admin/logout/": Row("/admin/logout/", (LOGIN, 302, 302, 405, 405, LOGIN, LOGIN)),
     "admin/password_change/": for_staff("/admin/password_change/", staff=200),

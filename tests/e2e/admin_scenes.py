@@ -10,6 +10,10 @@ from anomalies_app.models import Anomaly, AnomalyType
 from anomalies_app.results import Change
 from anomalies_app.review import review_anomalies
 from dashboard.models import ApiToken
+from sessions_app import keys
+from sessions_app.connection import connect
+from sessions_app.dead_letters import DeadLetter, set_aside
+from sessions_app.events import Fault
 from tests.e2e.scene import (
     FALLING,
     LIVELY,
@@ -117,6 +121,15 @@ def with_conference(path: str) -> Build:
     return build
 
 
+def build_system(cast: Cast) -> str:
+    """Two dead letters, one of them hostile."""
+    with connect() as client:
+        for data in (b'{"sessionId": 7}', b"<script>alert(1)</script>"):
+            letter = DeadLetter(keys.CHAT_MESSAGE, b"1-1", Fault.WRONG_SHAPE, "No session", data)
+            set_aside(client, [letter])
+    return "/admin/system/"
+
+
 def user_page(path: str) -> Build:
     return lambda cast: f"/admin/auth/user/{cast.alice.pk}/{path}"
 
@@ -171,6 +184,7 @@ ADMIN_SCENES = (
     admin_scene(
         "anomaly-read-only", build_readable, user="reader", act=wait_for_chart, checked=False
     ),
+    admin_scene("system", build_system),
     admin_scene("tokens", build_tokens),
     admin_scene("token", build_token),
     admin_scene("token-made", at("/admin/dashboard/apitoken/add/"), act=add_token),

@@ -328,3 +328,21 @@ def test_the_process_stops_cleanly_and_hands_everything_on(
     assert redis_client.xpending(keys.CHAT_MESSAGE, keys.CONSUMER_GROUP)["pending"] == 0
     score_now(redis_client)
     assert total("chat_count") == 500
+
+
+def test_what_is_no_stream_is_moved_out_of_the_way(
+    redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis_client.set(keys.POLL_VOTE, "somebody's")
+    running = Collector(lambda: connect(protocol=2), "test", 1_000)
+    running.start()
+    try:
+        post(redis_client, keys.CHAT_MESSAGE, chat("m1"))
+        post(redis_client, keys.POLL_VOTE, vote("u1"))
+        collect_all(redis_client, running)
+    finally:
+        running.stop()
+    assert redis_client.get(keys.misplaced(keys.POLL_VOTE)) == b"somebody's"
+    assert "is no stream" in caplog.text
+    score_now(redis_client)
+    assert (total("chat_count"), total("vote_count")) == (1, 1)

@@ -83,6 +83,33 @@ def test_settings_out_of_range_are_refused(field: str, value: float) -> None:
     assert set(caught.value.message_dict) == {field}
 
 
+WEIGHTS = ("chat_weight", "poll_weight", "active_users_weight", "reaction_weight")
+
+
+def test_weights_that_leave_no_score_are_refused() -> None:
+    event = make_event("Conference")
+    for name in WEIGHTS:
+        setattr(event, name, 0.0)
+    with pytest.raises(ValidationError) as caught:
+        event.full_clean()
+    assert set(caught.value.message_dict) == {"chat_weight"}
+    event.reaction_weight = 0.01
+    event.full_clean()
+
+
+@pytest.mark.parametrize("value", ["", "nan", "inf", "-0.1", "1.01", "a half"])
+def test_the_admin_says_at_the_field_what_is_wrong_with_a_weight(
+    admin_client: Client, value: str
+) -> None:
+    event = make_event("Conference")
+    url = reverse("admin:sessions_app_event_change", args=[event.pk])
+    names = (*ScoreSettings().__dict__, *DetectionSettings().__dict__)
+    form = {name: getattr(event, name) for name in names if not name.startswith("mute_")}
+    form |= {"title": "Conference", "external_id": event.external_id, "chat_weight": value}
+    response = admin_client.post(url, form)
+    assert set(response.context["adminform"].form.errors) == {"chat_weight"}
+
+
 def test_detection_is_set_in_the_admin(admin_client: Client) -> None:
     event = make_event("Conference")
     url = reverse("admin:sessions_app_event_change", args=[event.pk])

@@ -1,0 +1,51 @@
+"""``manage.py dead_letters``: what was set aside because it could not be read."""
+
+from typing import Any
+
+import msgspec
+import redis
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from sessions_app.connection import connect
+from sessions_app.dead_letters import MAXIMUM_LETTERS
+from sessions_app.kept_letters import KeptLetter, kept_letters
+
+SHOWN_CHARACTERS = 120
+
+
+class Command(BaseCommand):
+    help = "Lists the last payloads that were set aside, newest first, each with its reason."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--limit", type=int, default=20, help="How many. Default: 20.")
+        parser.add_argument("--before", default="", metavar="ID", help="Only those older than ID.")
+        parser.add_argument(
+            "--json", action="store_true", help="One JSON object a line, with the whole data."
+        )
+
+    def handle(self, *args: Any, limit: int, before: str, json: bool, **options: Any) -> None:
+        if not 1 <= limit <= MAXIMUM_LETTERS:
+            raise CommandError(f"--limit must be from 1 to {MAXIMUM_LETTERS:,}.")
+        client = connect()
+        try:
+            letters = kept_letters(client, limit, before)
+        except ValueError as error:
+            raise CommandError(f"--before: {error}.") from error
+        except redis.RedisError as error:
+            raise CommandError(f"Redis: {error}") from error
+        finally:
+            client.close()
+        for letter in letters:
+            self.stdout.write(msgspec.json.encode(letter).decode() if json else _as_text(letter))
+        if not letters and not json:
+            self.stdout.write("There are none.")
+
+
+def _as_text(letter: KeptLetter) -> str:
+    # What came from outside must not steer the terminal.
+    data = ascii(letter.data[:SHOWN_CHARACTERS])[1:-1]
+    more = " ..." if len(letter.data) > SHOWN_CHARACTERS else ""
+    where = f"{letter.channel} {letter.entry_id or '(Pub/Sub)'}"
+    head = f"{letter.id}  {letter.time:%Y-%m-%d %H:%M:%S}  {where}, {letter.size:,} bytes"
+    return f"{head}\n    {ascii(letter.reason)[1:-1]}\n    {data}{more}"
