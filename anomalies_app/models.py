@@ -46,6 +46,13 @@ class Status(models.TextChoices):
     FALSE_ALARM = "FALSE_ALARM", "False alarm"
 
 
+def status_of(verdict: str, acknowledged_at: datetime | None) -> Status:
+    """The status of an anomaly with these values."""
+    if verdict:
+        return Status(verdict)
+    return Status.OPEN if acknowledged_at is None else Status.ACKNOWLEDGED
+
+
 class SessionRecord(models.Model):
     """A row of a hypertable that belongs to a session at a time.
 
@@ -142,9 +149,7 @@ class Anomaly(SessionRecord):
     @property
     def status(self) -> Status:
         """A verdict says more than an acknowledgement."""
-        if self.verdict:
-            return Status(self.verdict)
-        return Status.OPEN if self.acknowledged_at is None else Status.ACKNOWLEDGED
+        return status_of(self.verdict, self.acknowledged_at)
 
     @property
     def over_at(self) -> datetime | None:

@@ -1,38 +1,47 @@
 """The list of anomalies as CSV."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from channels.db import database_sync_to_async
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.http import StreamingHttpResponse
 
-from anomalies_app.models import Anomaly
+from anomalies_app.models import status_of
 from sessions_app.spreadsheets import csv_text
 
 PAGE_ROWS = 2_000
-COLUMNS = (
-    "id",
-    "time",
-    "ended_at",
-    "event",
-    "session",
-    "title",
-    "type",
-    "severity",
-    "anomaly_score",
-    "current_engagement",
-    "expected_engagement",
-    "deviation",
-    "reason",
-    "status",
-    "acknowledged_at",
-    "acknowledged_by",
-    "verdict",
-    "verdict_note",
-    "reviewed_at",
-    "reviewed_by",
-)
+# Each with where it is read from. Whole rows take several times as long to read.
+COLUMNS = {
+    "id": "id",
+    "time": "time",
+    "ended_at": Coalesce("ended_at", "session__ended_at"),
+    "event": "event__external_id",
+    "session": "session__external_id",
+    "title": "session__title",
+    **{
+        name: name
+        for name in (
+            "type",
+            "severity",
+            "anomaly_score",
+            "current_engagement",
+            "expected_engagement",
+            "deviation",
+            "reason",
+            "acknowledged_at",
+        )
+    },
+    "acknowledged_by": "acknowledged_by__username",
+    "verdict": "verdict",
+    "verdict_note": "verdict_note",
+    "reviewed_at": "reviewed_at",
+    "reviewed_by": "reviewed_by__username",
+}
+_VERDICT, _ACKNOWLEDGED_AT = (list(COLUMNS).index(name) for name in ("verdict", "acknowledged_at"))
 
 
 def anomalies_as_csv(anomalies: QuerySet[Any]) -> StreamingHttpResponse:
@@ -43,49 +52,23 @@ def anomalies_as_csv(anomalies: QuerySet[Any]) -> StreamingHttpResponse:
 
 
 async def _parts(anomalies: QuerySet[Any]) -> AsyncIterator[str]:
-    yield csv_text([COLUMNS])
-    rows = anomalies.select_related("session", "event", "acknowledged_by", "reviewed_by").order_by(
-        "-time", "-id"
-    )
+    yield csv_text([(*COLUMNS, "status")])
+    rows = anomalies.order_by("-time", "-id").values_list(*COLUMNS.values())
     read = database_sync_to_async(lambda some: list(some[:PAGE_ROWS]))
     page = await read(rows)
     while page:
-        yield csv_text(map(_row, page))
+        yield csv_text(map(_cells, page))
         if len(page) < PAGE_ROWS:
             return
-        last = page[-1]
-        page = await read(rows.filter(before(last)))
+        key, time, *_ = page[-1]
+        page = await read(rows.filter(_after(time, key)))
 
 
-def before(anomaly: Anomaly) -> Q:
+def _after(time: datetime, key: UUID) -> Q:
     """What comes after an anomaly in the list; the first condition is for the index."""
-    return Q(time__lte=anomaly.time) & (Q(time__lt=anomaly.time) | Q(pk__lt=anomaly.pk))
+    return Q(time__lte=time) & (Q(time__lt=time) | Q(pk__lt=key))
 
 
-def _row(anomaly: Anomaly) -> tuple[Any, ...]:
-    return (
-        str(anomaly.pk),
-        anomaly.time,
-        anomaly.over_at,
-        anomaly.event.external_id,
-        anomaly.session.external_id,
-        anomaly.session.title,
-        anomaly.type,
-        anomaly.severity,
-        anomaly.anomaly_score,
-        anomaly.current_engagement,
-        anomaly.expected_engagement,
-        anomaly.deviation,
-        anomaly.reason,
-        anomaly.status.value,
-        anomaly.acknowledged_at,
-        _name(anomaly.acknowledged_by),
-        anomaly.verdict,
-        anomaly.verdict_note,
-        anomaly.reviewed_at,
-        _name(anomaly.reviewed_by),
-    )
-
-
-def _name(user: Any) -> str:
-    return "" if user is None else user.get_username()
+def _cells(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    status = status_of(row[_VERDICT], row[_ACKNOWLEDGED_AT])
+    return str(row[0]), *row[1:], status.value
