@@ -45,8 +45,8 @@ ALONE_DEVIATIONS = 2.0
 EXIT_NET_LOSS = 0.08
 EXIT_TICKS = 3
 # A network takes a third of a room at most: what takes more is believed one or two ticks sooner.
-LARGE_LOSS = 0.40
-HUGE_LOSS = 0.60
+LARGE_LOSS = 0.36
+HUGE_LOSS = 0.48
 # People who leave in numbers may be back in seconds: then it was the network.
 LEAVING_RATE = 0.10
 GRADUAL_TICKS = 6
