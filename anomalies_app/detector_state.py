@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from anomalies_app.half_space_trees import ForestWindows, HalfSpaceForest
+from anomalies_app.half_space_trees import ForestWindows, HalfSpaceForest, chosen
 
 VERSION = 1
 
@@ -185,8 +185,8 @@ class DetectorState:
         return type(self)(
             self.tick,
             self.session_ids[rows],
-            {kind: block[:, rows] for kind, block in self.blocks.items()},
-            {name: ring[:, rows] for name, ring in self.rings.items()},
+            {kind: chosen(block, rows) for kind, block in self.blocks.items()},
+            {name: chosen(ring, rows) for name, ring in self.rings.items()},
             self.forest.taken(rows),
         )
 

@@ -207,11 +207,18 @@ class ForestWindows:
     def taken(self, rows: NDArray[Any] | slice) -> Self:
         """The sessions ``rows`` (positions, a mask, or a slice of this), in that order."""
         return type(self)(
-            self.reference[:, :, rows],
-            self.learning[:, :, rows],
+            chosen(self.reference, rows),
+            chosen(self.learning, rows),
             self.filled[rows],
             self.is_live[rows],
         )
+
+
+def chosen(array: NDArray[Any], rows: NDArray[Any] | slice) -> NDArray[Any]:
+    """Some of the last axis: a view of a slice, else a copy whose last axis is in one piece."""
+    found = array[..., rows]
+    # NumPy would leave each session's numbers side by side, and every step would be slower.
+    return found if isinstance(rows, slice) else np.ascontiguousarray(found)
 
 
 def score_many(
