@@ -9,11 +9,16 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
+
+if TYPE_CHECKING:
+    from benchmarks.measurement import Measurement
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engagement_conductor.settings")
 os.environ.setdefault("LOG_LEVEL", "ERROR")
@@ -43,18 +48,28 @@ def main(names: list[str]) -> int:
     if problem := _redis_problem():
         print(problem, file=sys.stderr)
         return 2
+    measurements, failed = [], []
     with _scratch_database():
-        measurements = [
-            measurement for name in names or benchmarks for measurement in benchmarks[name](_report)
-        ]
-    RESULTS.parent.mkdir(exist_ok=True)
-    results = [measurement.as_json() for measurement in measurements]
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        for name in names or benchmarks:
+            try:
+                measurements += benchmarks[name](_report)
+            except Exception:  # noqa: BLE001 - the others' figures must not be lost with it
+                traceback.print_exc()
+                failed.append(name)
+            _write(measurements)
     print(f"\n{table(measurements)}\n\nWritten to {RESULTS.relative_to(Path.cwd())}.")
     slow = [measurement.name for measurement in measurements if measurement.is_slow]
     if slow:
         print(f"Slower than it was, by its ratio: {', '.join(slow)}.", file=sys.stderr)
-    return 1 if slow else 0
+    if failed:
+        print(f"Failed: {', '.join(failed)}; see above.", file=sys.stderr)
+    return 1 if slow or failed else 0
+
+
+def _write(measurements: list["Measurement"]) -> None:
+    RESULTS.parent.mkdir(exist_ok=True)
+    results = [measurement.as_json() for measurement in measurements]
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
 def _report(line: str) -> None:
