@@ -88,7 +88,8 @@ class Window:
         def shown() -> bool:
             # Not `wait_for_function`: the policy of the pages forbids what it evaluates.
             self.page.wait_for_timeout(20)
-            return self.text(selector) == text
+            # What is hidden has the texts of nothing in particular.
+            return self.page.is_visible(selector) and self.text(selector) == text
 
         wait_for(shown, f"{selector} shows {text!r}", seconds)
 
