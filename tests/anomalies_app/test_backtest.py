@@ -58,7 +58,7 @@ def test_a_change_that_changes_nothing_says_so(event):
 def test_each_event_has_its_own_settings(event):
     deaf = make_event("Deaf")
     deaf.mass_exit_threshold = deaf.sudden_drop_threshold = 1.0
-    deaf.mute_gradual_decline = deaf.mute_low_engagement = True
+    deaf.mute_sudden_drop = deaf.mute_gradual_decline = deaf.mute_low_engagement = True
     deaf.save()
     store_signals(make_session(deaf, "three", external_id="three"), room(QUIET, EXIT, GONE))
     lines = backtest("--mass-exit", "0.15")
