@@ -16,6 +16,7 @@ from django.conf import settings
 
 from dashboard import overview
 from dashboard.allowance import Allowance
+from dashboard.head_count import HeadCount
 from dashboard.outages import UNAVAILABLE
 from dashboard.payloads import session_snapshot
 from dashboard.relay import get_relay
@@ -43,6 +44,7 @@ SECONDS_PER_SNAPSHOT = 5.0
 
 # After a restart all screens come back at once; most of them show the same.
 snapshots = SharedWork()
+open_sockets = HeadCount(settings.MAX_SOCKETS_PER_USER)
 
 
 class WatchingConsumer(AsyncJsonWebsocketConsumer):
@@ -58,6 +60,7 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         self._held: list[str] | None = []
         self._sending = asyncio.Lock()
         self._renewal: asyncio.Task[None] | None = None
+        self._counted_as: int | None = None
         self._requests = Allowance(SNAPSHOTS_AT_ONCE, SECONDS_PER_SNAPSHOT, time.monotonic())
 
     def allowed_groups(self, user: Any) -> frozenset[str] | None:
@@ -76,7 +79,7 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
 
     async def connect(self) -> None:
         groups = await database_sync_to_async(self.allowed_groups)(self.scope["user"])
-        if groups is None:
+        if groups is None or not self._count(self.scope["user"].pk):
             await self.close()  # before accepting: the handshake is refused
             return
         # First the group, then the state: what happens in between arrives twice rather than never.
@@ -84,6 +87,13 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         await self.accept()
         await self._send_snapshot()
         self._renewal = asyncio.create_task(self._keep_watching())
+
+    def _count(self, user_id: int) -> bool:
+        if not open_sockets.enter(user_id):
+            logger.warning("User %d has too many sockets open: one more is refused.", user_id)
+            return False
+        self._counted_as = user_id
+        return True
 
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
@@ -117,6 +127,8 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         await renew(groups, self.channel_name)
 
     async def _leave(self) -> None:
+        if self._counted_as is not None:
+            open_sockets.leave(self._counted_as)
         if self._renewal is not None:
             self._renewal.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -122,6 +122,8 @@ MAX_LIVE_SESSIONS = env.read_integer("MAX_LIVE_SESSIONS", 250_000, 16, 10_000_00
 MAX_LIVE_SESSIONS_PER_EVENT = env.read_integer(
     "MAX_LIVE_SESSIONS_PER_EVENT", 120_000, 16, 10_000_000
 )
+# In each web process.
+MAX_SOCKETS_PER_USER = env.read_integer("MAX_SOCKETS_PER_USER", 3_000, 1, 1_000_000)
 STREAM_RETENTION = timedelta(
     minutes=env.read_integer("STREAM_RETENTION_MINUTES", 0, 0, 60 * 24 * 365)
 )  # 0: never trim, because other systems read the same streams

@@ -14,6 +14,7 @@ from django.db import OperationalError, connections
 from anomalies_app.results import Change
 from dashboard import consumers, overview, watching
 from dashboard.broadcast import broadcast_ended, broadcast_notices, broadcast_points
+from dashboard.head_count import HeadCount
 from dashboard.payloads import EndedSession, notice_payload
 from dashboard.watching import WatchedGroups, watched_groups
 from sessions_app.models import Session
@@ -309,3 +310,19 @@ async def test_a_renewal_that_fails_is_tried_again(cast: Cast, monkeypatch, redi
         await asyncio.sleep(0.02)
     assert errors == []
     await socket.disconnect()
+
+
+async def test_a_user_has_so_many_sockets_and_no_more(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = HeadCount(2)
+    monkeypatch.setattr(consumers, "open_sockets", count)
+    first, _ = await connected(session_path(cast), cast.alice)
+    second, _ = await connected("/ws/overview/", cast.alice)
+    assert await refused("/ws/overview/", cast.alice)
+    other, _ = await connected("/ws/overview/", cast.bob)
+    await first.disconnect()
+    third, _ = await connected(session_path(cast), cast.alice)
+    for socket in (second, third, other):
+        await socket.disconnect()
+    assert len(count) == 0
