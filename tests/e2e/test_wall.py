@@ -137,7 +137,11 @@ def test_light_and_dark_can_be_chosen(stage: Stage) -> None:
         page.get_by_label("Colour scheme").select_option("System")
         assert (page.evaluate(back), page.evaluate(grid)) == (light, light_grid)
         page.emulate_media(color_scheme="dark")
-        assert (page.evaluate(back), page.evaluate(grid)) == (dark, dark_grid)
+        # The system's change arrives as an event of its own, a moment after the style's.
+        wait_for(
+            lambda: (page.evaluate(back), page.evaluate(grid)) == (dark, dark_grid),
+            "the colours follow the system's",
+        )
 
 
 def test_the_script_draws_as_the_server_does(stage: Stage) -> None:
