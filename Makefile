@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format backup restore fuzz bench screenshots evaluate study calibrate-built-in clean
+.PHONY: help setup demo up test test-environment lint format backup restore fuzz audit bench screenshots evaluate study calibrate-built-in clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,11 +24,12 @@ test: ## all tests (ARGS="-k name" for some; REQUIRE_ALL=1: nothing may be missi
 test-environment:
 	@$(PYTHON) scripts/debian.py
 
-lint: setup ## ruff, mypy, import-linter
+lint: setup ## ruff, mypy, import-linter, bandit
 	@$(RUN) -m ruff check
 	@$(RUN) -m ruff format --check
 	@$(RUN) -m mypy
 	@.venv/bin/lint-imports
+	@$(RUN) scripts/insecure_code.py
 
 format: setup ## ruff's formatter and its safe repairs
 	@$(RUN) -m ruff check --fix-only
@@ -43,6 +44,10 @@ restore: setup ## the database from FILE=name, while the stack does not run (ARG
 fuzz: setup ## a minute of coverage-guided fuzzing of the decoder (ARGS="-max_total_time=600")
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
 	@$(RUN) -m tests.fuzzing.decoder $(ARGS)
+
+audit: setup ## insecure code, loose versions, known weaknesses of packages (asks the registries)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@$(RUN) scripts/audit.py
 
 bench: setup ## measures; writes benchmarks/results/latest.json
 	@$(RUN) scripts/with_servers.py benchmarks $(ARGS)

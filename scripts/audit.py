@@ -1,0 +1,141 @@
+"""``make audit``: insecure code, packages that do not fit, loose versions, and known weaknesses.
+
+The last of these asks the registries of Python and Node packages. One that does not answer is no
+all-clear: it is said loudly, and with ``REQUIRE_ALL=1`` it is a failure.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import insecure_code
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-audit.txt")
+PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[A-Za-z0-9.]+")
+NODE_LOCK = "package-lock.json"
+
+
+class NotAskedError(Exception):
+    """A registry did not answer; the message says which, and what of it is unknown."""
+
+
+def main() -> int:
+    """Makes every check; 0 when none has found anything."""
+    failed = False
+    for check in (_code, _pins, _fit, _python_advisories, _node_advisories):
+        try:
+            lines = check()
+        except NotAskedError as error:
+            print(f"NOT AUDITED: {error}", flush=True)
+            failed |= os.environ.get("REQUIRE_ALL") == "1"
+            continue
+        print(f"{check.__doc__}: {'ok' if not lines else 'FAILED'}", *lines, sep="\n  ", flush=True)
+        failed |= bool(lines)
+    return int(failed)
+
+
+def _code() -> list[str]:
+    """insecure code"""
+    return insecure_code.complaints(insecure_code.findings())
+
+
+def _pins() -> list[str]:
+    """every version is pinned"""
+    return loose_requirements() + loose_node_packages()
+
+
+def _fit() -> list[str]:
+    """the installed packages fit together"""
+    result = _run(sys.executable, "-m", "pip", "check")
+    return [] if result.returncode == 0 else result.stdout.splitlines()
+
+
+def _python_advisories() -> list[str]:
+    """known weaknesses of Python packages"""
+    program = shutil.which("pip-audit", path=str(Path(sys.executable).parent))
+    if program is None:
+        raise NotAskedError("known weaknesses of Python packages: pip-audit is not installed")
+    files = [part for name in REQUIREMENTS for part in ("-r", name)]
+    result = _run(program, "--format", "json", "--no-deps", "--disable-pip", *files)
+    return python_weaknesses(result.stdout, result.stderr)
+
+
+def _node_advisories() -> list[str]:
+    """known weaknesses of Node packages"""
+    npm = shutil.which("npm", path=f"{os.environ['PATH']}:{Path(sys.executable).parent}")
+    if npm is None:
+        raise NotAskedError("known weaknesses of Node packages: there is no npm here")
+    return node_weaknesses(_run(npm, "audit", "--json").stdout)
+
+
+def loose_requirements() -> list[str]:
+    """Lines of the requirements that allow more than one version."""
+    return [
+        f"{path.name}: {line}"
+        for path in sorted(ROOT.glob("requirements*.txt"))
+        for line in path.read_text().splitlines()
+        if line and not line.startswith(("#", "-r ")) and not PINNED.fullmatch(line)
+    ]
+
+
+def loose_node_packages() -> list[str]:
+    """Locked Node packages whose content is not known by a hash."""
+    packages = json.loads((ROOT / NODE_LOCK).read_text())["packages"]
+    return [
+        f"{NODE_LOCK}: {name}"
+        for name, package in packages.items()
+        if name and not package.get("integrity", "").startswith("sha512-")
+    ]
+
+
+def python_weaknesses(report: str, said: str) -> list[str]:
+    """What pip-audit's report has found.
+
+    Raises:
+        NotAskedError: the registry knows nothing of some packages, or did not answer.
+    """
+    try:
+        packages = json.loads(report)["dependencies"]
+    except (ValueError, KeyError):
+        reason = said.strip().splitlines()[-1:] or ["no answer"]
+        raise NotAskedError(f"known weaknesses of Python packages: {reason[0]}") from None
+    found = [
+        f"{package['name']} {package['version']}: {weakness['id']}"
+        for package in packages
+        for weakness in package.get("vulns", ())
+    ]
+    unknown = [package["name"] for package in packages if "skip_reason" in package]
+    if unknown and not found:
+        raise NotAskedError(
+            "known weaknesses of Python packages: the registry has no advisories for "
+            f"{len(unknown)} of {len(packages)}, {unknown[0]} among them"
+        )
+    return found
+
+
+def node_weaknesses(report: str) -> list[str]:
+    """What npm's report has found.
+
+    Raises:
+        NotAskedError: the registry did not answer.
+    """
+    try:
+        weaknesses = json.loads(report)["vulnerabilities"]
+    except (ValueError, KeyError):
+        raise NotAskedError(
+            "known weaknesses of Node packages: the registry does not answer"
+        ) from None
+    return [f"{name}: {weakness['severity']}" for name, weakness in weaknesses.items()]
+
+
+def _run(*command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Looks for insecure code in the product with bandit: every finding is explained here, or fails.
+
+An explanation without a finding fails too, so that none outlives its reason.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+PRODUCT = ("engagement_conductor", "sessions_app", "anomalies_app", "dashboard", "scripts")
+
+
+class Explanation(NamedTuple):
+    """Why findings are none.
+
+    Attributes:
+        rules: bandit's names for what it looks for.
+        files: where they are expected; a folder stands for all in it.
+        reason: for whoever reads this.
+    """
+
+    rules: tuple[str, ...]
+    files: tuple[str, ...]
+    reason: str
+
+
+EXPLANATIONS = (
+    Explanation(
+        ("B404", "B603"),
+        (
+            "engagement_conductor/backups.py",
+            "engagement_conductor/one_shot.py",
+            "engagement_conductor/postgresql.py",
+            "engagement_conductor/processes.py",
+            "engagement_conductor/servers_only.py",
+            "scripts/",
+        ),
+        "programs of our own choice, as lists of arguments and without a shell",
+    ),
+    Explanation(
+        ("B608",),
+        (
+            "sessions_app/recent_scores.py",
+            "sessions_app/retention.py",
+            "sessions_app/storage.py",
+        ),
+        "names of tables and columns from the models; values are parameters",
+    ),
+    Explanation(
+        ("B311",),
+        ("anomalies_app/calibrating.py", "sessions_app/simulation/"),
+        "simulated audiences and samples: seeded so that they can be drawn again, never a secret",
+    ),
+)
+
+
+class Finding(NamedTuple):
+    """One thing that bandit does not like."""
+
+    rule: str
+    file: str
+    line: int
+    text: str
+
+
+def findings() -> list[Finding]:
+    """All that bandit finds in the product, explained or not."""
+    command = [sys.executable, "-m", "bandit", "-q", "-f", "json", "-r", *PRODUCT, "manage.py"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    report = json.loads(result.stdout)
+    if report["errors"]:
+        raise RuntimeError(f"bandit could not read everything: {report['errors']}")
+    return [
+        Finding(found["test_id"], found["filename"], found["line_number"], found["issue_text"])
+        for found in report["results"]
+    ]
+
+
+def complaints(found: Iterable[Finding]) -> list[str]:
+    """What is to be mended or explained, and the explanations that nothing needs any more."""
+    needed = set()
+    lines = []
+    for finding in found:
+        explanation = _explanation_of(finding)
+        if explanation is None:
+            lines.append(f"{finding.file}:{finding.line}: {finding.rule} {finding.text}")
+        else:
+            needed.add(explanation)
+    return lines + [
+        f"nothing needs the explanation of {rule} in {file}"
+        for explained in EXPLANATIONS
+        for rule in explained.rules
+        for file in explained.files
+        if (rule, file) not in needed
+    ]
+
+
+def _explanation_of(finding: Finding) -> tuple[str, str] | None:
+    for explained in EXPLANATIONS:
+        for file in explained.files:
+            if finding.rule in explained.rules and finding.file.startswith(file):
+                return finding.rule, file
+    return None
+
+
+def main() -> int:
+    """Prints what is wrong; 1 if anything is."""
+    found = findings()
+    lines = complaints(found)
+    print("\n".join(lines) or f"No insecure code: all {len(found)} findings are explained.")
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

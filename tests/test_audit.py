@@ -1,0 +1,59 @@
+"""Insecure code and loose versions are found, and a registry that is silent is no all-clear."""
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from django.conf import settings
+
+
+@pytest.fixture
+def audit(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(Path(settings.BASE_DIR) / "scripts"))
+    import audit
+
+    return audit
+
+
+def test_the_product_has_no_insecure_code_and_more_would_be_found(audit: ModuleType) -> None:
+    found = audit.insecure_code.findings()
+    assert len(found) > 10
+    assert audit.insecure_code.complaints(found) == []
+    shell = audit.insecure_code.Finding("B602", "dashboard/views.py", 7, "shell=True")
+    [line] = audit.insecure_code.complaints([*found, shell])
+    assert line == "dashboard/views.py:7: B602 shell=True"
+    without_sql = [finding for finding in found if finding.rule != "B608"]
+    assert len(audit.insecure_code.complaints(without_sql)) == 3
+
+
+def test_every_version_is_pinned(audit: ModuleType) -> None:
+    assert audit.loose_requirements() == []
+    assert audit.loose_node_packages() == []
+
+
+def test_loose_versions_are_found(
+    audit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ("# why", "-r other.txt", "good[extra]==1.0", "loose", "later>=2", "any==1.*")
+    (tmp_path / "requirements.txt").write_text("\n".join(lines))
+    monkeypatch.setattr(audit, "ROOT", tmp_path)
+    assert [line.split(": ")[1] for line in audit.loose_requirements()] == list(lines[3:])
+
+
+def test_a_registry_that_is_silent_is_no_all_clear(audit: ModuleType) -> None:
+    skipped = {"name": "Django", "skip_reason": "not found"}
+    known = {"name": "celery", "version": "1.0", "vulns": []}
+    bad = {**known, "vulns": [{"id": "CVE-1"}]}
+    for report in ("", "{}", json.dumps({"dependencies": [known, skipped]})):
+        with pytest.raises(audit.NotAskedError):
+            audit.python_weaknesses(report, "no route to host")
+    assert audit.python_weaknesses(json.dumps({"dependencies": [known]}), "") == []
+    found = audit.python_weaknesses(json.dumps({"dependencies": [skipped, bad]}), "")
+    assert found == ["celery 1.0: CVE-1"]
+    for report in ("", '{"error": {}}'):
+        with pytest.raises(audit.NotAskedError):
+            audit.node_weaknesses(report)
+    assert audit.node_weaknesses('{"vulnerabilities": {}}') == []
+    bad_node = {"vulnerabilities": {"chart.js": {"severity": "high"}}}
+    assert audit.node_weaknesses(json.dumps(bad_node)) == ["chart.js: high"]
