@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format backup restore fuzz audit bench screenshots evaluate study calibrate-built-in clean
+.PHONY: help setup demo up test test-environment lint format backup restore fuzz audit bench soak screenshots evaluate study calibrate-built-in clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ audit: setup ## insecure code, loose versions, known weaknesses of packages (ask
 
 bench: setup ## measures; writes benchmarks/results/latest.json
 	@$(RUN) scripts/with_servers.py benchmarks $(ARGS)
+
+soak: setup ## the whole product under load, with a verdict (MINUTES=20, ARGS="--sessions 10000 --rate 5000")
+	@$(RUN) -m benchmarks.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 screenshots: setup ## every page in every size and colour scheme, into screenshots/ (ARGS="NAME ...")
 	@$(RUN) scripts/with_servers.py tests.e2e.screenshots $(ARGS)

@@ -1,0 +1,81 @@
+"""What is read of the running product every five seconds."""
+
+import os
+from typing import Any
+
+import redis
+
+from benchmarks.soak.stack import Stack, Usage
+from sessions_app import keys
+from sessions_app.arrivals import RETENTION_SECONDS
+from sessions_app.pipeline_status import pipeline_status
+from sessions_app.ticks import TICK_SECONDS
+
+RETAINED_TICKS = RETENTION_SECONDS // TICK_SECONDS
+
+Sample = dict[str, Any]
+
+
+class Sampler:
+    """Takes samples.
+
+    Args:
+        stack: whose processes and Redis are looked at.
+        client: of that Redis.
+    """
+
+    def __init__(self, stack: Stack, client: "redis.Redis") -> None:
+        self._stack = stack
+        self._client = client
+        self._blocks: dict[int, int] = {}
+
+    def take(self, elapsed: float, scored: int, cost: dict[str, Usage]) -> Sample:
+        """One sample, ready for JSON.
+
+        Args:
+            elapsed: seconds since the start.
+            scored: the last tick that all shards have scored.
+            cost: of processes that do not belong to the stack.
+        """
+        usage = {**self._stack.usage(), **cost}
+        status = pipeline_status(self._client)
+        memory = self._client.info("memory")
+        return {
+            "seconds": round(elapsed, 1),
+            "memory": {kind: used.memory for kind, used in usage.items()},
+            "cpu_seconds": {kind: round(used.cpu_seconds, 2) for kind, used in usage.items()},
+            "redis_used": memory["used_memory"],
+            "redis_resident": memory["used_memory_rss"],
+            "redis_streams": self._streams(),
+            "redis_kept": self._kept(scored),
+            "stream_entries": sum(stream.length for stream in status.streams),
+            "backlog": sum((stream.backlog or 0) + stream.pending for stream in status.streams),
+            "tick_age": status.scored_tick_age_seconds,
+            "dead_letters": status.dead_letters,
+            "load": os.getloadavg()[0],
+        }
+
+    def _streams(self) -> int:
+        with self._client.pipeline(transaction=False) as pipeline:
+            for channel in keys.CHANNELS:
+                pipeline.memory_usage(channel)
+            return sum(size or 0 for size in pipeline.execute())
+
+    def _kept(self, scored: int) -> int:
+        """What is kept for 20 minutes, the blocks, and for ten, the identities.
+
+        The blocks of a tick do not change any more once it is scored, so that each is measured
+        once.
+        """
+        self._blocks[scored] = self._sizes(
+            [keys.arrivals(shard, scored) for shard in range(keys.SHARD_COUNT)]
+        )
+        self._blocks.pop(scored - RETAINED_TICKS, None)
+        identities = [keys.shard_identities(shard) for shard in range(keys.SHARD_COUNT)]
+        return sum(self._blocks.values()) + self._sizes(identities)
+
+    def _sizes(self, names: list[str]) -> int:
+        with self._client.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.memory_usage(name, samples=0)
+            return sum(size or 0 for size in pipeline.execute())

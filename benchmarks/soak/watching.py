@@ -1,0 +1,108 @@
+"""When each tick was scored, and when the last of the open screens showed it."""
+
+import threading
+import time
+from typing import Self
+
+from django.contrib.auth.models import User
+from django.test import Client
+
+from benchmarks.spectators import Screen, Spectators, opening_request
+from sessions_app import keys
+from sessions_app.connection import connect
+from sessions_app.models import Event, Session
+from sessions_app.ticks import tick_at, tick_end_ms
+
+POLL_SECONDS = 0.05
+
+
+class TickWatch(threading.Thread):
+    """Notes when a tick has been scored in all shards.
+
+    Attributes:
+        delays: seconds from the end of each tick.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="tick-watch", daemon=True)
+        self.delays: dict[int, float] = {}
+        self._client = connect()
+        self._stopping = threading.Event()
+        self._names = [keys.scored_tick(shard) for shard in range(keys.SHARD_COUNT)]
+
+    def run(self) -> None:
+        last = self.scored()
+        while not self._stopping.wait(POLL_SECONDS):
+            scored, now_ms = self.scored(), time.time() * 1000
+            for tick in range(last + 1, scored + 1):
+                self.delays[tick] = (now_ms - tick_end_ms(tick)) / 1000
+            last = scored
+
+    def scored(self) -> int:
+        """The last tick that all shards have scored; 0 before the first."""
+        return min(int(tick or 0) for tick in self._client.mget(self._names))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stopping.set()
+        self.join()
+
+
+class ScreenWatch(threading.Thread):
+    """Notes when the last screen had all points of a tick.
+
+    Attributes:
+        delays: seconds from the end of each tick.
+        problem: why it does not watch any more; empty while it does.
+    """
+
+    def __init__(self, spectators: Spectators) -> None:
+        super().__init__(name="screen-watch", daemon=True)
+        self.delays: dict[int, float] = {}
+        self.problem = ""
+        self._spectators = spectators
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        tick = tick_at(time.time_ns() // 1_000_000) + 1
+        since_epoch = time.time() - time.monotonic()
+        while not self._stopping.is_set():
+            try:
+                shown = max(self._spectators.current_at(tick_end_ms(tick)))
+            except (AssertionError, EOFError) as error:
+                self.problem = f"tick {tick}: {error}"
+                return
+            self.delays[tick] = shown + since_epoch - tick_end_ms(tick) / 1000
+            tick += 1
+
+    def stop(self) -> None:
+        """Returns when the tick that it waits for is there, too."""
+        self._stopping.set()
+        self.join()
+        self._spectators.stop()
+
+
+def open_screens(port: int, overviews: int, pages: int) -> Spectators:
+    """Overviews of organizers with one event each, and as many pages of sessions of each."""
+    screens = []
+    for event in Event.objects.order_by("pk")[:overviews]:
+        organizer = User.objects.create(username=f"organizer-{event.pk}")
+        organizer.events.add(event)
+        cookies = _cookies(organizer)
+        sessions = Session.objects.filter(event=event).order_by("pk").values_list("pk", flat=True)
+        paths = {"/ws/overview/": len(sessions)}
+        paths |= {f"/ws/sessions/{key}/": 1 for key in sessions[: pages // overviews]}
+        screens += [
+            Screen(opening_request(path, port, cookies), points) for path, points in paths.items()
+        ]
+    return Spectators(port, screens)
+
+
+def _cookies(organizer: User) -> dict[str, str]:
+    """Those of a browser in which the organizer has logged in."""
+    client = Client()
+    client.force_login(organizer)
+    return {name: morsel.value for name, morsel in client.cookies.items()}
