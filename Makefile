@@ -49,6 +49,9 @@ audit: setup ## insecure code, loose versions, known weaknesses of packages (ask
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
 	@$(RUN) scripts/audit.py
 
+chaos: setup ## half an hour of faults on the whole stack (ARGS="--act network", ARGS="redis")
+	@$(RUN) -m tests.chaos $(ARGS)
+
 bench: setup ## measures; writes benchmarks/results/latest.json
 	@$(RUN) scripts/with_servers.py benchmarks $(ARGS)
 

@@ -1,0 +1,144 @@
+"""The product under one kind of fault each, from an empty data folder to the comparison."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from engagement_conductor import embedded
+from engagement_conductor.env import BASE_DIR
+from tests.chaos import faults
+from tests.chaos.campaign import Outcome, run_campaign
+from tests.chaos.clock import FakeClock
+from tests.chaos.disk import small_disk
+from tests.chaos.proxy import Proxy
+from tests.chaos.stack_run import StackRun, running_stack
+from tests.chaos.verification import Report
+from tests.chaos.viewer import Viewer, open_browser
+
+VERIFICATION_SECONDS = 600
+MINUTE = 60
+
+Say = Callable[[str], None]
+Choose = Callable[[Sequence[faults.Fault]], list[faults.Fault]]
+
+
+class Result(msgspec.Struct):
+    """What an act showed.
+
+    Attributes:
+        act: its name.
+        outcomes: of each fault.
+        report: what was stored, beside what had to be.
+    """
+
+    act: str
+    outcomes: list[Outcome]
+    report: Report
+
+    @property
+    def is_good(self) -> bool:
+        return self.report.is_exact and all(outcome.is_good for outcome in self.outcomes)
+
+
+def processes(directory: Path, chromium: str, choose: Choose, say: Say) -> Result | None:
+    """Processes and servers are killed, frozen and doubled, and the database's disk is filled."""
+    data_folder = _data_folder(directory)
+    with ExitStack() as stacked:
+        disk = stacked.enter_context(small_disk(directory / "disk"))
+        if disk is None:
+            say("Only root can fill a disk: that fault is left out.")
+        else:
+            disk.hold_database_of(data_folder)
+        chosen = choose(faults.everything(disk))
+        if not chosen:
+            return None
+        stack = stacked.enter_context(running_stack(data_folder))
+        return _perform("processes", stack, chromium, chosen, say)
+
+
+def network(directory: Path, chromium: str, choose: Choose, say: Say) -> Result | None:
+    """Connections to the servers are cut, and stand still."""
+    data_folder = _data_folder(directory)
+    with ExitStack() as stacked:
+        urls = stacked.enter_context(embedded.running_pair(data_folder))
+        proxies = {name: stacked.enter_context(_proxy(url)) for name, url in urls.items()}
+        chosen = choose(
+            [
+                fault(name, proxy)
+                for name, proxy in proxies.items()
+                for fault in (faults.cut, faults.held)
+            ]
+        )
+        if not chosen:
+            return None
+        through = {
+            f"{name.upper()}_URL": urls[name].replace(f":{_port(urls[name])}", f":{proxy.port}")
+            for name, proxy in proxies.items()
+        }
+        stack = stacked.enter_context(running_stack(data_folder, through))
+        return _perform("network", stack, chromium, chosen, say)
+
+
+def clocks(directory: Path, chromium: str, choose: Choose, say: Say) -> Result | None:
+    """The clock of everything is set a minute ahead, and a minute back."""
+    clock = FakeClock(directory)
+    if not clock.is_possible():
+        say("The clock is left alone: there is no C compiler (cc).")
+        return None
+    chosen = choose([faults.moved(clock, MINUTE), faults.moved(clock, 0)])
+    if not chosen:
+        return None
+    clock.make()
+    with running_stack(_data_folder(directory), clock.environment) as stack:
+        return _perform("clock", stack, chromium, chosen, say, clock)
+
+
+def _perform(
+    act: str,
+    stack: StackRun,
+    chromium: str,
+    chosen: Sequence[faults.Fault],
+    say: Say,
+    clock: FakeClock | None = None,
+) -> Result:
+    with open_browser(chromium) as browser:
+        viewer = Viewer(browser, stack, clock.now_ms) if clock else Viewer(browser, stack)
+        outcomes = run_campaign(stack, viewer, chosen, say)
+        say("Comparing what is stored with what was posted")
+        return Result(act, outcomes, _verify(stack, totals_only=clock is not None))
+
+
+def _verify(stack: StackRun, totals_only: bool) -> Report:
+    arguments = ["--totals-only"] if totals_only else []
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.chaos.verification", *arguments],
+        cwd=BASE_DIR,
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        timeout=VERIFICATION_SECONDS,
+    )
+    if result.returncode != 0:
+        raise RuntimeError(result.stderr)
+    return msgspec.json.decode(result.stdout.splitlines()[-1], type=Report)
+
+
+def _data_folder(directory: Path) -> Path:
+    folder = directory / "data"
+    folder.mkdir()
+    return folder
+
+
+def _proxy(url: str) -> Proxy:
+    return Proxy(_port(url))
+
+
+def _port(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
