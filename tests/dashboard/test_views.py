@@ -336,3 +336,11 @@ def test_hostile_reasons_stay_text(cast: Cast) -> None:
     assert executed(page) == []
     assert unescape(page).count(HOSTILE) >= 2
     assert embedded_data(page, "snapshot")["anomalies"][0]["reason"] == HOSTILE
+
+
+@pytest.mark.parametrize("page", ["/", "/sessions/{}/", "/sessions/{}/report/"])
+def test_title_keeps_its_own_direction_of_writing(cast: Cast, page: str) -> None:
+    cast.session.title = "مرحبا 2026!"
+    cast.session.save()
+    shown = logged_in(cast.alice).get(page.format(cast.session.pk)).content.decode()
+    assert re.search(rf"(<bdi>|<a dir=\"auto\"[^>]*>){cast.session.title}<", shown)

@@ -40,6 +40,17 @@ def build_one(cast: Cast) -> str:
     return "/"
 
 
+def build_unusual(cast: Cast) -> str:
+    """The longest title without a space, one from right to left, and an alert's beside them."""
+    cast.session.title = "W" * 255
+    cast.session.save()
+    falling = make_session(cast.session.event, "مرحبا بكم في مؤتمر 2026!")
+    for session, shape in ((cast.session, LIVELY), (falling, FALLING)):
+        make_story(session, curve(shape), last_tick_end())
+    make_anomaly(make_notice(falling, ago=60))
+    return "/"
+
+
 def build_wall(cast: Cast) -> str:
     build_conference(cast)
     return "/"
@@ -132,6 +143,7 @@ SCENES = (
     Scene("form-too-old", at("/"), act=submit_old_form),
     Scene("server-error", at("/broken/"), user="", prepare=break_server),
     Scene("overview-one", build_one, act=wait_until_connected, checked=False),
+    Scene("overview-unusual", build_unusual, act=wait_until_connected, checked=False),
     Scene("overview", build_wall, act=wait_until_connected),
     Scene("overview-empty", at("/"), user="charlie", act=wait_until_connected),
     Scene("overview-reconnecting", build_wall, prepare=refuse_sockets, act=wait_until_reconnecting),
