@@ -19,6 +19,8 @@ OPENING_AT_ONCE = 20
 PATIENCE_SECONDS = 60
 POINTS = b'{"type":"points"'
 POINT = b'"session":'
+PING, PONG = 9, 10
+NO_MASK = bytes(4)
 TIME = re.compile(rb'"time":(\d+)')
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -74,15 +76,15 @@ class Spectators:
 class _Watcher:
     """Counts the points of every tick, and notes when it has them all."""
 
-    def __init__(self, reader: asyncio.StreamReader, points: int) -> None:
-        self._reader = reader
+    def __init__(self, streams: Streams, points: int) -> None:
+        self._streams = streams
         self._wanted = points
         self._points: dict[int, int] = {}
         self.current_at: dict[int, float] = {}
 
     async def watch(self) -> None:
         while True:
-            text = await _next_text(self._reader)
+            text = await _next_text(self._streams)
             if not text.startswith(POINTS):
                 continue
             tick = int(TIME.search(text)[1])  # type: ignore[index]
@@ -91,15 +93,23 @@ class _Watcher:
                 self.current_at.setdefault(tick, time.monotonic())
 
 
-async def _next_text(reader: asyncio.StreamReader) -> bytes:
-    """The next frame of a server: never masked, and ours are never cut into several."""
-    head = await reader.readexactly(2)
-    length = head[1] & 0x7F
-    if length == 126:
-        (length,) = struct.unpack("!H", await reader.readexactly(2))
-    elif length == 127:
-        (length,) = struct.unpack("!Q", await reader.readexactly(8))
-    return await reader.readexactly(length)
+async def _next_text(streams: Streams) -> bytes:
+    """The next text of a server: never masked, and ours are never cut into several frames.
+
+    Pings before it are answered, lest the server take the screen for dead.
+    """
+    reader, writer = streams
+    while True:
+        head = await reader.readexactly(2)
+        length = head[1] & 0x7F
+        if length == 126:
+            (length,) = struct.unpack("!H", await reader.readexactly(2))
+        elif length == 127:
+            (length,) = struct.unpack("!Q", await reader.readexactly(8))
+        data = await reader.readexactly(length)
+        if head[0] & 0x0F != PING:
+            return data
+        writer.write(struct.pack("!BB", 0x80 | PONG, 0x80 | length) + NO_MASK + data)
 
 
 def frame(text: bytes) -> bytes:
@@ -135,8 +145,7 @@ async def _watch_all(port: int, screens: list[Screen], pipe: Connection) -> None
     places = asyncio.Semaphore(OPENING_AT_ONCE)
     streams = await asyncio.gather(*(_open(port, screen.request, places) for screen in screens))
     watchers = [
-        _Watcher(reader, screen.points)
-        for (reader, _), screen in zip(streams, screens, strict=True)
+        _Watcher(each, screen.points) for each, screen in zip(streams, screens, strict=True)
     ]
     watching = [asyncio.create_task(watcher.watch()) for watcher in watchers]
     pipe.send(None)
@@ -159,5 +168,5 @@ async def _open(port: int, request: bytes, places: asyncio.Semaphore) -> Streams
             answer = await reader.readuntil(b"\r\n\r\n")
             if not answer.startswith(b"HTTP/1.1 101"):
                 raise AssertionError(answer.decode())
-            await _next_text(reader)  # the snapshot
+            await _next_text((reader, writer))  # the snapshot
         return reader, writer

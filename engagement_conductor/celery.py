@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import schedstate, schedule
+from celery.signals import setup_logging
 
 from sessions_app.ticks import TICK_SECONDS
 
@@ -34,6 +35,11 @@ class AlignedSchedule(schedule):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self.__class__, (self.run_every, self.offset)
+
+
+@setup_logging.connect
+def keep_logging(**_: Any) -> None:
+    """Leaves logging as the settings have it; Celery would set a level of its own."""
 
 
 app = Celery("engagement_conductor", amqp="engagement_conductor.broker:Amqp")

@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 # slow one is harmless: the scorer knows entries by their IDs and counts each once.
 CLAIM_IDLE_MS = 5_000
 FORGET_CONSUMER_MS = 3_600_000
+TRIM_CALLS = 100
 
 
 class Entry(NamedTuple):
@@ -145,4 +146,7 @@ class StreamReader:
             )
             first = self.client.xpending(channel, keys.CONSUMER_GROUP)["min"]
             read_ms = int((first or group["last-delivered-id"]).partition(b"-")[0])
-            self.client.xtrim(channel, minid=min(before_ms, read_ms), approximate=True)
+            # Each call drops 10,000 entries at most, so that the server is never busy for long.
+            for _ in range(TRIM_CALLS):
+                if not self.client.xtrim(channel, minid=min(before_ms, read_ms), approximate=True):
+                    break

@@ -28,6 +28,7 @@ class Sampler:
         self._stack = stack
         self._client = client
         self._blocks: dict[int, int] = {}
+        self._measured = 0
 
     def take(self, elapsed: float, scored: int, cost: dict[str, Usage]) -> Sample:
         """One sample, ready for JSON.
@@ -67,10 +68,12 @@ class Sampler:
         The blocks of a tick do not change any more once it is scored, so that each is measured
         once.
         """
-        self._blocks[scored] = self._sizes(
-            [keys.arrivals(shard, scored) for shard in range(keys.SHARD_COUNT)]
-        )
-        self._blocks.pop(scored - RETAINED_TICKS, None)
+        for tick in range(max(self._measured, scored - RETAINED_TICKS) + 1, scored + 1):
+            self._blocks[tick] = self._sizes(
+                [keys.arrivals(shard, tick) for shard in range(keys.SHARD_COUNT)]
+            )
+            self._blocks.pop(tick - RETAINED_TICKS, None)
+        self._measured = scored
         identities = [keys.shard_identities(shard) for shard in range(keys.SHARD_COUNT)]
         return sum(self._blocks.values()) + self._sizes(identities)
 

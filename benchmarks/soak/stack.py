@@ -33,7 +33,7 @@ class Usage(NamedTuple):
 
     Attributes:
         memory: bytes that nobody else shares.
-        cpu_seconds: since they began.
+        cpu_seconds: since they began, with what their children used that have ended.
     """
 
     memory: int
@@ -73,11 +73,9 @@ class Stack:
             # Backends of the database come and go.
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
                 kind = _kind(process)
-                memory, cpu = process.memory_full_info().uss, process.cpu_times()
+                memory, cpu = process.memory_full_info().uss, sum(process.cpu_times()[:4])
                 before = found.get(kind, Usage(0, 0.0))
-                found[kind] = Usage(
-                    before.memory + memory, before.cpu_seconds + cpu.user + cpu.system
-                )
+                found[kind] = Usage(before.memory + memory, before.cpu_seconds + cpu)
         return found
 
 

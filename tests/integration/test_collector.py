@@ -299,6 +299,18 @@ def test_streams_are_not_trimmed_unless_asked(redis_client: redis.Redis) -> None
         assert redis_client.xlen(keys.CHAT_MESSAGE) < 300
 
 
+def test_trimming_keeps_up_with_many_entries(redis_client: redis.Redis) -> None:
+    now = server_time_ms(redis_client)
+    with redis_client.pipeline(transaction=False) as pipeline:
+        for number in range(25_000):
+            pipeline.xadd(keys.LIVE_SYNC, {"data": "{}"}, id=f"{now - 500_000 + number}-0")
+        pipeline.execute()
+    with collector(batch_size=50_000) as running:
+        collect_all(redis_client, running)
+        running.reader.trim(now - 60_000)
+    assert redis_client.xlen(keys.LIVE_SYNC) < 200
+
+
 def test_the_process_stops_cleanly_and_hands_everything_on(
     redis_client: redis.Redis, redis_url: str, tmp_path: Path
 ) -> None:
