@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from river.anomaly import HalfSpaceTrees
+
+from anomalies_app.splits import Forest, Splits, river_splits
 
 Paths = NDArray[np.unsignedinteger[Any]]
 Features = NDArray[np.floating[Any]]
@@ -40,38 +41,6 @@ class Branching(NamedTuple):
 
     features: NDArray[np.intp]
     thresholds: Features
-
-
-class Splits(NamedTuple):
-    """The inner nodes of a forest, breadth first: the children of node ``i`` are 2i+1 and 2i+2.
-
-    Attributes:
-        features: index of the feature each node splits, of shape (trees, nodes).
-        thresholds: points below go left, the others right; of the same shape.
-    """
-
-    features: NDArray[np.intp]
-    thresholds: NDArray[np.float64]
-
-
-@lru_cache(maxsize=64)
-def river_splits(feature_count: int, tree_count: int, height: int, seed: int) -> Splits:
-    """The splits of River's forest of these settings, for features that lie in [0, 1]."""
-    names = [f"{number:05d}" for number in range(feature_count)]
-    forest: Any = HalfSpaceTrees(n_trees=tree_count, height=height, window_size=2, seed=seed)
-    forest.learn_one(dict.fromkeys(names, 0.5))
-    nodes = [_inner_nodes(tree, height) for tree in forest.trees]
-    features = [[names.index(node.feature) for node in tree] for tree in nodes]
-    thresholds = [[node.threshold for node in tree] for tree in nodes]
-    return Splits(np.array(features, dtype=np.intp), np.array(thresholds, dtype=np.float64))
-
-
-def _inner_nodes(root: Any, height: int) -> list[Any]:
-    level, found = [root], []
-    for _ in range(height):
-        found += level
-        level = [child for node in level for child in node.children]
-    return found
 
 
 @dataclass(frozen=True)
@@ -104,8 +73,13 @@ class HalfSpaceForest:
         return np.dtype(np.uint8 if self.height <= 8 else np.uint16)
 
     @property
+    def origin(self) -> Forest:
+        """What River grows it from."""
+        return Forest(self.feature_count, self.tree_count, self.height, self.seed)
+
+    @property
     def splits(self) -> Splits:
-        return river_splits(self.feature_count, self.tree_count, self.height, self.seed)
+        return river_splits(self.origin)
 
     def paths(self, points: Features) -> Paths:
         """Where points fall.

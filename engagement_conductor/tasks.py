@@ -3,14 +3,16 @@
 import logging
 import time
 from datetime import timedelta
+from importlib import import_module
+from typing import Any
 
 import redis
 from celery import shared_task
+from celery.signals import worker_init
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
-from engagement_conductor.pipeline import score_shard
 from sessions_app import keys
 from sessions_app.connection import connect
 from sessions_app.heartbeats import WORKER, note_heartbeat
@@ -42,6 +44,12 @@ def client() -> "redis.Redis":
     if _client is None:
         _client = connect()
     return _client
+
+
+@worker_init.connect
+def load_pipeline(**_: Any) -> None:
+    """Imports what a worker needs before it forks, so that its processes share the memory."""
+    import_module("engagement_conductor.pipeline")
 
 
 @shared_task(ignore_result=True)
@@ -85,6 +93,9 @@ def score_shards(shards: list[int], tick: int) -> None:
     Raises:
         ExceptionGroup: of what went wrong in which shard.
     """
+    # Beat imports this file for the names of its tasks only, and is to start soon.
+    from engagement_conductor.pipeline import score_shard
+
     close_old_connections()
     outages: list[Exception] = []
     failures: list[Exception] = []

@@ -13,7 +13,9 @@ from anomalies_app.calibration_store import (
     calibration_path,
     save_calibration,
 )
+from anomalies_app.detector_state import FOREST
 from anomalies_app.management.arguments import a_time, progress_bar
+from anomalies_app.splits import keep
 from sessions_app.recorded_signals import RecordedSignalsError, read_signals
 from sessions_app.simulation.labelled import LabelledSession, recorded, simulate_session
 from sessions_app.stored_signals import StoredSignals
@@ -128,5 +130,6 @@ def _store(calibration: Calibration, output: Path | None) -> None:
         write_calibration(calibration, output)
     elif calibration.name == BUILT_IN_NAME:
         write_calibration(calibration, calibration_path(BUILT_IN_NAME))
+        keep(FOREST.origin)
     else:
         save_calibration(calibration)
