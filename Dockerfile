@@ -33,4 +33,4 @@ RUN DATA_DIR=/tmp/build python manage.py collectstatic --noinput --ignore "*.d.t
     && rm -rf /tmp/build
 USER engagement
 EXPOSE 8000
-CMD ["python", "-m", "daphne", "-b", "0.0.0.0", "-p", "8000", "engagement_conductor.asgi:application"]
+CMD ["python", "-m", "engagement_conductor.web_server", "-b", "0.0.0.0", "-p", "8000", "engagement_conductor.asgi:application"]

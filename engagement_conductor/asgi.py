@@ -13,12 +13,15 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from dashboard.origins import SameOriginValidator  # noqa: E402
 from dashboard.outages import closing_on_outage  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
+from engagement_conductor.admittance import BoundedHandshakes, BoundedRequests  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": http_application,
+        "http": BoundedRequests(http_application),
         "websocket": SameOriginValidator(
-            closing_on_outage(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+            BoundedHandshakes(
+                closing_on_outage(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+            )
         ),
     }
 )

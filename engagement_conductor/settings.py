@@ -45,13 +45,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboard.middleware.ContentSecurityPolicyMiddleware",
+    # Before whatever may refuse a request: its answer has the header too.
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it turns a refused login into its page
 ]
 ROOT_URLCONF = "engagement_conductor.urls"
@@ -122,6 +123,7 @@ MAX_LIVE_SESSIONS_PER_EVENT = env.read_integer(
     "MAX_LIVE_SESSIONS_PER_EVENT", 120_000, 16, 10_000_000
 )
 # In each web process.
+MAX_REQUESTS_AT_ONCE = env.read_integer("MAX_REQUESTS_AT_ONCE", 24, 4, 1_000)
 MAX_SOCKETS_PER_USER = env.read_integer("MAX_SOCKETS_PER_USER", 3_000, 1, 1_000_000)
 STREAM_RETENTION = timedelta(
     minutes=env.read_integer("STREAM_RETENTION_MINUTES", 0, 0, 60 * 24 * 365)
@@ -193,6 +195,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# No form is longer; the web server keeps no more of any request.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 LOGGING = {
     "version": 1,

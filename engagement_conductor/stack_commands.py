@@ -50,7 +50,15 @@ def processes(port: int, demo: bool) -> dict[str, Launch]:
 def _web(port: int) -> list[str]:
     application = "engagement_conductor.asgi:application"
     address = ["-b", "127.0.0.1", "-p", str(port)]
-    return [sys.executable, "-m", "daphne", "-v", "0", *address, application]
+    return [
+        sys.executable,
+        "-m",
+        "engagement_conductor.web_server",
+        "-v",
+        "0",
+        *address,
+        application,
+    ]
 
 
 def _worker() -> list[str]:

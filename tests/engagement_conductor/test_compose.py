@@ -94,7 +94,7 @@ def test_processes_use_the_servers_of_the_file():
 
 def test_commands_start_the_processes():
     assert "manage.py migrate" in command("web")
-    assert "exec python -m daphne" in command("web")
+    assert "exec python -m engagement_conductor.web_server" in command("web")
     assert "manage.py collect_events" in command("collector")
     assert "celery -A engagement_conductor worker" in command("worker")
     assert "celery -A engagement_conductor beat" in command("beat")

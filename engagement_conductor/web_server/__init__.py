@@ -1,0 +1,1 @@
+"""Daphne, with bounds on what a client that is slow or greedy may cost."""

@@ -1,0 +1,51 @@
+"""A request: no larger than the product takes, and answered no faster than the client reads."""
+
+from typing import Any
+
+from daphne.http_protocol import WebRequest
+from django.conf import settings
+
+
+class Request(WebRequest):
+    """Daphne's request, which would keep a body of any length, and queue all of it in memory."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._received = 0
+        self._streams = False
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802
+        self._received = 0
+        super().gotLength(min(length, _most()) if length is not None else None)
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
+        """Keeps what may be kept; the rest of a body that is too large is dropped as it comes."""
+        self._received += len(data)
+        if self._received <= _most():
+            super().handleContentChunk(data)
+
+    def process(self) -> Any:
+        if self._received <= _most():
+            return super().process()
+        self.setHeader(b"connection", b"close")
+        self.channel.persistent = False
+        return self.basic_error(413, b"Content Too Large", "The request is too large.")
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            names = {name.lower() for name, _ in message.get("headers", ())}
+            self._streams = b"content-length" not in names
+        super().handle_reply(message)
+
+    async def taken(self) -> None:
+        """Returns when the client has taken enough of a stream for more of it.
+
+        What has a known length was made already: it waits in this process or in the application,
+        and the application has done its work once it is here.
+        """
+        if self._streams and self.channel is not None:
+            await self.channel.flowing.wait()
+
+
+def _most() -> int:
+    return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -1,0 +1,103 @@
+"""Floods of users, voters, polls, messages, sessions and events: state stays within its limits."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import psutil
+import pytest
+import redis
+
+from sessions_app import keys
+from sessions_app.audiences import MAXIMUM_USERS
+from sessions_app.figures import REFUSED, read_figures
+from sessions_app.models import Event, PollMoment, Session
+from sessions_app.polls import MAXIMUM_POLLS
+from sessions_app.streams import server_time_ms
+from sessions_app.ticks import tick_at
+from tests.pipeline import collect_all, collector, rows, score_all, total
+from tests.platform import chat, user, vote
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+MEGABYTE = 1024 * 1024
+FLOOD = MAXIMUM_USERS + 20_000
+POLLS = 3_000
+LIVE_SESSIONS = 320
+
+
+def post_all(client: redis.Redis, channel: str, payloads: Iterable[dict[str, Any]]) -> None:
+    pipeline = client.pipeline(transaction=False)
+    for number, payload in enumerate(payloads, 1):
+        pipeline.xadd(channel, {"data": json.dumps(payload)})
+        if not number % 5_000:
+            pipeline.execute()
+    pipeline.execute()
+
+
+@pytest.fixture
+def score(redis_client: redis.Redis) -> Callable[[], None]:
+    """Collects everything that was posted, and scores it."""
+
+    def collect_and_score() -> None:
+        with collector(batch_size=5_000) as running:
+            collect_all(redis_client, running)
+        score_all(redis_client, tick_at(server_time_ms(redis_client)))
+
+    return collect_and_score
+
+
+def state_bytes(client: redis.Redis, *names: Callable[[int], str]) -> int:
+    """What the state of all shards takes on Redis."""
+    sizes = (
+        client.memory_usage(name(shard)) for name in names for shard in range(keys.SHARD_COUNT)
+    )
+    return sum(size or 0 for size in sizes)
+
+
+@pytest.mark.timeout(300)
+def test_users_without_end_in_one_session(
+    redis_client: redis.Redis, score: Callable[[], None]
+) -> None:
+    before = psutil.Process().memory_info().rss
+    post_all(redis_client, keys.SYNC_EVENTS, (user("user_join", f"u{n}") for n in range(FLOOD)))
+    post_all(redis_client, keys.POLL_VOTE, (vote(f"v{n}") for n in range(20_000)))
+    post_all(redis_client, keys.CHAT_MESSAGE, (chat("m", session="calm"),))
+    score()
+    # All of them are counted; who would be remembered beyond the limit is not.
+    assert total("join_count") == FLOOD
+    assert rows()[-1].total_users == FLOOD + 20_000
+    assert total("chat_count", "calm") == 1
+    assert state_bytes(redis_client, keys.shard_audiences) < MAXIMUM_USERS * 20
+    assert state_bytes(redis_client, keys.shard_ballots) < 20_000 * 20
+    assert psutil.Process().memory_info().rss - before < 300 * MEGABYTE
+
+
+def test_polls_without_end_in_one_session(
+    redis_client: redis.Redis, score: Callable[[], None]
+) -> None:
+    post_all(redis_client, keys.POLL_VOTE, (vote("u1", f"poll {n}") for n in range(POLLS)))
+    score()
+    assert total("vote_count") == POLLS
+    assert rows()[-1].poll_participation <= 1
+    assert PollMoment.objects.count() <= MAXIMUM_POLLS
+    assert state_bytes(redis_client, keys.shard_polls, keys.shard_ballots) < MAXIMUM_POLLS * 200 * 2
+
+
+def test_sessions_and_events_without_end(
+    redis_client: redis.Redis, score: Callable[[], None], settings: Any
+) -> None:
+    settings.MAX_LIVE_SESSIONS = LIVE_SESSIONS
+    post_all(redis_client, keys.CHAT_MESSAGE, (chat("first", session="calm"),))
+    score()
+    flood = (chat(f"m{n}", session=f"s{n}", eventId=f"e{n}") for n in range(10_000))
+    post_all(redis_client, keys.CHAT_MESSAGE, flood)
+    post_all(redis_client, keys.CHAT_MESSAGE, (chat("second", session="calm"),))
+    with collector(batch_size=5_000) as running:
+        collect_all(redis_client, running)
+    score_all(redis_client, tick_at(server_time_ms(redis_client)) + 1)
+    assert Session.objects.count() <= LIVE_SESSIONS
+    assert Event.objects.count() <= LIVE_SESSIONS
+    assert read_figures(redis_client)[REFUSED] >= 10_000 - LIVE_SESSIONS
+    # Who was there before stays, and goes on.
+    assert total("chat_count", "calm") == 2
