@@ -18,7 +18,7 @@ from engagement_conductor.env import BASE_DIR
 STOP_SECONDS = 60.0
 # What tells a process of the stack from the others, in its command line.
 KINDS = {
-    "web": "daphne",
+    "web": "web_server",
     "collector": "collect_events",
     "worker": "engagement_conductor worker",
     "beat": "engagement_conductor beat",

@@ -144,7 +144,7 @@ def test_stack_serves_recovers_and_leaves_nothing_behind(start):
     assert users == [("anna", True)]
     with redis.Redis.from_url(redis_url) as client:
         assert client.zcard("engagement:collectors") == 1
-    for words in (("daphne",), ("collect_events",), ("valkey-server",), ("postgres", "-D")):
+    for words in (("web_server",), ("collect_events",), ("valkey-server",), ("postgres", "-D")):
         find(stack, *words).kill()
     for name in ("web", "collector", "valkey", "postgresql"):
         stack.wait_for_line(rf"^{name} ended \(killed by signal 9\)\. Starting it again in 0\.5 s")
