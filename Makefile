@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format backup restore fuzz audit bench soak screenshots evaluate study calibrate-built-in clean
+.PHONY: help setup demo up test test-environment lint format backup restore fuzz abuse audit bench soak screenshots evaluate study calibrate-built-in clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,11 @@ restore: setup ## the database from FILE=name, while the stack does not run (ARG
 fuzz: setup ## a minute of coverage-guided fuzzing of the decoder (ARGS="-max_total_time=600")
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
 	@$(RUN) -m tests.fuzzing.decoder $(ARGS)
+
+abuse: setup ## all attacks on the running product, with 10,000 connections of one user
+	@ABUSE_CONNECTIONS=10000 $(MAKE) --no-print-directory test ARGS="tests/e2e/test_greedy_clients.py \
+		tests/e2e/test_hostile_names.py tests/integration/test_abuse.py tests/integration/test_floods.py \
+		tests/dashboard/test_access.py tests/dashboard/test_access_methods.py tests/dashboard/test_hardening.py $(ARGS)"
 
 audit: setup ## insecure code, loose versions, known weaknesses of packages (asks the registries)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt

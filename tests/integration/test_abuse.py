@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 PAYLOADS = 100_000
 GOOD_EVERY = 500
 LARGEST_GROWTH_BYTES = 200 * 1024 * 1024
+LARGEST_STATE_BYTES = 64 * 1024 * 1024
 
 
 def post_hostile(client: redis.Redis) -> int:
@@ -61,6 +62,9 @@ def test_hostile_payloads_are_set_aside_or_harmless(
     live = Session.objects.live().count()
     assert 100 < live <= settings.MAX_LIVE_SESSIONS
     assert read_figures(redis_client)[REFUSED] > 0
+    # The streams belong to the platform; the rest is ours.
+    ours = redis_client.scan_iter("engagement:*", count=1_000)
+    assert sum(redis_client.memory_usage(key) or 0 for key in ours) < LARGEST_STATE_BYTES
     assert EngagementMetric.objects.values("session").distinct().count() >= live
     names = [*Session.objects.values_list("external_id", flat=True)]
     names += Event.objects.values_list("external_id", flat=True)
