@@ -1,81 +1,87 @@
-"""Collector events/s against a bare loop that reads, decodes and acknowledges the same stream."""
+"""Collector events/s against a bare loop that reads, decodes and acknowledges the same stream.
 
-import random
+Chat messages of 1,000 sessions are read by one collector and by two processes that share the work;
+then other kinds of events, and other numbers of sessions, each beside the bare loop over the same.
+"""
+
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
+from multiprocessing.synchronize import Event
+from typing import Any, NamedTuple
 
-import msgspec
 import redis
 
 from benchmarks.measurement import Measurement
+from benchmarks.platform_events import KINDS, Kind
 from sessions_app import keys
 from sessions_app.collector import Collector
 from sessions_app.connection import connect
 
 EVENTS = 200_000
+FEWER_EVENTS = 100_000
 SESSIONS = 1_000
+MIXES = (1, 100_000)
 BATCH = 5_000
 ROUNDS = 3
-SEED = 1
+PATIENCE_SECONDS = 120.0
+NOTE = "bare XREADGROUP, decode, XACK loop"
 
 
-class _Message(msgspec.Struct, rename="camel"):
-    id: str
-    author_id: str
+class Rates(NamedTuple):
+    """Events per second."""
 
-
-class _ChatMessage(msgspec.Struct, rename="camel"):
-    session_id: str
-    message: _Message
-    event_id: str | None = None
+    collector: float
+    bare: float
 
 
 def measure(report: Callable[[str], None]) -> list[Measurement]:
-    """Runs both in turn on one stream of chat messages of about 250 bytes."""
+    """Runs each in turn on one stream of events of about 250 bytes."""
     client = connect(socket_timeout=60)
     client.flushdb()
+    measurements = [*_chat(client, report)]
+    for name, kind in KINDS.items():
+        report(f"{FEWER_EVENTS:,} {name} events")
+        rates = _beside(client, kind, SESSIONS)
+        measurements.append(_measurement(f"ingest_{name}", rates))
+    for sessions in MIXES:
+        report(f"chat in {sessions:,} sessions")
+        rates = _beside(client, KINDS["chat"], sessions)
+        measurements.append(_measurement(f"ingest_{sessions}_sessions", rates))
+    client.flushdb()
+    return measurements
+
+
+def _measurement(name: str, rates: Rates) -> Measurement:
+    return Measurement(name, rates.collector, "events/s", rates.bare, NOTE)
+
+
+def _chat(client: redis.Redis, report: Callable[[str], None]) -> list[Measurement]:
+    kind = KINDS["chat"]
     report(f"posting {EVENTS:,} events")
-    _post(client)
-    collected, bare = [], []
+    kind.post(client, EVENTS, SESSIONS)
+    collected, bare, shared = [], [], []
     for number in range(ROUNDS):
         report(f"ingest round {number + 1} of {ROUNDS}")
-        bare.append(EVENTS / _timed(lambda: _drain_bare(client)))
-        collected.append(EVENTS / _timed(lambda: _drain_with_collector(client)))
+        bare.append(EVENTS / _timed(lambda: _drain_bare(client, kind, EVENTS)))
+        collected.append(EVENTS / _timed(lambda: _drain_with_collector(client, EVENTS)))
+        shared.append(EVENTS / _drain_with_two(client, EVENTS))
     client.flushdb()
+    one, two = statistics.median(collected), statistics.median(shared)
     return [
-        Measurement(
-            "ingest",
-            statistics.median(collected),
-            "events/s",
-            statistics.median(bare),
-            "bare XREADGROUP, decode, XACK loop",
-        )
+        Measurement("ingest", one, "events/s", statistics.median(bare), NOTE),
+        Measurement("ingest_two_collectors", two, "events/s", one, "one collector"),
     ]
 
 
-def _post(client: redis.Redis) -> None:
-    random_numbers = random.Random(SEED)
-    for start in range(0, EVENTS, 2_000):
-        with client.pipeline(transaction=False) as pipeline:
-            for number in range(start, start + 2_000):
-                pipeline.xadd(keys.CHAT_MESSAGE, {"data": _payload(number, random_numbers)})
-            pipeline.execute()
-
-
-def _payload(number: int, random_numbers: random.Random) -> bytes:
-    return msgspec.json.encode(
-        {
-            "sessionId": f"session-{random_numbers.randrange(SESSIONS)}",
-            "eventId": "event-1",
-            "message": {
-                "id": f"message-{number}",
-                "text": "x" * 110,
-                "authorId": f"user-{random_numbers.randrange(50_000)}",
-                "timestamp": "2026-11-22T10:15:05.000Z",
-            },
-        }
-    )
+def _beside(client: redis.Redis, kind: Kind, sessions: int) -> Rates:
+    """One round each, on a stream of its own."""
+    kind.post(client, FEWER_EVENTS, sessions)
+    bare = FEWER_EVENTS / _timed(lambda: _drain_bare(client, kind, FEWER_EVENTS))
+    collector = FEWER_EVENTS / _timed(lambda: _drain_with_collector(client, FEWER_EVENTS))
+    client.flushdb()
+    return Rates(collector, bare)
 
 
 def _timed(function: Callable[[], None]) -> float:
@@ -84,29 +90,73 @@ def _timed(function: Callable[[], None]) -> float:
     return time.perf_counter() - started
 
 
-def _drain_bare(client: redis.Redis) -> None:
-    decode = msgspec.json.Decoder(_ChatMessage).decode
-    client.xgroup_create(keys.CHAT_MESSAGE, "bare", id="0")
-    remaining = EVENTS
+def _drain_bare(client: redis.Redis, kind: Kind, events: int) -> None:
+    decode = kind.decoder().decode
+    client.xgroup_create(kind.channel, "bare", id="0")
+    remaining = events
     while remaining:
-        reply = client.xreadgroup("bare", "bench", {keys.CHAT_MESSAGE: ">"}, count=BATCH)
+        reply = client.xreadgroup("bare", "bench", {kind.channel: ">"}, count=BATCH)
         entries = reply[0][1]
         for _, fields in entries:
             decode(fields[b"data"])
-        client.xack(keys.CHAT_MESSAGE, "bare", *[entry_id for entry_id, _ in entries])
+        client.xack(kind.channel, "bare", *[entry_id for entry_id, _ in entries])
         remaining -= len(entries)
-    client.xgroup_destroy(keys.CHAT_MESSAGE, "bare")
+    client.xgroup_destroy(kind.channel, "bare")
 
 
-def _drain_with_collector(client: redis.Redis) -> None:
-    for name in keys.CHANNELS:
-        client.xgroup_create(name, keys.CONSUMER_GROUP, id="0", mkstream=True)
+def _drain_with_collector(client: redis.Redis, events: int) -> None:
+    _create_groups(client)
     collector = Collector(lambda: connect(protocol=2), "bench", BATCH)
     collector.start()
-    remaining = EVENTS
+    remaining = events
     while remaining > 0:
         remaining -= collector.step()
     collector.stop()
+    _forget(client)
+
+
+def _drain_with_two(client: redis.Redis, events: int) -> float:
+    """Seconds that two processes take together, once both have started."""
+    _create_groups(client)
+    context = multiprocessing.get_context("fork")
+    begin, end = context.Event(), context.Event()
+    counts = [context.Value("q", 0) for _ in range(2)]
+    processes = [
+        context.Process(target=_collect, args=(f"bench-{number}", count, begin, end), daemon=True)
+        for number, count in enumerate(counts)
+    ]
+    for process in processes:
+        process.start()
+    time.sleep(1)  # both have their connections
+    started = time.perf_counter()
+    begin.set()
+    while sum(count.value for count in counts) < events:
+        if time.perf_counter() - started > PATIENCE_SECONDS:
+            raise AssertionError("two collectors do not get on")
+        time.sleep(0.002)
+    seconds = time.perf_counter() - started
+    end.set()
+    for process in processes:
+        process.join()
+    _forget(client)
+    return seconds
+
+
+def _collect(name: str, count: Any, begin: Event, end: Event) -> None:
+    collector = Collector(lambda: connect(protocol=2), name, BATCH)
+    collector.start()
+    begin.wait()
+    while not end.is_set():
+        count.value += collector.step()
+    collector.stop()
+
+
+def _create_groups(client: redis.Redis) -> None:
+    for name in keys.CHANNELS:
+        client.xgroup_create(name, keys.CONSUMER_GROUP, id="0", mkstream=True)
+
+
+def _forget(client: redis.Redis) -> None:
     for name in keys.CHANNELS:
         client.xgroup_destroy(name, keys.CONSUMER_GROUP)
     client.delete(*client.keys("engagement:*"))

@@ -27,6 +27,11 @@ class Scorers:
         for worker in self._workers:
             worker.pipe.recv()
 
+    @property
+    def pids(self) -> list[int]:
+        """Process IDs."""
+        return [worker.process.pid for worker in self._workers if worker.process.pid]
+
     def stop(self) -> None:
         for worker in self._workers:
             worker.stop()

@@ -168,7 +168,7 @@ class ShardScorer:
         note_all = tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
         with self.figures.stage("score"):
             polls = poll_notices(outcome.poll_moments, session_ids, poll_ids)
-        results = score_windows(windows, outcome, self.detection, note_all, polls)
+            results = score_windows(windows, outcome, self.detection, note_all, polls)
         self.figures.add_stage("detect", self.detection.seconds)
         with self.figures.stage("commit"):
             self.store.commit(windows, outcome, results, session_ids, self.detection.to_bytes())
