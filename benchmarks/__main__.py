@@ -28,7 +28,16 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 def main(names: list[str]) -> int:
     """Runs the named benchmarks, by default all; returns the exit code."""
     django.setup()
-    from benchmarks import anomaly_list, detector, drawing, ingest, recorded_signals, screens, ticks
+    from benchmarks import (
+        anomaly_list,
+        detector,
+        drawing,
+        ingest,
+        recorded_signals,
+        screens,
+        storage,
+        ticks,
+    )
     from benchmarks.measurement import table
 
     benchmarks: dict[str, Callable] = {
@@ -36,6 +45,7 @@ def main(names: list[str]) -> int:
         "detector": detector.measure,
         "detect": recorded_signals.measure,
         "ticks": ticks.measure,
+        "storage": storage.measure,
         "anomaly_list": anomaly_list.measure,
         "screens": screens.measure,
         "drawing": drawing.measure,

@@ -1,4 +1,7 @@
-"""Runs a Python module on embedded servers of its own, or on those of the URLs that are given."""
+"""Runs a Python module on embedded servers of its own, or on those of the URLs that are given.
+
+With WITH_TIMESCALEDB=1 the database is the TimescaleDB of ``debian.py``.
+"""
 
 import os
 import subprocess
@@ -11,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import debian  # noqa: E402
+import timescaledb  # noqa: E402
 
 from engagement_conductor import embedded  # noqa: E402
 
@@ -26,6 +30,10 @@ def main() -> int:
         data_dir = Path(servers.enter_context(folder))
         environment["DATA_DIR"] = str(data_dir)
         logs = data_dir / "logs"
+        if os.environ.get("WITH_TIMESCALEDB") == "1":
+            print("Starting TimescaleDB ...", flush=True)
+            server = servers.enter_context(timescaledb.running(debian.TIMESCALEDB_ROOT, logs))
+            environment |= {"DATABASE_URL": server.url, "TIMESCALEDB_REQUIRED": "True"}
         if not environment.get("DATABASE_URL"):
             print("Starting the embedded PostgreSQL ...", flush=True)
             server = servers.enter_context(embedded.running(embedded.postgresql(data_dir), logs))
