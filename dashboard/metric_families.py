@@ -76,6 +76,12 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
         (),
         [((), figures.get(names.REFUSED, 0))],
     )
+    yield _counter(
+        "forgotten_users",
+        "Users of a session beyond those that are remembered: they are only counted.",
+        (),
+        [((), figures.get(names.FORGOTTEN, 0))],
+    )
     late = pipeline.totals.get("late_blocks", 0)
     yield _counter(
         "late_blocks", "Blocks of events that came after their tick was scored.", (), [((), late)]

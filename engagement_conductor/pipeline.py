@@ -27,7 +27,7 @@ from sessions_app.arrivals import RETENTION_SECONDS
 from sessions_app.edits import follow_edits
 from sessions_app.event_settings import EventSettingsCache
 from sessions_app.events import EventKind
-from sessions_app.figures import ALERTS, DUPLICATES, SCORES, TickFigures
+from sessions_app.figures import ALERTS, DUPLICATES, FORGOTTEN, SCORES, TickFigures
 from sessions_app.log_context import log_context
 from sessions_app.models import PollMoment, Session
 from sessions_app.pauses import PauseCache
@@ -162,8 +162,11 @@ class ShardScorer:
             touched, seen = self.store.read_tables(
                 windows.rows["session_id"], touched_rows(events, rows)
             )
+        forgotten = int(windows.rows["forgotten"].sum())
         with self.figures.stage("advance"):
             outcome = advance(windows, tick, events, rows, touched, seen)
+        # Sessions that are over take theirs along.
+        self.figures.add(max(0, int(windows.rows["forgotten"].sum()) - forgotten), FORGOTTEN)
         session_ids = windows.rows["session_id"].copy()
         note_all = tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
         with self.figures.stage("score"):

@@ -13,7 +13,7 @@ from tests.factories import Cast, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("redis_client")]
 
-METHODS = ("post", "put", "head")
+METHODS = ("post", "head")
 NOT_ALLOWED = 405
 REFUSALS = {LOGIN, 401, REFUSED, UNKNOWN, NOT_ALLOWED}
 # Logging out is for those who are logged in, and ends that.

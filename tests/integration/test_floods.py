@@ -10,7 +10,7 @@ import redis
 
 from sessions_app import keys
 from sessions_app.audiences import MAXIMUM_USERS
-from sessions_app.figures import REFUSED, read_figures
+from sessions_app.figures import FORGOTTEN, REFUSED, read_figures
 from sessions_app.models import Event, PollMoment, Session
 from sessions_app.polls import MAXIMUM_POLLS
 from sessions_app.streams import server_time_ms
@@ -67,6 +67,7 @@ def test_users_without_end_in_one_session(
     # All of them are counted; who would be remembered beyond the limit is not.
     assert total("join_count") == FLOOD
     assert rows()[-1].total_users == FLOOD + 20_000
+    assert read_figures(redis_client)[FORGOTTEN] == FLOOD + 20_000 - MAXIMUM_USERS
     assert total("chat_count", "calm") == 1
     assert state_bytes(redis_client, keys.shard_audiences) < MAXIMUM_USERS * 20
     assert state_bytes(redis_client, keys.shard_ballots) < 20_000 * 20
