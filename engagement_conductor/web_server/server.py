@@ -19,8 +19,6 @@ KEPT_DESCRIPTORS = 128
 DESCRIPTORS = Path("/dev/fd")
 # After a restart all screens come back at once: most of them wait for their turn.
 HANDSHAKE_SECONDS = 20
-# Newcomers that come at once; the next ones have to knock again, each time later.
-BACKLOG = 2048
 MOST_UNREAD_BYTES = 256 * 1024 * 1024
 
 
@@ -36,8 +34,7 @@ class WebServer(Server):
             "websocket_max_frame_size": LONGEST_MESSAGE_BYTES,
             "ready_callable": self._use_protocols,
         }
-        endpoints = [_with_backlog(endpoint) for endpoint in options.pop("endpoints", ())]
-        super().__init__(**{**options, **bounds}, endpoints=endpoints)
+        super().__init__(**{**options, **bounds})
         self.unread = Unread(MOST_UNREAD_BYTES)
         self._most_descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - KEPT_DESCRIPTORS
         self._descriptors = 0
@@ -69,9 +66,3 @@ class WebServer(Server):
         await super().handle_reply(protocol, message)
         if isinstance(protocol, Request):
             await protocol.taken()
-
-
-def _with_backlog(endpoint: str) -> str:
-    """Twisted lets fifty connections wait where nothing else is said."""
-    says_nothing = endpoint.startswith("tcp:") and "backlog=" not in endpoint
-    return f"{endpoint}:backlog={BACKLOG}" if says_nothing else endpoint

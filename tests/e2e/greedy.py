@@ -160,7 +160,7 @@ class Polite:
             over.wait(0.2)
 
     def _open(self) -> int | str:
-        connection = http.client.HTTPConnection(HOST, self.target.port, timeout=30)
+        connection = http.client.HTTPConnection(HOST, self.target.port, timeout=90)
         cookie = "; ".join(f"{name}={value}" for name, value in self.target.cookies.items())
         try:
             connection.request("GET", self.path, headers={"Cookie": cookie})

@@ -32,6 +32,8 @@ CONNECTIONS = int(os.environ.get("ABUSE_CONNECTIONS", "300"))
 ALLOWED_SOCKETS = CONNECTIONS * 3 // 10
 # Generous: the attackers share two processors with whom they attack.
 LONGEST_WAIT_SECONDS = 15.0
+# In a rush of connections a new one may have to knock at the port several times, each time later.
+LONGEST_RUSH_SECONDS = 15.0 if CONNECTIONS < 1_000 else 90.0
 SESSIONS = 150
 WALL = 3_000
 STORED_ROWS = 40_000
@@ -70,10 +72,10 @@ def target(product: RunningProcesses, name: str) -> Target:
     return Target(product.web_port, cookies_of(name))
 
 
-def assert_served(polite: Polite) -> None:
+def assert_served(polite: Polite, seconds: float = LONGEST_WAIT_SECONDS) -> None:
     assert polite.statuses == {200}
     assert len(polite.seconds) > 1
-    assert max(polite.seconds) < LONGEST_WAIT_SECONDS
+    assert max(polite.seconds) < seconds
 
 
 def count_database_connections(url: str) -> int:
@@ -270,14 +272,15 @@ def test_one_user_cannot_take_the_sockets_of_all(start) -> None:
         asked = (alice.open_socket("/ws/overview/", 120) for _ in range(CONNECTIONS))
         opened = [socket for socket in await asyncio.gather(*asked) if socket]
         # Everybody else still gets in, while all of these are open.
-        other = await bob.open_socket("/ws/overview/", LONGEST_WAIT_SECONDS)
+        other = await bob.open_socket("/ws/overview/", LONGEST_RUSH_SECONDS)
         assert other is not None
         return len(opened)
 
     with Polite(bob).browsing() as polite:
         opened = attack(attempt())
     assert 0 < opened <= ALLOWED_SOCKETS
-    assert_served(polite)
+    print(f"{opened} open; others waited {sorted(polite.seconds)[-3:]} s at most")
+    assert_served(polite, LONGEST_RUSH_SECONDS)
 
 
 def test_the_server_keeps_room_for_itself(start) -> None:
