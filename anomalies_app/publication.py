@@ -87,5 +87,7 @@ def publish_notices(client: "redis.Redis", notices: Sequence[AnomalyNotice]) -> 
                 announced = keys.announced_change(
                     str(notice.id), notice.change, wire_time(notice.changed_at)
                 )
-                pipeline.eval(_PUBLISH_ONCE, 1, announced, MEMORY_SECONDS, *anomaly_message(notice))
+                told = (MEMORY_SECONDS, *anomaly_message(notice))
+                # Not eval(), which redis-py forbids in pipelines of a cluster.
+                pipeline.execute_command("EVAL", _PUBLISH_ONCE, 1, announced, *told)
             pipeline.execute()

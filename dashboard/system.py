@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from dashboard.health_parts import PROBES, judge, overall_status
 from dashboard.probe import ask_all
 from sessions_app import figures
-from sessions_app.connection import connect
+from sessions_app.connection import connect, events_client
 from sessions_app.kept_letters import KeptLetter, kept_letters
 
 PERMISSION = "sessions_app.view_system"
@@ -71,7 +71,7 @@ def show_system(request: HttpRequest) -> HttpResponse:
 def _dead_letters(before: str) -> tuple[list[KeptLetter], list[tuple[str, str, int]]]:
     """A page of letters, and how many there were in all by channel and reason, most first."""
     with connect() as client:
-        letters = kept_letters(client, LETTERS_PER_PAGE, before)
+        letters = kept_letters(events_client(client), LETTERS_PER_PAGE, before)
         counted = figures.read_figures(client)
     totals: dict[tuple[str, str], int] = defaultdict(int)
     for name, amount in counted.items():

@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from engagement_conductor import postgresql
 from sessions_app import keys
+from sessions_app.connection import events_client
 from sessions_app.heartbeats import heartbeat_ages
 from sessions_app.pipeline_status import pipeline_status
 from sessions_app.streams import server_time_ms
@@ -101,6 +102,11 @@ def forget_state(client: "redis.Redis") -> int:
     Raises:
         redis.RedisError: Redis does not answer.
     """
+    places = {id(place): place for place in (client, events_client(client))}.values()
+    return sum(map(_forget_state_at, places))
+
+
+def _forget_state_at(client: "redis.Redis") -> int:
     kept = {keys.DEAD_LETTERS.encode(), keys.FIGURES.encode(), keys.COLLECTOR_TOTALS.encode()}
     names = set(client.scan_iter("engagement:*", count=1_000)) - kept
     for name in names:

@@ -87,7 +87,7 @@ def _start(server: Server, log_directory: Path) -> tuple[Process, Server]:
 def _moved(server: Server) -> Server:
     port = ports.find_free()
     if isinstance(server, Valkey):
-        return Valkey(server.directory, port, server.persistent)
+        return Valkey(server.directory, port, server.persistent, server.options)
     return PostgreSQL(server.directory, port, server.password, server.options)
 
 

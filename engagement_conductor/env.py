@@ -146,7 +146,7 @@ def parse_database_url(url: str) -> dict[str, Any]:
     }
 
 
-def parse_redis_url(url: str) -> str:
+def parse_redis_url(url: str, name: str = "REDIS_URL") -> str:
     """The URL itself, once all who connect understand the same by it.
 
     Raises:
@@ -155,14 +155,14 @@ def parse_redis_url(url: str) -> str:
     """
     parts = urlsplit(url)
     if parts.scheme not in {"redis", "rediss", "unix"}:
-        raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+        raise ImproperlyConfigured(f"{name} must begin with redis://, rediss:// or unix://.")
     try:
         _ = parts.port
     except ValueError as error:
-        raise ImproperlyConfigured(f"REDIS_URL has a bad port: {error}") from error
+        raise ImproperlyConfigured(f"{name} has a bad port: {error}") from error
     database = parts.path.strip("/")
     if parts.scheme != "unix" and not (database or "0").isdecimal():
         raise ImproperlyConfigured(
-            f"REDIS_URL must end with the number of a database, as /0, not /{database}."
+            f"{name} must end with the number of a database, as /0, not /{database}."
         )
     return url

@@ -24,6 +24,7 @@ from engagement_conductor.intake import take_in
 from sessions_app import keys
 from sessions_app.advance import Outcome, advance, touched_rows
 from sessions_app.arrivals import RETENTION_SECONDS
+from sessions_app.connection import events_client, shard_client
 from sessions_app.edits import follow_edits
 from sessions_app.event_settings import EventSettingsCache
 from sessions_app.events import EventKind
@@ -61,7 +62,9 @@ def score_shard(client: "redis.Redis", shard: int, up_to_tick: int) -> int:
     Raises:
         redis.RedisError, django.db.Error: a server does not answer.
     """
-    lock = client.lock(keys.shard_lock(shard), timeout=LOCK_SECONDS, blocking=False)
+    lock = shard_client(client, shard).lock(
+        keys.shard_lock(shard), timeout=LOCK_SECONDS, blocking=False
+    )
     if not lock.acquire():
         return 0
     try:
@@ -80,7 +83,8 @@ class ShardScorer:
     def __init__(self, client: "redis.Redis", shard: int) -> None:
         self.client = client
         self.shard = shard
-        self.store = ShardStore(client, shard)
+        self.node = shard_client(client, shard)
+        self.store = ShardStore(self.node, shard)
         self.detection: ShardDetection
         self.figures = TickFigures()
 
@@ -202,8 +206,8 @@ class ShardScorer:
             notices = store_changes(changes, event_settings.external_ids)
             end_sessions(results.ended, time)
         with self.figures.stage("publish"):
-            publish_updates(self.client, results.points(event_settings.external_ids))
-            publish_notices(self.client, notices)
+            publish_updates(self.node, results.points(event_settings.external_ids))
+            publish_notices(events_client(self.client), notices)
         for notice in notices:
             self.figures.add(1, ALERTS, notice.change, notice.type, notice.severity)
             with log_context(session=notice.external_id, anomaly=str(notice.id)):

@@ -77,6 +77,10 @@ DATABASE_URL = env.read_string("DATABASE_URL", "") or env.embedded_url("database
 REDIS_URL = env.parse_redis_url(
     env.read_string("REDIS_URL", "") or env.embedded_url("redis") or "redis://127.0.0.1:6379/0"
 )
+# Streams and shards, where one server is not enough: URLs of some nodes of a Redis Cluster.
+REDIS_CLUSTER_URL = ",".join(
+    env.parse_redis_url(url, "REDIS_CLUSTER_URL") for url in env.read_list("REDIS_CLUSTER_URL", [])
+)
 DATABASES = {
     "default": {
         **env.parse_database_url(DATABASE_URL or "postgresql://127.0.0.1/engagement_conductor"),

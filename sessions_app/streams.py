@@ -1,10 +1,12 @@
 """Reading the platform's streams through our consumer group."""
 
 import logging
+import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import redis
+from redis.cluster import RedisCluster
 
 from sessions_app import keys
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS
@@ -16,6 +18,7 @@ logger = logging.getLogger(__name__)
 CLAIM_IDLE_MS = 5_000
 FORGET_CONSUMER_MS = 3_600_000
 TRIM_CALLS = 100
+LONGEST_PAUSE_MS = 20
 
 
 class Entry(NamedTuple):
@@ -42,13 +45,13 @@ def server_time_ms(client: "redis.Redis") -> int:
     return int(seconds) * 1000 + int(microseconds) // 1000
 
 
-def create_groups(client: "redis.Redis") -> None:
+def create_groups(client: "redis.Redis", now_ms: int) -> None:
     """Makes sure that the group exists on every stream; a new one begins ten minutes back.
 
     What is no stream stands in the way of all others, as they are read together: it gets another
     name, :func:`sessions_app.keys.misplaced`.
     """
-    start = max(0, server_time_ms(client) - CATCH_UP_TICKS * TICK_MS)
+    start = max(0, now_ms - CATCH_UP_TICKS * TICK_MS)
     for channel in keys.CHANNELS:
         try:
             _create_group(client, channel, start)
@@ -72,7 +75,7 @@ class StreamReader:
     """Reads batches as one consumer of the group. Batches are lists of (channel position, entries).
 
     Args:
-        client: a connection of its own, as reading blocks.
+        client: with connections of its own, as reading blocks.
         name: the consumer, unique among running collectors.
         batch_size: entries per stream and read.
     """
@@ -81,27 +84,23 @@ class StreamReader:
         self.client = client
         self.name = name
         self.batch_size = batch_size
-        # redis-py would build a dict for every entry, which costs as much as decoding it.
-        client.set_response_callback("XREADGROUP", lambda response, **_: response)
-        client.set_response_callback("XAUTOCLAIM", lambda response, **_: response)
+        _take_answers_as_they_come(client)
 
-    def queue_read(self, pipeline: Any, block_ms: int, pending: bool = False) -> None:
-        """Queues a read of new entries, or of those that we were given and never acknowledged."""
+    def read(self, before: Any, block_ms: int, pending: bool = False) -> Batches:
+        """New entries, or those that we were given and never acknowledged.
+
+        Args:
+            before: a pipeline of the same server, whose commands are executed before.
+            block_ms: how long to wait for the first of the new ones.
+        """
         start = "0" if pending else ">"
         arguments = ["GROUP", keys.CONSUMER_GROUP, self.name, "COUNT", self.batch_size]
         if not pending:
             arguments += ["BLOCK", block_ms]
-        pipeline.execute_command(
+        before.execute_command(
             "XREADGROUP", *arguments, "STREAMS", *keys.CHANNELS, *[start] * len(keys.CHANNELS)
         )
-
-    @staticmethod
-    def batches(reply: Any) -> Batches:
-        """The answer to a queued read."""
-        streams: Iterable[Any] = reply.items() if isinstance(reply, dict) else (reply or ())
-        return [
-            (keys.CHANNELS.index(name.decode()), entries) for name, entries in streams if entries
-        ]
+        return _batches(before.execute()[-1])
 
     def claim(self) -> Batches:
         """Takes over entries that another consumer was given long ago and never acknowledged."""
@@ -150,3 +149,47 @@ class StreamReader:
             for _ in range(TRIM_CALLS):
                 if not self.client.xtrim(channel, minid=min(before_ms, read_ms), approximate=True):
                     break
+
+
+class ClusterStreamReader(StreamReader):
+    """The same for streams on several nodes, none of which can wait for those of the others."""
+
+    def read(self, before: Any, block_ms: int, pending: bool = False) -> Batches:
+        """As above; ``before`` may be of another server."""
+        before.execute()
+        self._take_answers_as_they_come()
+        start = "0" if pending else ">"
+        with self.client.pipeline(transaction=False) as pipeline:
+            for channel in keys.CHANNELS:
+                arguments = ["GROUP", keys.CONSUMER_GROUP, self.name, "COUNT", self.batch_size]
+                pipeline.execute_command("XREADGROUP", *arguments, "STREAMS", channel, start)
+            batches = [batch for reply in pipeline.execute() for batch in _batches(reply)]
+        if not batches and not pending:
+            time.sleep(min(block_ms, LONGEST_PAUSE_MS) / 1000)
+        return batches
+
+    def claim(self) -> Batches:
+        self._take_answers_as_they_come()
+        return super().claim()
+
+    def _take_answers_as_they_come(self) -> None:
+        """Nodes may be new since the last time."""
+        for node in self.client.get_primaries():
+            _take_answers_as_they_come(self.client.get_redis_connection(node))
+
+
+def stream_reader(events: Any, name: str, batch_size: int) -> StreamReader:
+    """The reader for a server or for a cluster."""
+    kind = ClusterStreamReader if isinstance(events, RedisCluster) else StreamReader
+    return kind(events, name, batch_size)
+
+
+def _take_answers_as_they_come(client: Any) -> None:
+    """redis-py would build a dict for every entry, which costs as much as decoding it."""
+    for command in ("XREADGROUP", "XAUTOCLAIM"):
+        client.set_response_callback(command, lambda response, **_: response)
+
+
+def _batches(reply: Any) -> Batches:
+    streams: Iterable[Any] = reply.items() if isinstance(reply, dict) else (reply or ())
+    return [(keys.CHANNELS.index(name.decode()), entries) for name, entries in streams if entries]

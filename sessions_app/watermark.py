@@ -9,6 +9,7 @@ from typing import Any
 import redis
 
 from sessions_app import keys
+from sessions_app.connection import events_client
 
 
 def has_passed(client: "redis.Redis", end_ms: int) -> bool:
@@ -17,11 +18,13 @@ def has_passed(client: "redis.Redis", end_ms: int) -> bool:
     False while no collector is running, as nobody can then tell a silent room from a silent
     collector.
     """
+    if not _collectors_have_read(client, end_ms):
+        return False
+    events = events_client(client)
     return (
-        _collectors_have_read(client, end_ms)
-        and _streams_are_delivered(client, end_ms)
+        _streams_are_delivered(events, end_ms)
         # After the one above: what is delivered is pending until it has been handed on.
-        and _streams_are_acknowledged(client, end_ms)
+        and _streams_are_acknowledged(events, end_ms)
     )
 
 

@@ -19,7 +19,7 @@ def collector(name: str = "test", batch_size: int = 1_000) -> Iterator[Collector
     running = Collector(lambda: connect(protocol=2), name, batch_size)
     for channel in keys.CHANNELS:
         with suppress(redis.ResponseError):  # a group that is there already stays where it is
-            running.client.xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
+            running.events.xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
     running.start()
     try:
         yield running

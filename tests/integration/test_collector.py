@@ -187,7 +187,7 @@ def test_a_fresh_group_begins_ten_minutes_back(redis_client: redis.Redis) -> Non
     now = server_time_ms(redis_client)
     post(redis_client, keys.CHAT_MESSAGE, chat("too old"), f"{now - 11 * 60_000}-0")
     post(redis_client, keys.CHAT_MESSAGE, chat("recent"), f"{now - 9 * 60_000}-0")
-    create_groups(redis_client)
+    create_groups(redis_client, server_time_ms(redis_client))
     with collector() as running:
         collect_all(redis_client, running)
     score_now(redis_client)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engagement_conductor.env import BASE_DIR
 from sessions_app import keys
 from sessions_app.collector import Collector
+from sessions_app.connection import events_client
 from sessions_app.models import EngagementMetric, Event, Session
 from sessions_app.replay import read_recording
 from sessions_app.simulation.cast import CHARACTERS
@@ -30,12 +31,13 @@ TICKS_AFTERWARDS = 14
 
 def take(client: redis.Redis, running: Collector, log: list[LoggedEvent], up_to_tick: int) -> None:
     """Posts events at the times of the log, collects them, and scores up to a tick."""
-    with client.pipeline(transaction=False) as pipeline:
+    events = events_client(client)
+    with events.pipeline(transaction=False) as pipeline:
         for time_ms, channel, payload in log:
             # Redis numbers the entries of one millisecond itself.
             pipeline.xadd(channel, {"data": json.dumps(payload)}, id=f"{time_ms}-*")
         pipeline.execute()
-    collect_all(client, running)
+    collect_all(events, running)
     score_all(client, up_to_tick)
 
 
@@ -45,7 +47,7 @@ def process(
     """Sends a log through the pipeline, up to each tick of ``ends`` in turn."""
     for channel in keys.CHANNELS:
         # A new group begins ten minutes back otherwise; the logs are older.
-        client.xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
+        events_client(client).xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
     with collector(batch_size=batch_size) as running:
         score_all(client, tick_at(log[0][0]) - 1)
         first = 0

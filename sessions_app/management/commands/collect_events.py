@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from sessions_app.collector import Collector
-from sessions_app.connection import connect
+from sessions_app.connection import UNREACHABLE, connect
 from sessions_app.log_context import log_context
 from sessions_app.stopping import StopSignal
 
@@ -54,7 +54,7 @@ def run(collector: Collector, stopping: StopSignal) -> None:
                 connected = True
                 delay = FIRST_DELAY_SECONDS
             collector.step()
-        except (redis.RedisError, OSError) as error:
+        except (redis.RedisError, *UNREACHABLE) as error:
             connected = False
             logger.warning("Redis: %s. Trying again in %.1f s.", error, delay)
             stopping.wait(delay)

@@ -6,7 +6,7 @@ import msgspec
 import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions_app.connection import connect
+from sessions_app.connection import connect, events_client
 from sessions_app.dead_letters import MAXIMUM_LETTERS
 from sessions_app.kept_letters import KeptLetter, kept_letters
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             raise CommandError(f"--limit must be from 1 to {MAXIMUM_LETTERS:,}.")
         client = connect()
         try:
-            letters = kept_letters(client, limit, before)
+            letters = kept_letters(events_client(client), limit, before)
         except ValueError as error:
             raise CommandError(f"--before: {error}.") from error
         except redis.RedisError as error:

@@ -6,7 +6,7 @@ import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sessions_app import keys
-from sessions_app.connection import connect
+from sessions_app.connection import connect, events_client
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, name: str, payload: str, pubsub: bool, **options: Any) -> None:
-        client = connect()
+        client = events_client(connect())
         try:
             if pubsub:
                 self.stdout.write(f"Received by {client.publish(name, payload)}.")

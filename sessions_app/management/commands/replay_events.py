@@ -12,7 +12,7 @@ import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from sessions_app.connection import connect
+from sessions_app.connection import connect, events_client
 from sessions_app.posting import Poster, Transport
 from sessions_app.replay import (
     RecordedEvent,
@@ -98,7 +98,7 @@ class Replay:
         self.session_id = session_id
         self.stop = stop
         self.progress = Progress(summary.events, sys.stderr)
-        self.client = connect()
+        self.client = events_client(connect())
         self.poster = Poster(self.client, Transport(transport), stop.wait, self._report_outage)
 
     def run(self, speed: float) -> str:

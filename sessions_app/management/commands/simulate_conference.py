@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
 from sessions_app import demo
-from sessions_app.connection import connect
+from sessions_app.connection import connect, events_client
 from sessions_app.posting import Poster, Transport
 from sessions_app.replay import RecordedEvent, check_session_id, due_batches
 from sessions_app.simulation.cast import CHARACTERS
@@ -56,7 +56,9 @@ class Broadcast:
         self.event_id = event_id
         self.seed = seed
         self.stop = stop
-        self.poster = Poster(connect(), Transport.STREAM, stop.wait, self._report_outage)
+        self.poster = Poster(
+            events_client(connect()), Transport.STREAM, stop.wait, self._report_outage
+        )
         self._outage_s = 0.0
         self._unnamed: list[SessionPlan] = []
         self._naming_due = 0.0

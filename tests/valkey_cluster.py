@@ -1,0 +1,97 @@
+"""A real cluster of three masters on this machine, for tests."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+
+from engagement_conductor import ports
+from engagement_conductor.processes import Process, wait_until
+from engagement_conductor.valkey import Valkey
+
+NODES = 3
+SLOTS = 16_384
+START_SECONDS = 60
+
+
+class ClusterNode:
+    """One of the nodes; its data and its place in the cluster survive a restart."""
+
+    def __init__(self, directory: Path) -> None:
+        self.bus_port = ports.find_free()
+        options = {
+            "cluster-enabled": "yes",
+            "cluster-port": str(self.bus_port),
+            "cluster-node-timeout": "2000",
+            # Every write is on disk before it is confirmed: a killed node has lost nothing.
+            "appendfsync": "always",
+        }
+        self.server = Valkey(directory, ports.find_free(), options=options)
+        self.process: Process | None = None
+
+    def start(self) -> None:
+        self.process = Process(self.server.launch(), self.server.directory)
+        assert wait_until(self.server.answers, self.process, START_SECONDS)
+
+    def kill(self) -> None:
+        """As a crash would."""
+        assert self.process is not None
+        self.process.stop(seconds=0)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.stop()
+
+    def is_ready(self) -> bool:
+        """Whether it knows that every slot is served."""
+        with redis.Redis.from_url(self.server.url) as client:
+            state = client.cluster("INFO")
+            return state["cluster_state"] == "ok" and int(state["cluster_known_nodes"]) == NODES
+
+
+class Cluster:
+    """All of the nodes.
+
+    Attributes:
+        url: as in ``REDIS_CLUSTER_URL``.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.nodes = [ClusterNode(directory / f"node-{number}") for number in range(NODES)]
+        self.url = ",".join(node.server.url for node in self.nodes)
+
+    def start(self) -> None:
+        bounds = [number * SLOTS // NODES for number in range(NODES + 1)]
+        first = self.nodes[0]
+        for number, node in enumerate(self.nodes):
+            node.start()
+            with redis.Redis.from_url(node.server.url) as client:
+                last = bounds[number + 1] - 1
+                client.execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[number], last)
+                client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+                if node is not first:
+                    client.execute_command(
+                        "CLUSTER", "MEET", "127.0.0.1", first.server.port, first.bus_port
+                    )
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        for node in self.nodes:
+            assert node.process is not None
+            assert wait_until(node.is_ready, node.process, START_SECONDS)
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.stop()
+
+
+@contextmanager
+def running_cluster(directory: Path) -> Iterator[Cluster]:
+    """The cluster, until the block ends."""
+    cluster = Cluster(directory)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
