@@ -14,7 +14,7 @@ import redis
 
 from sessions_app import keys
 from sessions_app.arrivals import queue_delivery
-from sessions_app.connection import events_client
+from sessions_app.connection import UNREACHABLE, events_client
 from sessions_app.dead_letters import DeadLetterLog, set_aside
 from sessions_app.figures import DROPPED_MESSAGES, SUBSCRIPTION_BREAKS, queue_figures
 from sessions_app.handover import Handover
@@ -105,7 +105,7 @@ class Collector:
                 self._hand_on(Handover([], messages, self._now_ms()))
             release_lease(self.client, self.name)
             self.client.zrem(keys.COLLECTORS, self.name)
-        except redis.RedisError as error:
+        except (redis.RedisError, *UNREACHABLE) as error:
             logger.warning("Could not say good-bye to Redis: %s", error)
 
     def _read_streams(self, wait: bool) -> Batches:

@@ -27,7 +27,7 @@ def collector(name: str = "test", batch_size: int = 1_000) -> Iterator[Collector
         running.stop()
 
 
-def step_until(running: Collector, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def step_until(running: Collector, condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Lets a collector work until ``condition`` holds; fails when it does not in time."""
     give_up_at = time.monotonic() + seconds
     while not condition():
