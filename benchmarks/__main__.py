@@ -33,6 +33,8 @@ def main(names: list[str]) -> int:
         detector,
         drawing,
         ingest,
+        pages,
+        pixel,
         recorded_signals,
         screens,
         storage,
@@ -49,6 +51,8 @@ def main(names: list[str]) -> int:
         "anomaly_list": anomaly_list.measure,
         "screens": screens.measure,
         "drawing": drawing.measure,
+        "pages": pages.measure,
+        "pixel": pixel.measure,
     }
     if unknown := set(names) - set(benchmarks):
         print(

@@ -64,7 +64,10 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
     with running_scorers() as scorers:
         report(f"five minutes of {SESSIONS} sessions")
         conference = Conference(scorers)
-        with running_web_server() as port, _overview(port, conference.cookies()) as page:
+        with (
+            running_web_server() as server,
+            _overview(server.port, conference.cookies()) as page,
+        ):
             report("watching them in a browser")
             notes, anew = _watch(page, conference)
     drawn = [duration / 1000 for duration in notes["drawn"]]

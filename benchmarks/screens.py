@@ -63,8 +63,8 @@ def _p95(values: list[float]) -> float:
 
 
 def _with_the_product(conference: Conference, report: Callable[[str], None]) -> Waits:
-    with running_web_server() as port:
-        spectators = Spectators(port, _screens(conference, port))
+    with running_web_server() as server:
+        spectators = Spectators(server.port, _screens(conference, server.port))
         report(
             f"{OVERVIEWS} overviews and {SESSION_PAGES} pages are open"
             f" after {spectators.opening_seconds:.1f} s"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from django.conf import settings
@@ -15,23 +16,35 @@ from engagement_conductor.processes import Launch, Process, wait_until
 START_SECONDS = 60.0
 
 
+class WebServer(NamedTuple):
+    """A server that runs.
+
+    Attributes:
+        port: on this machine.
+        pid: of its process.
+    """
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def running_web_server() -> Iterator[int]:
-    """Serves until the block ends; its port on this machine."""
+def running_web_server() -> Iterator[WebServer]:
+    """Serves until the block ends."""
     port = ports.find_free()
-    environment = {**os.environ, "DATABASE_URL": _database_url()}
+    environment = {**os.environ, "DATABASE_URL": database_url()}
     arguments = stack_commands.processes(port, demo=False)["web"].arguments
     launch = Launch("web", arguments, environment, settings.BASE_DIR)
     process = Process(launch, Path(settings.DATA_DIR) / "logs")
     try:
         if not wait_until(lambda: not ports.is_free(port), process, START_SECONDS):
             raise RuntimeError(f"The web server does not start:\n{process.last_lines()}")
-        yield port
+        yield WebServer(port, process.pid)
     finally:
         process.stop()
 
 
-def _database_url() -> str:
+def database_url() -> str:
     """Of the scratch database, with which this process works."""
     place = connection.settings_dict
     user, password = (quote(str(place[name]), safe="") for name in ("USER", "PASSWORD"))
