@@ -57,8 +57,8 @@ audit: setup ## insecure code, loose versions, known weaknesses of packages (ask
 chaos: setup ## half an hour of faults on the whole stack (ARGS="--act network", ARGS="redis")
 	@$(RUN) -m tests.chaos $(ARGS)
 
-bench: setup ## measures; writes benchmarks/results/latest.json
-	@$(RUN) scripts/with_servers.py benchmarks $(ARGS)
+bench: setup ## measures; writes benchmarks/results/latest.json (ARGS="NAME ...", ROWS=50000000)
+	@$(if $(ROWS),ROWS=$(ROWS) )$(RUN) scripts/with_servers.py benchmarks $(ARGS)
 
 soak: setup ## the whole product under load, with a verdict (MINUTES=20, ARGS="--sessions 10000 --rate 5000")
 	@$(RUN) -m benchmarks.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)

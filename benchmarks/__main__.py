@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import django
 
 if TYPE_CHECKING:
+    from benchmarks.machine import Machine
     from benchmarks.measurement import Measurement
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engagement_conductor.settings")
@@ -35,19 +36,23 @@ def main(names: list[str]) -> int:
         ingest,
         pages,
         pixel,
+        publishing,
         recorded_signals,
         screens,
         storage,
         ticks,
     )
+    from benchmarks.machine import this_machine
     from benchmarks.measurement import table
 
+    machine = this_machine()
     benchmarks: dict[str, Callable] = {
         "ingest": ingest.measure,
         "detector": detector.measure,
         "detect": recorded_signals.measure,
         "ticks": ticks.measure,
         "storage": storage.measure,
+        "publishing": publishing.measure,
         "anomaly_list": anomaly_list.measure,
         "screens": screens.measure,
         "drawing": drawing.measure,
@@ -70,8 +75,9 @@ def main(names: list[str]) -> int:
             except Exception:  # noqa: BLE001 - the others' figures must not be lost with it
                 traceback.print_exc()
                 failed.append(name)
-            _write(measurements)
-    print(f"\n{table(measurements)}\n\nWritten to {RESULTS.relative_to(Path.cwd())}.")
+            _write(measurements, machine)
+    print(f"\n{table(measurements)}\n\nOn {machine}.")
+    print(f"Written to {RESULTS.relative_to(Path.cwd())}.")
     slow = [measurement.name for measurement in measurements if measurement.is_slow]
     if slow:
         print(f"Slower than it was, by its ratio: {', '.join(slow)}.", file=sys.stderr)
@@ -80,9 +86,11 @@ def main(names: list[str]) -> int:
     return 1 if slow or failed else 0
 
 
-def _write(measurements: list["Measurement"]) -> None:
+def _write(measurements: list["Measurement"], machine: "Machine") -> None:
+    """Every figure with its machine: figures of several are kept in one list."""
     RESULTS.parent.mkdir(exist_ok=True)
-    results = [measurement.as_json() for measurement in measurements]
+    where = machine._asdict()
+    results = [{**measurement.as_json(), "machine": where} for measurement in measurements]
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 

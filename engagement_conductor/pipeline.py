@@ -89,7 +89,7 @@ class ShardScorer:
         self.figures = TickFigures()
 
     def catch_up(self, up_to_tick: int, keep_lock: Callable[[], object]) -> int:
-        """Scores the missing ticks in order; ``keep_lock`` is called after each."""
+        """Scores the missing ticks in order; ``keep_lock`` is called between them."""
         event_settings.refresh()
         pauses.refresh()
         windows = self._load(up_to_tick)
@@ -102,7 +102,8 @@ class ShardScorer:
                     with log_context(tick=windows.tick + 1):
                         self._score_next(windows)
                 done += 1
-                keep_lock()
+                if windows.tick < up_to_tick:
+                    keep_lock()
         except TickTakenError as error:
             logger.info("Left to the next call: %s.", error)
         finally:

@@ -1,0 +1,59 @@
+"""On what was measured: a figure says nothing without it."""
+
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Machine(NamedTuple):
+    """The machine of a run.
+
+    Attributes:
+        processor: its name.
+        cores: that this process may use.
+        memory: bytes.
+        system, python: with their versions.
+        date: when the run began, in UTC.
+        load: tasks that ran or waited for a processor in the minute before, on average; what else
+            the machine had to do.
+    """
+
+    processor: str
+    cores: int
+    memory: int
+    system: str
+    python: str
+    date: str
+    load: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.processor}, {self.cores} cores, {self.memory / 2**30:.0f} GiB, {self.system}, "
+            f"Python {self.python}, {self.date}, load average {self.load:.1f} before"
+        )
+
+
+def this_machine() -> Machine:
+    """What this process runs on, now."""
+    return Machine(
+        _processor(),
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        f"{platform.system()} {platform.release()}",
+        platform.python_version(),
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        os.getloadavg()[0],
+    )
+
+
+def _processor() -> str:
+    """Linux tells more than Python does."""
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
