@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from anomalies_app.half_space_trees import ForestWindows, HalfSpaceForest, chosen
 
-VERSION = 1
+VERSION = 2
 
 # Five minutes and a bit: the slowest fall that a reason can name the beginning of.
 HISTORY_TICKS = 64
@@ -53,11 +53,12 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "slow_falls": ("presence_slow", "vitality_slow"),
     "runs": ("exit_run", "fast_run", "slow_run", "chat_run"),
 }
-_RINGS: dict[str, int] = {
-    "presence": HISTORY_TICKS,
-    "chat": HISTORY_TICKS,
-    "vitality": HISTORY_TICKS,
-    "score": MINUTE_TICKS,
+# Half precision knows whole numbers up to 2,048, and none above 65,504: too few for people.
+_RINGS: dict[str, tuple[int, type[np.floating[Any]]]] = {
+    "presence": (HISTORY_TICKS, np.float32),
+    "chat": (HISTORY_TICKS, np.float16),
+    "vitality": (HISTORY_TICKS, np.float16),
+    "score": (MINUTE_TICKS, np.float16),
 }
 _KINDS = {kind: [name for name in _VECTORS if _VECTORS[name] is kind] for kind in _VECTORS.values()}
 
@@ -71,7 +72,14 @@ def _rows(names: tuple[str, ...]) -> tuple[type[np.generic], slice]:
 
 
 _GROUP_ROWS = {group: _rows(names) for group, names in _GROUPS.items()}
-_LARGEST_HALF = float(np.finfo(np.float16).max)
+
+
+def _empty_rings(sessions: int) -> dict[str, NDArray[np.floating[Any]]]:
+    return {name: np.zeros((size, sessions), kind) for name, (size, kind) in _RINGS.items()}
+
+
+def _largest(ring: NDArray[np.floating[Any]]) -> float:
+    return float(np.finfo(ring.dtype).max)
 
 
 class UnknownDetectorStateError(ValueError):
@@ -99,14 +107,14 @@ class DetectorState:
     tick: int
     session_ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     blocks: dict[type[np.generic], NDArray[Any]] = field(default_factory=dict)
-    rings: dict[str, NDArray[np.float16]] = field(default_factory=dict)
+    rings: dict[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     forest: ForestWindows = field(default_factory=lambda: ForestWindows.empty(FOREST, 0))
     vectors: dict[str, NDArray[Any]] = field(init=False)
 
     def __post_init__(self) -> None:
         if not self.blocks:
             self.blocks = {kind: np.zeros((len(names), 0), kind) for kind, names in _KINDS.items()}
-            self.rings = {name: np.zeros((size, 0), np.float16) for name, size in _RINGS.items()}
+            self.rings = _empty_rings(0)
         rows = {kind: iter(block) for kind, block in self.blocks.items()}
         self.vectors = {name: next(rows[kind]) for name, kind in _VECTORS.items()}
 
@@ -132,14 +140,19 @@ class DetectorState:
             tick,
             session_ids,
             {kind: np.zeros((len(names), count), kind) for kind, names in _KINDS.items()},
-            {name: np.zeros((size, count), np.float16) for name, size in _RINGS.items()},
+            _empty_rings(count),
             ForestWindows.empty(FOREST, count),
         )
 
     def remember(self, name: str, tick: int, values: Floats) -> None:
         """Writes a value of every session into a ring."""
         ring = self.rings[name]
-        np.minimum(values, _LARGEST_HALF, out=ring[tick % len(ring)], casting="same_kind")
+        np.minimum(values, _largest(ring), out=ring[tick % len(ring)], casting="same_kind")
+
+    def begin(self, name: str, rows: NDArray[np.bool_], values: Floats) -> None:
+        """Fills the rings of new sessions with their first values."""
+        ring = self.rings[name]
+        ring[:, rows] = np.minimum(values, _largest(ring))
 
     def remembered(self, name: str, tick: int) -> Floats:
         """The value of every session at ``tick``, one of the last that the ring holds."""

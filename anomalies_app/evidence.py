@@ -123,7 +123,7 @@ def begin(
     presence, chat = _single(signals.active_users)[new], _single(signals.chat_msgs_per_min)[new]
     firsts = {"presence": presence, "chat": chat, "vitality": lively[new], "score": scores[new]}
     for name, values in firsts.items():
-        state.rings[name][:, new] = values
+        state.begin(name, new, values)
         state[f"{name}_level"][new] = values
     state["reactions_level"][new] = _single(signals.reactions_per_min)[new]
     state["presence_dispersion"][new] = DISPERSION_PRIOR

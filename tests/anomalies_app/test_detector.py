@@ -53,6 +53,12 @@ def test_a_mass_exit_is_raised_once_with_its_reason() -> None:
     )
 
 
+def test_a_third_of_a_hundred_thousand_people_is_missed() -> None:
+    (alert,) = raised(room(Stretch(80, 100_000, 90_000), Stretch(40, 66_000, 90_000, 0.3)))
+    assert alert.tick <= 84
+    assert re.match(r"Active users fell from \d{2,3},\d{3} to 66,\d{3} in ", alert.reason)
+
+
 def test_a_sudden_drop_is_raised_within_two_ticks() -> None:
     (alert,) = raised(room(QUIET, Stretch(40, 110, 22, over=2)))
     assert alert.type == "SUDDEN_DROP"
