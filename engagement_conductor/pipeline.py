@@ -36,6 +36,7 @@ from sessions_app.placement import place_sessions
 from sessions_app.poll_moments import store_poll_notices
 from sessions_app.poll_notices import PollNotice, poll_notices
 from sessions_app.publication import publish_updates
+from sessions_app.rebuilding import rebuild_windows
 from sessions_app.registry import end_sessions, note_signs_of_life
 from sessions_app.scoring import score
 from sessions_app.shard_store import ShardStore, TickTakenError
@@ -140,7 +141,8 @@ class ShardScorer:
             try:
                 windows = SessionWindows.from_bytes(stored)
             except UnknownStateError as error:
-                logger.warning("Shard %d begins anew: %s.", self.shard, error)
+                logger.warning("Shard %d is rebuilt from the metrics: %s.", self.shard, error)
+                windows = rebuild_windows(self.store, scored)
         oldest = up_to_tick - CATCH_UP_TICKS
         if windows.tick < oldest:
             if len(windows):

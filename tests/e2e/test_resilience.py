@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 import redis
+from psycopg import sql
 
 from sessions_app import keys
 from sessions_app.streams import server_time_ms
@@ -174,6 +175,25 @@ def test_all_recover_when_postgresql_is_restarted(stage: Stage, number: signal.S
     stage.verify_from(first)
     assert all(stage.product.is_running(name) for name in PRODUCT)
     wait_for(lambda: stage.product.page_status("/health") == 200, "the pages work")
+
+
+def test_a_migration_applies_and_a_later_version_takes_over_while_it_all_runs(
+    stage: Stage,
+) -> None:
+    first = stage.tick()
+    with psycopg.connect(stage.product.database_url, autocommit=True) as connection:
+        tables = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchall()
+        for (table,) in tables:
+            # What a migration may do, as the operations manual says.
+            query = sql.SQL("ALTER TABLE {} ADD COLUMN of_a_later_version integer")
+            connection.execute(query.format(sql.Identifier(table)))
+    stage.pass_a_tick()
+    for name in PRODUCT:
+        stage.product.end(name, signal.SIGTERM)
+        stage.product.start(name)
+    stage.verify_from(first)
 
 
 def test_every_process_ends_on_request_and_starts_where_it_stopped(stage: Stage) -> None:
