@@ -84,6 +84,7 @@ class StackRun:
             "DATA_DIR": str(self.directory),
             "PORT": str(self.port),
             "STREAM_RETENTION_MINUTES": "600",
+            "TIMESCALEDB_REQUIRED": "False",
             "PYTHONUNBUFFERED": "1",
             **{f"{name.upper()}_URL": url for name, url in self.servers.items()},
             **self.extra,
@@ -106,7 +107,8 @@ class StackRun:
             start_new_session=True,
         )
         said: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._read, args=(said,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(said,), daemon=True)
+        self._reader.start()
         deadline = time.monotonic() + READY_SECONDS
         while not self.url:
             try:
@@ -182,6 +184,10 @@ class StackRun:
         except subprocess.TimeoutExpired:
             self._child.kill()
             raise ChaosError(f"the stack did not stop within {STOP_SECONDS:g} s") from None
+        finally:
+            assert self._child.stdout is not None
+            self._reader.join(STOP_SECONDS)
+            self._child.stdout.close()
 
 
 @contextmanager
