@@ -18,6 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.measurement import Measurement
 from benchmarks.web_server import database_url
 from sessions_app import keys
+from sessions_app.models import EngagementMetric, Event
 from sessions_app.streams import server_time_ms
 from sessions_app.ticks import TICK_MS
 from tests.e2e.stack_process import PRODUCT, RunningProcesses, running_product
@@ -37,6 +38,9 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
     if not program:
         report("NOT RUN: from event to pixel, as there is no Chromium")
         return []
+    # Sessions of other benchmarks would stand on the overview, too.
+    EngagementMetric.objects.all().delete()
+    Event.objects.all().delete()
     report(f"messages of {EVENTS} ticks on their way to the pixel")
     waits = sorted(_waits(program))
     cuts = statistics.quantiles(waits, n=100)

@@ -17,6 +17,7 @@ from engagement_conductor.ports import LOOPBACK
 
 OPENING_AT_ONCE = 20
 PATIENCE_SECONDS = 60
+OPENING_PATIENCE_SECONDS = 300
 POINTS = b'{"type":"points"'
 POINT = b'"session":'
 PING, PONG = 9, 10
@@ -54,7 +55,7 @@ class Spectators:
         self._process = context.Process(target=_watch, args=(port, screens, theirs), daemon=True)
         started = time.monotonic()
         self._process.start()
-        self._receive()
+        self._receive(OPENING_PATIENCE_SECONDS)
         self.opening_seconds = time.monotonic() - started
 
     def current_at(self, tick_ms: int) -> list[float]:
@@ -62,8 +63,8 @@ class Spectators:
         self._pipe.send(tick_ms)
         return self._receive()
 
-    def _receive(self) -> Any:
-        if not self._pipe.poll(PATIENCE_SECONDS):
+    def _receive(self, seconds: float = PATIENCE_SECONDS) -> Any:
+        if not self._pipe.poll(seconds):
             raise AssertionError("the screens are not current")
         return self._pipe.recv()
 
@@ -143,11 +144,15 @@ def _watch(port: int, screens: list[Screen], pipe: Connection) -> None:
 
 async def _watch_all(port: int, screens: list[Screen], pipe: Connection) -> None:
     places = asyncio.Semaphore(OPENING_AT_ONCE)
-    streams = await asyncio.gather(*(_open(port, screen.request, places) for screen in screens))
-    watchers = [
-        _Watcher(each, screen.points) for each, screen in zip(streams, screens, strict=True)
-    ]
-    watching = [asyncio.create_task(watcher.watch()) for watcher in watchers]
+    watching: list[asyncio.Task[None]] = []
+
+    async def open_one(screen: Screen) -> _Watcher:
+        watcher = _Watcher(await _open(port, screen.request, places), screen.points)
+        # At once, or the server would take the first for dead before the last is open.
+        watching.append(asyncio.create_task(watcher.watch()))
+        return watcher
+
+    watchers = await asyncio.gather(*map(open_one, screens))
     pipe.send(None)
     while True:
         tick = await asyncio.to_thread(pipe.recv)
