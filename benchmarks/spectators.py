@@ -110,7 +110,7 @@ async def _next_text(streams: Streams) -> bytes:
         data = await reader.readexactly(length)
         if head[0] & 0x0F != PING:
             return data
-        writer.write(struct.pack("!BB", 0x80 | PONG, 0x80 | length) + NO_MASK + data)
+        writer.write(masked(PONG, data))
 
 
 def frame(text: bytes) -> bytes:
@@ -120,6 +120,11 @@ def frame(text: bytes) -> bytes:
     if len(text) < 65_536:
         return struct.pack("!BBH", 0x81, 126, len(text)) + text
     return struct.pack("!BBQ", 0x81, 127, len(text)) + text
+
+
+def masked(opcode: int, payload: bytes) -> bytes:
+    """A frame of at most 125 bytes as a browser sends it."""
+    return struct.pack("!BB", 0x80 | opcode, 0x80 | len(payload)) + NO_MASK + payload
 
 
 def opening_request(path: str, port: int, cookies: dict[str, str]) -> bytes:

@@ -22,6 +22,10 @@ export const TREND_LABELS = { RISING: "Rising", STEADY: "Steady", FALLING: "Fall
 export const PAUSE_LABELS = { BREAK: "Break", CLOSING: "Closing" };
 
 const wholeNumbers = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+const tenths = new Intl.NumberFormat(undefined, {
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
 const clock = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",
@@ -31,11 +35,12 @@ const clock = new Intl.DateTimeFormat(undefined, {
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const shortClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-export const percent = (ratio) => (ratio == null ? "–" : String(Math.round(ratio * 100)));
+export const percent = (ratio) =>
+  ratio == null ? "–" : wholeNumbers.format(Math.round(ratio * 100));
 /** What a term adds to a score, in its points of a hundred: `+24.3`, `−0.5`. */
 export function points(value) {
-  const size = (Math.abs(value) * 100).toFixed(1);
-  return `${size === "0.0" ? "" : value < 0 ? "\u2212" : "+"}${size}`;
+  const size = Number((Math.abs(value) * 100).toFixed(1));
+  return `${size === 0 ? "" : value < 0 ? "\u2212" : "+"}${tenths.format(size)}`;
 }
 
 export const whole = (number) => (number == null ? "–" : wholeNumbers.format(number));

@@ -6,7 +6,9 @@ import struct
 import time
 from typing import Any, Self
 
-from benchmarks.spectators import opening_request
+from benchmarks.spectators import PING, PONG, masked, opening_request
+
+TEXT = 1
 
 
 class LiveSocket:
@@ -38,14 +40,24 @@ class LiveSocket:
         return points[:count]
 
     def _next(self) -> dict[str, Any]:
+        """The next message; pings that come before it are answered."""
+        opcode, payload = self._frame()
+        while opcode == PING:
+            self._socket.sendall(masked(PONG, payload))
+            opcode, payload = self._frame()
+        assert opcode == TEXT, (opcode, payload)
+        message: dict[str, Any] = json.loads(payload)
+        return message
+
+    def _frame(self) -> tuple[int, bytes]:
         """The next frame of the server, which never masks and never cuts ours into several."""
-        length = self._stream.read(2)[1] & 0x7F
+        first, second = self._stream.read(2)
+        length = second & 0x7F
         if length == 126:
             (length,) = struct.unpack("!H", self._stream.read(2))
         elif length == 127:
             (length,) = struct.unpack("!Q", self._stream.read(8))
-        message: dict[str, Any] = json.loads(self._stream.read(length))
-        return message
+        return first & 0x0F, self._stream.read(length)
 
     def __enter__(self) -> Self:
         return self

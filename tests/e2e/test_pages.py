@@ -123,10 +123,12 @@ def test_a_break_is_shown_while_it_lasts(pages: Pages, cast: Cast) -> None:
     for page, badge in badges:
         page.wait_until_connected()
         assert page.text(badge) == "Break"
-    pages.broadcast(make_point(cast.session, 0.6, last_tick_end() - TICK))
+    tick_end = last_tick_end()
+    pages.broadcast(make_point(cast.session, 0.6, tick_end))
     for page, badge in badges:
         page.page.locator(badge).wait_for(state="hidden", timeout=5_000)
-    pages.broadcast(make_point(cast.session, 0.6), pauses={cast.session.pk: "CLOSING"})
+    closing = make_point(cast.session, 0.6, tick_end + TICK)
+    pages.broadcast(closing, pauses={cast.session.pk: "CLOSING"})
     for page, badge in badges:
         page.wait_for_text(badge, "Closing")
     pages.broadcast_ended(EndedSession(cast.session.pk, cast.session.event_id, last_tick_end()))
