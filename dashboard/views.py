@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
+from dashboard.drawn_cards import draw_card
 from dashboard.filters import choices, read_filter
 from dashboard.finished import events_with_finished_sessions, finished_page
 from dashboard.overview import snapshot
@@ -30,13 +31,14 @@ def show_overview(request: HttpRequest) -> HttpResponse:
     current = snapshot(Session.objects.visible_to(request.user))
     wanted = read_filter(request)
     event = wanted.event.pk if wanted.event else None
-    cards = [
-        {**card, "wanted": is_wanted(card, event, wanted.words)}
-        for card in in_wall_order(current["cards"])
-    ]
+    cards = in_wall_order(current["cards"])
+    shown = [is_wanted(card, event, wanted.words) for card in cards]
     context = {
-        "cards": cards,
-        "shown": sum(card["wanted"] for card in cards),
+        "cards": [
+            draw_card(card, current["now"], wanted=is_shown)
+            for card, is_shown in zip(cards, shown, strict=True)
+        ],
+        "shown": sum(shown),
         "alerts": sum(card["anomaly"] is not None for card in cards),
         "snapshot": current,
         "filter": wanted,
