@@ -15,7 +15,8 @@ from redis.backoff import NoBackoff
 from sessions_app import keys
 
 RENEWAL_SECONDS = 20
-LIFETIME_SECONDS = 60
+# Clocks differ from machine to machine, and may be set: by less than two minutes that is no matter.
+LIFETIME_SECONDS = 180
 NO_LONG_WAIT: dict[str, Any] = {
     "socket_timeout": 5,
     "socket_connect_timeout": 5,
@@ -85,7 +86,7 @@ def _numbers(names: list[str], prefix: str) -> list[int]:
 
 
 async def renew(groups: Iterable[str], socket: str | None = None) -> None:
-    """Notes that somebody is looking at ``groups``, for the next minute.
+    """Notes that somebody is looking at ``groups``, for the next minutes.
 
     Args:
         socket: the channel of the page's socket, to be counted among those that are open.
@@ -111,7 +112,7 @@ async def forget_socket(socket: str) -> None:
     """Notes that a page's socket is closed.
 
     Raises:
-        redis.RedisError: Redis does not answer; it is forgotten within a minute.
+        redis.RedisError: Redis does not answer; it is forgotten within minutes.
     """
     async with _connection() as client:
         await client.zrem(keys.OPEN_SOCKETS, socket)

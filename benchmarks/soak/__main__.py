@@ -162,7 +162,7 @@ def _tell(sample: dict[str, Any], number: int) -> None:
         memory = sum(sample["memory"].values())
         _report(
             f"{sample['seconds'] / 60:4.1f} min, backlog {sample['backlog']:,}, last tick"
-            f" {sample['tick_age'] or 0.0:.1f} s ago, slowest {sample['worst_delay']:.2f} s after its end,"
+            f" {sample['tick_age'] or 0.0:.1f} s ago, slowest after {sample['worst_delay']:.2f} s,"
             f" Redis {sample['redis_used'] / 2**20:,.0f} MiB, all {memory / 2**20:,.0f} MiB,"
             f" load {sample['load']:.1f}"
         )
