@@ -5,11 +5,9 @@ import contextlib
 import json
 import logging
 import time
-from importlib import import_module
 from typing import Any
 
 import msgspec
-from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
@@ -20,18 +18,17 @@ from dashboard.head_count import HeadCount
 from dashboard.outages import UNAVAILABLE
 from dashboard.payloads import session_snapshot
 from dashboard.relay import get_relay
+from dashboard.rights import Groups, Right, View, allowed_groups, current_rights
 from dashboard.sharing import SharedWork
+from dashboard.together import Together
 from dashboard.watching import (
     ALL_EVENTS,
     RENEWAL_SECONDS,
-    event_group,
     event_of_group,
     forget_socket,
-    renew,
-    session_group,
+    renew_all,
 )
-from sessions_app.models import Event, Session
-from sessions_app.queries import sees_everything
+from sessions_app.models import Session
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +42,9 @@ SECONDS_PER_SNAPSHOT = 5.0
 # After a restart all screens come back at once; most of them show the same.
 snapshots = SharedWork()
 open_sockets = HeadCount(settings.MAX_SOCKETS_PER_USER)
+# Thousands of sockets have themselves renewed, each every 20 s.
+rights: Together[tuple[str | None, View], Right] = Together(1.0, current_rights)
+renewals: Together[tuple[Groups, str], None] = Together(0.02, renew_all)
 
 
 class WatchingConsumer(AsyncJsonWebsocketConsumer):
@@ -63,8 +63,9 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         self._counted_as: int | None = None
         self._requests = Allowance(SNAPSHOTS_AT_ONCE, SECONDS_PER_SNAPSHOT, time.monotonic())
 
-    def allowed_groups(self, user: Any) -> frozenset[str] | None:
-        """The groups to join for ``user``; None refuses the connection. May ask the database."""
+    @property
+    def view(self) -> View:
+        """What it shows."""
         raise NotImplementedError
 
     def snapshot(self) -> dict[str, Any]:
@@ -78,8 +79,9 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
             await self._leave()
 
     async def connect(self) -> None:
-        groups = await database_sync_to_async(self.allowed_groups)(self.scope["user"])
-        if groups is None or not self._count(self.scope["user"].pk):
+        user, view = self.scope["user"], self.view
+        groups = (await database_sync_to_async(allowed_groups)(user, [view]))[view]
+        if groups is None or not self._count(user.pk):
             await self.close()  # before accepting: the handshake is refused
             return
         # First the group, then the state: what happens in between arrives twice rather than never.
@@ -124,7 +126,7 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
     async def _join(self, groups: frozenset[str]) -> None:
         await get_relay().join(self.tell, groups)
         self.joined = groups
-        await renew(groups, self.channel_name)
+        await renewals.result((groups, self.channel_name))
 
     async def _leave(self) -> None:
         if self._counted_as is not None:
@@ -149,8 +151,7 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
 
     async def _check_again(self) -> None:
         """Whether the user is still logged in and may still see it all: both can end meanwhile."""
-        user = await get_current_user(self.scope)
-        groups = await database_sync_to_async(self.allowed_groups)(user)
+        user, groups = await rights.result((self.scope["session"].session_key, self.view))
         if groups is None:
             await self.close(code=NO_LONGER_ALLOWED)
             return
@@ -161,35 +162,24 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
             await self._send_snapshot()
 
 
-async def get_current_user(scope: dict[str, Any]) -> Any:
-    """The user of the connection's login as the database has it now, not as it was at the start."""
-    store = import_module(settings.SESSION_ENGINE).SessionStore
-    return await get_user({"session": store(scope["session"].session_key)})
-
-
 class SessionConsumer(WatchingConsumer):
     """A session's page."""
 
-    def allowed_groups(self, user: Any) -> frozenset[str] | None:
-        session_id = self.scope["url_route"]["kwargs"]["pk"]
-        visible = Session.objects.visible_to(user).filter(pk=session_id)
-        return frozenset({session_group(session_id)}) if visible.exists() else None
+    @property
+    def view(self) -> View:
+        return View(self.scope["url_route"]["kwargs"]["pk"])
 
     def snapshot(self) -> dict[str, Any]:
-        session_id = self.scope["url_route"]["kwargs"]["pk"]
-        return session_snapshot(Session.objects.select_related("event").get(pk=session_id))
+        sessions = Session.objects.select_related("event")
+        return session_snapshot(sessions.get(pk=self.view.session_id))
 
 
 class OverviewConsumer(WatchingConsumer):
     """The overview of a user's live sessions."""
 
-    def allowed_groups(self, user: Any) -> frozenset[str] | None:
-        if not user.is_authenticated or not user.is_active:
-            return None
-        if sees_everything(user):
-            return frozenset({ALL_EVENTS})
-        keys = Event.objects.visible_to(user).values_list("pk", flat=True)
-        return frozenset(event_group(key) for key in keys)
+    @property
+    def view(self) -> View:
+        return View()
 
     def snapshot(self) -> dict[str, Any]:
         sessions = Session.objects.all()

@@ -1,7 +1,6 @@
 """Who is looking at what, so that the scorer sends nothing that nobody sees."""
 
 import time
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,27 +84,25 @@ def _numbers(names: list[str], prefix: str) -> list[int]:
     return [int(name.removeprefix(prefix)) for name in names if name.startswith(prefix)]
 
 
-async def renew(groups: Iterable[str], socket: str | None = None) -> None:
-    """Notes that somebody is looking at ``groups``, for the next minutes.
+async def renew_all(sockets: list[tuple[frozenset[str], str]]) -> list[None]:
+    """Notes that somebody is looking, for the next minutes.
+
+    The connection lasts as long as the call: one that is kept open is dead after an outage.
 
     Args:
-        socket: the channel of the page's socket, to be counted among those that are open.
-
-    The connection lasts as long as the call: one kept open by each page would mostly be idle, and
-    dead after an outage.
+        sockets: the groups of each, and its channel, by which open sockets are counted.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
     expiry = time.time() + LIFETIME_SECONDS
-    notes = {keys.WATCHED_GROUPS: dict.fromkeys(groups, expiry)}
-    notes[keys.OPEN_SOCKETS] = {} if socket is None else {socket: expiry}
-    if any(notes.values()):
-        async with _connection() as client, client.pipeline(transaction=False) as pipeline:
-            for key, expiries in notes.items():
-                if expiries:
-                    pipeline.zadd(key, expiries)
-            await pipeline.execute()
+    groups = frozenset().union(*(groups for groups, _ in sockets))
+    async with _connection() as client, client.pipeline(transaction=False) as pipeline:
+        if groups:
+            pipeline.zadd(keys.WATCHED_GROUPS, dict.fromkeys(groups, expiry))
+        pipeline.zadd(keys.OPEN_SOCKETS, {socket: expiry for _, socket in sockets})
+        await pipeline.execute()
+    return [None] * len(sockets)
 
 
 async def forget_socket(socket: str) -> None:

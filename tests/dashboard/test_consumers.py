@@ -16,6 +16,7 @@ from dashboard import consumers, overview, watching
 from dashboard.broadcast import broadcast_ended, broadcast_notices, broadcast_points
 from dashboard.head_count import HeadCount
 from dashboard.payloads import EndedSession, notice_payload
+from dashboard.together import Together
 from dashboard.watching import WatchedGroups, watched_groups
 from sessions_app.models import Session
 from tests.dashboard.sockets import connected, refused, session_path
@@ -285,7 +286,7 @@ async def test_an_error_on_the_way_refuses_the_handshake_and_leaves_nothing(
     async def fail(*_: Any) -> None:
         raise redis.ConnectionError("the server is away")
 
-    monkeypatch.setattr(consumers, "renew", fail)
+    monkeypatch.setattr(consumers, "renewals", Together(0, fail))
     assert await refused(session_path(cast), cast.alice)
     layer = get_channel_layer()._get_layer()
     assert (layer.groups, layer.channels) == ({}, {})
@@ -299,12 +300,12 @@ async def test_a_renewal_that_fails_is_tried_again(cast: Cast, monkeypatch, redi
     socket, _ = await connected(session_path(cast), cast.alice)
     errors = [redis.ConnectionError("away"), OperationalError("away too")]
 
-    async def fail_at_first(*arguments: Any) -> None:
+    async def fail_at_first(sockets: Any) -> Any:
         if errors:
             raise errors.pop()
-        await watching.renew(*arguments)
+        return await watching.renew_all(sockets)
 
-    monkeypatch.setattr(consumers, "renew", fail_at_first)
+    monkeypatch.setattr(consumers, "renewals", Together(0, fail_at_first))
     await sync_to_async(redis_client.flushall)()
     while await sync_to_async(watched_groups)(redis_client) == WatchedGroups():
         await asyncio.sleep(0.02)

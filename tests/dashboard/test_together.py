@@ -1,0 +1,68 @@
+"""Questions that are answered together."""
+
+import asyncio
+
+import pytest
+
+from dashboard.together import Together
+
+
+class Oracle:
+    """Answers with the double, and remembers what it was asked at once."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+
+    async def answer(self, numbers: list[int]) -> list[int]:
+        self.asked.append(numbers)
+        await asyncio.sleep(0)
+        if 13 in numbers:
+            raise ValueError("not that number")
+        return [2 * number for number in numbers]
+
+
+async def test_what_is_asked_within_a_moment_is_answered_at_once() -> None:
+    oracle = Oracle()
+    together = Together(0.01, oracle.answer)
+    assert await asyncio.gather(*(together.result(n) for n in range(5))) == [0, 2, 4, 6, 8]
+    assert oracle.asked == [[0, 1, 2, 3, 4]]
+    assert await together.result(7) == 14
+    assert oracle.asked[1:] == [[7]]
+
+
+async def test_who_asks_while_others_are_answered_is_answered_anew() -> None:
+    oracle = Oracle()
+    together = Together(0.0, oracle.answer)
+    first = asyncio.create_task(together.result(1))
+    while not oracle.asked:
+        await asyncio.sleep(0)
+    assert await together.result(2) == 4
+    assert await first == 2
+    assert oracle.asked == [[1], [2]]
+
+
+async def test_who_goes_away_does_not_take_the_answer_from_others() -> None:
+    oracle = Oracle()
+    together = Together(0.01, oracle.answer)
+    gone, kept = (asyncio.create_task(together.result(n)) for n in (1, 2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await kept == 4
+
+
+async def test_what_goes_wrong_is_told_to_all_and_is_over_with_them() -> None:
+    together = Together(0.0, Oracle().answer)
+    answers = await asyncio.gather(*(together.result(n) for n in (13, 1)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ValueError, ValueError]
+    assert await together.result(1) == 2
+
+
+def test_another_loop_begins_anew() -> None:
+    together = Together(0.05, Oracle().answer)
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(together.result(1), 0.01)
+
+    asyncio.run(give_up())
+    assert asyncio.run(together.result(2)) == 4
