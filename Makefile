@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format backup restore fuzz abuse audit bench soak screenshots evaluate study calibrate-built-in clean
+.PHONY: help setup demo up test test-environment lint format backup restore fuzz abuse audit chaos bench soak screenshots evaluate study calibrate-built-in clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

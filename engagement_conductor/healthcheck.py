@@ -1,7 +1,7 @@
 """Whether one process of a container works: ``python -m engagement_conductor.healthcheck web``.
 
 Exit code 0 when it does. Meant for the health checks of docker-compose.yml: it looks at the process
-of its own host only, not at the health of the whole, which is what ``/healthz`` tells.
+of its own host only, not at the health of the whole, which is what ``/health`` tells.
 """
 
 import http.client

@@ -32,7 +32,7 @@ class WithoutTraceback(logging.Filter):
 
 
 class TextFormatter(logging.Formatter):
-    """``<time> <level> <logger>: <message> [shard=3 tick=357512040]``"""
+    """``<time> <level> <logger>: <message> [shard=3 tick=359082840]``"""
 
     def __init__(self) -> None:
         super().__init__("{asctime} {levelname} {name}: {message}", style="{")

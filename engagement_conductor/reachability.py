@@ -17,7 +17,7 @@ RETRY_SECONDS = 0.5
 TIMEOUT_SECONDS = 5
 # What psycopg says of a server that may yet come up. Everything else will not mend itself.
 PASSING = ("refused", "timeout", "timed out", "starting up", "shutting down", "No such file")
-OLDEST_REDIS = (6, 2)  # XAUTOCLAIM
+OLDEST_REDIS = (7, 0)  # the lag of a consumer group
 
 
 class UnreachableError(Exception):
@@ -134,7 +134,7 @@ def _refused(place: str, error: Exception) -> UnreachableError:
 def _check_version(place: str, version: str) -> None:
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:
         raise UnreachableError(
-            f"The server of REDIS_URL at {place} is Redis {version}, but 6.2 or newer is needed "
+            f"The server of REDIS_URL at {place} is Redis {version}, but 7.0 or newer is needed "
             "(or any Valkey)."
         )
 

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from dashboard.failures import show_failure
 from dashboard.system import show_system
 
 admin.site.site_header = "Engagement Conductor"
@@ -10,6 +11,8 @@ admin.site.site_title = "Engagement Conductor"
 admin.site.index_title = "Administration"
 # A handful of models: the index is one click away, and lists get the width.
 admin.site.enable_nav_sidebar = False
+
+handler500 = show_failure
 
 urlpatterns = [
     path("admin/system/", admin.site.admin_view(show_system), name="system"),

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+import redis
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 from django.urls import get_resolver
 
@@ -46,6 +48,23 @@ def test_errors_have_the_headers_of_pages(cast: Cast, monkeypatch: pytest.Monkey
     alice.raise_request_exception = False
     response = alice.get("/")
     assert_hardened(response, 500)
+    assert "secret" not in response.content.decode()
+
+
+@pytest.mark.parametrize("outage", [OperationalError, InterfaceError, redis.ConnectionError])
+def test_a_page_that_a_server_is_missing_for_says_so(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, outage: type[Exception]
+) -> None:
+    def fail(user: Any) -> Any:
+        raise outage("secret of the database")
+
+    monkeypatch.setattr(views, "snapshot", fail)
+    alice = logged_in(cast.alice)
+    alice.raise_request_exception = False
+    response = alice.get("/")
+    assert_hardened(response, 503)
+    assert int(response.headers["Retry-After"]) > 0
+    assert "Back in a moment" in response.content.decode()
     assert "secret" not in response.content.decode()
 
 

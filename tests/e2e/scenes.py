@@ -109,12 +109,16 @@ def lock_login(page: Page) -> None:
         fail_login(page)
 
 
-def break_server(page: Page) -> None:
+def break_server(page: Page, status: int = 500) -> None:
     def answer(route: Route) -> None:
-        body = render_to_string("500.html")
-        route.fulfill(status=500, content_type="text/html", body=body)
+        body = render_to_string(f"{status}.html")
+        route.fulfill(status=status, content_type="text/html", body=body)
 
     page.route("**/broken/", answer)
+
+
+def take_database_away(page: Page) -> None:
+    break_server(page, 503)
 
 
 def submit_old_form(page: Page) -> None:
@@ -142,6 +146,7 @@ SCENES = (
     Scene("forbidden", build_forbidden, user="clerk"),
     Scene("form-too-old", at("/"), act=submit_old_form),
     Scene("server-error", at("/broken/"), user="", prepare=break_server),
+    Scene("server-away", at("/broken/"), user="", prepare=take_database_away),
     Scene("overview-one", build_one, act=wait_until_connected, checked=False),
     Scene("overview-unusual", build_unusual, act=wait_until_connected, checked=False),
     Scene("overview", build_wall, act=wait_until_connected),

@@ -320,6 +320,20 @@ def test_old_metrics_are_dropped(redis_client: redis.Redis) -> None:
     assert [row.time for row in EngagementMetric.objects.all()] == [tick_end(now)]
 
 
+def test_old_metrics_of_a_table_older_than_the_extension_are_dropped(
+    redis_client: redis.Redis,
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE engagement_metrics RENAME TO first_metrics")
+        cursor.execute("CREATE TABLE engagement_metrics (LIKE first_metrics INCLUDING ALL)")
+    try:
+        test_old_metrics_are_dropped(redis_client)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE engagement_metrics")
+            cursor.execute("ALTER TABLE first_metrics RENAME TO engagement_metrics")
+
+
 def test_metrics_lie_in_a_hypertable_where_timescaledb_is_there() -> None:
     if not connection.has_timescaledb:
         pytest.skip("plain PostgreSQL")
