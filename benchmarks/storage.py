@@ -8,10 +8,10 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
-from django.db import connection
+from django.db import connection, transaction
 from tqdm import tqdm
 
 from benchmarks.measurement import Measurement
@@ -24,9 +24,9 @@ BATCH = 10_000
 ROUNDS = 20
 DEFAULT_ROWS = 2_000_000
 DAY_TICKS = 86_400 // TICK_SECONDS
-PORTION_TICKS = 720
+PORTION_TICKS = 60
 FIRST_TICK = 350_000_000
-START = datetime(2026, 3, 1, tzinfo=UTC)
+KEYS = ("session_id", "event_id", "score")
 RANGES = {
     "5m": timedelta(minutes=5),
     "2h": timedelta(hours=2),
@@ -85,31 +85,28 @@ def _store() -> tuple[float, float]:
 
 
 def _fill(sessions: int) -> None:
-    """A day of so many sessions, in the order in which it would have been written."""
+    """A day of so many sessions, written tick by tick as the product does it."""
     _empty()
-    columns = [field.column for field in EngagementMetric._meta.concrete_fields]
-    numbers = [name for name in columns if name not in ("time", "session_id", "score")]
-    query = f"""
-        INSERT INTO engagement_metrics (time, session_id, score, {", ".join(numbers)})
-        SELECT time, session, 0.5 + 0.4 * sin(session + extract(epoch FROM time) / 900),
-            {", ".join(["(session + extract(minute FROM time)) %% 40"] * len(numbers))}
-        FROM generate_series(%s::timestamptz, %s, %s) AS time,
-            generate_series(1, %s) AS session
-    """
-    tick = timedelta(seconds=TICK_SECONDS)
-    with connection.cursor() as cursor, tqdm(total=sessions * DAY_TICKS, unit="rows") as bar:
-        for first in range(0, DAY_TICKS, PORTION_TICKS):
-            start = START + first * tick
-            end = start + (PORTION_TICKS - 1) * tick
-            cursor.execute(query, [start, end, tick, sessions])
+    rows = np.zeros(sessions, METRIC)
+    rows["session_id"] = np.arange(1, sessions + 1)
+    numbers = [name for name in METRIC.names or () if name not in KEYS]
+    with tqdm(total=sessions * DAY_TICKS, unit="rows", unit_scale=True) as bar:
+        for first in range(FIRST_TICK, FIRST_TICK + DAY_TICKS, PORTION_TICKS):
+            with transaction.atomic():
+                for tick in range(first, first + PORTION_TICKS):
+                    rows["score"] = 0.5 + 0.4 * np.sin(rows["session_id"] + tick / 180)
+                    for name in numbers:
+                        rows[name] = (rows["session_id"] + tick // 12) % 40
+                    store_metrics(rows, tick)
             bar.update(PORTION_TICKS * sessions)
+    with connection.cursor() as cursor:
         cursor.execute("ANALYZE engagement_metrics")
 
 
 def _read(sessions: int, length: timedelta) -> tuple[float, float]:
     """Median milliseconds of a chart and of its rows, of sessions at random."""
     random_numbers = np.random.default_rng(SEED)
-    end = START + timedelta(seconds=TICK_SECONDS) * (DAY_TICKS - 1)
+    end = tick_end(FIRST_TICK + DAY_TICKS - 1)
     charts, rows = [], []
     with connection.cursor() as cursor:
         for session in random_numbers.integers(1, sessions + 1, READS).tolist():
