@@ -150,6 +150,7 @@ function drawCounts(shown) {
   const warning = alerts ? `, ${alerts} with an alert` : "";
   setText(element("summary"), `${shown.length} session${shown.length === 1 ? "" : "s"} live now${warning}`);
   const visible = shown.filter((card) => !card.element.hidden).length;
+  list.dataset.shown = visible;
   setText(element("shown"), visible < shown.length ? `${visible} of ${shown.length} shown` : "");
   element("empty").hidden = shown.length > 0;
   element("no-match").hidden = shown.length === 0 || visible > 0;

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
-from tests.e2e.scene import Scene, wait_until_connected
+from tests.e2e.scene import Scene, do_nothing, wait_until_connected
 from tests.e2e.scenes import SCENES
 from tests.e2e.stage import Stage
 
@@ -74,3 +74,25 @@ def test_the_first_page_is_light_and_does_not_jump(stage: Stage, name: str, widt
         assert page.evaluate("shifts") == []
     assert any("/chart." in url for url in load.requests) == name.startswith("session")
     assert sum(load.requests.values()) < MOST_BYTES
+
+
+def only_begun(route: Route) -> None:
+    """Answers a page as it is while it comes in: with two of its cards."""
+    response = route.fetch()
+    head, *cards = response.text().split('<li class="card"')
+    route.fulfill(response=response, body='<li class="card"'.join([head, *cards[:2]]))
+
+
+def test_cards_stand_where_they_will_while_others_are_coming_in(stage: Stage) -> None:
+    address = stage.base + "/"
+    scene = replace(
+        SCENE_OF["overview-500"],
+        prepare=lambda page: page.route(address, only_begun),
+        act=do_nothing,
+    )
+    with stage.show(scene, 1280) as page:
+        card = page.locator(".card").first
+        begun = card.bounding_box()
+        page.unroute(address)
+        page.reload()
+        assert card.bounding_box() == begun
