@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -90,8 +91,10 @@ class RunningStack:
             return False
 
     def kill_all(self) -> None:
-        for process in [*self.processes(), self.process]:
-            process.kill()
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.kill()
         self.process.wait()
         self._reader.join()
 
@@ -126,9 +129,17 @@ def get(port: int, path: str) -> int:
         connection.close()
 
 
+def command_of(process: psutil.Process) -> str:
+    """The command line; nothing of one that has just ended, as a health check may any time."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def find(stack: RunningStack, *words: str) -> psutil.Process:
     """The oldest process of a stack with all ``words`` in its command line."""
-    found = [p for p in stack.processes() if all(word in " ".join(p.cmdline()) for word in words)]
+    found = [p for p in stack.processes() if all(word in command_of(p) for word in words)]
     return min(found, key=lambda process: process.create_time())
 
 
