@@ -99,12 +99,12 @@ def test_a_banner_is_raised_made_worse_and_taken_away(pages: Pages, cast: Cast) 
 
 def test_a_banner_that_is_over_goes_after_a_minute(pages: Pages, cast: Cast) -> None:
     over = make_notice(
-        cast.session, Change.ENDED, ago=90, changed_at=last_tick_end() - timedelta(seconds=50)
+        cast.session, Change.ENDED, ago=90, changed_at=last_tick_end() - timedelta(seconds=35)
     )
     make_anomaly(over)
     window = open_page(pages, session_page(cast))
     assert window.text(".banner [data-field=severity]") == "Over"
-    window.page.wait_for_selector("#banners", state="hidden", timeout=15_000)
+    window.page.wait_for_selector("#banners", state="hidden", timeout=30_000)
     assert window.page.locator("#alerts .alert").count() == 1
 
 
