@@ -188,7 +188,11 @@ def _fold_polls(
         unpack_table(touched.rows, touched.ballots or [], polls.BALLOT),
     )
     happened = polls.PollEvents(
-        rows_of[chosen], subjects[chosen], members[chosen], events["kind"][chosen]
+        rows_of[chosen],
+        subjects[chosen],
+        members[chosen],
+        events["kind"][chosen],
+        events["order"][chosen],
     )
     tables, voters, moments = polls.fold(tables, happened, tick, windows.active_users())
     highest = polls.participation(tables, len(windows))

@@ -20,6 +20,8 @@ POLL = np.dtype(
     [("poll", "<u8"), ("touched", "<u4"), ("audience", "<u4"), ("voters", "<u4"), ("closed", "?")]
 )
 BALLOT = np.dtype([("poll", "<u8"), ("ballot", "<u8")])
+# Of an order, the bits below its milliseconds.
+_MILLISECONDS = np.uint64(32)
 
 
 class PollEvents(NamedTuple):
@@ -30,12 +32,14 @@ class PollEvents(NamedTuple):
         polls: identity of the poll within its session.
         users: identity of the voter within the session.
         kinds: :data:`EventKind.VOTE` or :data:`EventKind.POLL_CLOSED`.
+        order: of arrival within the tick, milliseconds in the upper 32 bits.
     """
 
     rows: NDArray[np.int64]
     polls: NDArray[np.uint64]
     users: NDArray[np.uint64]
     kinds: NDArray[np.uint8]
+    order: NDArray[np.uint64]
 
 
 class PollTables(NamedTuple):
@@ -52,7 +56,7 @@ class Moments(NamedTuple):
         rows: the session of each.
         polls: identity of the poll.
         closings: whether it was closed; otherwise it had its first vote.
-        voters: at the end of the tick of the first vote; at a closing, all who had voted before.
+        voters: at the end of the tick of the first vote; at a closing, of all until then.
         present: active users at the end of the tick of the first vote, at least 1.
     """
 
@@ -85,8 +89,8 @@ class Folded(NamedTuple):
 def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.int64]) -> Folded:
     """Brings the tables of the sessions that ``events`` touches up to date.
 
-    A vote on a poll that is closed, or is being closed in this tick, changes nothing. A user who
-    votes again on the same poll is counted once.
+    A vote on a poll that is closed changes nothing. A user who votes again on the same poll is
+    counted once.
 
     Args:
         tables: of all sessions in ``events``.
@@ -95,9 +99,10 @@ def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.i
         active: active users of each session at the end of the tick.
     """
     before = np.sort(tables.polls.records, order="poll")
+    shut = before["poll"][before["closed"]]
     polls = _open_and_close(tables.polls, events, tick, active)
-    ballots, new = _cast(tables.ballots, polls, events)
-    polls, ballots = _count(polls, ballots)
+    ballots, new = _cast(tables.ballots, events, _in_time(events, shut))
+    polls, ballots = _count(polls, ballots, shut)
     kept = _bounded(PollTables(polls, ballots))
     voters = np.bincount(new.rows, minlength=len(active))
     return Folded(kept, voters, _moments(before, kept.polls))
@@ -117,18 +122,15 @@ def _moments(before: NDArray[np.void], polls: Table) -> Moments:
     """What has become of the polls since ``before``, which is sorted by them."""
     records = polls.records
     positions, known = positions_of(before["poll"], records["poll"])
-    closed_before, voters_before = np.zeros(len(records), np.bool_), np.zeros(len(records), "<u4")
+    closed_before = np.zeros(len(records), np.bool_)
     closed_before[known] = before["closed"][positions[known]]
-    voters_before[known] = before["voters"][positions[known]]
     closings = records["closed"] & ~closed_before
     chosen = closings | ~(known | records["closed"])
-    # Ballots of closed polls are not kept, so the records no longer tell how many there were.
-    voters = np.where(closings, voters_before, records["voters"])
     return Moments(
         polls.rows[chosen],
         records["poll"][chosen],
         closings[chosen],
-        voters[chosen].astype(np.int64),
+        records["voters"][chosen].astype(np.int64),
         records["audience"][chosen].astype(np.int64),
     )
 
@@ -154,10 +156,29 @@ def _open_and_close(
     return append(table, rows, records)
 
 
-def _cast(ballots: Table, polls: Table, events: PollEvents) -> tuple[Table, Table]:
-    """Adds the ballots of this tick; returns all, and the new ones."""
-    shut = polls.records["poll"][polls.records["closed"]]
-    counting = (events.kinds == EventKind.VOTE) & ~np.isin(events.polls, shut)
+def _in_time(events: PollEvents, shut: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which events are votes that came before the end of their poll.
+
+    Votes and closings come by streams of their own, so that within a millisecond nobody knows which
+    was first: such a vote counts.
+
+    Args:
+        events: of a tick.
+        shut: the polls that were closed before it.
+    """
+    is_vote = events.kinds == EventKind.VOTE
+    closings = np.flatnonzero(~is_vote)
+    closings = closings[np.argsort(events.order[closings], kind="stable")]
+    closed, first = np.unique(events.polls[closings], return_index=True)
+    in_time: NDArray[np.bool_] = is_vote & ~np.isin(events.polls, shut)
+    positions, closing = positions_of(closed, events.polls)
+    ends = events.order[closings[first]] >> _MILLISECONDS
+    in_time[closing] &= events.order[closing] >> _MILLISECONDS <= ends[positions[closing]]
+    return in_time
+
+
+def _cast(ballots: Table, events: PollEvents, counting: NDArray[np.bool_]) -> tuple[Table, Table]:
+    """Adds the ballots of the votes that count; returns all, and the new ones."""
     poll, rows = events.polls[counting], events.rows[counting]
     ballot, first = np.unique(combine(events.users[counting], poll), return_index=True)
     fresh = ~np.isin(ballot, ballots.records["ballot"])
@@ -167,13 +188,18 @@ def _cast(ballots: Table, polls: Table, events: PollEvents) -> tuple[Table, Tabl
     return append(ballots, *new), new
 
 
-def _count(polls: Table, ballots: Table) -> tuple[Table, Table]:
-    """Writes the number of ballots into the polls, and drops the ballots of closed ones."""
+def _count(polls: Table, ballots: Table, shut: NDArray[np.uint64]) -> tuple[Table, Table]:
+    """Writes the number of ballots into the polls, and drops the ballots of closed ones.
+
+    Polls in ``shut`` have had none for a while, and keep their number.
+    """
     order = np.argsort(polls.records["poll"])
     positions, found = positions_of(polls.records["poll"][order], ballots.records["poll"])
     poll_of_ballot = order[positions]
+    counts = np.bincount(poll_of_ballot[found], minlength=len(polls.records))
+    counted = ~np.isin(polls.records["poll"], shut)
+    polls.records["voters"][counted] = counts[counted]
     keep = found & ~polls.records["closed"][poll_of_ballot]
-    polls.records["voters"] = np.bincount(poll_of_ballot[keep], minlength=len(polls.records))
     return polls, Table(ballots.rows[keep], ballots.records[keep])
 
 

@@ -47,7 +47,9 @@ class Fact(NamedTuple):
 def expected_rows(log: list[LoggedEvent], last_tick: int) -> dict[tuple[str, int], Row]:
     """The row of every session and tick up to ``last_tick``, by session ID and tick."""
     facts: dict[str, dict[int, list[Fact]]] = {}
-    for time_ms, channel, payload in log:
+    # Of one millisecond nobody knows what was first: a poll does not end before its last vote.
+    in_order = sorted(log, key=lambda event: (event[0], event[1] == keys.POLL_CLOSED))
+    for time_ms, channel, payload in in_order:
         fact = read(channel, payload)
         facts.setdefault(fact.session, {}).setdefault(tick_at(time_ms), []).append(fact)
     return {
@@ -194,11 +196,10 @@ class Room:
         return joined - connected_before, left
 
     def _count_votes(self, facts: list[Fact]) -> int:
+        new = 0
         for fact in facts:
             if fact.kind == "closed":
                 self.polls.setdefault(str(fact.subject), Poll()).is_closed = True
-        new = 0
-        for fact in facts:
             if fact.kind == "vote":
                 poll = self.polls.setdefault(str(fact.subject), Poll())
                 if not poll.is_closed and fact.user not in poll.voters:

@@ -193,14 +193,14 @@ def test_participation_is_one_at_most_also_where_the_first_voter_left():
 def test_a_closed_poll_stays_closed():
     log = (0, vote("a")), (6, vote("b")), (7, closed()), (8, vote("c")), (11, vote("d"))
     assert column("poll_participation", *log, until=3) == [1, 0, 0, 0]
-    assert column("vote_count", *log, until=3) == [1, 0, 0, 0]
+    assert column("vote_count", *log, until=3) == [1, 1, 0, 0]
     assert column("active_users", *log, until=3) == [1, 3, 4, 4]
 
 
 def test_a_poll_closed_in_the_tick_of_its_first_vote_never_opens():
     log = (0, vote("a")), (1, closed()), (6, vote("b"))
     assert column("poll_participation", *log, until=1) == [0, 0]
-    assert column("vote_count", *log, until=1) == [0, 0]
+    assert column("vote_count", *log, until=1) == [1, 0]
 
 
 def test_of_several_polls_the_highest_participation_counts():

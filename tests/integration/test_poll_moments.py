@@ -69,13 +69,14 @@ def test_first_vote_and_end_of_a_poll_are_stored(redis_client: redis.Redis, star
         *joins(first, 4),
         *votes(first, "u1", "u2", "u1"),
         *votes(second, "u3"),
-        closing(third),
         *votes(third, "u4"),
+        closing(third + 5),
+        *votes(third + 6, "u5"),
     )
     score_all(redis_client, tick_at(third))
     assert stored() == [
         ("s1", "p1", "FIRST_VOTE", tick_end(tick_at(first)), 2, 4),
-        ("s1", "p1", "CLOSED", tick_end(tick_at(third)), 3, 4),
+        ("s1", "p1", "CLOSED", tick_end(tick_at(third)), 4, 4),
     ]
 
 

@@ -1,6 +1,7 @@
 """Presence, polls and identities against models that are slow and obvious."""
 
 from collections import Counter
+from operator import itemgetter
 
 import numpy as np
 from hypothesis import given
@@ -99,6 +100,7 @@ ballots = st.lists(
         st.integers(1, 3),  # poll
         st.integers(1, 5),  # voter
         st.booleans(),  # closing?
+        st.integers(0, 2),  # millisecond
     ),
     min_size=1,
     max_size=10,
@@ -107,7 +109,7 @@ ballots = st.lists(
 
 @given(st.lists(ballots, min_size=1, max_size=8), st.integers(0, 6))
 def test_polls_follow_every_vote(
-    ticks: list[list[tuple[int, int, int, bool]]], present: int
+    ticks: list[list[tuple[int, int, int, bool, int]]], present: int
 ) -> None:
     empty = Table(np.zeros(0, np.int64), np.zeros(0, polls.POLL))
     tables = polls.PollTables(empty, Table(np.zeros(0, np.int64), np.zeros(0, polls.BALLOT)))
@@ -117,28 +119,32 @@ def test_polls_follow_every_vote(
     for tick, items in enumerate(ticks, TICK):
         active = np.array([present + tick - TICK] * 2)
         begun, was_shut = set(base), set(shut)
-        before = {key: len(cast) for key, cast in voters.items()}
-        shut |= {(row, poll) for row, poll, _, closing in items if closing}
         new = Counter[int]()
-        for row, poll, voter, closing in items:
-            if closing or (row, poll) in shut:
-                continue
-            base.setdefault((row, poll), max(1, int(active[row])))
-            cast = voters.setdefault((row, poll), set())
-            new[row] += voter not in cast
-            cast.add(voter)
-        rows, ids, users, closings = (np.array(column) for column in zip(*items, strict=True))
+        # Within a millisecond, votes come first.
+        for row, poll, voter, closing, _ in sorted(items, key=itemgetter(4, 3)):
+            if closing:
+                shut.add((row, poll))
+            elif (row, poll) not in shut:
+                base.setdefault((row, poll), max(1, int(active[row])))
+                cast = voters.setdefault((row, poll), set())
+                new[row] += voter not in cast
+                cast.add(voter)
+        columns = (np.array(column) for column in zip(*items, strict=True))
+        rows, ids, users, closings, times = columns
         events = polls.PollEvents(
             rows.astype(np.int64),
             (ids + 100 * rows).astype(np.uint64),
             np.where(closings, 0, users + 100 * rows).astype(np.uint64),
             np.where(closings, EventKind.POLL_CLOSED, EventKind.VOTE).astype(np.uint8),
+            (times.astype(np.uint64) << np.uint64(32)) + np.arange(len(items), dtype=np.uint64),
         )
         tables, counted, moments = polls.fold(tables, events, tick, active)
         told = [(row, int(poll) - 100 * row, *rest) for row, poll, *rest in _spelled_out(moments)]
-        first_votes = [(*key, False, len(voters[key]), base[key]) for key in base.keys() - begun]
+        first_votes = [
+            (*key, False, len(voters[key]), base[key]) for key in base.keys() - begun - shut
+        ]
         closings = [
-            (*key, True, before.get(key, 0), base.get(key, max(1, int(active[key[0]]))))
+            (*key, True, len(voters.get(key, ())), base.get(key, max(1, int(active[key[0]]))))
             for key in shut - was_shut
         ]
         assert sorted(told) == sorted(first_votes + closings)
@@ -170,6 +176,7 @@ def test_a_session_keeps_a_bounded_number_of_polls() -> None:
             np.array([tick], np.uint64),
             np.array([7], np.uint64),
             np.array([EventKind.VOTE], np.uint8),
+            np.zeros(1, np.uint64),
         )
         tables, _, _ = polls.fold(tables, events, tick, np.array([10]))
     assert len(tables.polls.records) == len(tables.ballots.records) == polls.MAXIMUM_POLLS
