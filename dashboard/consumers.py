@@ -18,7 +18,7 @@ from dashboard.head_count import HeadCount
 from dashboard.outages import UNAVAILABLE
 from dashboard.payloads import session_snapshot
 from dashboard.relay import get_relay
-from dashboard.rights import Groups, Right, View, allowed_groups, current_rights
+from dashboard.rights import Groups, Right, View, current_rights
 from dashboard.sharing import SharedWork
 from dashboard.together import Together
 from dashboard.watching import (
@@ -42,6 +42,7 @@ SECONDS_PER_SNAPSHOT = 5.0
 # After a restart all screens come back at once; most of them show the same.
 snapshots = SharedWork()
 open_sockets = HeadCount(settings.MAX_SOCKETS_PER_USER)
+entries: Together[tuple[str | None, View], Right] = Together(0.02, current_rights)
 # Thousands of sockets have themselves renewed, each every 20 s.
 rights: Together[tuple[str | None, View], Right] = Together(1.0, current_rights)
 renewals: Together[tuple[Groups, str], None] = Together(0.02, renew_all)
@@ -64,6 +65,12 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         self._requests = Allowance(SNAPSHOTS_AT_ONCE, SECONDS_PER_SNAPSHOT, time.monotonic())
 
     @property
+    def login(self) -> str | None:
+        """The key of the user's login, as the browser sent it."""
+        cookies: dict[str, str] = self.scope["cookies"]
+        return cookies.get(settings.SESSION_COOKIE_NAME)
+
+    @property
     def view(self) -> View:
         """What it shows."""
         raise NotImplementedError
@@ -79,8 +86,7 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
             await self._leave()
 
     async def connect(self) -> None:
-        user, view = self.scope["user"], self.view
-        groups = (await database_sync_to_async(allowed_groups)(user, [view]))[view]
+        user, groups = await entries.result((self.login, self.view))
         if groups is None or not self._count(user.pk):
             await self.close()  # before accepting: the handshake is refused
             return
@@ -151,11 +157,10 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
 
     async def _check_again(self) -> None:
         """Whether the user is still logged in and may still see it all: both can end meanwhile."""
-        user, groups = await rights.result((self.scope["session"].session_key, self.view))
+        _, groups = await rights.result((self.login, self.view))
         if groups is None:
             await self.close(code=NO_LONGER_ALLOWED)
             return
-        self.scope["user"] = user
         changed = groups != self.joined
         await self._join(groups)
         if changed:

@@ -7,8 +7,8 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engagement_conductor.settings")
 http_application = get_asgi_application()  # before the imports below, which need the app registry
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.sessions import CookieMiddleware  # noqa: E402
 
 from dashboard.origins import SameOriginValidator  # noqa: E402
 from dashboard.outages import closing_on_outage  # noqa: E402
@@ -19,9 +19,7 @@ application = ProtocolTypeRouter(
     {
         "http": BoundedRequests(http_application),
         "websocket": SameOriginValidator(
-            BoundedHandshakes(
-                closing_on_outage(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
-            )
+            BoundedHandshakes(closing_on_outage(CookieMiddleware(URLRouter(websocket_urlpatterns))))
         ),
     }
 )
