@@ -20,6 +20,9 @@ DESCRIPTORS = Path("/dev/fd")
 # After a restart all screens come back at once: most of them wait for their turn.
 HANDSHAKE_SECONDS = 20
 MOST_UNREAD_BYTES = 256 * 1024 * 1024
+# After a restart thousands come at once. Whoever finds the queue full knocks again after 1, 3, 7 s
+# and so on; with Twisted's 50 places that took half a minute. The system may allow less.
+BACKLOG = 4096
 
 
 class WebServer(Server):
@@ -33,6 +36,7 @@ class WebServer(Server):
             "websocket_max_message_size": 0,
             "websocket_max_frame_size": LONGEST_MESSAGE_BYTES,
             "ready_callable": self._use_protocols,
+            "endpoints": [_with_backlog(each) for each in options["endpoints"]],
         }
         super().__init__(**{**options, **bounds})
         self.unread = Unread(MOST_UNREAD_BYTES)
@@ -66,3 +70,10 @@ class WebServer(Server):
         await super().handle_reply(protocol, message)
         if isinstance(protocol, Request):
             await protocol.taken()
+
+
+def _with_backlog(endpoint: str) -> str:
+    """The description of an endpoint, with our queue where it says nothing of one."""
+    if not endpoint.startswith(("tcp:", "ssl:", "unix:")) or ":backlog=" in endpoint:
+        return endpoint
+    return f"{endpoint}:backlog={BACKLOG}"
