@@ -27,17 +27,21 @@ PAUSE_SECONDS = 1.0
 TICK_SECONDS = 5.0
 CLIENTS = 4
 REQUESTS = 40
+# What a fault may cost an open page.
+COME_BACK_SECONDS = 10.0
 
 
 class Sockets(NamedTuple):
     """What so many open sockets showed.
 
     Attributes:
+        opening_seconds: until all of them, opened at once, had their snapshot.
         waits: seconds from the end of a tick's scoring to its last screen.
         dropped: frames that did not come within a tick.
         bytes_each: memory of the web server per socket.
     """
 
+    opening_seconds: float
     waits: list[float]
     dropped: int
     bytes_each: float
@@ -67,6 +71,13 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
                     count * MEASURED_TICKS,
                     "all frames",
                 ),
+                Measurement(
+                    f"sockets_{count}_opening",
+                    found.opening_seconds,
+                    "s",
+                    COME_BACK_SECONDS,
+                    "the promise after a fault",
+                ),
                 Measurement(f"sockets_{count}_bytes", found.bytes_each, "bytes", 65_536, "64 KiB"),
             ]
         report("requests per second")
@@ -95,7 +106,7 @@ def _with_sockets(conference: Conference, count: int) -> Sockets:
             dropped += sum(each - scored > TICK_SECONDS for each in current)
         grown = memory.resident_bytes(server.pid) - before
         spectators.stop()
-    return Sockets(waits, dropped, grown / count)
+    return Sockets(spectators.opening_seconds, waits, dropped, grown / count)
 
 
 def _requests(conference: Conference) -> list[Measurement]:
