@@ -91,6 +91,10 @@ def test_the_wall_is_searched_by_keyboard_and_the_address_keeps_it(stage: Stage)
         page.get_by_role("combobox", name="Event").focus()
         keyboard.type("Other")
         wait_until_shown(page, ["Workshop"])
+        # The only one has the whole width.
+        only = page.locator(".card:visible").bounding_box()
+        assert only is not None
+        assert only["width"] > 1000
         keyboard.press("Tab")
         keyboard.type("work")
         assert page.inner_text("#shown") == "1 of 2 shown"
