@@ -12,7 +12,8 @@ from anomalies_app.calibration import Calibration, SizeClasses, anomaly_score, s
 from anomalies_app.detector_state import FOREST, NO_EPISODE, DetectorState
 from anomalies_app.episodes import YOUNGEST_TICKS, advance_episodes, is_building_up
 from anomalies_app.evidence import Evidence, begin, is_suspicious, learn, observe, vitality
-from anomalies_app.half_space_trees import Paths, learn_many, score_many
+from anomalies_app.forest_windows import learn_many, score_many, window_of
+from anomalies_app.half_space_trees import Turns
 from anomalies_app.judgement import Judgement, join_judgements
 from anomalies_app.portions import portions, settings_of
 from anomalies_app.reasons import explain_changes
@@ -40,7 +41,7 @@ class Detector:
 
     def __init__(self, calibration: Calibration) -> None:
         self.calibration = calibration
-        self._prior = [FOREST.paths(points) for points in calibration.prior]
+        self._prior = [window_of(FOREST, FOREST.turns(points)) for points in calibration.prior]
 
     def step(
         self,
@@ -97,8 +98,8 @@ class Detector:
         sizes = SizeClasses.of(state["presence_level"])
         self._stand_in(state, sizes)
         points = self._points(evidence, sizes)
-        paths = FOREST.paths(points)
-        forest = score_many(FOREST, state.forest, paths).astype(np.float32)
+        turns = FOREST.turns(points)
+        forest = score_many(FOREST, state.forest, turns).astype(np.float32)
         deviation = z_scores(evidence)
         combined = self._combined(forest, deviation, sizes)
         (surprise,) = surprises(self.calibration.of_combination, combined[None], sizes)
@@ -108,7 +109,7 @@ class Detector:
         changes = advance_episodes(state, evidence, signals, score, muted, settings)
         worse = np.concatenate([changes.began, changes.escalated])
         reasons = explain_changes(state, signals, worse) if len(worse) else []
-        self._learn(state, evidence, signals, paths, muted)
+        self._learn(state, evidence, signals, turns, muted)
         return Judgement(
             evidence,
             points,
@@ -138,17 +139,16 @@ class Detector:
         waiting = ~state.forest.is_live & (state["age"] >= YOUNGEST_TICKS)
         if not waiting.any():
             return
-        for size, paths in enumerate(self._prior):
+        for size, reference in enumerate(self._prior):
             rows = np.flatnonzero(waiting & (sizes.classes == size))
-            state.forest.reference[:, :, rows] = paths.T[:, :, None]
-        state.forest.is_live[waiting] = True
+            state.forest.stand_in(rows, reference)
 
     def _learn(
         self,
         state: DetectorState,
         evidence: Evidence,
         signals: Signals,
-        paths: Paths,
+        turns: Turns,
         muted: NDArray[np.bool_],
     ) -> None:
         learns = (state["episode"] == NO_EPISODE) & ~muted
@@ -156,7 +156,7 @@ class Detector:
         # What leads to an alert must not be familiar by the time it does.
         usual = ~is_suspicious(evidence) & ~is_building_up(state)
         settled = state["age"] >= YOUNGEST_TICKS
-        learn_many(FOREST, state.forest, paths, learns & usual & settled)
+        learn_many(FOREST, state.forest, turns, learns & usual & settled)
         state["age"] = np.minimum(state["age"] + 1, OLDEST_TICKS)
 
 

@@ -10,9 +10,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from anomalies_app.half_space_trees import ForestWindows, HalfSpaceForest, chosen
+from anomalies_app.forest_windows import ForestWindows, chosen
+from anomalies_app.half_space_trees import HalfSpaceForest
 
-VERSION = 2
+VERSION = 3
 
 # Five minutes and a bit: the slowest fall that a reason can name the beginning of.
 HISTORY_TICKS = 64

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from anomalies_app.half_space_trees import SPARSE_SHARE, HalfSpaceForest
+from anomalies_app.forest_windows import SPARSE_SHARE
+from anomalies_app.half_space_trees import HalfSpaceForest
 
 Values = NDArray[np.float64]
 
@@ -207,12 +208,12 @@ def forest_scores(forest: HalfSpaceForest, points: Values) -> Values:
         forest: the trees.
         points: of shape (values, features), in [0, 1].
     """
-    paths = forest.paths(points).astype(np.intp)
+    leaves = forest.leaves(points)
     scores = np.zeros(len(points))
     largest = forest.tree_count * forest.window * (2 ** (forest.height + 1) - 1)
     for start in range(forest.window, len(points), forest.window):
-        reference = paths[:, start - forest.window : start]
-        current = paths[:, start : start + forest.window]
+        reference = leaves[:, start - forest.window : start]
+        current = leaves[:, start : start + forest.window]
         mass = sum(_mass(forest, *tree) for tree in zip(reference, current, strict=True))
         scores[start : start + forest.window] = 1 - mass / largest
     return scores

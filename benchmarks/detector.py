@@ -10,7 +10,7 @@ from river.anomaly import HalfSpaceTrees
 from anomalies_app.calibration_store import load_calibration
 from anomalies_app.detector import Detector
 from anomalies_app.detector_state import FOREST, DetectorState, bytes_per_session
-from anomalies_app.half_space_trees import ForestWindows, learn_many, score_many
+from anomalies_app.forest_windows import ForestWindows, learn_many, score_many
 from anomalies_app.judgement import Judgement
 from anomalies_app.portions import portions
 from benchmarks.measurement import Measurement
@@ -85,9 +85,9 @@ def _detector_ms(size: int) -> tuple[float, float]:
 def _forest_seconds(windows: ForestWindows, judgement: Judgement) -> float:
     started = time.perf_counter()
     for rows in portions(len(windows)):
-        paths, part = FOREST.paths(judgement.points[rows]), windows.taken(rows)
-        score_many(FOREST, part, paths)
-        learn_many(FOREST, part, paths)
+        turns, part = FOREST.turns(judgement.points[rows]), windows.taken(rows)
+        score_many(FOREST, part, turns)
+        learn_many(FOREST, part, turns)
     return time.perf_counter() - started
 
 

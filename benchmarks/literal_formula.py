@@ -9,7 +9,8 @@ from collections import deque
 import numpy as np
 
 from anomalies_app.episodes import Kind, Level
-from anomalies_app.half_space_trees import ForestWindows, HalfSpaceForest, learn_many, score_many
+from anomalies_app.forest_windows import ForestWindows, learn_many, score_many
+from anomalies_app.half_space_trees import HalfSpaceForest
 from anomalies_app.offline import Alert
 from anomalies_app.recorded_sessions import RecordedSessions
 from sessions_app.recorded_signals import RecordedSignals
@@ -42,11 +43,11 @@ def detect_literally(recorded: RecordedSignals, forest_share: float = 0.7) -> li
             windows, alarmed, stretches = windows.taken(kept), alarmed[kept], step.stretches
             past = deque((values[kept] for values in past), POINTS)
         raw = np.column_stack([np.asarray(values, np.float64) for values in step.signals])
-        paths = FOREST.paths(raw)
+        turns = FOREST.turns(raw)
         engagement = score(step.signals, ScoreSettings())
-        combined = forest_share * score_many(FOREST, windows, paths)
+        combined = forest_share * score_many(FOREST, windows, turns)
         combined += (1 - forest_share) * _deviation(past, engagement)
-        learn_many(FOREST, windows, paths)
+        learn_many(FOREST, windows, turns)
         kinds = kinds_by_definition(past, engagement, np.asarray(step.signals.user_leave_rate))
         past.append(engagement)
         alarm = (combined >= WARNING) & (kinds > 0) & ~step.muted & (len(past) >= FEWEST_POINTS)

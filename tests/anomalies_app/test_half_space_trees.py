@@ -6,12 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from river.anomaly import HalfSpaceTrees
 
-from anomalies_app.half_space_trees import (
-    ForestWindows,
-    HalfSpaceForest,
-    learn_many,
-    score_many,
-)
+from anomalies_app.forest_windows import ForestWindows, learn_many, score_many, window_of
+from anomalies_app.half_space_trees import HalfSpaceForest
 
 forests = st.builds(
     HalfSpaceForest,
@@ -61,10 +57,10 @@ class Rooms:
         self.rivers = [river for river, stay in zip(self.rivers, stays, strict=True) if stay]
 
     def step(self, points: np.ndarray, learns: np.ndarray) -> tuple[np.ndarray, list[float]]:
-        paths = self.forest.paths(points)
-        ours = score_many(self.forest, self.windows, paths)
+        turns = self.forest.turns(points)
+        ours = score_many(self.forest, self.windows, turns)
         expected = []
-        learn_many(self.forest, self.windows, paths, learns)
+        learn_many(self.forest, self.windows, turns, learns)
         for river, point, learn in zip(self.rivers, points, learns, strict=True):
             expected.append(river.score_one(named(point)))
             if learn:
@@ -98,10 +94,26 @@ def test_scores_of_a_session_do_not_depend_on_the_others(
     together, alone = ForestWindows.empty(forest, 5), ForestWindows.empty(forest, 1)
     for _ in range(2 * forest.window + 3):
         points = some_points(random, forest, 5)
-        paths, path = forest.paths(points), forest.paths(points[3:4])
-        assert score_many(forest, together, paths)[3] == score_many(forest, alone, path)[0]
-        learn_many(forest, together, paths)
-        learn_many(forest, alone, path)
+        turns, turn = forest.turns(points), forest.turns(points[3:4])
+        assert score_many(forest, together, turns)[3] == score_many(forest, alone, turn)[0]
+        learn_many(forest, together, turns)
+        learn_many(forest, alone, turn)
+
+
+@given(forest=forests, seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_a_window_that_stands_in_scores_like_one_of_its_own(
+    forest: HalfSpaceForest, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    past, points = (some_points(random, forest, count) for count in (forest.window, 3))
+    lent, own = ForestWindows.empty(forest, 3), ForestWindows.empty(forest, 1)
+    lent.stand_in(np.array([0, 2]), window_of(forest, forest.turns(past)))
+    for point in past:
+        learn_many(forest, own, forest.turns(point[None]))
+    scores = score_many(forest, lent, forest.turns(points))
+    expected = [score_many(forest, own, forest.turns(point[None]))[0] for point in points]
+    assert scores.tolist() == [expected[0], 0, expected[2]]
 
 
 def test_scoring_changes_nothing() -> None:
@@ -109,10 +121,10 @@ def test_scoring_changes_nothing() -> None:
     windows = ForestWindows.empty(forest, 4)
     random = np.random.default_rng(1)
     for _ in range(4):
-        learn_many(forest, windows, forest.paths(random.random((4, 2))))
+        learn_many(forest, windows, forest.turns(random.random((4, 2))))
     before = [array.copy() for array in vars(windows).values()]
-    paths = forest.paths(random.random((4, 2)))
-    assert (score_many(forest, windows, paths) == score_many(forest, windows, paths)).all()
+    turns = forest.turns(random.random((4, 2)))
+    assert (score_many(forest, windows, turns) == score_many(forest, windows, turns)).all()
     for array, earlier in zip(vars(windows).values(), before, strict=True):
         assert (array == earlier).all()
 
@@ -120,12 +132,12 @@ def test_scoring_changes_nothing() -> None:
 def test_what_is_not_a_number_is_refused() -> None:
     forest = HalfSpaceForest(2)
     with pytest.raises(ValueError, match="NaN"):
-        forest.paths(np.array([[0.5, np.nan]]))
+        forest.turns(np.array([[0.5, np.nan]]))
 
 
 def test_points_of_another_width_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(1, 3\)"):
-        HalfSpaceForest(2).paths(np.zeros((1, 3)))
+        HalfSpaceForest(2).turns(np.zeros((1, 3)))
 
 
 @pytest.mark.parametrize("settings", [{"height": 0}, {"height": 17}, {"window": 0}])
