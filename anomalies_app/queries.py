@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connections, models
 from django.db.models import Count, Q
 
+from sessions_app.newest import newest_of_sessions
 from sessions_app.queries import sees_everything
 
 if TYPE_CHECKING:
@@ -78,10 +79,10 @@ class AnomalyQuerySet(models.QuerySet[Any]):
         )
         return {anomaly.session_id: anomaly for anomaly in newest}
 
-    def latest_of_session(self, session_id: int, count: int) -> list[Any]:
-        """The last ``count`` anomalies of a session, newest first."""
-        newest = self.filter(session_id=session_id).order_by("-time")[:count]
-        return list(newest.select_related("acknowledged_by"))
+    def latest_of_sessions(self, session_ids: list[int], count: int) -> dict[int, list[Any]]:
+        """The last ``count`` anomalies of each session, newest first, by its key."""
+        newest = newest_of_sessions(self.model, session_ids, count, "acknowledged_by")
+        return {key: newest[key] for key in session_ids}
 
     def counts_by_session(self, session_ids: list[int]) -> dict[int, int]:
         """How many anomalies each of these sessions had, where it had one."""

@@ -5,18 +5,20 @@ import contextlib
 import json
 import logging
 import time
+import uuid
 from typing import Any
 
 import msgspec
+from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from dashboard import overview
 from dashboard.allowance import Allowance
 from dashboard.head_count import HeadCount
 from dashboard.outages import UNAVAILABLE
-from dashboard.payloads import session_snapshot
+from dashboard.payloads import session_snapshots
 from dashboard.relay import get_relay
 from dashboard.rights import Groups, Right, View, current_rights
 from dashboard.sharing import SharedWork
@@ -39,8 +41,8 @@ LONGEST_MESSAGE = 256
 SNAPSHOTS_AT_ONCE = 5
 SECONDS_PER_SNAPSHOT = 5.0
 
-# After a restart all screens come back at once; most of them show the same.
-snapshots = SharedWork()
+# After a restart all screens come back at once; most overviews show the same.
+overviews = SharedWork()
 open_sockets = HeadCount(settings.MAX_SOCKETS_PER_USER)
 entries: Together[tuple[str | None, View], Right] = Together(0.02, current_rights)
 # Thousands of sockets have themselves renewed, each every 20 s.
@@ -48,14 +50,36 @@ rights: Together[tuple[str | None, View], Right] = Together(1.0, current_rights)
 renewals: Together[tuple[Groups, str], None] = Together(0.02, renew_all)
 
 
-class WatchingConsumer(AsyncJsonWebsocketConsumer):
+async def current_sessions(keys: list[int]) -> list[str | None]:
+    """The snapshot of each session's page; None of one that there is not any more."""
+    return await database_sync_to_async(_current_sessions)(keys)
+
+
+def _current_sessions(keys: list[int]) -> list[str | None]:
+    sessions = list(Session.objects.filter(pk__in=keys).select_related("event"))
+    texts = {
+        snapshot["session"]: msgspec.json.encode(snapshot).decode()
+        for snapshot in session_snapshots(sessions)
+    }
+    return [texts.get(key) for key in keys]
+
+
+# So many that the first of a crowd does not wait for the last.
+session_pages: Together[int, str | None] = Together(0.02, current_sessions, most=50)
+
+
+class WatchingConsumer(AsyncWebsocketConsumer):
     """Joins groups as long as the user may, and tells the scorer that somebody is looking.
 
     Subclasses say which groups and what the current state is.
     """
 
+    # What groups are told comes through the relay; a channel of one's own costs two subscriptions.
+    channel_layer_alias = ""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.name = uuid.uuid4().hex
         self.joined: frozenset[str] = frozenset()
         # What has been told since a snapshot was begun; before the first one, too.
         self._held: list[str] | None = []
@@ -75,8 +99,11 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         """What it shows."""
         raise NotImplementedError
 
-    def snapshot(self) -> dict[str, Any]:
-        """The current state, the same for all who joined these groups. May ask the database."""
+    async def snapshot(self) -> str | None:
+        """The current state as a message, the same for all who joined these groups.
+
+        None if there is nothing to show any more.
+        """
         raise NotImplementedError
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -84,6 +111,11 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
             await super().__call__(scope, receive, send)
         finally:
             await self._leave()
+
+    async def dispatch(self, message: Any) -> None:
+        # Channels' own looks after the thread's connection to the database first, which all sockets
+        # would wait for; whoever asks the database here does that then.
+        await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         user, groups = await entries.result((self.login, self.view))
@@ -119,11 +151,14 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
             self._held.append(text)
 
     async def _send_snapshot(self) -> None:
-        make = database_sync_to_async(lambda: msgspec.json.encode(self.snapshot()).decode())
         async with self._sending:
             self._held = self._held or []
             try:
-                await self.send(text_data=await snapshots.result((type(self), self.joined), make))
+                text = await self.snapshot()
+                if text is None:
+                    await self.close(code=NO_LONGER_ALLOWED)
+                    return
+                await self.send(text_data=text)
                 while self._held:
                     await self.send(text_data=self._held.pop(0))
             finally:
@@ -132,7 +167,7 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
     async def _join(self, groups: frozenset[str]) -> None:
         await get_relay().join(self.tell, groups)
         self.joined = groups
-        await renewals.result((groups, self.channel_name))
+        await renewals.result((groups, self.name))
 
     async def _leave(self) -> None:
         if self._counted_as is not None:
@@ -144,7 +179,7 @@ class WatchingConsumer(AsyncJsonWebsocketConsumer):
         await get_relay().leave(self.tell)
         if self.joined:
             with contextlib.suppress(*UNAVAILABLE):
-                await forget_socket(self.channel_name)
+                await forget_socket(self.name)
 
     async def _keep_watching(self) -> None:
         while True:
@@ -174,9 +209,8 @@ class SessionConsumer(WatchingConsumer):
     def view(self) -> View:
         return View(self.scope["url_route"]["kwargs"]["pk"])
 
-    def snapshot(self) -> dict[str, Any]:
-        sessions = Session.objects.select_related("event")
-        return session_snapshot(sessions.get(pk=self.view.session_id))
+    async def snapshot(self) -> str | None:
+        return await session_pages.result(self.scope["url_route"]["kwargs"]["pk"])
 
 
 class OverviewConsumer(WatchingConsumer):
@@ -186,11 +220,14 @@ class OverviewConsumer(WatchingConsumer):
     def view(self) -> View:
         return View()
 
-    def snapshot(self) -> dict[str, Any]:
+    async def snapshot(self) -> str | None:
+        return await overviews.result(self.joined, database_sync_to_async(self._cards))
+
+    def _cards(self) -> str:
         sessions = Session.objects.all()
         if ALL_EVENTS not in self.joined:
             sessions = sessions.filter(event_id__in=map(event_of_group, self.joined))
-        return overview.snapshot(sessions)
+        return msgspec.json.encode(overview.snapshot(sessions)).decode()
 
 
 def _asks_for_snapshot(text: str | None) -> bool:

@@ -7,7 +7,7 @@ these messages from the channel layer by themselves keep a process busy for seco
 import asyncio
 import contextlib
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -35,6 +35,7 @@ class Relay:
     def __init__(self, layer: Any) -> None:
         self._layer = layer
         self._groups_of: dict[Socket, frozenset[str]] = {}
+        self._wanted: Counter[str] = Counter()
         self._joined: set[str] = set()
         self._channel = ""
         self._receiving: asyncio.Task[None] | None = None
@@ -57,13 +58,14 @@ class Relay:
             for group in wanted - self._joined:
                 await self._layer.group_add(group, self._channel)
                 self._joined.add(group)
+            self._count(self._groups_of.get(socket, frozenset()), wanted)
             self._groups_of[socket] = wanted
             await self._leave_unwanted()
 
     async def leave(self, socket: Socket) -> None:
         """The socket is told nothing more; without sockets nothing is left in the layer."""
         async with self._changing:
-            self._groups_of.pop(socket, None)
+            self._count(self._groups_of.pop(socket, frozenset()), frozenset())
             await self._leave_unwanted()
             if not self._groups_of:
                 await self._stop()
@@ -73,8 +75,15 @@ class Relay:
             self._channel = await self._layer.new_channel()
             self._receiving = asyncio.create_task(self._receive())
 
+    def _count(self, before: frozenset[str], after: frozenset[str]) -> None:
+        self._wanted.update(after - before)
+        self._wanted.subtract(before - after)
+        for group in before - after:
+            if not self._wanted[group]:
+                del self._wanted[group]
+
     async def _leave_unwanted(self) -> None:
-        for group in self._joined.difference(*self._groups_of.values()):
+        for group in self._joined - self._wanted.keys():
             self._joined.discard(group)
             # What is still told of it meanwhile is passed on to nobody.
             with contextlib.suppress(*UNAVAILABLE):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -11,18 +11,27 @@ Result = TypeVar("Result")
 class Together(Generic[Item, Result]):
     """Gathers what is asked for, and has it answered in one go.
 
+    One round is answered at a time. Who asks meanwhile is in the next: the more there is to do, the
+    more of it is done together.
+
     Args:
-        seconds: for how long to gather, from the first that asks.
+        seconds: for how long to gather at least, from the first that asks.
         answer: gives a result for each of the items, in their order.
+        most: items of one round.
     """
 
     def __init__(
-        self, seconds: float, answer: Callable[[list[Item]], Awaitable[Sequence[Result]]]
+        self,
+        seconds: float,
+        answer: Callable[[list[Item]], Awaitable[Sequence[Result]]],
+        most: int = 1_000,
     ) -> None:
         self._seconds = seconds
         self._answer = answer
+        self._most = most
         self._items: list[Item] = []
-        self._round: asyncio.Task[Sequence[Result]] | None = None
+        self._gathering: asyncio.Task[Sequence[Result]] | None = None
+        self._latest: asyncio.Task[Sequence[Result]] | None = None
 
     async def result(self, item: Item) -> Result:
         """The answer for ``item``, found after this was called.
@@ -30,15 +39,26 @@ class Together(Generic[Item, Result]):
         Raises:
             Exception: what finding the answers raises, for all who are in it together.
         """
-        if self._round is None or self._round.get_loop() is not asyncio.get_running_loop():
+        gathering = self._gathering
+        if gathering is None or not _is_of_this_loop(gathering) or len(self._items) >= self._most:
             self._items = []
-            self._round = asyncio.create_task(self._do())
+            gathering = asyncio.create_task(self._do(self._items, self._latest))
+            self._gathering = self._latest = gathering
         place = len(self._items)
         self._items.append(item)
         # Somebody who goes away does not take the answer from the others.
-        return (await asyncio.shield(self._round))[place]
+        return (await asyncio.shield(gathering))[place]
 
-    async def _do(self) -> Sequence[Result]:
+    async def _do(
+        self, items: list[Item], before: "asyncio.Task[Sequence[Result]] | None"
+    ) -> Sequence[Result]:
         await asyncio.sleep(self._seconds)
-        items, self._round = self._items, None
+        if before is not None and _is_of_this_loop(before):
+            await asyncio.wait([before])
+        if self._items is items:
+            self._gathering = None
         return await self._answer(items)
+
+
+def _is_of_this_loop(task: "asyncio.Task[Any]") -> bool:
+    return task.get_loop() is asyncio.get_running_loop()

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Avg, Count, Max, Min, Q, Sum
 
 from sessions_app.history import MOST_BUCKETS, Bucket, TimeBucket, bucket_width
+from sessions_app.newest import newest_of_sessions
 from sessions_app.scoring import CATEGORY_FLOORS, Signals
 
 if TYPE_CHECKING:
@@ -72,16 +73,21 @@ class PollMomentQuerySet(models.QuerySet[Any]):
 
     def latest_of_session(self, session_id: int, count: int) -> list[Any]:
         """The last ``count`` of a session, oldest first."""
-        return list(self.filter(session_id=session_id).order_by("-time", "-pk")[:count])[::-1]
+        return self.latest_of_sessions([session_id], count)[session_id]
+
+    def latest_of_sessions(self, session_ids: list[int], count: int) -> dict[int, list[Any]]:
+        """The last ``count`` of each session, oldest first, by its key."""
+        newest = newest_of_sessions(self.model, session_ids, count)
+        return {key: newest[key][::-1] for key in session_ids}
 
 
 class EngagementMetricQuerySet(models.QuerySet[Any]):
     """Rows of one session and tick each."""
 
-    def latest_points(self, session_id: int, count: int) -> list[Any]:
-        """The last ``count`` rows of a session, oldest first."""
-        newest_first = self.filter(session_id=session_id).order_by("-time")[:count]
-        return list(newest_first)[::-1]
+    def latest_points(self, session_ids: list[int], count: int) -> dict[int, list[Any]]:
+        """The last ``count`` rows of each session, oldest first, by its key."""
+        newest = newest_of_sessions(self.model, session_ids, count)
+        return {key: newest[key][::-1] for key in session_ids}
 
     def latest_of_each(self, session_ids: list[int], since: datetime) -> list[Any]:
         """The newest row of each session that has one after ``since``."""

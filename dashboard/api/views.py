@@ -131,7 +131,7 @@ def find_session(token: ApiToken, external_id: str) -> Session:
 
 def describe_session(session: Session) -> dict[str, Any]:
     """A session as it is now, with the explanation of its last score."""
-    metrics = EngagementMetric.objects.latest_points(session.pk, 1)
+    metrics = EngagementMetric.objects.latest_points([session.pk], 1)[session.pk]
     metric = metrics[0] if metrics else None
     anomalies = Anomaly.objects.latest_open_by_session([session.pk])
     pauses = Pause.objects.kinds_by_session([session.pk], timezone.now())

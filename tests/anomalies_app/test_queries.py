@@ -65,5 +65,5 @@ def test_the_newest_open_anomaly_of_each_session_takes_one_query(
 def test_the_last_anomalies_of_a_session_come_newest_first(cast: Cast) -> None:
     anomalies = [make_anomaly(make_notice(cast.session, ago=ago)) for ago in (60, 10, 30)]
     make_anomaly(make_notice(cast.bobs_session))
-    latest = Anomaly.objects.latest_of_session(cast.session.pk, 2)
+    latest = Anomaly.objects.latest_of_sessions([cast.session.pk], 2)[cast.session.pk]
     assert latest == [anomalies[1], anomalies[2]]

@@ -1,6 +1,7 @@
 """Sockets: refused where a page would be, a snapshot first, then every update."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -274,7 +275,7 @@ def test_a_snapshot_of_the_overview_takes_four_queries(
 async def test_nothing_is_left_of_a_socket_that_has_ended(cast: Cast) -> None:
     page, _ = await connected(session_path(cast), cast.alice)
     layer = get_channel_layer()._get_layer()
-    assert (len(layer.groups), len(layer.channels)) == (1, 2)  # the page's, and the relay's
+    assert (len(layer.groups), len(layer.channels)) == (1, 1)  # the relay's
     await page.disconnect()
     assert (layer.groups, layer.channels) == ({}, {})
     assert layer._shards[0]._subscribed_to == set()
@@ -327,3 +328,17 @@ async def test_a_user_has_so_many_sockets_and_no_more(
     for socket in (second, third, other):
         await socket.disconnect()
     assert len(count) == 0
+
+
+async def test_a_session_that_is_gone_ends_its_socket_and_no_other(cast: Cast) -> None:
+    gone, kept = await asyncio.gather(
+        consumers.session_pages.result(cast.session.pk + 1_000_000),
+        consumers.session_pages.result(cast.session.pk),
+    )
+    assert gone is None
+    assert json.loads(kept)["session"] == cast.session.pk
+    socket, _ = await connected(session_path(cast), cast.alice)
+    await sync_to_async(cast.session.delete)()
+    await socket.send_json_to({"type": "snapshot"})
+    closing = await socket.receive_output(timeout=5)
+    assert (closing["type"], closing["code"]) == ("websocket.close", 4403)

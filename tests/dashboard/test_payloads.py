@@ -1,5 +1,7 @@
 """One shape for first paint and live update."""
 
+from typing import Any
+
 import pytest
 
 from anomalies_app.results import Change
@@ -10,6 +12,7 @@ from dashboard.payloads import (
     notice_payload,
     point_payload,
     session_snapshot,
+    session_snapshots,
     update_payloads,
 )
 from sessions_app.models import EngagementMetric
@@ -21,6 +24,7 @@ from tests.factories import (
     make_metrics,
     make_notice,
     make_point,
+    make_session,
 )
 
 pytestmark = pytest.mark.integration
@@ -120,3 +124,21 @@ def test_an_anomaly_that_was_left_open_ends_with_its_session(cast: Cast) -> None
     cast.session.ended_at = now
     ended = [anomaly["ended"] for anomaly in session_snapshot(cast.session)["anomalies"]]
     assert ended == [now.timestamp() * 1000, (now - TICK).timestamp() * 1000]
+
+
+def test_snapshots_of_many_sessions_are_those_of_each_in_as_many_queries(
+    cast: Cast, django_assert_num_queries: Any
+) -> None:
+    sessions = [cast.session, cast.bobs_session, make_session(cast.session.event, "Silent")]
+    for number, session in enumerate(sessions[:2]):
+        make_metrics(session, [0.4, 0.5 + number / 10])
+        make_anomaly(make_notice(session))
+    with django_assert_num_queries(4):  # points, polls, anomalies, pauses
+        together = session_snapshots(sessions)
+    alone = [session_snapshot(session) for session in sessions]
+    assert [_timeless(one) for one in together] == [_timeless(one) for one in alone]
+    assert [len(one["points"]) for one in together] == [2, 2, 0]
+
+
+def _timeless(snapshot: dict[str, Any]) -> dict[str, Any]:
+    return {**snapshot, "now": None}

@@ -41,6 +41,39 @@ async def test_who_asks_while_others_are_answered_is_answered_anew() -> None:
     assert oracle.asked == [[1], [2]]
 
 
+async def test_all_who_ask_while_others_are_answered_are_in_the_next_round() -> None:
+    begun, done = [], asyncio.Event()
+
+    async def answer(numbers: list[int]) -> list[int]:
+        begun.append(numbers)
+        await done.wait()
+        return numbers
+
+    together = Together(0.0, answer)
+    tasks = []
+    for number in range(4):
+        tasks.append(asyncio.create_task(together.result(number)))
+        await asyncio.sleep(0.01)
+    assert begun == [[0]]
+    done.set()
+    assert await asyncio.gather(*tasks) == [0, 1, 2, 3]
+    assert begun == [[0], [1, 2, 3]]
+
+
+async def test_a_round_has_so_many_and_no_more() -> None:
+    oracle = Oracle()
+    together = Together(0.01, oracle.answer, most=2)
+    assert await asyncio.gather(*(together.result(n) for n in range(5))) == [0, 2, 4, 6, 8]
+    assert oracle.asked == [[0, 1], [2, 3], [4]]
+
+
+async def test_a_round_that_goes_wrong_does_not_stop_the_next() -> None:
+    oracle = Oracle()
+    together = Together(0.01, oracle.answer, most=1)
+    answers = await asyncio.gather(*(together.result(n) for n in (13, 1)), return_exceptions=True)
+    assert (type(answers[0]), answers[1]) == (ValueError, 2)
+
+
 async def test_who_goes_away_does_not_take_the_answer_from_others() -> None:
     oracle = Oracle()
     together = Together(0.01, oracle.answer)
