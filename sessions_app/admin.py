@@ -19,6 +19,7 @@ from sessions_app.announcing import (
     overlap,
     reopen_session,
 )
+from sessions_app.checked_list import CheckedList
 from sessions_app.models import Event, Pause, Session
 
 
@@ -93,6 +94,9 @@ class EventAdmin(admin.ModelAdmin):
         ("Times", {"fields": ("created_at", "updated_at")}),
     )
 
+    def get_changelist(self, request: HttpRequest, **arguments: Any) -> type[CheckedList]:
+        return CheckedList
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         return (
             super()
@@ -162,6 +166,9 @@ class SessionAdmin(admin.ModelAdmin):
     fields = ("title", "external_id", "event", "started_at", "last_seen_at", "ended_at")
     inlines = (PauseInline,)
     actions = ("begin_breaks", "end_breaks", "end_sessions", "open_sessions")
+
+    def get_changelist(self, request: HttpRequest, **arguments: Any) -> type[CheckedList]:
+        return CheckedList
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Session | None = None

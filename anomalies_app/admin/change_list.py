@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django import forms
 from django.contrib.admin.helpers import ActionForm
-from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -13,6 +12,7 @@ from django.utils.functional import cached_property
 
 from anomalies_app.admin.pictures import score_picture
 from anomalies_app.models import Anomaly
+from sessions_app.checked_list import CheckedList
 
 COUNTED_ROWS = 10_000
 AROUND = timedelta(minutes=5)
@@ -26,7 +26,7 @@ class BoundedPaginator(Paginator):
         return self.object_list[:COUNTED_ROWS].count()
 
 
-class PicturedList(ChangeList):
+class PicturedList(CheckedList):
     """A page of the list; its pictures come with one query."""
 
     def get_results(self, request: HttpRequest) -> None:

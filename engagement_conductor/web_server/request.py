@@ -43,8 +43,10 @@ class Request(WebRequest):
         What has a known length was made already: it waits in this process or in the application,
         and the application has done its work once it is here.
         """
-        if self._streams and self.channel is not None:
-            await self.channel.flowing.wait()
+        # Twisted takes the channel away where a request is over or its client has gone.
+        channel = getattr(self, "channel", None)
+        if self._streams and channel is not None:
+            await channel.flowing.wait()
 
 
 def _most() -> int:

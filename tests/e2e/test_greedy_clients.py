@@ -269,6 +269,7 @@ def test_ten_years_are_streamed_or_cut(start) -> None:
         rows = attack(download())
         assert attack(look()) == [200, 200]
     assert rows == STORED_ROWS + 40
+    assert "Exception" not in product.log("web")
     assert most - before < 60 * MEGABYTE
     assert_served(polite)
 
