@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 
 from dashboard.export import RECORDS, Range, csv_parts, json_parts
 from dashboard.session_views import visible_session
+from dashboard.times import parse_time
 from sessions_app.models import Session
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
@@ -62,15 +63,9 @@ def _read_time(request: HttpRequest, name: str) -> datetime | None:
         return None
     hint = "as in 2026-11-22T10:15:05Z or 2026-11-22T11:15:05%2B01:00 (%2B is a + in an address)"
     try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadRangeError(f"'{name}' is not a time in ISO 8601, {hint}: {text!r}.") from None
-    if time.tzinfo is None:
-        raise BadRangeError(f"'{name}' has no time zone, {hint}: {text!r}.")
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:
-        raise BadRangeError(f"'{name}' is out of range: {text!r}.") from None
+        return parse_time(text)
+    except ValueError as error:
+        raise BadRangeError(f"'{name}' {error}, {hint}: {text!r}.") from None
 
 
 def _file_name(session: Session, name: str, span: Range) -> str:

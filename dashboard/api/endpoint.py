@@ -43,6 +43,9 @@ def endpoint(method: str, handler: Handler) -> Callable[..., HttpResponse]:
             response = _answer(request, method, handler, parts)
         except ProblemError as problem:
             response = problem.response()
+        except django.db.DataError as error:
+            logger.warning("The API was asked for what cannot be: %s", error)
+            response = ProblemError(HTTPStatus.BAD_REQUEST, "A value is out of range.").response()
         except django.db.Error as error:
             logger.warning("The API cannot answer: %s", str(error).partition("\n")[0])
             response = _unavailable().response()

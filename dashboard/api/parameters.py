@@ -5,12 +5,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_aware
 
 from dashboard.api.problems import bad_parameter
+from dashboard.times import parse_time
 
 MOST_ITEMS = 1000
+LARGEST_CURSOR = 2**63 - 1
+LONGEST_NUMBER = len(str(LARGEST_CURSOR))
 
 
 def read_limit(request: HttpRequest, default: int) -> int:
@@ -20,7 +21,7 @@ def read_limit(request: HttpRequest, default: int) -> int:
 
 def read_cursor(request: HttpRequest) -> int:
     """``cursor``: where a page begins, as an answer's ``next`` has it."""
-    return _read_integer(request, "cursor", 0, 0, 2**63 - 1)
+    return _read_integer(request, "cursor", 0, 0, LARGEST_CURSOR)
 
 
 def read_time(request: HttpRequest, name: str) -> datetime | None:
@@ -29,13 +30,10 @@ def read_time(request: HttpRequest, name: str) -> datetime | None:
     if value is None:
         return None
     try:
-        time = parse_datetime(value)
+        return parse_time(value)
     except ValueError:
-        time = None
-    if time is None or not is_aware(time):
         expected = "a time with its zone, as 2026-11-22T10:15:05Z (and + is %2B in an address)"
-        raise bad_parameter(name, expected)
-    return time
+        raise bad_parameter(name, expected) from None
 
 
 def read_choice(request: HttpRequest, name: str, choices: tuple[str, ...]) -> str:
@@ -53,6 +51,7 @@ def next_page(request: HttpRequest, **changed: Any) -> str:
 
 def _read_integer(request: HttpRequest, name: str, default: int, low: int, high: int) -> int:
     value = request.GET.get(name, str(default))
-    if not (value.isascii() and value.isdecimal() and low <= int(value[:20]) <= high):
+    is_number = len(value) <= LONGEST_NUMBER and value.isascii() and value.isdecimal()
+    if not is_number or not low <= int(value) <= high:
         raise bad_parameter(name, f"a whole number from {low} to {high}")
     return int(value)
