@@ -9,6 +9,7 @@ from sessions_app.models import Event
 
 LONGEST_SEARCH = 200
 LARGEST_KEY = 2**63 - 1
+LONGEST_KEY = len(str(LARGEST_KEY))
 
 
 class Filter(NamedTuple):
@@ -34,7 +35,7 @@ def read_filter(request: HttpRequest) -> Filter:
     """The filter of an address like ``?event=3&q=keynote``; foreign events are none."""
     key = request.GET.get("event", "")
     event = None
-    if key.isascii() and key.isdigit() and int(key) <= LARGEST_KEY:
+    if len(key) <= LONGEST_KEY and key.isascii() and key.isdigit() and int(key) <= LARGEST_KEY:
         event = Event.objects.visible_to(request.user).filter(pk=int(key)).first()
     return Filter(event, request.GET.get("q", "")[:LONGEST_SEARCH].strip())
 

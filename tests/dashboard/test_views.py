@@ -344,3 +344,25 @@ def test_title_keeps_its_own_direction_of_writing(cast: Cast, page: str) -> None
     cast.session.save()
     shown = logged_in(cast.alice).get(page.format(cast.session.pk)).content.decode()
     assert re.search(rf"(<bdi>|<a dir=\"auto\"[^>]*>){cast.session.title}<", shown)
+
+
+@pytest.mark.parametrize("path", ["/", "/finished/"])
+def test_an_event_that_cannot_be_is_no_filter(cast: Cast, path: str) -> None:
+    response = logged_in(cast.alice).get(path, {"event": "9" * 5_000})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/?q=%00",
+        "/finished/?q=a%00b",
+        "/admin/autocomplete/?app_label=sessions_app&model_name=session&field_name=event&term=%00",
+        "/admin/auth/user/?q=%00",
+    ],
+)
+def test_a_nul_in_an_address_makes_no_sense(cast: Cast, path: str) -> None:
+    response = logged_in(cast.admin).get(path)
+    assert response.status_code == 400
+    assert "makes no sense" in response.content.decode()
+    assert "Content-Security-Policy" in response.headers
