@@ -1,9 +1,32 @@
-"""Where a login comes from."""
+"""Logging in: the form, and where a login comes from."""
 
 from ipaddress import ip_address
+from typing import Any
 
 from django.conf import settings
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest
+
+# What failed is noted with its name, in a column of this length.
+LONGEST_NAME = 255
+
+
+class BoundedNameMixin:
+    """Refuses names that are longer than any user's can be."""
+
+    def clean(self) -> dict[str, Any]:
+        if len(self.cleaned_data.get("username") or "") > LONGEST_NAME:
+            raise self.get_invalid_login_error()
+        return super().clean()
+
+
+class LoginForm(BoundedNameMixin, AuthenticationForm):
+    """The form of the pages' login."""
+
+
+class AdminLoginForm(BoundedNameMixin, AdminAuthenticationForm):
+    """The form of the admin's login."""
 
 
 def client_address(request: HttpRequest) -> str | None:

@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
 from dashboard import export_views, health, metrics, report_views, session_views, views
+from dashboard.logins import LoginForm
 
 urlpatterns = [
     path("", views.show_overview, name="overview"),
@@ -18,7 +19,9 @@ urlpatterns = [
         "login/",
         login_not_required(
             auth_views.LoginView.as_view(
-                template_name="registration/login.html", redirect_authenticated_user=True
+                template_name="registration/login.html",
+                authentication_form=LoginForm,
+                redirect_authenticated_user=True,
             )
         ),
         name="login",

@@ -4,10 +4,12 @@ from django.contrib import admin
 from django.urls import include, path
 
 from dashboard.failures import show_failure
+from dashboard.logins import AdminLoginForm
 from dashboard.system import show_system
 
 admin.site.site_header = "Engagement Conductor"
 admin.site.site_title = "Engagement Conductor"
+admin.site.login_form = AdminLoginForm
 admin.site.index_title = "Administration"
 # A handful of models: the index is one click away, and lists get the width.
 admin.site.enable_nav_sidebar = False

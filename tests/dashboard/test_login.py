@@ -45,6 +45,14 @@ def test_login_takes_the_name_back_as_text(cast: Cast) -> None:
     assert '"><script>' not in response.content.decode()
 
 
+@pytest.mark.parametrize("path", ["/login/", "/admin/login/"])
+@pytest.mark.parametrize("name", ["u" * 256, "u" * 20_000, "a\0b"])
+def test_names_that_nobody_can_have_are_wrong_like_others(cast: Cast, path: str, name: str) -> None:
+    response = Client().post(path, {"username": name, "password": "wrong"})
+    assert response.status_code == 200
+    assert "error" in response.content.decode().lower() or 'role="alert"' in str(response.content)
+
+
 def test_login_needs_the_token_of_its_form(cast: Cast) -> None:
     assert Client(enforce_csrf_checks=True).post("/login/", RIGHT).status_code == 403
 
