@@ -19,6 +19,8 @@ REACTIONS_SCATTER = 1.0
 # A fall begins where a signal was last within this share of its depth.
 STILL_UP_SHARE = 0.2
 STAYED_SHARE = 0.8
+# The upper third of a chat's history: the fall itself is a part of it.
+USUAL_SHARE = 2 / 3
 
 PRESENCE, CHAT, REACTIONS = range(3)
 _NAMES = ("active_users", "chat_msgs_per_min", "reactions_per_min")
@@ -35,9 +37,6 @@ def explain_changes(
     state: DetectorState, signals: Signals, rows: NDArray[np.int64]
 ) -> list[Reason]:
     """The reasons of the sessions ``rows``, after their kinds are known and before they learn."""
-    befores = np.array(
-        [state[name][rows] for name in ("presence_level", "chat_level", "reactions_level")]
-    )
     nows = np.array(
         [
             np.asarray(values, np.float32)[rows]
@@ -48,11 +47,16 @@ def explain_changes(
             )
         ]
     )
+    befores = np.array(
+        [state[name][rows] for name in ("presence_level", "chat_level", "reactions_level")]
+    )
     most = _strengths(state, befores, nows, rows).argmax(axis=0)
     most[state["episode"][rows] == Kind.MASS_EXIT] = PRESENCE
+    chat = state.history("chat", rows)
+    befores[CHAT] = _usual_chat(chat, state["age"][rows], befores[CHAT])
     durations = [
         _fall_ticks(state.history("presence", rows), befores[PRESENCE], nows[PRESENCE]),
-        _fall_ticks(state.history("chat", rows), befores[CHAT], nows[CHAT]),
+        _fall_ticks(chat, befores[CHAT], nows[CHAT]),
         np.full(len(rows), MINUTE_TICKS),
     ]
     leaving = np.asarray(signals.user_leave_rate, np.float32)[rows]
@@ -82,6 +86,23 @@ def _strengths(
             falls[REACTIONS] / np.sqrt(REACTIONS_SCATTER**2 + 1 / (1 + befores[REACTIONS])),
         ]
     )
+
+
+def _usual_chat(history: Floats, ages: NDArray[np.uint16], levels: Floats) -> Floats:
+    """What the chat was before it fell: its level, or what most of its history was above.
+
+    The level lags behind a room that has just filled, and follows a fall that nobody was alarmed
+    about yet.
+
+    Args:
+        history: of shape (ticks, rows), the latest first.
+        ages: ticks of each row before this one; what the history holds beyond is not real.
+        levels: of each row.
+    """
+    known = np.arange(len(history))[:, None] <= ages
+    usual = np.nanquantile(np.where(known, history, np.nan), USUAL_SHARE, axis=0)
+    before: Floats = np.maximum(levels, usual).astype(np.float32)
+    return before
 
 
 def _fall_ticks(history: Floats, before: Floats, now: Floats) -> NDArray[np.int64]:

@@ -2,9 +2,12 @@
 
 import pytest
 
+from anomalies_app.calibration_store import load_calibration
 from anomalies_app.episodes import Kind
+from anomalies_app.offline import detect_recorded
 from anomalies_app.reasons import _sentence
 from anomalies_app.results import SignalMove
+from tests.anomalies_app.rooms import Stretch, room
 
 
 @pytest.mark.parametrize(
@@ -50,3 +53,12 @@ from anomalies_app.results import SignalMove
 )
 def test_one_plain_sentence_says_what_moved(move, kind, people, sentence):
     assert _sentence(move, kind, people, 0.36) == sentence
+
+
+@pytest.mark.parametrize("minutes", [3, 6, 15])
+def test_a_chat_that_falls_silent_is_told_from_what_it_was(minutes):
+    filling = Stretch(12, people=200, chat=200, over=12)
+    lively, silent = Stretch(12 * minutes, people=200, chat=200), Stretch(36, people=200, chat=0)
+    recorded = room(Stretch(1, people=180, chat=0), filling, lively, silent)
+    (alert, *_) = detect_recorded(recorded, load_calibration(None))
+    assert alert.reason.startswith("Chat fell from 200 to 0 messages a minute in ")
