@@ -30,6 +30,11 @@ class EventQuerySet(models.QuerySet[Any]):
             return self
         return self.filter(organizers=user)
 
+    def unassigned(self) -> Self:
+        """Those that nobody was given: neither an organizer nor a program."""
+        given = [field.name for field in self.model._meta.get_fields() if field.many_to_many]
+        return self.filter(**{f"{name}__isnull": True for name in given})
+
 
 class SessionQuerySet(models.QuerySet[Any]):
     """Sessions."""

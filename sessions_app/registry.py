@@ -102,11 +102,8 @@ def _replace_stand_ins(known: dict[str, Session], mentions: Sequence[Mention]) -
         for mention in mentions
         if mention.event_id is not None and _stands_in(known[mention.session_id])
     ]
-    unassigned = set(
-        Event.objects.filter(
-            pk__in=[session.event_id for session, _ in named], organizers__isnull=True
-        ).values_list("pk", flat=True)
-    )
+    stand_ins = Event.objects.filter(pk__in=[session.event_id for session, _ in named])
+    unassigned = set(stand_ins.unassigned().values_list("pk", flat=True))
     moves = [pair for pair in named if pair[0].event_id in unassigned]
     events = _ensure_events(event_id for _, event_id in moves)
     for session, event_id in moves:
