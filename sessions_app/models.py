@@ -22,6 +22,8 @@ from sessions_app.scoring import ScoreSettings, Signals, category
 
 RATIO = (MinValueValidator(0.0), MaxValueValidator(1.0))
 SENSITIVITY = (MinValueValidator(0.25), MaxValueValidator(4.0))
+# A room that does all it can must be told from one that does nothing.
+LEAST_HIGHEST_SCORE = 0.01
 RATE = (MinValueValidator(1.0), MaxValueValidator(100_000.0))
 
 
@@ -136,8 +138,13 @@ class Event(models.Model):
 
     def clean(self) -> None:
         problems = {}
-        if self.highest_score == 0:
-            problems["chat_weight"] = "All weights that add to the score are 0: it would stay 0."
+        if self.highest_score is not None and self.highest_score < LEAST_HIGHEST_SCORE:
+            problems["chat_weight"] = (
+                "The weights that add to the score are 0 or next to it: it would stay 0."
+            )
+        for name in ("sudden_drop_threshold", "mass_exit_threshold"):
+            if getattr(self, name) == 0:
+                problems[name] = "Must be more than 0: what does not happen is no alert."
         if _both_known(self.warning_threshold, self.critical_threshold) and (
             self.warning_threshold >= self.critical_threshold
         ):
