@@ -105,7 +105,7 @@ class ShardScorer:
                 done += 1
                 if windows.tick < up_to_tick:
                     keep_lock()
-        except TickTakenError as error:
+        except (TickTakenError, redis.exceptions.LockError) as error:
             logger.info("Left to the next call: %s.", error)
         finally:
             self.store.abandon()

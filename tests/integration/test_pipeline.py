@@ -12,6 +12,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.models import ApiToken
 from engagement_conductor import pipeline
 from engagement_conductor.pipeline import event_settings, score_shard
 from sessions_app import keys
@@ -207,6 +208,34 @@ def test_a_session_moved_by_an_admin_is_scored_with_its_new_event(
     assert [row.score for row in rows()] == [0.55, 0.25]
     session.refresh_from_db()
     assert session.event.external_id == "e2", "the platform's word does not move it back"
+
+
+def test_a_stand_in_that_a_program_was_given_stays(redis_client: redis.Redis) -> None:
+    start = start_of(redis_client, 5)
+    with collector() as running:
+        post(redis_client, keys.CHAT_MESSAGE, chat("m1", eventId="s1"), f"{start}-0")
+        collect_all(redis_client, running)
+        score_all(redis_client, tick_at(start))
+        token, _ = ApiToken.objects.issue(name="partner")
+        token.events.add(Event.objects.get(external_id="s1"))
+        post(redis_client, keys.CHAT_MESSAGE, chat("m2", eventId="e1"), f"{start + TICK_MS}-0")
+        collect_all(redis_client, running)
+        score_all(redis_client, tick_at(start) + 1)
+    assert Session.objects.get().event.external_id == "s1"
+
+
+def test_a_worker_that_has_lost_its_lock_leaves_the_rest(redis_client: redis.Redis) -> None:
+    start = start_of(redis_client, 5)
+    collect_chat(redis_client, start)
+    shard = keys.shard_of("s1")
+    score_shard(redis_client, shard, tick_at(start))
+
+    def lost() -> None:
+        raise redis.exceptions.LockNotOwnedError("somebody else has it")
+
+    scorer = pipeline.ShardScorer(redis_client, shard)
+    assert scorer.catch_up(tick_at(start) + 3, lost) == 1
+    assert len(rows()) == 2
 
 
 def test_events_and_sessions_create_themselves(redis_client: redis.Redis) -> None:
