@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 .PHONY: help setup demo up test test-environment lint format backup restore fuzz abuse audit chaos bench soak screenshots evaluate study calibrate-built-in clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## virtual environment, packages, Chart.js, static files
 	@$(PYTHON) scripts/set_up.py
@@ -21,7 +21,7 @@ test: ## all tests (ARGS="-k name" for some; REQUIRE_ALL=1: nothing may be missi
 	@$(MAKE) --no-print-directory -j2 setup test-environment
 	@$(RUN) scripts/run_tests.py $(ARGS)
 
-test-environment:
+test-environment: ## the TimescaleDB and the Chromium of the tests alone (root, Debian)
 	@$(PYTHON) scripts/debian.py
 
 lint: setup ## ruff, mypy, import-linter, bandit

@@ -125,9 +125,8 @@ def parse_database_url(url: str) -> dict[str, Any]:
     """
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql", "timescale", "timescaledb"}:
-        raise ImproperlyConfigured(
-            f"DATABASE_URL must begin with postgresql://, not {parts.scheme or 'nothing'}://."
-        )
+        found = f", not {parts.scheme}://" if parts.scheme else ""
+        raise ImproperlyConfigured(f"DATABASE_URL must begin with postgresql://{found}.")
     try:
         port = parts.port
     except ValueError as error:

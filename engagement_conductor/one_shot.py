@@ -64,6 +64,13 @@ def _communicate(child: "subprocess.Popen[bytes]", pause: Callable[[float], None
 
 
 def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    last = next((line for line in reversed(lines) if line.strip()), "it printed no reason")
+    """The last line of a log without the kind of its error; a hint, with what it is about."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    *before, last = [
+        "it printed no reason",
+        *(line.strip() for line in text.split("\n") if line.strip()),
+    ]
+    if last.startswith("HINT: "):
+        problem = re.sub(r"^\S+: \([\w.]+\) ", "", before[-1])
+        return f"{problem} {last.removeprefix('HINT: ')}"
     return re.sub(r"^[\w.]+(Error|Exception|Configured): ", "", last)

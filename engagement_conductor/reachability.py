@@ -17,6 +17,7 @@ RETRY_SECONDS = 0.5
 TIMEOUT_SECONDS = 5
 # What psycopg says of a server that may yet come up. Everything else will not mend itself.
 PASSING = ("refused", "timeout", "timed out", "starting up", "shutting down", "No such file")
+UNKNOWN_HOST = "failed to resolve host"
 OLDEST_REDIS = (7, 0)  # the lag of a consumer group
 
 
@@ -53,6 +54,11 @@ def wait_for_database(url: str, pause: Callable[[float], None]) -> None:
                 raise _NotYetError(
                     f"The database of DATABASE_URL does not answer at {place} ({reason}). "
                     "Start it, correct DATABASE_URL, or unset it to use the embedded PostgreSQL."
+                ) from None
+            if UNKNOWN_HOST in reason:
+                raise UnreachableError(
+                    f"Nobody knows the host of DATABASE_URL, {parameters['HOST']!r}: {reason}. "
+                    "Correct DATABASE_URL, or unset it to use the embedded PostgreSQL."
                 ) from None
             raise UnreachableError(
                 f"The database of DATABASE_URL at {place} cannot be used as user "
@@ -126,8 +132,8 @@ def _reason(error: Exception) -> str:
 
 def _refused(place: str, error: Exception) -> UnreachableError:
     return UnreachableError(
-        f"The server of REDIS_URL at {place} refuses us: {error}. Correct the user, password and "
-        "database number in REDIS_URL: redis://user:password@host:port/0."
+        f"The server of REDIS_URL at {place} refuses us: {str(error).rstrip('.')}. Correct the "
+        "user, password and database number in REDIS_URL: redis://user:password@host:port/0."
     )
 
 

@@ -143,7 +143,8 @@ class Stack:
     ) -> None:
         """Makes the server of a URL variable answer: the one that is given, or the embedded one."""
         if url := os.environ.get(variable):
-            report(f"Connecting to the server of {variable} ...")
+            patience = f"for {reachability.WAIT_SECONDS:.0f} s at most"
+            report(f"Connecting to the server of {variable}, {patience} ...")
             return wait(url, self.pause)
         server = make_server(self.data_dir)
         launch = server.launch()

@@ -226,6 +226,8 @@ def test_busy_port_is_named_before_anything_starts(start, tmp_path):
         ({"DATA_DIR": "/dev/null/data"}, "the data folder /dev/null/data cannot be used"),
         ({"DEBUG": "yes"}, "DEBUG must be True or False, not 'yes'"),
         ({"PUBLIC_URL": "https://example.org"}, "Set SECRET_KEY, or SECRET_KEY_FILE"),
+        ({"PUBLIC_URL": "nowhere"}, "migrate failed: PUBLIC_URL is not the address of a server"),
+        ({"DATABASE_URL": "postgresql://x:y@nowhere.invalid/z"}, "Nobody knows the host of"),
     ],
 )
 def test_bad_variable_is_one_clear_line(start, variables, message):
