@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from anomalies_app.forest_windows import ForestWindows, chosen
 from anomalies_app.half_space_trees import HalfSpaceForest
 
-VERSION = 3
+VERSION = 4
 
 # Five minutes and a bit: the slowest fall that a reason can name the beginning of.
 HISTORY_TICKS = 64
@@ -36,6 +36,7 @@ _VECTORS: dict[str, type[np.generic]] = {
     "score_level": np.float32,
     "presence_slow": np.float32,
     "vitality_slow": np.float32,
+    "low_evidence": np.float32,
     "exit_run": np.uint8,
     "fast_run": np.uint8,
     "slow_run": np.uint8,

@@ -50,7 +50,10 @@ HUGE_LOSS = 0.48
 # People who leave in numbers may be back in seconds: then it was the network.
 LEAVING_RATE = 0.10
 GRADUAL_TICKS = 6
-LOW_DEVIATIONS = 1.4
+# A score is low when it has been below the threshold by one deviation for two minutes. A tick is
+# worth one and a half at most: a minute in which nobody happens to write is not enough.
+LOW_EVIDENCE = 24.0
+LARGEST_LOW_STEP = 1.5
 
 CALM_TICKS = 6
 CALM_VITALITY_FALL = 0.10
@@ -110,6 +113,7 @@ def advance_episodes(
         settings: of each session's event.
     """
     _count_runs(state, evidence, signals, muted, settings)
+    _weigh_low_scores(state, muted, settings)
     was_open = np.flatnonzero(state["episode"])
     began = _begin(state, evidence, scores, settings)
     escalated = _escalate(state, scores, was_open, settings) if len(was_open) else was_open
@@ -167,6 +171,20 @@ def _count_runs(
     state["quiet_for"] = np.where(muted, np.uint8(MUTED_AFTER_TICKS), waiting)
 
 
+def _weigh_low_scores(state: DetectorState, muted: Flags, settings: DetectionSettings) -> None:
+    """Adds up how far scores are below the threshold, in deviations; never below 0.
+
+    A mean over a fixed time would miss noisy rooms that stay a little below the threshold, or take
+    those for low that are above it and silent for a moment.
+    """
+    threshold = np.asarray(settings.low_engagement_threshold, np.float32)
+    below = threshold - state.remembered("score", state.tick)
+    step = below / np.sqrt(state["vitality_variance"])
+    step = np.minimum(np.maximum(step, -LARGEST_LOW_STEP), LARGEST_LOW_STEP)
+    weighed = np.minimum(np.maximum(state["low_evidence"] + step, 0), LOW_EVIDENCE)
+    state["low_evidence"] = np.where(muted, 0, weighed)
+
+
 def is_building_up(state: DetectorState) -> Flags:
     """Where one of the rules is on its way to raise an alert."""
     building: Flags = np.logical_or.reduce(state.group("runs"), axis=0)
@@ -191,7 +209,8 @@ def _begin(
     if not len(rows):
         return rows
     kinds = np.where(exits[rows], Kind.MASS_EXIT, drop_kinds(state, evidence, rows))
-    kinds = np.where(~exits[rows] & is_low(state, settings, rows), Kind.LOW_ENGAGEMENT, kinds)
+    low = state["low_evidence"][rows] >= LOW_EVIDENCE
+    kinds = np.where(~exits[rows] & low, Kind.LOW_ENGAGEMENT, kinds)
     wanted = ~muted_kinds(settings, len(state))[kinds, rows]
     rows, kinds = rows[wanted], kinds[wanted]
     state["episode"][rows] = kinds
@@ -244,14 +263,6 @@ def _first(hits: Flags) -> NDArray[np.int64]:
     return places
 
 
-def is_low(state: DetectorState, settings: DetectionSettings, rows: NDArray[np.int64]) -> Flags:
-    """Whether a minute's mean score is below the threshold by more than a room's noise."""
-    mean = state.rings["score"][:, rows].astype(np.float32).mean(axis=0)
-    margin = LOW_DEVIATIONS * np.sqrt(state["vitality_variance"][rows])
-    low: Flags = mean < _of(settings.low_engagement_threshold, rows) - margin
-    return low
-
-
 def _of(setting: ArrayLike, rows: NDArray[np.int64]) -> NDArray[Any]:
     """A setting of some sessions, be it one for all or one for each."""
     values = np.asarray(setting)
@@ -286,7 +297,7 @@ def _escalate(
     kinds = state["episode"][was_open]
     fallen = (kinds == Kind.SUDDEN_DROP) | (kinds == Kind.GRADUAL_DECLINE)
     wanted = ~_of(settings.mute_low_engagement, was_open).astype(np.bool_)
-    lower = fallen & wanted & is_low(state, settings, was_open)
+    lower = fallen & wanted & (state["low_evidence"][was_open] >= LOW_EVIDENCE)
     graver = _levels(scores, settings, was_open) > state["severity"][was_open]
     state["episode"][was_open[lower]] = Kind.LOW_ENGAGEMENT
     state["severity"][was_open[graver]] = Level.CRITICAL

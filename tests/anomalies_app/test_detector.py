@@ -77,6 +77,14 @@ def test_a_room_that_falls_to_nothing_ends_in_low_engagement() -> None:
     assert alerts[-1].worst_severity == "CRITICAL"
 
 
+def test_engagement_is_low_once_a_silence_has_lasted() -> None:
+    fallen, after = Stretch(30, 130, 3, over=3), Stretch(60, 130, 3)
+    shortly = raised(room(QUIET, fallen, Stretch(14, 130, 0), after))
+    lastingly = raised(room(QUIET, fallen, Stretch(40, 130, 0), after))
+    assert kinds(shortly) == ["SUDDEN_DROP"]
+    assert kinds(lastingly) == ["SUDDEN_DROP", "LOW_ENGAGEMENT"]
+
+
 def test_a_chatty_room_that_goes_quiet_while_people_stay_says_so() -> None:
     (alert,) = raised(room(QUIET, Stretch(60, 196, 2, over=10)))
     assert "messages a minute" in alert.reason
@@ -94,6 +102,10 @@ def test_a_fall_from_200_messages_to_30_is_seen_although_chat_saturates_at_20() 
         pytest.param(
             [Stretch(2, 150, 40, 0.25), Stretch(1, 175, 40, 0.25), Stretch(40, 200, 40, 0.2)],
             id="hiccup",
+        ),
+        pytest.param(
+            [Stretch(2, 80, 40, 0.6), Stretch(1, 150, 40, 0.6), Stretch(40, 200, 40, 0.5)],
+            id="large hiccup",
         ),
         pytest.param([Stretch(12, 200, 8, over=6), Stretch(40, 200, 40)], id="lull"),
         pytest.param([Stretch(40, 200, 40, participation=0.6), Stretch(40, 200, 40)], id="poll"),
