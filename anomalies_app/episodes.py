@@ -137,10 +137,11 @@ def _count_runs(
 
     noise = np.sqrt(state["presence_dispersion"] / np.maximum(level, 1))
     stays = leave_rate < np.maximum(LEAVING_RATE, evidence.net_loss / 2)
+    missed = level - presence >= FEWEST_PEOPLE
     fast = (
         (evidence.vitality_fall >= EARLY_SHARE * drop)
         & (evidence.presence_fall >= (EARLY_PRESENCE_FALL + PRESENCE_DEVIATIONS * noise) / ease)
-        & (level - presence >= FEWEST_PEOPLE)
+        & missed
         & stays
     )
     wander = np.sqrt(state["vitality_variance"]) / np.maximum(state["vitality_level"], 0.05)
@@ -150,7 +151,7 @@ def _count_runs(
     fewer = evidence.presence_slow / ((SLOW_PRESENCE_FALL + SLOW_DEVIATIONS * noise) / ease)
     both = (np.minimum(less, fewer) >= SLOW_LEAST) & (less * fewer >= 1)
     deserted = evidence.presence_slow >= ALONE_SHARE * drop + ALONE_DEVIATIONS * noise / ease
-    slow = (both | deserted) & stays
+    slow = (both | deserted) & missed & stays
 
     before = state.remembered("presence", state.tick - 1)
     exits = (
