@@ -1,15 +1,17 @@
 """How anomalous each value of a single series is, judged by the values before it.
 
-The core of the detector without anything that knows of sessions: z-scores over several horizons,
-each turned into the probability of so high a one, by the series' own past and by a fixed law;
-half-space trees on these; and both combined. Nothing is tuned to a series, and no score depends on
-a later value.
+The core of the detector without anything that knows of sessions: z-scores over several horizons
+and against the same time of other days, each turned into the probability of so high a one, by the
+series' own past and by a fixed law; half-space trees on these; and both combined. Nothing is tuned
+to a series, and no score depends on a later value.
 """
 
 import math
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +21,17 @@ from anomalies_app.forest_windows import SPARSE_SHARE
 from anomalies_app.half_space_trees import HalfSpaceForest
 
 Values = NDArray[np.float64]
+Slots = NDArray[np.intp]
 
 FOREST_SHARE = 0.7
 Z_SCORE_SHARE = 0.3
 # Values before a z-score is worth anything, and z-scores before a tail is.
 FIRST_Z_SCORE = 24
 FIRST_TAIL = 64
+# The same for values of the same half hour of the day, of which it may take days to have as many;
+# and how many of these the level and the spread are taken from.
+FIRST_SAME_TIME = 12
+SAME_TIME = 96
 # The tail of a series' past: its upper share, which has at least so many values, and the share of
 # these that the slope is taken to. The very largest do not count: a giant would hide all others.
 TAIL_SHARE = 0.02
@@ -70,33 +77,41 @@ class UnivariateDetector:
         700
     """
 
-    horizons: tuple[int, ...] = (12, 288, 2016)
+    horizons: tuple[int, ...] = (288, 2016)
     tree_count: int = 25
     window: int = 256
     quiet: int = 150
     margin: float = 0.2
     seed: int = 42
 
-    def score_series(self, values: Values, part: str = "combined") -> Values:
+    def score_series(
+        self, values: Values, part: str = "combined", slots: Slots | None = None
+    ) -> Values:
         """One score per value, 0 to 1; the n-th depends on the first n values only.
 
         Args:
             values: in order of time.
             part: what to score by, a field of :class:`Parts`.
+            slots: the part of the day that each value is of, see :func:`half_hours`. Without, the
+                day has one part.
 
         Raises:
             ValueError: values that are not finite.
         """
-        evidence = keep_peaks(getattr(self.parts(values), part), self.quiet, self.margin)
+        evidence = keep_peaks(getattr(self.parts(values, slots), part), self.quiet, self.margin)
         return evidence / (1 + evidence)
 
-    def parts(self, values: Values) -> Parts:
+    def parts(self, values: Values, slots: Slots | None = None) -> Parts:
         """The evidence that each value is an anomaly, before repeated alarms are silenced."""
         if not np.isfinite(values).all():
             raise ValueError("values must be finite")
-        own = [tail_evidence(robust_z_scores(values, past)) for past in self.horizons]
-        fixed = [power_law_evidence(z_scores(values, past)) for past in self.horizons]
-        evidence = np.array(own + fixed)
+        if slots is None:
+            slots = np.zeros(len(values), np.intp)
+        robust = [robust_z_scores(values, past) for past in self.horizons]
+        plain = [z_scores(values, past) for past in self.horizons]
+        own = [*robust, at_same_time(robust_z_scores, values, slots)]
+        fixed = [*plain, at_same_time(z_scores, values, slots)]
+        evidence = np.array([*map(tail_evidence, own), *map(power_law_evidence, fixed)])
         z_score = evidence.mean(axis=0)
         forest = self._forest_evidence(evidence)
         return Parts(z_score, forest, FOREST_SHARE * forest + Z_SCORE_SHARE * z_score)
@@ -108,7 +123,24 @@ class UnivariateDetector:
         return -np.log(1 - scores)
 
 
-def z_scores(values: Values, horizon: int) -> Values:
+def half_hours(timestamps: Sequence[str]) -> Slots:
+    """Which half hour of its day each time is in, 0 to 47."""
+    times = [datetime.fromisoformat(timestamp) for timestamp in timestamps]
+    return np.array([2 * time.hour + time.minute // 30 for time in times], np.intp)
+
+
+def at_same_time(
+    measure: Callable[[Values, int, int], Values], values: Values, slots: Slots
+) -> Values:
+    """What ``measure`` finds in the values of each part of the day, which know of no others."""
+    found = np.zeros(len(values))
+    for slot in np.unique(slots):
+        rows = np.flatnonzero(slots == slot)
+        found[rows] = measure(values[rows], SAME_TIME, FIRST_SAME_TIME)
+    return found
+
+
+def z_scores(values: Values, horizon: int, first: int = FIRST_Z_SCORE) -> Values:
     """How many standard deviations each value is from the running mean before it, either way."""
     found = np.zeros(len(values))
     mean = variance = 0.0
@@ -117,7 +149,7 @@ def z_scores(values: Values, horizon: int) -> Values:
         difference = value - mean if index else 0.0
         if index == 0:
             mean = value
-        elif index >= FIRST_Z_SCORE:
+        elif index >= first:
             found[index] = abs(difference) / (math.sqrt(variance) + _negligible(mean))
         share = max(weight, 1 / (index + 1))
         mean += share * difference
@@ -129,7 +161,7 @@ def _negligible(level: float) -> float:
     return 1e-9 * (1 + abs(level))
 
 
-def robust_z_scores(values: Values, horizon: int) -> Values:
+def robust_z_scores(values: Values, horizon: int, first: int = FIRST_Z_SCORE) -> Values:
     """How far each value is from the level of the ``horizon`` before it, in their spread.
 
     Level and spread are the median and the way from it to the ninth decile, for values below the
@@ -157,7 +189,7 @@ def robust_z_scores(values: Values, horizon: int) -> Values:
     difference = values - level
     spread = np.maximum(np.where(difference > 0, high - level, level - low), deviation)
     found = np.abs(difference) / (spread + 1e-9 * (1 + np.abs(level)))
-    found[:FIRST_Z_SCORE] = 0
+    found[:first] = 0
     return found
 
 

@@ -11,10 +11,14 @@ from river.anomaly import HalfSpaceTrees
 from anomalies_app.half_space_trees import HalfSpaceForest
 from anomalies_app.univariate import (
     CERTAIN,
+    FIRST_SAME_TIME,
     FOREST_SHARE,
+    SAME_TIME,
     Z_SCORE_SHARE,
     UnivariateDetector,
+    at_same_time,
     forest_scores,
+    half_hours,
     keep_peaks,
     power_law_evidence,
     robust_z_scores,
@@ -43,19 +47,22 @@ def counts(seed: int, length: int) -> np.ndarray:
 def test_score_series_does_not_know_the_future(
     seed: int, known: int, other: float, part: str
 ) -> None:
-    values = counts(seed, 400)
-    scores = SMALL.score_series(values, part)
-    assert np.array_equal(SMALL.score_series(values[:known], part), scores[:known])
+    values, slots = counts(seed, 400), np.arange(400) // 3 % 5
+    scores = SMALL.score_series(values, part, slots)
+    assert np.array_equal(SMALL.score_series(values[:known], part, slots[:known]), scores[:known])
     values[known:] = other
-    assert np.array_equal(SMALL.score_series(values, part)[:known], scores[:known])
+    slots[known:] = 0
+    assert np.array_equal(SMALL.score_series(values, part, slots)[:known], scores[:known])
 
 
 def test_score_series_does_not_know_the_future_at_full_size() -> None:
     values = counts(1, 3000)
+    slots = np.arange(3000) // 6 % 48
     detector = UnivariateDetector()
-    scores = detector.score_series(values)
+    scores = detector.score_series(values, slots=slots)
     for known in (1, 255, 257, 2017, 2999):
-        assert np.array_equal(detector.score_series(values[:known]), scores[:known])
+        found = detector.score_series(values[:known], slots=slots[:known])
+        assert np.array_equal(found, scores[:known])
 
 
 @settings(max_examples=25, deadline=None)
@@ -87,6 +94,18 @@ def test_a_silence_is_found_as_a_burst_is() -> None:
     values = np.random.default_rng(5).normal(20, 1, 2000)
     values[1500:1520] = 5
     assert UnivariateDetector().score_series(values).argmax() in range(1500, 1503)
+
+
+def test_a_missing_daily_peak_is_found() -> None:
+    row = np.arange(288 * 13)
+    peak = 30 * (1 - np.cos(2 * np.pi * row / 288))
+    peak[288 * 12 :] = 0
+    values = 20 + peak + np.random.default_rng(5).normal(0, 2, len(row))
+    detector = UnivariateDetector()
+    for slots, is_found in ((row // 6 % 48, True), (None, False)):
+        scores = detector.score_series(values, slots=slots)
+        highest = int(scores[288 * 5 :].argmax()) + 288 * 5
+        assert (highest >= 288 * 12) == is_found
 
 
 def test_scale_and_offset_do_not_matter() -> None:
@@ -137,6 +156,27 @@ def test_z_scores_are_standard_deviations_from_the_running_mean() -> None:
     assert (found[:24] == 0).all()
     assert found[24:30] == pytest.approx(1, abs=0.05)
     assert found[31] == pytest.approx((9 - values[:31].mean()) / values[:31].std())
+
+
+def test_half_hours_are_parts_of_the_day() -> None:
+    times = [
+        "2026-01-01 00:29:59",
+        "2026-01-01 00:30:00",
+        "2026-03-05T23:59",
+        "2026-03-06 12:00:00",
+    ]
+    assert half_hours(times).tolist() == [0, 1, 47, 24]
+    assert half_hours([]).tolist() == []
+
+
+def test_at_same_time_compares_within_each_part_of_the_day() -> None:
+    random = np.random.default_rng(6)
+    day, night = random.normal(50, 1, 200), random.normal(5, 1, 200)
+    values, slots = np.ravel([day, night], order="F"), np.tile([1, 0], 200)
+    found = at_same_time(z_scores, values, slots)
+    assert np.array_equal(found[::2], z_scores(day, SAME_TIME, FIRST_SAME_TIME))
+    assert np.array_equal(found[1::2], z_scores(night, SAME_TIME, FIRST_SAME_TIME))
+    assert (found[: 2 * FIRST_SAME_TIME] == 0).all()
 
 
 def test_power_law_evidence_falls_with_the_fourth_power() -> None:

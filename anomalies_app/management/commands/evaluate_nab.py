@@ -23,7 +23,7 @@ from anomalies_app.nab import (
     read_corpus,
     write_scores,
 )
-from anomalies_app.univariate import Parts, UnivariateDetector
+from anomalies_app.univariate import Parts, UnivariateDetector, half_hours
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -72,7 +72,8 @@ def _score(corpus: Sequence[Series], part: str) -> dict[str, Scores]:
     scores = {}
     with Progress(sum(len(series.values) for series in corpus), sys.stderr) as progress:
         for series in corpus:
-            scores[series.name] = detector.score_series(series.values, part)
+            slots = half_hours(series.timestamps)
+            scores[series.name] = detector.score_series(series.values, part, slots)
             progress.advance(len(series.values))
     return scores
 
