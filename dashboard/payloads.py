@@ -105,7 +105,7 @@ def _explained(points: list[EngagementMetric], event: Event) -> list[dict[str, A
 
 
 def chart_lines(event: Event) -> dict[str, float | None]:
-    """The scores below which to look, and below which there is an alert, unless it is muted."""
+    """The scores below which to look, and below which engagement is low, unless that is muted."""
     alert = None if event.mute_low_engagement else event.low_engagement_threshold
     return {"attention": ATTENTION_LINE, "alert": alert}
 
