@@ -163,7 +163,7 @@ def make_notice(
         "current_engagement": 0.35,
         "expected_engagement": 0.61,
         "deviation": 0.26,
-        "reason": "Active people fell from 190 to 121 in 40 seconds.",
+        "reason": "Active users fell from 190 to 121 in 40 seconds.",
         "signals": SIGNALS,
         "moved": SignalMove("active_users", 190, 121, 40),
     }

@@ -29,7 +29,7 @@ SEVERITY_LABELS = {str(name): str(label) for name, label in Severity.choices}
 # The signals that anomalies are told by.
 SIGNAL_LABELS = {
     "chat_msgs_per_min": "Chat per minute",
-    "active_users": "Active people",
+    "active_users": "Active users",
     "reactions_per_min": "Reactions per minute",
 }
 TREND_LABELS = {"RISING": "Rising", "STEADY": "Steady", "FALLING": "Falling"}
@@ -124,7 +124,7 @@ def duration(milliseconds: float) -> str:
 
 @register.filter
 def movement(moved: dict[str, Any] | None) -> str:
-    """Which signal has moved most, from what to what: ``Active people 190 → 121 in 40 s``."""
+    """Which signal has moved most, from what to what: ``Active users 190 → 121 in 40 s``."""
     if not moved:
         return ""
     label = SIGNAL_LABELS.get(moved["signal"], moved["signal"])

@@ -4,7 +4,7 @@ import { colour, onColoursChanged } from "./colours.js";
 
 const LINES = [
   { name: "score", label: "Score", token: "--course-score", width: 3 },
-  { name: "active_users", label: "Active people", token: "--course-people", width: 1.5 },
+  { name: "active_users", label: "Active users", token: "--course-people", width: 1.5 },
   { name: "chat_msgs_per_min", label: "Chat/min", token: "--course-chat", width: 1.5 },
   { name: "reactions_per_min", label: "Reactions/min", token: "--course-reactions", width: 1.5 },
 ];

@@ -75,7 +75,7 @@ export function acknowledgement(acknowledged) {
   return `Acknowledged${by} at ${timeOfDay(acknowledged.at)}`;
 }
 
-/** Which signal has moved most, from what to what: `Active people 190 → 121 in 40 s`. */
+/** Which signal has moved most, from what to what: `Active users 190 → 121 in 40 s`. */
 export function movement(moved) {
   if (!moved) return "";
   const { signal, before, now, seconds } = moved;
@@ -85,7 +85,7 @@ export function movement(moved) {
 
 export const SIGNAL_LABELS = {
   chat_msgs_per_min: "Chat per minute",
-  active_users: "Active people",
+  active_users: "Active users",
   reactions_per_min: "Reactions per minute",
 };
 

@@ -238,7 +238,7 @@ def test_a_page_shows_why(cast: Cast) -> None:
     anomaly.save()
     page = logged_in(cast.admin).get(page_of(anomaly)).content.decode()
     for words in (
-        "Active people fell from 190 to 121 in 40 seconds.",
+        "Active users fell from 190 to 121 in 40 seconds.",
         "active users from 190 to 121 in 40 s",
         "2026-11-22 10:15:05 began</th><td>anomaly score 0.713",
         "user leave rate</th><td>0.01",

@@ -96,7 +96,7 @@ def test_a_stored_anomaly_and_its_notice_are_the_same_to_a_page(cast: Cast, chan
         "current": 0.35,
         "expected": 0.61,
         "deviation": 0.26,
-        "reason": "Active people fell from 190 to 121 in 40 seconds.",
+        "reason": "Active users fell from 190 to 121 in 40 seconds.",
         "moved": {"signal": "active_users", "before": 190, "now": 121, "seconds": 40},
         "acknowledged": None,
         "began": began,

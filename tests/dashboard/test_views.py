@@ -297,9 +297,9 @@ def test_an_open_anomaly_is_in_the_first_paint(cast: Cast) -> None:
     page = session_page(cast)
     began = f"{notice.began_at:%H:%M:%S} UTC"
     assert re.fullmatch(
-        r"Warning Mass exit Active people fell from 190 to 121 in 40 seconds\. "
+        r"Warning Mass exit Active users fell from 190 to 121 in 40 seconds\. "
         "Engagement 28 %, expected 61 % "
-        "Moved most: Active people 190 \N{RIGHTWARDS ARROW} 121 in 40 s "
+        "Moved most: Active users 190 \N{RIGHTWARDS ARROW} 121 in 40 s "
         rf"Since {began}, 4\d s ago Acknowledge A",
         banner_of(page),
     )

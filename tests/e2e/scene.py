@@ -128,7 +128,7 @@ def build_conference(cast: Cast) -> list[Session]:
     for number, session in enumerate(sessions[:-1]):
         shape = FALLING if number in (1, 2) else LIVELY[number:] + LIVELY[:number]
         make_story(session, curve(shape), end)
-    exodus = fallen(sessions[1], "Active people", "active_users", 127, 55)
+    exodus = fallen(sessions[1], "Active users", "active_users", 127, 55)
     make_anomaly(replace(exodus, severity="CRITICAL"))
     silence = fallen(sessions[2], "Chat", "chat_msgs_per_min", 6, 1)
     make_anomaly(replace(silence, type="SUDDEN_DROP"))

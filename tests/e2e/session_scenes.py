@@ -58,7 +58,7 @@ def build_long_session(cast: Cast) -> str:
         make_poll_moment(session, f"poll-{minutes}", "CLOSED", opened + timedelta(minutes=2))
     over = end - timedelta(minutes=60)
     make_anomaly(make_notice(session, Change.ENDED, ago=4_000, changed_at=over))
-    notice = fallen(session, "Active people", "active_users", 127, 55)
+    notice = fallen(session, "Active users", "active_users", 127, 55)
     make_anomaly(notice, acknowledged_by=cast.alice, acknowledged_at=end)
     return f"/sessions/{session.pk}/"
 

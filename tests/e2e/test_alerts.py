@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 WIDTHS = (320, 375, 1400, 2560)
 HOSTILE = '<img src=x onerror="document.body.dataset.hacked=1"></script><script>x</script>'
-REASON = "Active people fell from 190 to 121 in 40 seconds."
+REASON = "Active users fell from 190 to 121 in 40 seconds."
 
 
 def open_page(pages: Pages, path: str, **options: str) -> Window:
@@ -54,7 +54,7 @@ def escalated(notice: AnomalyNotice) -> AnomalyNotice:
         change=Change.ESCALATED,
         severity="CRITICAL",
         changed_at=notice.began_at + TICK,
-        reason="Active people fell from 190 to 60 in 80 seconds.",
+        reason="Active users fell from 190 to 60 in 80 seconds.",
     )
 
 
@@ -85,7 +85,7 @@ def test_a_banner_is_raised_made_worse_and_taken_away(pages: Pages, cast: Cast) 
     window.wait_for_text(".banner-figures", "Engagement 33 %, expected 61 %")
     assert banners.count() == 1
     assert window.page.locator("#alerts .alert").count() == 1
-    assert window.text("#announcement-now").startswith("Critical: Mass exit. Active people fell")
+    assert window.text("#announcement-now").startswith("Critical: Mass exit. Active users fell")
     assert window.text("#alerts .alert-length") == "going on"
 
     tell(pages, ended(notice))
