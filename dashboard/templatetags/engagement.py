@@ -26,6 +26,8 @@ CATEGORY_LABELS = {
 }
 ANOMALY_LABELS = {str(name): str(label) for name, label in AnomalyType.choices}
 SEVERITY_LABELS = {str(name): str(label) for name, label in Severity.choices}
+# As far back as the detector knows the signals; a fall that it saw no beginning of is told as longer.
+LONGEST_FALL_SECONDS = 320
 # The signals that anomalies are told by.
 SIGNAL_LABELS = {
     "chat_msgs_per_min": "Chat per minute",
@@ -114,11 +116,11 @@ def trend_label(name: str | None) -> str:
 
 @register.filter
 def duration(milliseconds: float) -> str:
-    """A time span in its largest units: ``40 s``, ``3 min``, ``1 h 5 min``."""
+    """A time span in its largest units, rounded: ``40 s``, ``3 min``, ``1 h 5 min``."""
     seconds = max(0, _rounded(milliseconds / 1000))
-    minutes = seconds // 60
-    if not minutes:
+    if seconds < 60:
         return f"{seconds} s"
+    minutes = _rounded(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
@@ -129,7 +131,14 @@ def movement(moved: dict[str, Any] | None) -> str:
         return ""
     label = SIGNAL_LABELS.get(moved["signal"], moved["signal"])
     values = f"{whole(moved['before'])} \N{RIGHTWARDS ARROW} {whole(moved['now'])}"
-    return f"{label} {values} in {duration(moved['seconds'] * 1000)}"
+    return f"{label} {values} {_fall_length(moved['seconds'])}"
+
+
+def _fall_length(seconds: int) -> str:
+    """As long as the sentence beside it says; rounded and bounded as in anomalies_app/reasons.py."""
+    if seconds >= LONGEST_FALL_SECONDS:
+        return "over more than 5 min"
+    return f"in {seconds} s" if seconds < 120 else f"in {round(seconds / 60)} min"
 
 
 @register.filter

@@ -21,6 +21,9 @@ export const TREND_LABELS = { RISING: "Rising", STEADY: "Steady", FALLING: "Fall
 
 export const PAUSE_LABELS = { BREAK: "Break", CLOSING: "Closing" };
 
+// As far back, in seconds, as the detector knows the signals.
+const LONGEST_FALL = 320;
+
 const wholeNumbers = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat(undefined, {
   minimumFractionDigits: 1,
@@ -60,11 +63,11 @@ export function showPause(badge, kind) {
   setText(badge, kind ? (PAUSE_LABELS[kind] ?? kind) : "");
 }
 
-/** A time span in its largest units: `40 s`, `3 min`, `1 h 5 min`. */
+/** A time span in its largest units, rounded: `40 s`, `3 min`, `1 h 5 min`. */
 export function duration(milliseconds) {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
-  const minutes = Math.floor(seconds / 60);
-  if (minutes === 0) return `${seconds} s`;
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
@@ -80,7 +83,15 @@ export function movement(moved) {
   if (!moved) return "";
   const { signal, before, now, seconds } = moved;
   const label = SIGNAL_LABELS[signal] ?? signal;
-  return `${label} ${whole(before)} \u2192 ${whole(now)} in ${duration(seconds * 1000)}`;
+  return `${label} ${whole(before)} \u2192 ${whole(now)} ${fallLength(seconds)}`;
+}
+
+/** As long as the sentence beside it says: halves of a minute go to the even neighbour, as there. */
+function fallLength(seconds) {
+  if (seconds >= LONGEST_FALL) return "over more than 5 min";
+  if (seconds < 120) return `in ${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return `in ${seconds % 60 === 30 ? minutes - (minutes % 2) : minutes} min`;
 }
 
 export const SIGNAL_LABELS = {

@@ -1,6 +1,7 @@
 """Scores and signals in words and figures."""
 
 from anomalies_app.models import AnomalyType, Severity
+from anomalies_app.reasons import _duration as duration_of_sentence
 from dashboard.templatetags.engagement import (
     ANOMALY_LABELS,
     CATEGORY_LABELS,
@@ -9,6 +10,7 @@ from dashboard.templatetags.engagement import (
     anomaly_label,
     category_label,
     duration,
+    movement,
     percent,
     points,
     severity_label,
@@ -55,6 +57,23 @@ def test_anomalies_are_named_in_words() -> None:
 
 
 def test_time_spans_are_told_in_their_largest_units() -> None:
-    spans = {0: "0 s", 40_499: "40 s", 59_500: "1 min", 3_599_000: "59 min", 3_900_000: "1 h 5 min"}
+    spans = {
+        0: "0 s",
+        40_499: "40 s",
+        59_500: "1 min",
+        89_000: "1 min",
+        90_000: "2 min",
+        298_000: "5 min",
+        3_569_000: "59 min",
+        3_599_000: "1 h 0 min",
+        3_900_000: "1 h 5 min",
+    }
     assert {length: duration(length) for length in spans} == spans
     assert duration(-3_000) == "0 s"
+
+
+def test_a_fall_is_as_long_as_its_sentence_says() -> None:
+    moved = {"signal": "active_users", "before": 190.0, "now": 121.0}
+    for seconds in range(5, 345, 5):
+        words = duration_of_sentence(seconds).replace("minutes", "min").replace("seconds", "s")
+        assert movement({**moved, "seconds": seconds}).endswith(f" 121 {words}")
