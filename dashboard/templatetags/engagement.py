@@ -26,7 +26,7 @@ CATEGORY_LABELS = {
 }
 ANOMALY_LABELS = {str(name): str(label) for name, label in AnomalyType.choices}
 SEVERITY_LABELS = {str(name): str(label) for name, label in Severity.choices}
-# As far back as the detector knows the signals; a fall that it saw no beginning of is told as longer.
+# As far back as the detector knows the signals.
 LONGEST_FALL_SECONDS = 320
 # The signals that anomalies are told by.
 SIGNAL_LABELS = {
@@ -135,7 +135,7 @@ def movement(moved: dict[str, Any] | None) -> str:
 
 
 def _fall_length(seconds: int) -> str:
-    """As long as the sentence beside it says; rounded and bounded as in anomalies_app/reasons.py."""
+    """As long as the sentence beside it says, which anomalies_app/reasons.py writes."""
     if seconds >= LONGEST_FALL_SECONDS:
         return "over more than 5 min"
     return f"in {seconds} s" if seconds < 120 else f"in {round(seconds / 60)} min"

@@ -30,8 +30,11 @@ export function showState(state, time) {
   setText(element("score-title"), title(state, time));
 }
 
-/** Says since when a session is over, and how long it was; `ended` null takes it back. */
+/** Says since when a session is over, and how long it was, and hides what is so of live ones; `ended` null takes it back. */
 export function showEnd(started, ended) {
+  for (const part of document.querySelectorAll("[data-while]")) {
+    part.hidden = (part.dataset.while === "live") !== (ended === null);
+  }
   const line = element("over");
   line.hidden = ended === null;
   if (ended === null) return;

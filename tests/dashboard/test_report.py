@@ -114,6 +114,13 @@ def test_a_session_that_goes_on_has_a_report_so_far(client: Client, cast: Cast) 
     html = page(client, cast, cast.session)
     assert "Report so far" in html
     assert "Live page" in html
+    assert "Live sessions</a>" in html
+
+
+def test_the_report_of_a_finished_session_leads_back_to_the_others(
+    client: Client, cast: Cast, finished: Session
+) -> None:
+    assert "Finished sessions</a>" in page(client, cast, finished)
 
 
 def test_strangers_get_404(client: Client, cast: Cast, finished: Session) -> None:

@@ -208,6 +208,20 @@ def test_session_without_a_score_says_that_it_waits(cast: Cast) -> None:
     assert '<span id="score-value">' + DASH + "</span>" in page
 
 
+@pytest.mark.parametrize("is_over", [False, True])
+def test_an_ended_session_has_no_trend_and_no_alerts_to_come(cast: Cast, is_over: bool) -> None:
+    make_metrics(cast.session, [0.6] * 12 + [0.2] * 3)
+    if is_over:
+        cast.session.ended_at = timezone.now()
+        cast.session.save()
+    page = session_page(cast)
+    shown = re.sub(r'<(\w+)[^>]* data-while="\w+" hidden.*?</\1>', "", page, flags=re.DOTALL)
+    assert ("No alerts in this session." in shown) is is_over
+    assert ("None so far." in shown) is not is_over
+    assert ('id="score-trend"' in shown) is not is_over
+    assert ("Finished sessions</a>" in shown) is is_over
+
+
 def test_hostile_titles_stay_text(cast: Cast) -> None:
     event = make_event(HOSTILE, cast.alice)
     session = make_session(event, HOSTILE, external_id=HOSTILE)

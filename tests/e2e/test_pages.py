@@ -188,6 +188,9 @@ def test_the_indicator_says_when_nothing_new_comes(pages: Pages, cast: Cast) -> 
     )
     window.wait_for_state("ended", 5)
     assert window.text("#connection") == "Session over"
+    assert window.text(".crumbs").startswith("Finished sessions")
+    assert window.text("#no-alerts") == "No alerts in this session."
+    assert not window.page.is_visible("#score-trend")
 
 
 def test_a_page_that_is_no_longer_allowed_says_so(pages: Pages, cast: Cast) -> None:
