@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
 from django.utils.timezone import localtime
 
 from anomalies_app.models import AnomalyType, Severity
@@ -50,6 +51,14 @@ def whole(number: Any) -> str:
     if not isinstance(number, Real):
         return NOTHING
     return number_format(_rounded(number), force_grouping=True)
+
+
+@register.filter
+def number(value: Any) -> str:
+    """The same for pages whose script writes numbers as the viewer's language has them."""
+    if not isinstance(value, Real):
+        return NOTHING
+    return format_html('<data value="{}">{}</data>', str(_rounded(value)), whole(value))
 
 
 @register.filter

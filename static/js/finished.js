@@ -1,6 +1,7 @@
-// The finished sessions: times as the viewer's clock and language have them.
-import { moment, setText } from "./format.js";
+// The finished sessions: times and numbers as the viewer's clock and language have them.
+import { moment, setText, showNumbers } from "./format.js";
 
 for (const time of document.querySelectorAll("time[datetime]")) {
   setText(time, moment(Date.parse(time.dateTime)));
 }
+showNumbers();

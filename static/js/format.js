@@ -109,6 +109,11 @@ export const SIGNAL_FORMATS = {
   user_leave_rate: percent,
 };
 
+/** Writes the server's numbers as the viewer's language has them, like those of scripts. */
+export function showNumbers() {
+  for (const number of document.querySelectorAll("data[value]")) setText(number, whole(Number(number.value)));
+}
+
 /** Sets an element's text only where it differs, so that nothing is laid out again for nothing. */
 export function setText(element, text) {
   if (element && element.textContent !== text) element.textContent = text;

@@ -1,6 +1,6 @@
-// A session's report: its chart, times as the viewer's clock has them, printing, and downloads of a part.
+// A session's report: its chart, times and numbers as the viewer has them, printing, and downloads of a part.
 import { ScoreChart } from "./chart.js";
-import { moment, setText, timeOfDay } from "./format.js";
+import { moment, setText, showNumbers, timeOfDay } from "./format.js";
 
 const element = (id) => document.getElementById(id);
 const timeline = JSON.parse(element("timeline").textContent);
@@ -44,6 +44,7 @@ function limitDownloads() {
 }
 
 showTimes();
+showNumbers();
 showChart();
 const print = element("print");
 print.hidden = false;

@@ -1,4 +1,6 @@
 // The system page keeps itself current, unless somebody reads in it or looks elsewhere.
+import { showNumbers } from "./format.js";
+
 const EVERY = 5_000;
 const page = () => document.getElementById("system");
 
@@ -22,10 +24,12 @@ async function renew() {
     if (!next) return location.reload();
     page().replaceWith(next);
     showTimes();
+    showNumbers();
   } catch {
     page().dataset.stale = "";
   }
 }
 
 showTimes();
+showNumbers();
 setInterval(renew, EVERY);

@@ -11,6 +11,7 @@ from dashboard.templatetags.engagement import (
     category_label,
     duration,
     movement,
+    number,
     percent,
     points,
     severity_label,
@@ -36,6 +37,11 @@ def test_counts_are_shown_as_whole_numbers() -> None:
         "1,234,567",
         NOTHING,
     ]
+
+
+def test_numbers_that_scripts_write_again_carry_their_value() -> None:
+    assert number(1_307.5) == '<data value="1308">1,308</data>'
+    assert number(None) == NOTHING
 
 
 def test_points_of_a_score_have_a_sign_and_one_decimal() -> None:

@@ -105,7 +105,8 @@ class Pages:
 
     def window(self, width: int = 1280, height: int = 800, **options: Any) -> Window:
         viewport = {"width": width, "height": height}
-        context = self.browser.new_context(viewport=viewport, locale="en-GB", **options)
+        options = {"locale": "en-GB", **options}
+        context = self.browser.new_context(viewport=viewport, **options)
         base = f"http://127.0.0.1:{self.product.web_port}"
         window = Window(context, context.new_page(), base)
         note_problems(window.page, window.problems)

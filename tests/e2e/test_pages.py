@@ -315,6 +315,20 @@ def test_the_script_formats_as_the_server_does(pages: Pages, cast: Cast) -> None
     ]
 
 
+def test_all_pages_write_numbers_in_the_viewers_language(pages: Pages, cast: Cast) -> None:
+    session = cast.session
+    make_metrics(session, [0.5, 0.6])
+    session.metrics.update(active_users=1_308, total_users=1_500)
+    session.ended_at = last_tick_end()
+    session.save()
+    window = pages.window(locale="de-DE")
+    window.log_in("alice")
+    for path in ("/finished/", f"/sessions/{session.pk}/report/", f"/sessions/{session.pk}/"):
+        window.open(path)
+        window.page.get_by_text("1.308").first.wait_for()
+        assert "1,308" not in window.text("main")
+
+
 def test_the_admin_works_under_the_policy(pages: Pages, cast: Cast) -> None:
     anomaly = make_anomaly(make_notice(cast.session))
     window = pages.window()
