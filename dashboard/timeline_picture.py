@@ -23,12 +23,15 @@ class TimelinePicture(NamedTuple):
         area: SVG path of what lies below.
         bands: of anomalies.
         polls: where something happened to a poll.
+        attention, low: how high the two lines of the legend lie; None where there is none.
     """
 
     curve: str
     area: str
     bands: list[Band]
     polls: list[float]
+    attention: float | None
+    low: float | None
 
 
 def timeline_picture(timeline: dict[str, Any]) -> TimelinePicture | None:
@@ -43,7 +46,7 @@ def timeline_picture(timeline: dict[str, Any]) -> TimelinePicture | None:
 
     curves, areas = [], []
     for run in _runs(timeline["points"], step):
-        spots = [f"{place(time)} {round(HEIGHT * (1 - score), 1)}" for time, score in run]
+        spots = [f"{place(time)} {_height(score)}" for time, score in run]
         curves.append(f"M{'L'.join(spots)}")
         first, last = place(run[0][0]), place(run[-1][0])
         areas.append(f"M{first} {HEIGHT}L{'L'.join(spots)}L{last} {HEIGHT}Z")
@@ -52,7 +55,12 @@ def timeline_picture(timeline: dict[str, Any]) -> TimelinePicture | None:
         for began, ended, severity in _stretches(timeline["anomalies"], end)
     ]
     polls = [place(moment["time"]) for moment in timeline["polls"]]
-    return TimelinePicture("".join(curves), "".join(areas), bands, polls)
+    lines = [_height(timeline["lines"][name]) for name in ("attention", "alert")]
+    return TimelinePicture("".join(curves), "".join(areas), bands, polls, *lines)
+
+
+def _height(score: float | None) -> float | None:
+    return None if score is None else round(HEIGHT * (1 - score), 1)
 
 
 def _runs(points: Iterable[dict[str, Any]], step: float) -> list[list[tuple[float, float]]]:

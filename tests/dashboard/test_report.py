@@ -154,12 +154,14 @@ def test_the_still_picture_leaves_holes_open_and_marks_what_happened() -> None:
                 {"began": 20, "ended": None, "severity": "CRITICAL"},
             ],
             "polls": [{"time": 10}],
+            "lines": {"attention": 0.3, "alert": None},
         }
     )
     assert picture.curve == "M0.0 120.0L200.0 0.0M800.0 240.0L1000.0 180.0"
     assert picture.area.count("Z") == 2
     assert picture.bands == [(200, 200, "WARNING"), (800, 200, "CRITICAL")]
     assert picture.polls == [400]
+    assert (picture.attention, picture.low) == (168, None)
 
 
 def test_there_is_no_still_picture_without_points() -> None:
