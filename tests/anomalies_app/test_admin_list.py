@@ -179,8 +179,25 @@ def test_rates_are_those_of_what_was_judged_lately(cast: Cast) -> None:
 def test_without_verdicts_there_are_no_rates(cast: Cast) -> None:
     make_anomaly(make_notice(cast.session))
     page = logged_in(cast.admin).get(LIST).content.decode()
-    assert "none of the last 90 days was judged yet" in page
+    assert "nothing of the last 90 days was judged yet" in page
     assert "By event</caption>" not in page
+    assert '<details class="rates"' not in page
+
+
+def test_only_a_list_that_is_narrowed_offers_all(cast: Cast) -> None:
+    make_anomaly(make_notice(cast.session))
+    client = logged_in(cast.admin)
+    offers = {
+        query: "Show all" in client.get(f"{LIST}?{query}").content.decode()
+        for query in ("", "o=1", "q=Keynote", "severity__exact=WARNING", "date=week")
+    }
+    assert offers == {
+        "": False,
+        "o=1": False,
+        "q=Keynote": True,
+        "severity__exact=WARNING": True,
+        "date=week": True,
+    }
 
 
 class TestExport:
