@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import models
+from django.utils.timezone import localtime
 from timescale.db.models.fields import TimescaleDateTimeField
 
 from anomalies_app.queries import AnomalyQuerySet
@@ -144,7 +145,8 @@ class Anomaly(SessionRecord):
         )
 
     def __str__(self) -> str:
-        return f"{self.get_type_display()} of {self.session_id} at {self.time:%Y-%m-%d %H:%M:%S}"
+        raised = f"{localtime(self.time):%Y-%m-%d %H:%M:%S}"
+        return f"{self.get_type_display()} in {self.session} at {raised}"
 
     @property
     def status(self) -> Status:

@@ -27,13 +27,13 @@ from anomalies_app.admin.wording import (
     DASH,
     change_in_words,
     clock,
-    figure,
-    in_words,
     lasted_in_words,
     move_in_words,
     name_of,
     person_of,
     review_in_words,
+    share,
+    signals_in_words,
     table,
     two_lines,
 )
@@ -222,11 +222,11 @@ class AnomalyAdmin(admin.ModelAdmin):
 
     @admin.display(description="engagement")
     def current(self, anomaly: Anomaly) -> str:
-        return f"{anomaly.current_engagement:.0%}"
+        return share(anomaly.current_engagement, 0)
 
     @admin.display(description="expected engagement")
     def expected(self, anomaly: Anomaly) -> str:
-        return f"{anomaly.expected_engagement:.0%}"
+        return share(anomaly.expected_engagement, 0)
 
     @admin.display(description="score around it")
     def picture(self, anomaly: Anomaly) -> str:
@@ -262,7 +262,7 @@ class AnomalyAdmin(admin.ModelAdmin):
 
     @admin.display(description="signals")
     def signal_values(self, anomaly: Anomaly) -> str:
-        return table((in_words(name), figure(value)) for name, value in anomaly.signals.items())
+        return table(signals_in_words(anomaly.signals))
 
     @admin.display(description="course")
     def changes(self, anomaly: Anomaly) -> str:

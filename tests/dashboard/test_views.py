@@ -340,7 +340,7 @@ def test_an_anomaly_that_is_over_says_so_for_a_minute(
 def test_a_session_without_anomalies_says_so(cast: Cast) -> None:
     page = session_page(cast)
     assert banner_of(page) == ""
-    assert 'id="no-alerts" >None so far.' in page
+    assert 'id="no-alerts" ><span data-while="live" >None so far.' in page
     assert 'id="alerts" hidden' in page
 
 
