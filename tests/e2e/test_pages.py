@@ -317,7 +317,6 @@ def test_the_script_formats_as_the_server_does(pages: Pages, cast: Cast) -> None
 
 def test_all_pages_write_numbers_in_the_viewers_language(pages: Pages, cast: Cast) -> None:
     session = cast.session
-    make_metrics(session, [0.5, 0.6])
     session.metrics.update(active_users=1_308, total_users=1_500)
     session.ended_at = last_tick_end()
     session.save()
