@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.views.defaults import bad_request
 
 API_PREFIX = "/api/"
 
@@ -21,5 +22,5 @@ class RefuseNulMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         is_page = not request.path.startswith(API_PREFIX)
         if is_page and "%00" in request.META.get("QUERY_STRING", ""):
-            raise BadRequest("There is a NUL in the address.")
+            return bad_request(request, BadRequest("There is a NUL in the address."))
         return self.get_response(request)
