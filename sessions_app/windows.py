@@ -7,7 +7,7 @@ the clock.
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sessions_app.scoring import Signals
 from sessions_app.ticks import SILENCE_TICKS, WINDOW_SECONDS, WINDOW_TICKS
 
-VERSION = 2
+VERSION = 3
 
 ROW = np.dtype(
     [
@@ -34,8 +34,12 @@ ROW = np.dtype(
         ("total", "<u4"),
         ("forgotten", "<u4"),
         ("participation", "<f8"),
+        ("unnamed", "<u4"),
+        ("unkeyed", "?"),
     ]
 )
+# Rows of version 2, which had all but the last two columns.
+_ROW_2 = np.dtype([(name, ROW[name]) for name in ROW.names[:-2]])
 
 Rows = NDArray[np.void]
 Counts = NDArray[np.int64]
@@ -62,8 +66,18 @@ class UnknownStateError(ValueError):
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(
+    tuple[int, int, list[str], bytes, dict[str, tuple[int, int]], str]
+).decode
+_unpack_2 = msgspec.msgpack.Decoder(
     tuple[int, int, list[str], bytes, dict[str, tuple[int, int]]]
 ).decode
+
+
+def _decoded(data: bytes) -> tuple[Any, ...]:
+    try:
+        return _unpack(data)
+    except msgspec.ValidationError:
+        return _unpack_2(data)
 
 
 @dataclass
@@ -78,37 +92,58 @@ class SessionWindows:
             counts users who are not connected by the tick in which they were last heard from;
             ``departures`` those who left by the tick of their last leave; ``active`` is the number
             of active users at the end of each of the last twelve ticks; ``forgotten`` counts users
-            who were dropped from the audience's table.
+            who were dropped from the audience's table; ``unnamed``, of those, are connected, though
+            nobody knows any more who they are. ``unkeyed`` sessions began when identities had no
+            key, and keep theirs (:mod:`sessions_app.identification`).
         tombstones: sessions whose end was announced, by the platform's ID.
+        epoch: of the database that gave the keys (:class:`sessions_app.models.DatabaseEpoch`);
+            empty while it is not known.
     """
 
     tick: int
     external_ids: list[str] = field(default_factory=list)
     rows: Rows = field(default_factory=lambda: np.zeros(0, ROW))
     tombstones: dict[str, Tombstone] = field(default_factory=dict)
+    epoch: str = ""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def to_bytes(self) -> bytes:
         """The state as bytes, for :meth:`from_bytes`."""
-        return _pack((VERSION, self.tick, self.external_ids, self.rows.tobytes(), self.tombstones))
+        return _pack(
+            (
+                VERSION,
+                self.tick,
+                self.external_ids,
+                self.rows.tobytes(),
+                self.tombstones,
+                self.epoch,
+            )
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """The state that :meth:`to_bytes` wrote.
+        """The state that :meth:`to_bytes` wrote, in this version or the one before.
 
         Raises:
             UnknownStateError: other bytes, or those of another version.
         """
         try:
-            version, tick, external_ids, rows, tombstones = _unpack(data)
+            version, tick, external_ids, packed, tombstones, *epoch = _decoded(data)
         except msgspec.MsgspecError as error:
             raise UnknownStateError(str(error)) from error
-        if version != VERSION or len(rows) != len(external_ids) * ROW.itemsize:
+        dtype = {2: _ROW_2, VERSION: ROW}.get(version)
+        if dtype is None or len(packed) != len(external_ids) * dtype.itemsize:
             raise UnknownStateError(f"windows of version {version}")
+        rows = np.zeros(len(external_ids), ROW)
+        stored = np.frombuffer(packed, dtype)
+        for name in dtype.names or ():
+            rows[name] = stored[name]
+        if version == 2:
+            rows["unkeyed"] = True
         buried = {name: Tombstone(*values) for name, values in tombstones.items()}
-        return cls(tick, external_ids, np.frombuffer(rows, ROW).copy(), buried)
+        return cls(tick, external_ids, rows, buried, *epoch)
 
     def add_sessions(self, external_ids: list[str], rows: Rows) -> None:
         """Appends sessions; their windows are as empty as ``rows`` leaves them."""
@@ -131,7 +166,16 @@ class SessionWindows:
         return before
 
     def skip_to(self, tick: int) -> None:
-        """Moves on to ``tick`` without results, as after an outage too long to catch up with."""
+        """Moves on to ``tick`` without results, as after an outage too long to catch up with.
+
+        Nobody listened meanwhile, so the sessions were not silent: that time does not count.
+        """
+        skipped = tick - self.tick
+        self.rows["last_seen"] += np.uint32(skipped)
+        self.tombstones = {
+            name: tombstone._replace(last_seen=tombstone.last_seen + skipped)
+            for name, tombstone in self.tombstones.items()
+        }
         for passing in range(max(self.tick + 1, tick - WINDOW_TICKS + 1), tick + 1):
             self.tick = passing - 1
             self.open_tick(passing)

@@ -1,5 +1,6 @@
 """Windows of a shard's sessions, and the packed tables beside them."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -68,7 +69,20 @@ def test_skipping_equals_that_many_empty_ticks(gap: int) -> None:
         walked.open_tick(tick)
         walked.close_tick()
     assert skipped.tick == walked.tick
+    walked.rows["last_seen"] += gap
     assert skipped.rows.tobytes() == walked.rows.tobytes()
+
+
+def test_ticks_that_nobody_listened_to_are_no_evidence_of_silence() -> None:
+    windows = windows_at(1000, "a")
+    windows.tombstones["b"] = Tombstone(2, 990)
+    windows.tick = 1010
+    windows.skip_to(1010 + SILENCE_TICKS)
+    assert not windows.silent_rows().any()
+    windows.forget_tombstones()
+    assert windows.tombstones == {"b": Tombstone(2, 990 + SILENCE_TICKS)}
+    windows.tick += SILENCE_TICKS - 10
+    assert windows.silent_rows().all()
 
 
 def test_a_session_is_over_after_half_an_hour_of_silence() -> None:
@@ -107,6 +121,23 @@ def test_state_survives_its_bytes() -> None:
     assert (again.tick, again.external_ids) == (77, ["a", "ü"])
     assert again.rows.tobytes() == windows.rows.tobytes()
     assert again.tombstones == windows.tombstones
+
+
+def test_windows_of_the_version_before_are_read() -> None:
+    windows = windows_at(77, "a", "b")
+    windows.rows["chat"][1, 3] = 5
+    windows.rows["participation"] = 0.25
+    before = np.dtype([(name, ROW[name]) for name in ROW.names[:-2]])
+    rows = np.zeros(2, before)
+    for name in before.names:
+        rows[name] = windows.rows[name]
+    stored = (2, 77, ["a", "b"], rows.tobytes(), {"c": (3, 70)})
+    again = SessionWindows.from_bytes(msgspec.msgpack.encode(stored))
+    windows.rows["unkeyed"] = True
+    assert (again.tick, again.external_ids, again.epoch) == (77, ["a", "b"], "")
+    assert again.rows.tobytes() == windows.rows.tobytes()
+    assert again.tombstones == {"c": Tombstone(3, 70)}
+    assert SessionWindows.from_bytes(again.to_bytes()).rows.tobytes() == again.rows.tobytes()
 
 
 @pytest.mark.parametrize("data", [b"", b"junk", b"\x94\x63\x01\x90\xc4\x00"])
