@@ -82,11 +82,16 @@ def _tombstones(shard: int, tick: int) -> dict[str, Tombstone]:
 
 
 def _count_people(windows: SessionWindows, store: ShardStore) -> None:
-    """Who is there, from the audiences' tables; people who are not known any more still count."""
+    """Who is there, from the audiences' tables; people who are not known any more still count.
+
+    Where a table is lost, too, those who were active last count as there.
+    """
     everybody = np.arange(len(windows))
+    windows.rows["connected"] = windows.active_users()
     touched, _ = store.read_tables(windows.rows["session_id"], everybody)
     table = unpack_table(everybody, touched.audiences or [], audiences.USER)
     known = np.bincount(table.rows, minlength=len(windows))
+    told = np.flatnonzero(known)
     total = windows.rows["total"].astype(np.int64)
-    windows.rows["forgotten"] = np.maximum(total - known, 0)
-    audiences.summarise(table, windows.rows, everybody, windows.tick)
+    windows.rows["forgotten"][told] = np.maximum(total - known, 0)[told]
+    audiences.summarise(table, windows.rows, told, windows.tick)

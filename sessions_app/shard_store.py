@@ -176,6 +176,24 @@ class ShardStore:
         scored, outbox = keys.scored_tick(self.shard), keys.shard_outbox(self.shard)
         self.client.eval(_CLEAR_OUTBOX, 2, scored, outbox, tick)
 
+    def drop_tables(self, session_ids: NDArray[np.int64]) -> None:
+        """Forgets what is stored under keys that mean other sessions by now."""
+        fields = [_field(number) for number in session_ids.tolist()]
+        with self.client.pipeline(transaction=True) as pipeline:
+            for hash_key in self._tables():
+                pipeline.hdel(hash_key, *fields)
+            # They depend on the keys, too, and do not tell whose they are.
+            pipeline.delete(keys.shard_identities(self.shard))
+            pipeline.execute()
+
+    def waiting_events(self, ticks: range) -> int:
+        """How many events of ``ticks`` have come and are kept; those that can be read."""
+        waiting = 0
+        for tick in ticks:
+            blobs = self.client.lrange(keys.arrivals(self.shard, tick), 0, -1)
+            waiting += _length(_decoded(blobs))
+        return waiting
+
     def _tables(self) -> tuple[str, str, str]:
         return (
             keys.shard_audiences(self.shard),
