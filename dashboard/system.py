@@ -29,6 +29,7 @@ PART_LABELS = {
     "beat": "Beat",
     "worker": "Worker",
     "dead_letters": "Dead letters",
+    "shards": "Shards",
 }
 STATUS_SENTENCES = {
     "ok": "Everything works.",
@@ -59,6 +60,7 @@ def show_system(request: HttpRequest) -> HttpResponse:
         "parts": [_row(name, part) for name, part in parts.items()],
         "streams": parts.get("backlog", {}).get("streams", []),
         "collectors": parts.get("collectors", {}).get("running", {}),
+        "shards": parts.get("shards", {}).get("troubled", []),
         "letters": letters,
         "reasons": reasons,
         "problem": problem,
@@ -98,6 +100,8 @@ def _detail(part: dict[str, Any]) -> str:
         return f"{len(part['running'])} running"
     if "streams" in part:
         return f"{sum(stream['backlog'] or 0 for stream in part['streams']):,} unread"
+    if "troubled" in part:
+        return f"{len(part['troubled'])} of {part['count']} with trouble"
     for name, words in (
         ("last_tick_age_seconds", "last tick ended"),
         ("heartbeat_age_seconds", ""),

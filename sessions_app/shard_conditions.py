@@ -12,6 +12,7 @@ import msgspec
 import redis
 
 from sessions_app import keys
+from sessions_app.figures import SHARD_FAILURES, named, queue_figures
 
 # Half of what one process has: with more, a shard would keep the others of its task from theirs.
 BUDGET_SECONDS = 2.5
@@ -99,7 +100,10 @@ def note_failure(client: "redis.Redis", shard: int, stage: str, tick: int, reaso
         failure = Failure(stage, 1, time.time(), tick, reason)
     else:
         failure = Failure(stage, before.count + 1, before.since, tick, reason)
-    client.hset(keys.SHARD_FAILURES, str(shard), _encode(failure))
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.hset(keys.SHARD_FAILURES, str(shard), _encode(failure))
+        queue_figures(pipeline, {named(SHARD_FAILURES, stage): 1})
+        pipeline.execute()
     return failure
 
 
