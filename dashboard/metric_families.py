@@ -87,6 +87,18 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
         "late_blocks", "Blocks of events that came after their tick was scored.", (), [((), late)]
     )
     yield _counter(
+        "too_late_events",
+        "Events that came so late that nobody knows whether they have counted: they do not.",
+        (),
+        [((), figures.get(names.TOO_LATE, 0))],
+    )
+    yield _counter(
+        "unreadable_blobs",
+        "What was written for the scorer and cannot be read, set aside.",
+        ("kind",),
+        _labelled(figures, names.UNREADABLE),
+    )
+    yield _counter(
         "subscription_breaks",
         "How often the subscription broke: what was published meanwhile is lost.",
         (),

@@ -22,13 +22,23 @@ from dashboard.watching import watched_groups, watched_rows
 from engagement_conductor.detection import ShardDetection
 from engagement_conductor.intake import take_in
 from sessions_app import keys
-from sessions_app.advance import Outcome, advance, touched_rows
+from sessions_app.advance import Outcome, advance, choose_identities, touched_rows
 from sessions_app.arrivals import RETENTION_SECONDS
+from sessions_app.blocks import NewerBlockError
 from sessions_app.connection import events_client, shard_client
 from sessions_app.edits import follow_edits
 from sessions_app.event_settings import EventSettingsCache
 from sessions_app.events import EventKind
-from sessions_app.figures import ALERTS, DUPLICATES, FORGOTTEN, SCORES, TickFigures
+from sessions_app.figures import (
+    ALERTS,
+    DUPLICATES,
+    FORGOTTEN,
+    SCORES,
+    TOO_LATE,
+    UNREADABLE,
+    TickFigures,
+)
+from sessions_app.identity_secret import note_unkeyed_sessions
 from sessions_app.log_context import log_context
 from sessions_app.models import PollMoment, Session
 from sessions_app.pauses import PauseCache
@@ -49,6 +59,8 @@ logger = logging.getLogger(__name__)
 
 # For each tick anew. As long as this a shard stands still whose worker was killed.
 LOCK_SECONDS = 10
+# With a tick that only a worker of a later version can read, its workers are waited for that long.
+NEWER_WORKER_TICKS = 24
 RETENTION_TICKS = RETENTION_SECONDS // TICK_SECONDS
 event_settings = EventSettingsCache()
 pauses = PauseCache()
@@ -101,11 +113,11 @@ class ShardScorer:
                 with self.figures.tick():
                     self._skip_idle(windows, up_to_tick)
                     with log_context(tick=windows.tick + 1):
-                        self._score_next(windows)
+                        self._score_next(windows, up_to_tick)
                 done += 1
                 if windows.tick < up_to_tick:
                     keep_lock()
-        except (TickTakenError, redis.exceptions.LockError) as error:
+        except (NewerBlockError, TickTakenError, redis.exceptions.LockError) as error:
             logger.info("Left to the next call: %s.", error)
         finally:
             self.store.abandon()
@@ -160,12 +172,14 @@ class ShardScorer:
             logger.error("Shard %d loses a tick that was not stored: %s.", self.shard, error)
             self.store.clear_outbox(scored)
 
-    def _score_next(self, windows: SessionWindows) -> None:
+    def _score_next(self, windows: SessionWindows, up_to_tick: int) -> None:
         tick = windows.tick + 1
         with self.figures.stage("read"):
-            happened = self.store.read_events(tick)
-            mentions, events, poll_ids = take_in(windows, tick, happened, self.figures)
-            rows = place_sessions(windows, mentions, tick)
+            happened = self.store.read_events(tick, up_to_tick - tick < NEWER_WORKER_TICKS)
+            happened = take_in(windows, tick, happened, self.figures)
+            known = len(windows)
+            rows = place_sessions(windows, happened.mentions, tick)
+            events = choose_identities(windows, happened.events, rows, known)
             touched, seen = self.store.read_tables(
                 windows.rows["session_id"], touched_rows(events, rows)
             )
@@ -176,8 +190,10 @@ class ShardScorer:
         self.figures.add(max(0, int(windows.rows["forgotten"].sum()) - forgotten), FORGOTTEN)
         session_ids = windows.rows["session_id"].copy()
         note_all = tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
+        if note_all and windows.rows["unkeyed"].any():
+            note_unkeyed_sessions(self.client)
         with self.figures.stage("score"):
-            polls = poll_notices(outcome.poll_moments, session_ids, poll_ids)
+            polls = poll_notices(outcome.poll_moments, session_ids, happened.polls)
             results = score_windows(windows, outcome, self.detection, note_all, polls)
         self.figures.add_stage("detect", self.detection.seconds)
         with self.figures.stage("commit"):
@@ -188,7 +204,17 @@ class ShardScorer:
     def _count(self, events: NDArray[np.void], outcome: Outcome, results: TickResults) -> None:
         add = self.figures.add
         add(len(results.metrics), SCORES)
-        add(self.store.redelivered, DUPLICATES, "redelivered")
+        arrivals = self.store.arrivals
+        add(arrivals.redelivered, DUPLICATES, "redelivered")
+        add(arrivals.too_late, TOO_LATE)
+        add(len(arrivals.unreadable), UNREADABLE, "block")
+        add(arrivals.unknown_strays, UNREADABLE, "strays")
+        if arrivals.unreadable:
+            logger.error(
+                "Set aside %d blocks of events that cannot be read: %s.",
+                len(arrivals.unreadable),
+                keys.unreadable_blocks(self.shard),
+            )
         counted = {EventKind.CHAT: outcome.counts.chat_count}
         counted[EventKind.REACTION] = outcome.counts.reaction_count
         for kind, counts in counted.items():

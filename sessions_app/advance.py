@@ -66,6 +66,29 @@ class Outcome(NamedTuple):
         return windows.signals(self.active_before)
 
 
+def choose_identities(
+    windows: SessionWindows, events: NDArray[np.void], rows: NDArray[np.int64], known: int
+) -> NDArray[np.void]:
+    """The events with the identities of their sessions in ``user`` and ``subject``.
+
+    A session keeps the kind of identities that it began with: with or without a key.
+
+    Args:
+        windows: rows of new sessions note which kind that is.
+        events: array of :data:`sessions_app.blocks.COLUMNS`, changed in place.
+        rows: position in the windows of each of the event's mentions.
+        known: how many rows there were before the tick; the others are new.
+    """
+    rows_of = rows[events["session"]]
+    windows.rows["unkeyed"][rows_of[(rows_of >= known) & ~events["keyed"]]] = True
+    unkeyed = windows.rows["unkeyed"][rows_of]
+    for name in ("user", "subject"):
+        without = events[f"unkeyed_{name}"]
+        chosen = ~events["keyed"] | (unkeyed & (without != 0))
+        events[name] = np.where(chosen, without, events[name])
+    return events
+
+
 def touched_rows(events: NDArray[np.void], rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The sessions whose tables a tick's events need.
 

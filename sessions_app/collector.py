@@ -13,18 +13,21 @@ from typing import Any
 import redis
 
 from sessions_app import keys
-from sessions_app.arrivals import queue_delivery
+from sessions_app.arrivals import Delivery, queue_delivery
+from sessions_app.blocks import Block
 from sessions_app.connection import UNREACHABLE, events_client
 from sessions_app.dead_letters import DeadLetterLog, set_aside
-from sessions_app.figures import DROPPED_MESSAGES, SUBSCRIPTION_BREAKS, queue_figures
+from sessions_app.figures import DROPPED_MESSAGES, SUBSCRIPTION_BREAKS, TOO_LATE, queue_figures
 from sessions_app.handover import Handover
+from sessions_app.identification import Identification
+from sessions_app.identity_secret import IdentityKeeper
 from sessions_app.streams import (
     Batches,
     create_groups,
     server_time_ms,
     stream_reader,
 )
-from sessions_app.subscriber import Subscriber, hold_lease, release_lease
+from sessions_app.subscriber import Message, Subscriber, hold_lease, release_lease
 from sessions_app.ticks import TICK_MS
 
 logger = logging.getLogger(__name__)
@@ -61,6 +64,8 @@ class Collector:
         self.reader = stream_reader(self.events, name, batch_size)
         self.subscriber = Subscriber(connect() if self.events is self.client else self.events)
         self.letter_log = DeadLetterLog()
+        self._identities = IdentityKeeper()
+        self._identification: Identification
         self._handover: Handover | None = None
         self._heartbeat_ms = 0
         self._subscriber_read_ms = 0
@@ -74,6 +79,7 @@ class Collector:
     def start(self) -> None:
         """Prepares groups and lease; to be called first, and again after a failure."""
         create_groups(self.events, server_time_ms(self.client))
+        self._look_up_identification()
         self._recovering = True
         self._heartbeat_ms = 0
         self._status_due = self._housekeeping_due = 0.0
@@ -92,7 +98,7 @@ class Collector:
         batches = self.reader.claim() if self._recovering else []
         batches += self._read_streams(wait=not batches)
         messages = self.subscriber.take(self.batch_size)
-        return self._hand_on(Handover(batches, messages, self._now_ms()))
+        return self._hand_on(self._handover_of(batches, messages))
 
     def stop(self) -> None:
         """Hands on what is queued, gives up the lease and says good-bye; best effort."""
@@ -102,11 +108,17 @@ class Collector:
                 self._hand_on(self._handover)
             while self.subscriber:
                 messages = self.subscriber.take(self.batch_size)
-                self._hand_on(Handover([], messages, self._now_ms()))
+                self._hand_on(self._handover_of([], messages))
             release_lease(self.client, self.name)
             self.client.zrem(keys.COLLECTORS, self.name)
         except (redis.RedisError, *UNREACHABLE) as error:
             logger.warning("Could not say good-bye to Redis: %s", error)
+
+    def _handover_of(self, batches: Batches, messages: list[Message]) -> Handover:
+        return Handover(batches, messages, self._now_ms(), self._identification)
+
+    def _look_up_identification(self) -> None:
+        self._identification = self._identities.current(self.client, server_time_ms(self.client))
 
     def _read_streams(self, wait: bool) -> Batches:
         block_ms = self._patience_ms() if wait else 1
@@ -148,12 +160,27 @@ class Collector:
 
     def _deliver(self, handover: Handover) -> None:
         if len(handover.builder):
+            blocks = list(handover.builder.blocks())
             with self.events.pipeline(transaction=False) as pipeline:
-                queue_delivery(pipeline, handover.builder.blocks())
-                late = sum(pipeline.execute())
-            if late:
-                self.client.hincrby(keys.COLLECTOR_TOTALS, "late_blocks", late)
+                queue_delivery(pipeline, blocks)
+                deliveries = pipeline.execute()
+            self._count_late(blocks, deliveries)
         handover.delivered = True
+
+    def _count_late(self, blocks: list[tuple[int, Block]], deliveries: list[int]) -> None:
+        late = deliveries.count(Delivery.LATE)
+        if late:
+            self.client.hincrby(keys.COLLECTOR_TOTALS, "late_blocks", late)
+        too_late = [
+            len(block.events)
+            for (_, block), delivery in zip(blocks, deliveries, strict=True)
+            if delivery == Delivery.TOO_LATE
+        ]
+        if too_late:
+            with self.client.pipeline(transaction=False) as pipeline:
+                queue_figures(pipeline, {TOO_LATE: sum(too_late)})
+                pipeline.execute()
+            logger.warning("Refused %d events that came too late to count.", sum(too_late))
 
     def _acknowledge(self, handover: Handover) -> None:
         # One transaction: a letter is written just when its entry is acknowledged. Over several
@@ -187,6 +214,7 @@ class Collector:
         if now >= self._status_due:
             self._status_due = now + STATUS_SECONDS
             self._keep_lease()
+            self._look_up_identification()
             self._recovering = True
             self._publish_status(now)
             self.letter_log.report()

@@ -8,9 +8,10 @@ from sessions_app.blocks import PUBSUB_SOURCE, BatchBuilder
 from sessions_app.dead_letters import DeadLetter
 from sessions_app.events import BadEventError, Fault, decoder
 from sessions_app.figures import DEAD_LETTERS, RECEIVED, named
+from sessions_app.identification import Identification
 from sessions_app.streams import Batches, Entry
 from sessions_app.subscriber import Message
-from sessions_app.ticks import TICK_MS
+from sessions_app.ticks import TICK_MS, tick_at
 
 _DECODERS = [decoder(channel) for channel in keys.CHANNELS]
 
@@ -18,9 +19,15 @@ _DECODERS = [decoder(channel) for channel in keys.CHANNELS]
 class Handover:
     """One batch on its way: kept until Redis has confirmed it, and then offered unchanged again."""
 
-    def __init__(self, batches: Batches, messages: list[Message], now_ms: int) -> None:
+    def __init__(
+        self,
+        batches: Batches,
+        messages: list[Message],
+        now_ms: int,
+        identification: Identification,
+    ) -> None:
         self.batches = batches
-        self.builder = BatchBuilder()
+        self.builder = BatchBuilder(identification)
         self.letters: list[DeadLetter] = []
         self.delivered = False
         self.received: Counter[str] = Counter()
@@ -44,9 +51,9 @@ class Handover:
                     raise BadEventError(problem, Fault.EMPTY)
                 time, _, sequence = entry_id.partition(b"-")
                 time_ms = int(time)
-                if time_ms > latest_ms:
-                    time_ms = _brought_back(time_ms, now_ms)
-                add(decode(data), position, time_ms, int(sequence))
+                # From a future tick when the server's clock was set back: it counts now.
+                tick = None if time_ms <= latest_ms else tick_at(now_ms)
+                add(decode(data), position, time_ms, int(sequence), tick)
             except Exception as error:  # noqa: BLE001 - one bad entry must never stop the rest
                 self._refuse(position, entry_id, error, data or repr(fields).encode())
 
@@ -72,11 +79,3 @@ class Handover:
         return self.received + Counter(
             named(DEAD_LETTERS, letter.channel, letter.fault) for letter in self.letters
         )
-
-
-def _brought_back(time_ms: int, now_ms: int) -> int:
-    """A time in the present tick, for entries from a future tick: the server's clock was set back.
-
-    Moved by whole ticks, because entries of one tick are told apart by their time in it.
-    """
-    return now_ms - now_ms % TICK_MS + time_ms % TICK_MS

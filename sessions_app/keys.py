@@ -29,6 +29,8 @@ SUBSCRIBER_LEASE = "engagement:subscriber-lease"
 SUBSCRIBER_READ = "engagement:subscriber-read"
 WATCHED_GROUPS = "engagement:watched"
 OPEN_SOCKETS = "engagement:open-sockets"
+IDENTITY_SECRET = "engagement:identity-secret"  # noqa: S105 - where it lies, not what it is
+UNKEYED_SESSIONS = "engagement:unkeyed-sessions"
 
 SHARD_COUNT = 16
 
@@ -101,6 +103,16 @@ def shard_ballots(shard: int) -> str:
 def shard_identities(shard: int) -> str:
     """List: identities of the events that were counted, one element per tick."""
     return f"engagement:{{{shard}}}:identities"
+
+
+def shard_strays(shard: int) -> str:
+    """List: entries that counted in another tick than their IDs tell, one element per tick."""
+    return f"engagement:{{{shard}}}:strays"
+
+
+def unreadable_blocks(shard: int) -> str:
+    """List: blocks of events that no worker could read."""
+    return f"engagement:{{{shard}}}:unreadable"
 
 
 def shard_outbox(shard: int) -> str:

@@ -4,8 +4,6 @@ Whoever writes first wins: the transaction is bound to the number of the last sc
 two workers at the same shard, or one that was frozen meanwhile, cannot score a tick twice.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +12,9 @@ from numpy.typing import NDArray
 
 from sessions_app import keys
 from sessions_app.advance import Outcome, Touched
-from sessions_app.arrivals import RETENTION_SECONDS
-from sessions_app.blocks import BadBlockError, Block, decode_block, encode_block
 from sessions_app.identities import HORIZON_TICKS, SEEN
-from sessions_app.merging import TickEvents, join_all, merge_late, merge_tick
+from sessions_app.merging import TickEvents
+from sessions_app.shard_arrivals import ShardArrivals
 from sessions_app.tick_results import TickResults
 from sessions_app.windows import SessionWindows
 
@@ -57,15 +54,14 @@ class ShardStore:
         shard: its number.
 
     Attributes:
-        redelivered: events of the tick read last that had been delivered before.
+        arrivals: what the collectors have handed to it.
     """
 
     def __init__(self, client: "redis.Redis", shard: int) -> None:
         self.client = client
         self.shard = shard
-        self.redelivered = 0
+        self.arrivals = ShardArrivals(client, shard)
         self._transaction: Any = None
-        self._late: list[bytes] = []
 
     def load(self) -> StoredShard:
         """What is stored of the shard."""
@@ -97,21 +93,17 @@ class ShardStore:
             self._transaction.reset()
             self._transaction = None
 
-    def read_events(self, tick: int) -> TickEvents:
-        """What happened in ``tick``, and what came too late for an earlier one."""
-        on_time = self._transaction.lrange(keys.arrivals(self.shard, tick), 0, -1)
-        self._late = self._transaction.lrange(keys.late_arrivals(self.shard), 0, -1)
-        delivered = _decoded(on_time)
-        parts = [merge_tick(delivered)]
-        late_by_tick: dict[int, list[Block]] = defaultdict(list)
-        for block in _decoded(self._late):
-            late_by_tick[block.tick].append(block)
-        for late_tick, blocks in sorted(late_by_tick.items()):
-            counted = self.client.lrange(keys.arrivals(self.shard, late_tick), 0, -1)
-            parts.append(merge_late(blocks, _decoded(counted)))
-            delivered += blocks
-        self.redelivered = _length(delivered) - _length(parts)
-        return parts[0] if len(parts) == 1 else join_all(parts)
+    def read_events(self, tick: int, is_patient: bool) -> TickEvents:
+        """What happened in ``tick``, and what came too late for an earlier one.
+
+        Args:
+            tick: the last one of :meth:`begin`.
+            is_patient: whether to leave what only a later version can read to its workers.
+
+        Raises:
+            NewerBlockError: there is such a block.
+        """
+        return self.arrivals.read(self._transaction, tick, is_patient)
 
     def read_tables(
         self, session_ids: NDArray[np.int64], rows: NDArray[np.int64]
@@ -160,7 +152,7 @@ class ShardStore:
             )
         self._queue_tables(pipeline, outcome.touched, session_ids, results.ended)
         self._queue_identities(pipeline, outcome.seen)
-        self._queue_late(pipeline)
+        self.arrivals.queue_filing(pipeline)
         try:
             pipeline.execute()
         except redis.WatchError as error:
@@ -216,31 +208,6 @@ class ShardStore:
         pipeline.ltrim(key, -HORIZON_TICKS, -1)
         pipeline.expire(key, STATE_LIFETIME_SECONDS)
 
-    def _queue_late(self, pipeline: Any) -> None:
-        """Files the late blocks under their own ticks, where a second delivery looks for them."""
-        if not self._late:
-            return
-        pipeline.ltrim(keys.late_arrivals(self.shard), len(self._late), -1)
-        for block in _decoded(self._late):
-            key = keys.arrivals(self.shard, block.tick)
-            pipeline.rpush(key, encode_block(block))
-            pipeline.expire(key, RETENTION_SECONDS)
-
 
 def _field(session_id: int) -> bytes:
     return b"%d" % session_id
-
-
-def _length(parts: Sequence[Block | TickEvents]) -> int:
-    return sum(len(part.events) for part in parts)
-
-
-def _decoded(blobs: list[bytes]) -> list[Block]:
-    """The blocks; those of another version cannot be read, and are left out."""
-    blocks = []
-    for blob in blobs:
-        try:
-            blocks.append(decode_block(blob))
-        except BadBlockError:
-            continue
-    return blocks

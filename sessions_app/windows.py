@@ -39,7 +39,7 @@ ROW = np.dtype(
     ]
 )
 # Rows of version 2, which had all but the last two columns.
-_ROW_2 = np.dtype([(name, ROW[name]) for name in ROW.names[:-2]])
+_ROW_2 = np.dtype([(name, ROW[name]) for name in (ROW.names or ())[:-2]])
 
 Rows = NDArray[np.void]
 Counts = NDArray[np.int64]
