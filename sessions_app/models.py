@@ -148,7 +148,7 @@ class Event(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.title
+        return f"{self.title} (stand-in)" if self.is_stand_in else self.title
 
     def clean(self) -> None:
         problems = {}
