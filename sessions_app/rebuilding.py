@@ -41,7 +41,7 @@ def rebuild_windows(store: ShardStore, tick: int) -> SessionWindows:
 
 
 def _live_sessions(shard: int) -> Iterator[Session]:
-    found = Session.objects.live().select_related("event")
+    found = Session.objects.live()
     return (session for session in found if keys.shard_of(session.external_id) == shard)
 
 
@@ -65,7 +65,7 @@ def _rows(sessions: dict[int, Session], tick: int) -> NDArray[np.void]:
     for key, place in places.items():
         session, row = sessions[key], rows[place]
         row["session_id"], row["event_id"] = key, session.event_id
-        row["event_is_known"] = session.event.external_id != session.external_id
+        row["event_is_known"] = session.event_is_known
         row["last_seen"] = tick_at(int(session.last_seen_at.timestamp() * 1000))
     return rows
 
