@@ -46,6 +46,7 @@ class Fault(StrEnum):
     BAD_ID = "bad_id"
     TOO_LARGE = "too_large"
     EMPTY = "empty"
+    GIVEN_UP = "given_up"
     UNEXPECTED = "unexpected"
 
 
