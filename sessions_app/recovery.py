@@ -21,7 +21,8 @@ CLAIM_IDLE_MS = 5_000
 MAXIMUM_DELIVERIES = 5
 # Entries of a group by how often they were delivered; more often means one at a time.
 SUSPECTS = {2: 16}
-LARGEST_LISTING = 1_000
+# Of each stream at once, without their payloads.
+LISTED = 1_000
 
 # Claims entry by entry until there are enough bytes. Of an entry that is too large only the data
 # leave the server, and only their beginning if they are too large themselves; the whole size
@@ -91,7 +92,7 @@ class Recovery:
     Args:
         client: of the streams' server or cluster.
         name: the consumer.
-        batch_size: the most entries of a stream to take at once.
+        batch_size: the most entries to take at once.
     """
 
     def __init__(self, client: Any, name: str, batch_size: int) -> None:
@@ -105,16 +106,15 @@ class Recovery:
         hopeless = [entry for entry in pending if entry.deliveries >= MAXIMUM_DELIVERIES]
         if hopeless:
             return self._give_up(hopeless)
-        return self._claim(_next_group(pending))
+        return self._claim(_next_group(pending, self._batch_size))
 
     def _pending(self) -> list[_Pending]:
         """Ours, as nothing of ours is on its way while we ask, and what others hold for long."""
-        count = min(self._batch_size, LARGEST_LISTING)
         with self._client.pipeline(transaction=False) as pipeline:
             for channel in keys.CHANNELS:
                 group = (channel, keys.CONSUMER_GROUP)
-                pipeline.xpending_range(*group, "-", "+", count, self._name)
-                pipeline.xpending_range(*group, "-", "+", count, idle=CLAIM_IDLE_MS)
+                pipeline.xpending_range(*group, "-", "+", LISTED, self._name)
+                pipeline.xpending_range(*group, "-", "+", LISTED, idle=CLAIM_IDLE_MS)
             answers = pipeline.execute()
         found = {}
         for number, answer in enumerate(answers):
@@ -171,11 +171,11 @@ class Recovery:
         ]
 
 
-def _next_group(pending: list[_Pending]) -> list[_Pending]:
+def _next_group(pending: list[_Pending], batch_size: int) -> list[_Pending]:
     """Those that were delivered least often, as many of them as may be read together."""
     fewest = min((entry.deliveries for entry in pending), default=0)
     alike = [entry for entry in pending if entry.deliveries == fewest]
-    return alike if fewest <= 1 else alike[: SUSPECTS.get(fewest, 1)]
+    return alike[: batch_size if fewest <= 1 else SUSPECTS.get(fewest, 1)]
 
 
 def _by_stream_and_owner(entries: Iterable[_Pending]) -> dict[tuple[int, bool], list[_Pending]]:
