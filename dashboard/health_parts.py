@@ -102,7 +102,22 @@ def _pipeline_parts(pipeline: dict[str, Any]) -> dict[str, Any]:
             process: {"ok": _is_recent(silence), "heartbeat_age_seconds": silence}
             for process, silence in silences.items()
         },
-        "dead_letters": {"ok": True, "kept": pipeline["dead_letters"]},
+        "subscription": _subscription(pipeline),
+        "dead_letters": {
+            "ok": True,
+            "kept": pipeline["dead_letters"],
+            "given_up": pipeline["totals"].get("given_up", 0),
+        },
+    }
+
+
+def _subscription(pipeline: dict[str, Any]) -> Answer:
+    """Not ok for a minute after published messages were dropped."""
+    collectors = pipeline["collectors"].values()
+    return {
+        "ok": not any(status.get("drops_messages") for status in collectors),
+        "queued_messages": int(sum(status.get("queued_messages", 0) for status in collectors)),
+        "queued_bytes": int(sum(status.get("queued_bytes", 0) for status in collectors)),
     }
 
 

@@ -106,7 +106,7 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
     )
     yield _counter(
         "dropped_messages",
-        "Pub/Sub messages that were dropped because the queue was full.",
+        "Pub/Sub messages that were dropped: the queue was full, or they were held up for too long.",
         (),
         [((), figures.get(names.DROPPED_MESSAGES, 0))],
     )

@@ -28,6 +28,7 @@ PART_LABELS = {
     "scoring": "Scoring",
     "beat": "Beat",
     "worker": "Worker",
+    "subscription": "Pub/Sub",
     "dead_letters": "Dead letters",
 }
 STATUS_SENTENCES = {
@@ -105,4 +106,9 @@ def _detail(part: dict[str, Any]) -> str:
         if name in part:
             age = part[name]
             return "never" if age is None else f"{words} {age:.1f} s ago".strip()
-    return f"{part['kept']:,} kept" if "kept" in part else ""
+    if "queued_messages" in part:
+        return f"{part['queued_messages']:,} queued"
+    if "kept" in part:
+        given_up = part["given_up"]
+        return f"{part['kept']:,} kept" + (f", {given_up:,} given up" if given_up else "")
+    return ""

@@ -45,6 +45,8 @@ class Fault(StrEnum):
     BAD_ID = "bad_id"
     TOO_LARGE = "too_large"
     EMPTY = "empty"
+    GIVEN_UP = "given_up"
+    TOO_LATE = "too_late"
     UNEXPECTED = "unexpected"
 
 

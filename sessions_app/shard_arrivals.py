@@ -21,8 +21,8 @@ from sessions_app.merging import (
 )
 from sessions_app.streams import server_time_ms
 
-# Longer than a collector may take to hand on again what it was given.
-STRAYS_HORIZON_TICKS = 60
+# As long as an entry may come again (sessions_app/handover.py).
+STRAYS_HORIZON_TICKS = 120
 _STRAYS_VERSION = b"\x01"
 MAXIMUM_UNREADABLE = 1_000
 UNREADABLE_LIFETIME_SECONDS = 7 * 86_400

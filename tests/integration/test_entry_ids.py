@@ -14,9 +14,8 @@ from sessions_app.blocks import BatchBuilder, encode_block
 from sessions_app.collector import Collector
 from sessions_app.events import EventKind, PlatformEvent
 from sessions_app.figures import TOO_LATE, UNREADABLE, named, read_figures
-from sessions_app.handover import Handover
 from sessions_app.identification import Identification, unkeyed_identity
-from sessions_app.streams import CLAIM_IDLE_MS, server_time_ms
+from sessions_app.streams import server_time_ms
 from sessions_app.ticks import TICK_MS, TICK_SECONDS, tick_at
 from tests.pipeline import collect_all, collector, rows, score_all, step_until, total
 from tests.platform import chat, post, user
@@ -49,26 +48,6 @@ def test_long_sequence_numbers_are_told_apart(redis_client: redis.Redis, first: 
     assert total("reaction_count") == 1_001
 
 
-class KilledError(Exception):
-    pass
-
-
-def die_before_acknowledging(running: Collector) -> None:
-    """Lets a collector hand on what is in the streams, and forget that it did."""
-    acknowledge = running._acknowledge
-
-    def killed(handover: Handover) -> None:
-        if len(handover):
-            raise KilledError
-        acknowledge(handover)
-
-    running._acknowledge = killed  # type: ignore[method-assign]
-    with pytest.raises(KilledError):
-        step_until(running, lambda: False)
-    running._acknowledge = acknowledge  # type: ignore[method-assign]
-    running._handover = None
-
-
 def wait_for_claims(client: redis.Redis, channel: str) -> None:
     """Makes what is pending as old as another collector waits for."""
     pending = client.xpending_range(channel, keys.CONSUMER_GROUP, "-", "+", 1_000)
@@ -82,6 +61,26 @@ def wait_for_claims(client: redis.Redis, channel: str) -> None:
             idle=CLAIM_IDLE_MS + 1,
             justid=True,
         )
+
+
+class KilledError(Exception):
+    pass
+
+
+def die_before_acknowledging(running: Collector) -> None:
+    """Lets a collector hand on what is in the streams, and forget that it did."""
+    acknowledge = running._acknowledge
+
+    def killed() -> None:
+        if any(map(len, running._held)):
+            raise KilledError
+        acknowledge()
+
+    running._acknowledge = killed  # type: ignore[method-assign]
+    with pytest.raises(KilledError):
+        step_until(running, lambda: False)
+    running._acknowledge = acknowledge  # type: ignore[method-assign]
+    running._held = []
 
 
 @pytest.mark.parametrize("ahead_ms", [2 * TICK_MS, 3_600_000, 2**62])
@@ -119,21 +118,16 @@ def test_a_stream_that_is_in_the_future_for_good_goes_on_counting(
     assert total("reaction_count") == 12
 
 
-def freeze_before_delivery(running: Collector) -> Handover:
-    """The batch that a collector has read and not handed on yet."""
-    hand_on, held = running._hand_on, []
+def freeze_before_delivery(running: Collector) -> None:
+    """Lets a collector read what is in the streams, and stop there."""
+    hand_on = running._hand_on
 
-    def keep(handover: Handover) -> int:
-        if not len(handover):
-            return hand_on(handover)
-        held.append(handover)
-        return 0
+    def keep() -> int:
+        return 0 if any(map(len, running._held)) else hand_on()
 
     running._hand_on = keep  # type: ignore[method-assign]
-    step_until(running, lambda: bool(held))
+    step_until(running, lambda: any(map(len, running._held)))
     running._hand_on = hand_on  # type: ignore[method-assign]
-    (handover,) = held
-    return handover
 
 
 def builder_of(reactions: int, tick: int) -> BatchBuilder:
@@ -167,12 +161,15 @@ def test_a_collector_that_thaws_after_its_arrivals_have_expired_counts_nothing_a
         post(redis_client, keys.SYNC_EVENTS, user("emoji", f"u{number}"), f"{start}-{number}")
     score_all(redis_client, tick_at(start) - 1)
     with collector("frozen") as frozen, collector("other") as other:
-        held = freeze_before_delivery(frozen)
+        freeze_before_delivery(frozen)
         wait_for_claims(redis_client, keys.SYNC_EVENTS)
         collect_all(redis_client, other)
         score_all(redis_client, tick_at(start) + 2)
         passes(RETENTION_SECONDS + 1)
-        frozen._hand_on(held)
+        # As if it had been frozen after it had looked at the clock.
+        frozen._held_since_ms = server_time_ms(redis_client)
+        frozen._hand_on()
+        frozen._report.publish()
     score_all(redis_client, now_tick(redis_client))
     assert total("reaction_count") == 10
     assert read_figures(redis_client)[TOO_LATE] == 10
