@@ -5,17 +5,38 @@ rightly be sent again; but what comes over both transports is one. So of equal p
 of the two transports' numbers counts.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.tables import positions_of
+from sessions_app.tables import (
+    Form,
+    LostTable,
+    Records,
+    Table,
+    pack_table,
+    positions_of,
+    unpack_table,
+)
 
 # Copies arrive within moments of each other; a publisher's own retries within minutes.
 HORIZON_TICKS = 120
 
 SEEN = np.dtype([("identity", "<u8"), ("pubsub", "?")])
+
+
+def _are_sound(seen: Records) -> NDArray[np.bool_]:
+    sound: NDArray[np.bool_] = seen["pubsub"].view(np.uint8) <= 1
+    return sound
+
+
+def _read_bare(data: bytes) -> Records:
+    return np.frombuffer(data, SEEN)
+
+
+FORM = Form("identities", 1, SEEN, _are_sound, _read_bare)
 
 
 class Arrivals(NamedTuple):
@@ -50,6 +71,18 @@ def seen_records(arrivals: Arrivals) -> NDArray[np.void]:
     records["identity"] = arrivals.identities
     records["pubsub"] = arrivals.pubsub
     return records
+
+
+def pack(seen: Records) -> bytes:
+    """The records of one tick as bytes, for :func:`unpack`; empty if there are none."""
+    table = Table(np.zeros(len(seen), np.int64), seen)
+    return pack_table(table, np.zeros(1, np.int64), FORM)[0]
+
+
+def unpack(blobs: Sequence[bytes]) -> tuple[Records, list[LostTable]]:
+    """What was seen in several ticks, and those of the ticks that could not be read."""
+    table, lost = unpack_table(np.arange(len(blobs)), blobs, FORM)
+    return table.records, [tick._replace(row=-1) for tick in lost]
 
 
 def count_once(arrivals: Arrivals, seen: NDArray[np.void]) -> Once:
