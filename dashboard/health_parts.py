@@ -103,6 +103,7 @@ def _pipeline_parts(pipeline: dict[str, Any]) -> dict[str, Any]:
             for process, silence in silences.items()
         },
         "dead_letters": {"ok": True, "kept": pipeline["dead_letters"]},
+        "lost_tables": {"ok": True, "kept": pipeline["lost_tables"]},
     }
 
 

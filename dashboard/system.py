@@ -29,6 +29,7 @@ PART_LABELS = {
     "beat": "Beat",
     "worker": "Worker",
     "dead_letters": "Dead letters",
+    "lost_tables": "Lost tables",
 }
 STATUS_SENTENCES = {
     "ok": "Everything works.",

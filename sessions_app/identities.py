@@ -96,9 +96,11 @@ def count_once(arrivals: Arrivals, seen: NDArray[np.void]) -> Once:
         arrivals.identities, return_index=True, return_inverse=True
     )
     positions, known = positions_of(distinct, seen["identity"])
+    # A small part of all that was seen.
+    positions, published = positions[known], seen["pubsub"][known]
 
     def tally(pubsub: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        before = np.bincount(positions[known & (seen["pubsub"] == pubsub)], minlength=len(distinct))
+        before = np.bincount(positions[published == pubsub], minlength=len(distinct))
         now = np.bincount(inverse[arrivals.pubsub == pubsub], minlength=len(distinct))
         return before, before + now
 

@@ -121,6 +121,7 @@ def test_only_admins_are_told_details(cast: Cast, working: redis.Redis) -> None:
         "beat",
         "worker",
         "dead_letters",
+        "lost_tables",
     }
 
 
