@@ -102,6 +102,7 @@ def _pipeline_parts(pipeline: dict[str, Any]) -> dict[str, Any]:
             process: {"ok": _is_recent(silence), "heartbeat_age_seconds": silence}
             for process, silence in silences.items()
         },
+        "lost_tables": {"ok": True, "kept": pipeline["lost_tables"]},
         "subscription": _subscription(pipeline),
         "dead_letters": {
             "ok": True,

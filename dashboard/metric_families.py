@@ -82,6 +82,18 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
         (),
         [((), figures.get(names.FORGOTTEN, 0))],
     )
+    yield _counter(
+        "forgotten_voters",
+        "Voters of a session beyond those that are remembered: another vote counts again.",
+        (),
+        [((), figures.get(names.FORGOTTEN_VOTERS, 0))],
+    )
+    yield _counter(
+        "lost_tables",
+        "Tables of sessions on Redis that could not be read and were set aside.",
+        ("kind",),
+        _labelled(figures, names.LOST_TABLES),
+    )
     late = pipeline.totals.get("late_blocks", 0)
     yield _counter(
         "late_blocks", "Blocks of events that came after their tick was scored.", (), [((), late)]
@@ -106,7 +118,7 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
     )
     yield _counter(
         "dropped_messages",
-        "Pub/Sub messages that were dropped: the queue was full, or they were held up for too long.",
+        "Pub/Sub messages that were dropped: the queue was full, or they were held up too long.",
         (),
         [((), figures.get(names.DROPPED_MESSAGES, 0))],
     )

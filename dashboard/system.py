@@ -30,6 +30,7 @@ PART_LABELS = {
     "worker": "Worker",
     "subscription": "Pub/Sub",
     "dead_letters": "Dead letters",
+    "lost_tables": "Lost tables",
 }
 STATUS_SENTENCES = {
     "ok": "Everything works.",

@@ -22,7 +22,13 @@ from dashboard.watching import watched_groups, watched_rows
 from engagement_conductor.detection import ShardDetection
 from engagement_conductor.intake import take_in
 from sessions_app import keys
-from sessions_app.advance import Outcome, advance, choose_identities, touched_rows
+from sessions_app.advance import (
+    Outcome,
+    advance,
+    choose_identities,
+    polled_rows,
+    touched_rows,
+)
 from sessions_app.arrivals import RETENTION_SECONDS
 from sessions_app.blocks import NewerBlockError
 from sessions_app.connection import events_client, shard_client
@@ -33,6 +39,8 @@ from sessions_app.figures import (
     ALERTS,
     DUPLICATES,
     FORGOTTEN,
+    FORGOTTEN_VOTERS,
+    LOST_TABLES,
     SCORES,
     TOO_LATE,
     UNREADABLE,
@@ -40,6 +48,7 @@ from sessions_app.figures import (
 )
 from sessions_app.identity_secret import note_unkeyed_sessions
 from sessions_app.log_context import log_context
+from sessions_app.lost_tables import LostTableLog
 from sessions_app.models import PollMoment, Session
 from sessions_app.pauses import PauseCache
 from sessions_app.placement import place_sessions
@@ -64,6 +73,7 @@ NEWER_WORKER_TICKS = 24
 RETENTION_TICKS = RETENTION_SECONDS // TICK_SECONDS
 event_settings = EventSettingsCache()
 pauses = PauseCache()
+lost_tables = LostTableLog()
 
 
 def score_shard(client: "redis.Redis", shard: int, up_to_tick: int) -> int:
@@ -181,7 +191,7 @@ class ShardScorer:
             rows = place_sessions(windows, happened.mentions, tick)
             events = choose_identities(windows, happened.events, rows, known)
             touched, seen = self.store.read_tables(
-                windows.rows["session_id"], touched_rows(events, rows)
+                windows.rows["session_id"], touched_rows(events, rows), polled_rows(events, rows)
             )
         forgotten = int(windows.rows["forgotten"].sum())
         with self.figures.stage("advance"):
@@ -217,6 +227,10 @@ class ShardScorer:
             )
         counted = {EventKind.CHAT: outcome.counts.chat_count}
         counted[EventKind.REACTION] = outcome.counts.reaction_count
+        add(outcome.forgotten_voters, FORGOTTEN_VOTERS)
+        for table in outcome.lost:
+            add(1, LOST_TABLES, table.kind)
+        lost_tables.report(self.shard, outcome.lost)
         for kind, counts in counted.items():
             add(int((events["kind"] == kind).sum() - counts.sum()), DUPLICATES, kind.name.lower())
 
@@ -289,7 +303,7 @@ def score_windows(
     weights = event_settings.settings_for(event_ids)
     scores = score(signals, weights)
     wanted = event_settings.detection_settings_for(event_ids)
-    muted = windows.over_rows()
+    muted = windows.over_rows() | windows.recovering_rows()
     muted |= pauses.muted(windows.rows["session_id"], tick_end(windows.tick))
     changes = detection.step(windows, signals, scores, muted, weights, wanted)
     session_ids, scored = windows.rows["session_id"].copy(), ~windows.unscored_rows()

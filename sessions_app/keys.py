@@ -95,9 +95,19 @@ def shard_polls(shard: int) -> str:
     return f"engagement:{{{shard}}}:polls"
 
 
-def shard_ballots(shard: int) -> str:
+def shard_voters(shard: int) -> str:
     """Hash: one packed table of who voted on which open poll, per session that has one."""
+    return f"engagement:{{{shard}}}:voters"
+
+
+def shard_ballots(shard: int) -> str:
+    """Hash: what the release before wrote in place of :func:`shard_voters`; only read."""
     return f"engagement:{{{shard}}}:ballots"
+
+
+def shard_set_aside(shard: int) -> str:
+    """List: tables of the shard that could not be read, the newest last."""
+    return f"engagement:{{{shard}}}:set-aside"
 
 
 def shard_identities(shard: int) -> str:

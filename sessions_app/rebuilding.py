@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from sessions_app import audiences, keys
 from sessions_app.models import EngagementMetric, Session
 from sessions_app.shard_store import ShardStore
-from sessions_app.tables import unpack_table
 from sessions_app.ticks import SILENCE_TICKS, TICK_MS, WINDOW_TICKS, tick_at, tick_end, tick_ending
 from sessions_app.windows import ROW, SessionWindows, Tombstone
 
@@ -82,10 +81,14 @@ def _tombstones(shard: int, tick: int) -> dict[str, Tombstone]:
 
 
 def _count_people(windows: SessionWindows, store: ShardStore) -> None:
-    """Who is there, from the audiences' tables; people who are not known any more still count."""
+    """Who is there, from the audiences' tables; people who are not known any more still count.
+
+    Where a table is lost too, those who were active last are taken for connected.
+    """
     everybody = np.arange(len(windows))
-    touched, _ = store.read_tables(windows.rows["session_id"], everybody)
-    table = unpack_table(everybody, touched.audiences or [], audiences.USER)
+    touched, _ = store.read_tables(windows.rows["session_id"], everybody, everybody[:0])
+    windows.rows["connected"] = windows.active_users()
+    table, _ = audiences.unpack(everybody, touched.audiences, windows.rows, windows.tick)
     known = np.bincount(table.rows, minlength=len(windows))
     total = windows.rows["total"].astype(np.int64)
     windows.rows["forgotten"] = np.maximum(total - known, 0)

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from sessions_app import keys
 from sessions_app.advance import Outcome, Touched
-from sessions_app.identities import HORIZON_TICKS, SEEN
+from sessions_app.identities import HORIZON_TICKS
+from sessions_app.lost_tables import queue_lost
 from sessions_app.merging import TickEvents
 from sessions_app.shard_arrivals import ShardArrivals
+from sessions_app.tables import is_bare
 from sessions_app.tick_results import TickResults
 from sessions_app.windows import SessionWindows
 
@@ -106,18 +108,41 @@ class ShardStore:
         return self.arrivals.read(self._transaction, tick, is_patient)
 
     def read_tables(
-        self, session_ids: NDArray[np.int64], rows: NDArray[np.int64]
-    ) -> tuple[Touched, NDArray[np.void]]:
-        """The tables of the sessions ``rows``, and the identities of the last ticks' events."""
-        fields = [_field(number) for number in session_ids[rows].tolist()]
+        self,
+        session_ids: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        polled: NDArray[np.int64],
+    ) -> tuple[Touched, list[bytes]]:
+        """The tables of the sessions ``rows``, and the identities of the last ticks' events.
+
+        Args:
+            session_ids: key of each row of the windows.
+            rows: whose audiences are asked for.
+            polled: whose polls and voters are asked for.
+        """
+        fields, of_polls = _fields(session_ids[rows]), _fields(session_ids[polled])
         with self.client.pipeline(transaction=False) as pipeline:
             if fields:
-                for hash_key in self._tables():
-                    pipeline.hmget(hash_key, fields)
+                pipeline.hmget(keys.shard_audiences(self.shard), fields)
+            if of_polls:
+                pipeline.hmget(keys.shard_polls(self.shard), of_polls)
+                pipeline.hmget(keys.shard_voters(self.shard), of_polls)
             pipeline.lrange(keys.shard_identities(self.shard), 0, -1)
             *tables, seen = pipeline.execute()
-        touched = Touched(rows, *(tables or ([], [], [])))
-        return touched, np.frombuffer(b"".join(seen), SEEN)
+        audiences = tables.pop(0) if fields else []
+        polls, voters = tables if of_polls else ([], [])
+        ballots = self._read_ballots(of_polls, polls)
+        return Touched(rows, audiences, polled, polls, voters, ballots), seen
+
+    def _read_ballots(self, fields: list[bytes], polls: list[bytes | None]) -> list[bytes | None]:
+        """What the release before has stored with polls that nobody has written since."""
+        old = [field for field, blob in zip(fields, polls, strict=True) if blob and is_bare(blob)]
+        if not old:
+            return [None] * len(fields)
+        ballots = dict(
+            zip(old, self.client.hmget(keys.shard_ballots(self.shard), old), strict=True)
+        )
+        return [ballots.get(field) for field in fields]
 
     def commit(
         self,
@@ -151,7 +176,8 @@ class ShardStore:
                 keys.shard_outbox(self.shard), results.to_bytes(), ex=STATE_LIFETIME_SECONDS
             )
         self._queue_tables(pipeline, outcome.touched, session_ids, results.ended)
-        self._queue_identities(pipeline, outcome.seen)
+        queue_lost(pipeline, self.shard, outcome.lost, session_ids)
+        self._queue_identities(pipeline, outcome)
         self.arrivals.queue_filing(pipeline)
         try:
             pipeline.execute()
@@ -167,13 +193,6 @@ class ShardStore:
         """
         scored, outbox = keys.scored_tick(self.shard), keys.shard_outbox(self.shard)
         self.client.eval(_CLEAR_OUTBOX, 2, scored, outbox, tick)
-
-    def _tables(self) -> tuple[str, str, str]:
-        return (
-            keys.shard_audiences(self.shard),
-            keys.shard_polls(self.shard),
-            keys.shard_ballots(self.shard),
-        )
 
     def _queue_windows(self, pipeline: Any, windows: SessionWindows, detector: bytes) -> None:
         state = {
@@ -191,23 +210,32 @@ class ShardStore:
         session_ids: NDArray[np.int64],
         ended: list[int],
     ) -> None:
-        fields = [_field(number) for number in session_ids[touched.rows].tolist()]
-        tables = (touched.audiences, touched.polls, touched.ballots)
-        gone = [_field(number) for number in ended]
-        for hash_key, blobs in zip(self._tables(), tables, strict=True):
-            stored = dict(zip(fields, blobs, strict=True)) if blobs is not None else {}
+        fields, of_polls = _fields(session_ids[touched.rows]), _fields(session_ids[touched.polled])
+        tables = {
+            keys.shard_audiences(self.shard): (fields, touched.audiences),
+            keys.shard_polls(self.shard): (of_polls, touched.polls),
+            keys.shard_voters(self.shard): (of_polls, touched.voters),
+            # They are in the voters now.
+            keys.shard_ballots(self.shard): (of_polls, [None] * len(of_polls)),
+        }
+        gone = _fields(np.array(ended, np.int64))
+        for hash_key, (names, blobs) in tables.items():
+            stored = dict(zip(names, blobs, strict=True))
             if full := {name: blob for name, blob in stored.items() if blob}:
                 pipeline.hset(hash_key, mapping=full)
                 pipeline.expire(hash_key, STATE_LIFETIME_SECONDS)
             if empty := gone + [name for name, blob in stored.items() if not blob]:
                 pipeline.hdel(hash_key, *empty)
 
-    def _queue_identities(self, pipeline: Any, seen: NDArray[np.void]) -> None:
+    def _queue_identities(self, pipeline: Any, outcome: Outcome) -> None:
         key = keys.shard_identities(self.shard)
-        pipeline.rpush(key, seen.tobytes())
+        for lost in outcome.lost:
+            if lost.row < 0:
+                pipeline.lrem(key, 1, lost.data)
+        pipeline.rpush(key, outcome.seen)
         pipeline.ltrim(key, -HORIZON_TICKS, -1)
         pipeline.expire(key, STATE_LIFETIME_SECONDS)
 
 
-def _field(session_id: int) -> bytes:
-    return b"%d" % session_id
+def _fields(session_ids: NDArray[np.int64]) -> list[bytes]:
+    return [b"%d" % number for number in session_ids.tolist()]

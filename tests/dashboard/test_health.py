@@ -122,6 +122,7 @@ def test_only_admins_are_told_details(cast: Cast, working: redis.Redis) -> None:
         "worker",
         "subscription",
         "dead_letters",
+        "lost_tables",
     }
 
 

@@ -15,6 +15,7 @@ from sessions_app.collector import Collector
 from sessions_app.events import EventKind, PlatformEvent
 from sessions_app.figures import TOO_LATE, UNREADABLE, named, read_figures
 from sessions_app.identification import Identification, unkeyed_identity
+from sessions_app.recovery import CLAIM_IDLE_MS
 from sessions_app.streams import server_time_ms
 from sessions_app.ticks import TICK_MS, TICK_SECONDS, tick_at
 from tests.pipeline import collect_all, collector, rows, score_all, step_until, total
