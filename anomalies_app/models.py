@@ -59,6 +59,10 @@ class SessionRecord(models.Model):
 
     TimescaleDB allows no unique constraint without the time in it, so the ID is indexed, and the
     references carry no database constraint.
+
+    ``event`` is history: the session's event at that time, which the session may have left, and
+    which may have been deleted. Who may see a row, where it is told, and under which event it is
+    found follows from ``session.event``, always.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -72,8 +76,8 @@ class SessionRecord(models.Model):
     )
     event = models.ForeignKey(
         Event,
-        on_delete=models.CASCADE,
-        related_name="%(class)s_set",
+        on_delete=models.DO_NOTHING,
+        related_name="+",
         db_constraint=False,
         db_index=False,
     )

@@ -147,7 +147,7 @@ def _state_bytes(client: redis.Redis) -> int:
             keys.shard_detector(shard),
             keys.shard_audiences(shard),
             keys.shard_polls(shard),
-            keys.shard_ballots(shard),
+            keys.shard_voters(shard),
             keys.shard_identities(shard),
         )
     )

@@ -107,7 +107,23 @@ def _pipeline_parts(pipeline: dict[str, Any]) -> dict[str, Any]:
             for process, silence in silences.items()
         },
         "shards": shards_part(pipeline["shards"]),
-        "dead_letters": {"ok": True, "kept": pipeline["dead_letters"]},
+        "lost_tables": {"ok": True, "kept": pipeline["lost_tables"]},
+        "subscription": _subscription(pipeline),
+        "dead_letters": {
+            "ok": True,
+            "kept": pipeline["dead_letters"],
+            "given_up": pipeline["totals"].get("given_up", 0),
+        },
+    }
+
+
+def _subscription(pipeline: dict[str, Any]) -> Answer:
+    """Not ok for a minute after published messages were dropped."""
+    collectors = pipeline["collectors"].values()
+    return {
+        "ok": not any(status.get("drops_messages") for status in collectors),
+        "queued_messages": int(sum(status.get("queued_messages", 0) for status in collectors)),
+        "queued_bytes": int(sum(status.get("queued_bytes", 0) for status in collectors)),
     }
 
 

@@ -83,9 +83,33 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
         (),
         [((), figures.get(names.FORGOTTEN, 0))],
     )
+    yield _counter(
+        "forgotten_voters",
+        "Voters of a session beyond those that are remembered: another vote counts again.",
+        (),
+        [((), figures.get(names.FORGOTTEN_VOTERS, 0))],
+    )
+    yield _counter(
+        "lost_tables",
+        "Tables of sessions on Redis that could not be read and were set aside.",
+        ("kind",),
+        _labelled(figures, names.LOST_TABLES),
+    )
     late = pipeline.totals.get("late_blocks", 0)
     yield _counter(
         "late_blocks", "Blocks of events that came after their tick was scored.", (), [((), late)]
+    )
+    yield _counter(
+        "too_late_events",
+        "Events that came so late that nobody knows whether they have counted: they do not.",
+        (),
+        [((), figures.get(names.TOO_LATE, 0))],
+    )
+    yield _counter(
+        "unreadable_blobs",
+        "What was written for the scorer and cannot be read, set aside.",
+        ("kind",),
+        _labelled(figures, names.UNREADABLE),
     )
     yield _counter(
         "subscription_breaks",
@@ -95,7 +119,7 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
     )
     yield _counter(
         "dropped_messages",
-        "Pub/Sub messages that were dropped because the queue was full.",
+        "Pub/Sub messages that were dropped: the queue was full, or they were held up too long.",
         (),
         [((), figures.get(names.DROPPED_MESSAGES, 0))],
     )

@@ -28,8 +28,10 @@ PART_LABELS = {
     "scoring": "Scoring",
     "beat": "Beat",
     "worker": "Worker",
+    "subscription": "Pub/Sub",
     "dead_letters": "Dead letters",
     "shards": "Shards",
+    "lost_tables": "Lost tables",
 }
 STATUS_SENTENCES = {
     "ok": "Everything works.",
@@ -109,4 +111,9 @@ def _detail(part: dict[str, Any]) -> str:
         if name in part:
             age = part[name]
             return "never" if age is None else f"{words} {age:.1f} s ago".strip()
-    return f"{part['kept']:,} kept" if "kept" in part else ""
+    if "queued_messages" in part:
+        return f"{part['queued_messages']:,} queued"
+    if "kept" in part:
+        given_up = part["given_up"]
+        return f"{part['kept']:,} kept" + (f", {given_up:,} given up" if given_up else "")
+    return ""

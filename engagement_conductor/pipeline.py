@@ -27,9 +27,15 @@ from dashboard.watching import watched_groups, watched_rows
 from engagement_conductor.detection import ShardDetection
 from engagement_conductor.intake import take_in
 from sessions_app import keys
-from sessions_app.advance import Outcome, advance, touched_rows
+from sessions_app.advance import (
+    Outcome,
+    advance,
+    choose_identities,
+    polled_rows,
+    touched_rows,
+)
 from sessions_app.arrivals import RETENTION_SECONDS
-from sessions_app.blocks import Mention
+from sessions_app.blocks import Mention, NewerBlockError
 from sessions_app.connection import events_client, shard_client
 from sessions_app.edits import follow_edits
 from sessions_app.epochs import current_epoch
@@ -39,13 +45,19 @@ from sessions_app.figures import (
     ALERTS,
     DUPLICATES,
     FORGOTTEN,
+    FORGOTTEN_VOTERS,
+    LOST_TABLES,
     MISSED_BROADCASTS,
     REKEYED,
     SCORES,
     SKIPPED,
+    TOO_LATE,
+    UNREADABLE,
     TickFigures,
 )
+from sessions_app.identity_secret import note_unkeyed_sessions
 from sessions_app.log_context import log_context
+from sessions_app.lost_tables import LostTableLog
 from sessions_app.models import PollMoment, Session
 from sessions_app.outages import is_outage, log_failure
 from sessions_app.pauses import PauseCache
@@ -73,11 +85,14 @@ logger = logging.getLogger(__name__)
 
 # As long as this a shard stands still whose worker was killed; while one works, it is renewed.
 LOCK_SECONDS = 10
+# With a tick that only a worker of a later version can read, its workers are waited for that long.
+NEWER_WORKER_TICKS = 24
 RETENTION_TICKS = RETENTION_SECONDS // TICK_SECONDS
 # Edits reach a shard within this time also while it catches up.
 EDITS_SECONDS = 1.0
 event_settings = EventSettingsCache()
 pauses = PauseCache()
+lost_tables = LostTableLog()
 
 
 class ShardFailedError(Exception):
@@ -201,14 +216,14 @@ class ShardScorer:
                 with self.figures.tick():
                     self._skip_idle(windows, up_to_tick)
                     with log_context(tick=windows.tick + 1):
-                        self._score_next(windows)
+                        self._score_next(windows, up_to_tick)
                 self.done += 1
                 if windows.tick < up_to_tick:
                     keep_lock()
                     if time.monotonic() >= give_up_at:
                         break
                     self._follow_edits(windows)
-        except (TickTakenError, redis.exceptions.LockError) as error:
+        except (NewerBlockError, TickTakenError, redis.exceptions.LockError) as error:
             logger.info("Left to the next call: %s.", error)
         finally:
             self.store.abandon()
@@ -320,7 +335,7 @@ class ShardScorer:
     def _count_skipped(self, windows: SessionWindows, skipped: range) -> None:
         """Counts and tells what nobody will count any more."""
         kept = skipped[max(0, len(skipped) - RETENTION_TICKS) :]
-        events = self.store.waiting_events(kept)
+        events = self.store.arrivals.waiting_events(kept)
         if not (len(windows) or events):
             return
         self.figures.add(len(skipped), SKIPPED, "ticks")
@@ -350,16 +365,18 @@ class ShardScorer:
             self.store.clear_outbox(scored)
         self._flush(results)
 
-    def _score_next(self, windows: SessionWindows) -> None:
+    def _score_next(self, windows: SessionWindows, up_to_tick: int) -> None:
         tick = self.tick = windows.tick + 1
         with self._measured("read"):
-            happened = self.store.read_events(tick)
-            mentions, events, poll_ids = take_in(windows, tick, happened, self.figures)
+            happened = self.store.read_events(tick, up_to_tick - tick < NEWER_WORKER_TICKS)
+            happened = take_in(windows, tick, happened, self.figures)
             self._begin("place")
-            rows = self._placed(windows, mentions, tick)
+            known = len(windows)
+            rows = self._placed(windows, happened.mentions, tick)
+            events = choose_identities(windows, happened.events, rows, known)
             self._begin("tables")
             touched, seen = self.store.read_tables(
-                windows.rows["session_id"], touched_rows(events, rows)
+                windows.rows["session_id"], touched_rows(events, rows), polled_rows(events, rows)
             )
         forgotten = int(windows.rows["forgotten"].sum())
         with self._measured("advance"):
@@ -368,8 +385,10 @@ class ShardScorer:
         self.figures.add(max(0, int(windows.rows["forgotten"].sum()) - forgotten), FORGOTTEN)
         session_ids = windows.rows["session_id"].copy()
         note_all = tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
+        if note_all and windows.rows["unkeyed"].any():
+            note_unkeyed_sessions(self.client)
         with self._measured("score"):
-            polls = poll_notices(outcome.poll_moments, session_ids, poll_ids)
+            polls = poll_notices(outcome.poll_moments, session_ids, happened.polls)
             results = score_windows(windows, outcome, self.detection, note_all, polls)
         self.figures.add_stage("detect", self.detection.seconds)
         with self._measured("commit"):
@@ -389,9 +408,23 @@ class ShardScorer:
     def _count(self, events: NDArray[np.void], outcome: Outcome, results: TickResults) -> None:
         add = self.figures.add
         add(len(results.metrics), SCORES)
-        add(self.store.redelivered, DUPLICATES, "redelivered")
+        arrivals = self.store.arrivals
+        add(arrivals.redelivered, DUPLICATES, "redelivered")
+        add(arrivals.too_late, TOO_LATE)
+        add(len(arrivals.unreadable), UNREADABLE, "block")
+        add(arrivals.unknown_strays, UNREADABLE, "strays")
+        if arrivals.unreadable:
+            logger.error(
+                "Set aside %d blocks of events that cannot be read: %s.",
+                len(arrivals.unreadable),
+                keys.unreadable_blocks(self.shard),
+            )
         counted = {EventKind.CHAT: outcome.counts.chat_count}
         counted[EventKind.REACTION] = outcome.counts.reaction_count
+        add(outcome.forgotten_voters, FORGOTTEN_VOTERS)
+        for table in outcome.lost:
+            add(1, LOST_TABLES, table.kind)
+        lost_tables.report(self.shard, outcome.lost)
         for kind, counts in counted.items():
             add(int((events["kind"] == kind).sum() - counts.sum()), DUPLICATES, kind.name.lower())
 
@@ -495,7 +528,7 @@ def score_windows(
     weights = event_settings.settings_for(event_ids)
     scores = score(signals, weights)
     wanted = event_settings.detection_settings_for(event_ids)
-    muted = windows.over_rows()
+    muted = windows.over_rows() | windows.recovering_rows()
     muted |= pauses.muted(windows.rows["session_id"], tick_end(windows.tick))
     changes = detection.step(windows, signals, scores, muted, weights, wanted)
     session_ids, scored = windows.rows["session_id"].copy(), ~windows.unscored_rows()
@@ -520,9 +553,9 @@ def _readdressed(changes: list[EpisodeChange]) -> list[EpisodeChange]:
     """The changes with the keys that their sessions and events have now; no others."""
     places = dict(find_sessions(change.external_id for change in changes))
     return [
-        msgspec.structs.replace(change, **places[change.external_id]._asdict())
+        msgspec.structs.replace(change, session_id=place.session_id, event_id=place.event_id)
         for change in changes
-        if change.external_id in places
+        if (place := places.get(change.external_id)) is not None
     ]
 
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, QuerySet
@@ -20,6 +22,8 @@ from sessions_app.announcing import (
     reopen_session,
 )
 from sessions_app.checked_list import CheckedList
+from sessions_app.counted_deletion import CountedDeletion
+from sessions_app.deleting import delete_events, delete_sessions
 from sessions_app.models import Event, Pause, Session
 
 
@@ -38,17 +42,48 @@ class HasOrganizerFilter(admin.SimpleListFilter):
         return queryset.filter(organizers__isnull=self.value() == "no").distinct()
 
 
+class StandInFilter(admin.SimpleListFilter):
+    """Events, or what stands in for those that the platform has not named."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [
+            ("event", "events"),
+            ("stand-in", "stand-ins"),
+            ("same", "stand-ins with the ID of an event"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() == "event":
+            return queryset.filter(is_stand_in=False)
+        if self.value() == "stand-in":
+            return queryset.filter(is_stand_in=True)
+        if self.value() == "same":
+            names = Event.objects.real().values("external_id")
+            return queryset.filter(is_stand_in=True, external_id__in=names)
+        return queryset
+
+
 @admin.register(Event)
-class EventAdmin(admin.ModelAdmin):
+class EventAdmin(CountedDeletion):
     """Who looks after an event, and how its sessions are scored."""
 
-    list_display = ("title", "external_id", "session_count", "organizer_count", "created_at")
-    list_filter = (HasOrganizerFilter, "created_at")
+    list_display = (
+        "title",
+        "external_id",
+        "is_stand_in",
+        "session_count",
+        "organizer_count",
+        "created_at",
+    )
+    list_filter = (HasOrganizerFilter, StandInFilter, "created_at")
     search_fields = ("title", "external_id")
     autocomplete_fields = ("organizers",)
-    readonly_fields = ("created_at", "updated_at")
+    readonly_fields = ("is_stand_in", "created_at", "updated_at")
     fieldsets = (
-        (None, {"fields": ("title", "external_id", "organizers")}),
+        (None, {"fields": ("title", "external_id", "is_stand_in", "organizers")}),
         (
             "Weights of the score",
             {
@@ -96,6 +131,16 @@ class EventAdmin(admin.ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **arguments: Any) -> type[CheckedList]:
         return CheckedList
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Event | None = None
+    ) -> tuple[str, ...]:
+        # That of a stand-in is its session's.
+        fixed = obj is not None and obj.is_stand_in
+        return (*self.readonly_fields, "external_id") if fixed else self.readonly_fields
+
+    def delete_keys(self, keys: list[int]) -> None:
+        delete_events(keys)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         return (
@@ -154,7 +199,7 @@ class IsLiveFilter(admin.SimpleListFilter):
 
 
 @admin.register(Session)
-class SessionAdmin(admin.ModelAdmin):
+class SessionAdmin(CountedDeletion):
     """Sessions, their titles, the event that they belong to, and whether they are over."""
 
     list_display = ("title", "event", "external_id", "started_at", "last_seen_at", "ended_at")
@@ -175,6 +220,9 @@ class SessionAdmin(admin.ModelAdmin):
     ) -> tuple[str, ...]:
         # By its ID the platform's events find the session: another one would split it in two.
         return self.readonly_fields if obj is None else (*self.readonly_fields, "external_id")
+
+    def delete_keys(self, keys: list[int]) -> None:
+        delete_sessions(keys)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         # A form that was opened before the session ended must not open it again.
@@ -226,3 +274,11 @@ class SessionAdmin(admin.ModelAdmin):
                     count += 1
         plural = "" if count == 1 else "s"
         self.message_user(request, f"{done} {count} session{plural}.")
+
+
+admin.site.unregister(get_user_model())
+
+
+@admin.register(get_user_model())
+class AccountAdmin(CountedDeletion, UserAdmin):
+    """Django's own; with a user goes the record of what that user did in the admin."""

@@ -11,7 +11,7 @@ from sessions_app.blocks import PUBSUB_SOURCE
 from sessions_app.events import EventKind
 from sessions_app.hashing import combine
 from sessions_app.scoring import Signals
-from sessions_app.tables import Table, pack_table, unpack_table
+from sessions_app.tables import LostTable, Table, pack_table
 from sessions_app.windows import Over, SessionWindows
 
 Counts = NDArray[np.int64]
@@ -34,14 +34,19 @@ class Touched:
 
     Attributes:
         rows: positions in the windows, sorted, each once.
-        audiences, polls, ballots: one blob for each of ``rows``, None or empty where there is none;
-            None instead of a list where the tick has changed nothing.
+        audiences: one blob for each of ``rows``, None or empty where there is none.
+        polled: those of ``rows`` in which votes were cast or polls closed.
+        polls, voters: the same for each of ``polled``.
+        ballots: what the release before has left of votes, for each of ``polled``; not stored any
+            more.
     """
 
     rows: NDArray[np.int64]
-    audiences: Blobs | None
-    polls: Blobs | None
-    ballots: Blobs | None
+    audiences: Blobs
+    polled: NDArray[np.int64]
+    polls: Blobs
+    voters: Blobs
+    ballots: Blobs
 
 
 class Outcome(NamedTuple):
@@ -51,19 +56,46 @@ class Outcome(NamedTuple):
         counts: one element per row of the windows.
         active_before: active users of each row 60 s earlier.
         touched: the tables as they are now.
-        seen: identities to remember, records of :data:`sessions_app.identities.SEEN`.
+        seen: identities to remember, as bytes.
         poll_moments: by rows of the windows, and the identities that the events have.
+        lost: tables that could not be read.
+        forgotten_voters: how many new voters are not remembered.
     """
 
     counts: TickCounts
     active_before: Counts
     touched: Touched
-    seen: NDArray[np.void]
+    seen: bytes
     poll_moments: polls.Moments
+    lost: list[LostTable]
+    forgotten_voters: int
 
     def signals(self, windows: SessionWindows) -> Signals:
         """The signals of each row of the windows that were advanced."""
         return windows.signals(self.active_before)
+
+
+def choose_identities(
+    windows: SessionWindows, events: NDArray[np.void], rows: NDArray[np.int64], known: int
+) -> NDArray[np.void]:
+    """The events with the identities of their sessions in ``user`` and ``subject``.
+
+    A session keeps the kind of identities that it began with: with or without a key.
+
+    Args:
+        windows: rows of new sessions note which kind that is.
+        events: array of :data:`sessions_app.blocks.COLUMNS`, changed in place.
+        rows: position in the windows of each of the event's mentions.
+        known: how many rows there were before the tick; the others are new.
+    """
+    rows_of = rows[events["session"]]
+    windows.rows["unkeyed"][rows_of[(rows_of >= known) & ~events["keyed"]]] = True
+    unkeyed = windows.rows["unkeyed"][rows_of]
+    for name in ("user", "subject"):
+        without = events[f"unkeyed_{name}"]
+        chosen = ~events["keyed"] | (unkeyed & (without != 0))
+        events[name] = np.where(chosen, without, events[name])
+    return events
 
 
 def touched_rows(events: NDArray[np.void], rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -78,13 +110,23 @@ def touched_rows(events: NDArray[np.void], rows: NDArray[np.int64]) -> NDArray[n
     return touched
 
 
+def polled_rows(events: NDArray[np.void], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of :func:`touched_rows` whose polls a tick's events need."""
+    polled: NDArray[np.int64] = np.unique(rows[events["session"][_of_polls(events)]])
+    return polled
+
+
+def _of_polls(events: NDArray[np.void]) -> NDArray[np.bool_]:
+    return np.isin(events["kind"], (EventKind.VOTE, EventKind.POLL_CLOSED))
+
+
 def advance(
     windows: SessionWindows,
     tick: int,
     events: NDArray[np.void],
     rows: NDArray[np.int64],
     touched: Touched,
-    seen: NDArray[np.void],
+    seen: list[bytes],
 ) -> Outcome:
     """Brings the windows from the tick before to ``tick``.
 
@@ -95,8 +137,8 @@ def advance(
         tick: the one that follows ``windows.tick``.
         events: the tick's events, of :data:`sessions_app.blocks.COLUMNS`.
         rows: position in the windows of each session that column ``session`` points into.
-        touched: the tables of the sessions of :func:`touched_rows`.
-        seen: identities of the last ticks' events.
+        touched: the tables of the sessions of :func:`touched_rows` and :func:`polled_rows`.
+        seen: ``Outcome.seen`` of the last ticks.
     """
     active_before = windows.open_tick(tick)
     rows_of = rows[events["session"]]
@@ -107,18 +149,25 @@ def advance(
     members = np.where(events["user"] != 0, combine(events["user"], salts), 0).astype(np.uint64)
     subjects = combine(events["subject"], salts)
 
-    chat, reactions, newly_seen = _count_messages(windows, events, rows_of, subjects, seen)
-    audience, movements = _fold_audiences(windows, tick, events, rows_of, members, touched)
-    windows.close_tick()
-    poll_tables, voters, moments = _fold_polls(
-        windows, tick, events, rows_of, members, subjects, touched
+    seen_before, lost_seen = identities.unpack(seen)
+    chat, reactions, newly_seen = _count_messages(windows, events, rows_of, subjects, seen_before)
+    audience, lost = audiences.unpack(touched.rows, touched.audiences, windows.rows, tick)
+    stored, lost_polls = polls.unpack(
+        touched.polled, touched.polls, touched.voters, touched.ballots, audience
     )
+    audience, movements = _fold_audiences(
+        windows, tick, events, rows_of, members, touched, audience
+    )
+    windows.close_tick()
+    folded = _fold_polls(windows, tick, events, rows_of, members, subjects, touched, stored)
     return Outcome(
-        TickCounts(chat, reactions, movements.joined, movements.left, voters),
+        TickCounts(chat, reactions, movements.joined, movements.left, folded.voters),
         active_before,
-        Touched(touched.rows, audience, *poll_tables),
-        newly_seen,
-        moments,
+        _packed(touched, audience, folded.tables),
+        identities.pack(newly_seen),
+        folded.moments,
+        [*lost_seen, *lost, *lost_polls],
+        folded.forgotten,
     )
 
 
@@ -156,19 +205,18 @@ def _fold_audiences(
     rows_of: NDArray[np.int64],
     members: NDArray[np.uint64],
     touched: Touched,
-) -> tuple[Blobs | None, audiences.Movements]:
+    table: Table,
+) -> tuple[Table, audiences.Movements]:
     acting = members != 0
-    if not acting.any():
-        none = np.zeros(len(windows), dtype=np.int64)
-        return None, audiences.Movements(none, none)
-    table = unpack_table(touched.rows, touched.audiences or [], audiences.USER)
-    doings = audiences.UserEvents(
-        rows_of[acting], members[acting], events["kind"][acting], events["order"][acting]
-    )
-    table, movements = audiences.fold(table, doings, tick, len(windows))
-    table = audiences.forget_absent(table, windows.rows)
+    movements = audiences.Movements.none(len(windows))
+    if acting.any():
+        doings = audiences.UserEvents(
+            rows_of[acting], members[acting], events["kind"][acting], events["order"][acting]
+        )
+        table, movements = audiences.fold(table, doings, tick, len(windows))
+        table = audiences.forget_absent(table, windows.rows)
     audiences.summarise(table, windows.rows, touched.rows, tick)
-    return [*pack_table(table, touched.rows)], movements
+    return table, movements
 
 
 def _fold_polls(
@@ -179,14 +227,11 @@ def _fold_polls(
     members: NDArray[np.uint64],
     subjects: NDArray[np.uint64],
     touched: Touched,
-) -> tuple[tuple[Blobs | None, Blobs | None], Counts, polls.Moments]:
-    chosen = np.isin(events["kind"], (EventKind.VOTE, EventKind.POLL_CLOSED))
+    tables: polls.PollTables,
+) -> polls.Folded:
+    chosen = _of_polls(events)
     if not chosen.any():
-        return (None, None), np.zeros(len(windows), dtype=np.int64), polls.Moments.none()
-    tables = polls.PollTables(
-        unpack_table(touched.rows, touched.polls or [], polls.POLL),
-        unpack_table(touched.rows, touched.ballots or [], polls.BALLOT),
-    )
+        return polls.Folded(tables, np.zeros(len(windows), np.int64), polls.Moments.none(), 0)
     happened = polls.PollEvents(
         rows_of[chosen],
         subjects[chosen],
@@ -194,14 +239,21 @@ def _fold_polls(
         events["kind"][chosen],
         events["order"][chosen],
     )
-    tables, voters, moments = polls.fold(tables, happened, tick, windows.active_users())
-    highest = polls.participation(tables, len(windows))
-    windows.rows["participation"][touched.rows] = highest[touched.rows]
-    blobs = _packed(tables.polls, touched), _packed(tables.ballots, touched)
+    folded = polls.fold(tables, happened, tick, windows.active_users())
+    highest = polls.participation(folded.tables, len(windows))
+    windows.rows["participation"][touched.polled] = highest[touched.polled]
     mentioned, first = np.unique(happened.polls, return_index=True)
-    as_told = events["subject"][chosen][first[np.searchsorted(mentioned, moments.polls)]]
-    return blobs, voters, moments._replace(polls=as_told)
+    of_moments = first[np.searchsorted(mentioned, folded.moments.polls)]
+    as_told = events["subject"][chosen][of_moments]
+    return folded._replace(moments=folded.moments._replace(polls=as_told))
 
 
-def _packed(table: Table, touched: Touched) -> Blobs:
-    return [*pack_table(table, touched.rows)]
+def _packed(touched: Touched, audience: Table, tables: polls.PollTables) -> Touched:
+    return Touched(
+        touched.rows,
+        [*pack_table(audience, touched.rows, audiences.FORM)],
+        touched.polled,
+        [*pack_table(tables.polls, touched.polled, polls.POLL_FORM)],
+        [*pack_table(tables.voters, touched.polled, polls.VOTER_FORM)],
+        touched.ballots,
+    )

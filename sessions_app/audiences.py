@@ -2,15 +2,32 @@
 
 Users are known by 64-bit identities only. One table per session holds everybody who has been in it;
 only the tables of sessions in which somebody did something are touched at a tick.
+
+When a table is lost, the windows still say how many were there. That many *unnamed* people, with
+the identity 0, stand in for them. A stranger who is heard from takes the place of one of them, and
+so does one who leaves: he was among those who were there. Who joins is new, though: if he was there
+before, because he joins twice, he counts as two until the session is over.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.events import EventKind
-from sessions_app.tables import Table, append, positions_of
+from sessions_app.tables import (
+    Form,
+    LostTable,
+    Records,
+    Table,
+    Unpacked,
+    append,
+    in_order,
+    positions_of,
+    ranks,
+    unpack_table,
+)
 from sessions_app.ticks import WINDOW_TICKS
 from sessions_app.windows import Rows
 
@@ -18,6 +35,58 @@ from sessions_app.windows import Rows
 MAXIMUM_USERS = 200_000
 
 USER = np.dtype([("user", "<u8"), ("heard", "<u4"), ("left", "<u4"), ("connected", "?")])
+UNNAMED = np.uint64(0)
+
+
+def _is_sound(users: Records) -> NDArray[np.bool_]:
+    flags: NDArray[np.bool_] = users["connected"].view(np.uint8) <= 1
+    return flags
+
+
+def _read_bare(data: bytes) -> Records:
+    return np.frombuffer(data, USER)
+
+
+FORM = Form("audiences", 1, USER, _is_sound, _read_bare)
+
+
+def unpack(
+    rows: NDArray[np.int64], blobs: Sequence[bytes | None], windows: Rows, tick: int
+) -> Unpacked:
+    """The tables of the sessions ``rows``, with unnamed people in place of those that are lost.
+
+    Args:
+        rows: sorted.
+        blobs: one for each of ``rows``.
+        windows: of all sessions; says how many people there were, and is told what is lost.
+        tick: the one that the windows have come to.
+    """
+    table, lost = unpack_table(rows, blobs, FORM)
+    known = windows["total"] > windows["forgotten"]
+    for row, blob in zip(rows.tolist(), blobs, strict=True):
+        if not blob and known[row]:
+            lost.append(LostTable(FORM.kind, row, "missing", b""))
+    for gone in lost:
+        people = _unnamed_people(windows[gone.row], tick)
+        windows["forgotten"][gone.row] = windows["total"][gone.row] - len(people)
+        windows["lost_at"][gone.row] = tick
+        table = append(table, np.full(len(people), gone.row), people)
+    return Unpacked(in_order(table) if lost else table, lost)
+
+
+def _unnamed_people(window: np.void, tick: int) -> Records:
+    """As many people as the window of a session counts: connected, fading, and just gone."""
+    ticks = np.arange(tick, tick - WINDOW_TICKS, -1)
+    fading, departures = (window[name][ticks % WINDOW_TICKS] for name in ("fading", "departures"))
+    counts = np.array([window["connected"], *fading, *departures], np.int64)
+    # Those who left and came back are in two of these numbers.
+    limit = min(int(window["total"]), MAXIMUM_USERS)
+    counts = np.diff(np.minimum(np.cumsum(counts), limit), prepend=0)
+    people = np.zeros(len(counts), USER)
+    people["connected"][0] = True
+    people["heard"][1 : WINDOW_TICKS + 1] = ticks
+    people["left"][WINDOW_TICKS + 1 :] = ticks
+    return np.repeat(people, counts)
 
 
 class UserEvents(NamedTuple):
@@ -42,6 +111,7 @@ class _Doings(NamedTuple):
 
     rows: NDArray[np.int64]
     users: NDArray[np.uint64]
+    begins_with_join: NDArray[np.bool_]
     last_join: NDArray[np.int64]
     last_leave: NDArray[np.int64]
     first_sign: NDArray[np.int64]
@@ -53,6 +123,11 @@ class Movements(NamedTuple):
 
     joined: NDArray[np.int64]
     left: NDArray[np.int64]
+
+    @classmethod
+    def none(cls, row_count: int) -> Self:
+        """Nobody."""
+        return cls(np.zeros(row_count, np.int64), np.zeros(row_count, np.int64))
 
 
 def _doings(events: UserEvents) -> _Doings:
@@ -70,6 +145,7 @@ def _doings(events: UserEvents) -> _Doings:
     return _Doings(
         rows=events.rows[order][starts],
         users=users[starts],
+        begins_with_join=kinds[starts] == EventKind.JOIN,
         last_join=last(kinds == EventKind.JOIN),
         last_leave=last(leaves),
         first_sign=np.where(first_sign == never, -1, first_sign),
@@ -93,6 +169,7 @@ def fold(table: Table, events: UserEvents, tick: int, row_count: int) -> tuple[T
     positions, known = positions_of(doings.users, table.records["user"])
     index = np.full(len(doings.users), -1, dtype=np.int64)
     index[positions[known]] = np.flatnonzero(known)
+    _name_strangers(table, doings, index, tick)
     table = append(table, *_newcomers(doings, index))
     index[index < 0] = np.arange(len(known), len(table.records))
 
@@ -116,6 +193,37 @@ def fold(table: Table, events: UserEvents, tick: int, row_count: int) -> tuple[T
         joined=np.bincount(doings.rows[joins], minlength=row_count),
         left=np.bincount(doings.rows[leaves], minlength=row_count),
     )
+
+
+def _name_strangers(table: Table, doings: _Doings, index: NDArray[np.int64], tick: int) -> None:
+    """Gives strangers the places of unnamed people: of those connected, then of those heard last.
+
+    Args:
+        table: changed in place.
+        doings: of the tick.
+        index: where in the table each user of ``doings`` is, -1 for strangers; changed in place.
+        tick: the one of the doings.
+    """
+    users = table.records
+    places = np.flatnonzero(users["user"] == UNNAMED)
+    strangers = np.flatnonzero((index < 0) & ~doings.begins_with_join)
+    if not (len(places) and len(strangers)):
+        return
+    heard = users["heard"].astype(np.int64)
+    places = places[users["connected"][places] | (heard[places] > tick - WINDOW_TICKS)]
+    rows = table.rows[places]
+    places = places[np.lexsort((-heard[places], ~users["connected"][places], rows))]
+    strangers = strangers[np.argsort(doings.rows[strangers], kind="stable")]
+    positions, found = positions_of(
+        _numbered(table.rows[places]), _numbered(doings.rows[strangers])
+    )
+    index[strangers[found]] = places[positions[found]]
+    users["user"][places[positions[found]]] = doings.users[strangers[found]]
+
+
+def _numbered(rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Row and rank within the row as one number; ``rows`` must be sorted."""
+    return (rows.astype(np.uint64) << np.uint64(32)) | ranks(rows).astype(np.uint64)
 
 
 def _newcomers(
@@ -147,7 +255,7 @@ def _by_bucket(
 ) -> NDArray[np.int64]:
     """Users by session and by the bucket of the tick in column ``name``, if it is in the window."""
     when = table.records[name].astype(np.int64)
-    recent = chosen & (when > tick - WINDOW_TICKS)
+    recent = chosen & (when > tick - WINDOW_TICKS) & (when <= tick)
     cells = table.rows[recent] * WINDOW_TICKS + when[recent] % WINDOW_TICKS
     return np.bincount(cells, minlength=count * WINDOW_TICKS).reshape(count, WINDOW_TICKS)
 

@@ -7,33 +7,42 @@ entries are acknowledged afterwards, and the scorer knows an entry that it has h
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
 
 from sessions_app import keys
-from sessions_app.arrivals import queue_delivery
+from sessions_app.arrivals import Delivery, queue_delivery
+from sessions_app.blocks import Block
+from sessions_app.bounded_answers import AnswerTooLargeError
+from sessions_app.collector_report import CollectorReport
 from sessions_app.connection import UNREACHABLE, events_client
 from sessions_app.dead_letters import DeadLetterLog, set_aside
-from sessions_app.figures import DROPPED_MESSAGES, SUBSCRIPTION_BREAKS, queue_figures
+from sessions_app.events import Fault
+from sessions_app.figures import queue_figures
 from sessions_app.handover import Handover
-from sessions_app.streams import (
-    Batches,
-    create_groups,
-    server_time_ms,
-    stream_reader,
-)
-from sessions_app.subscriber import Subscriber, hold_lease, release_lease
-from sessions_app.ticks import TICK_MS
+from sessions_app.identification import Identification
+from sessions_app.identity_secret import IdentityKeeper
+from sessions_app.read_size import BUDGET_BYTES
+from sessions_app.recovery import Batch
+from sessions_app.streams import create_groups, server_time_ms, stream_reader
+from sessions_app.subscriber import Message, Subscriber, hold_lease, release_lease
+from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS
 
 logger = logging.getLogger(__name__)
 
 IDLE_BLOCK_MS = 200
 STATUS_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 30.0
-STATUS_LIFETIME_SECONDS = 30
 HEARTBEAT_LIFETIME_MS = 60_000
+# Whoever has been held up for longer than this, as by SIGSTOP, delivers no entries that it read
+# before: another collector has claimed them long ago.
+DELIVERY_MS = 60_000
+# Older messages are of ticks that are not made up for any more.
+MESSAGE_LIFETIME_MS = CATCH_UP_TICKS * TICK_MS
+# What is queued is handed on before the process ends, but not for longer than this.
+FAREWELL_SECONDS = 5.0
 
 
 class Collector:
@@ -42,7 +51,7 @@ class Collector:
     Args:
         connect: makes a Redis client; called for each of the connections it needs.
         name: unique among the running collectors.
-        batch_size: stream entries per channel and read, and Pub/Sub messages per step.
+        batch_size: the most stream entries per channel and read, and Pub/Sub messages per step.
         retention_ms: how long entries stay in the streams; 0 leaves them alone.
     """
 
@@ -61,20 +70,25 @@ class Collector:
         self.reader = stream_reader(self.events, name, batch_size)
         self.subscriber = Subscriber(connect() if self.events is self.client else self.events)
         self.letter_log = DeadLetterLog()
-        self._handover: Handover | None = None
+        self._identities = IdentityKeeper()
+        self._identification: Identification
+        self._report = CollectorReport(self.client, name, self.subscriber)
+        self._held: list[Handover] = []
+        self._held_since_ms = 0
+        self._delivered = False
         self._heartbeat_ms = 0
         self._subscriber_read_ms = 0
         self._recovering = True
+        self._has_just_recovered = False
         self._status_due = 0.0
         self._housekeeping_due = 0.0
-        self._collected = 0
-        self._rate_since = (time.monotonic(), 0)
-        self._losses_told: Counter[str] = Counter()
 
     def start(self) -> None:
         """Prepares groups and lease; to be called first, and again after a failure."""
         create_groups(self.events, server_time_ms(self.client))
+        self._look_up_identification()
         self._recovering = True
+        self.reader.size.restart()
         self._heartbeat_ms = 0
         self._status_due = self._housekeeping_due = 0.0
         self._note_time(server_time_ms(self.client))
@@ -86,35 +100,70 @@ class Collector:
             redis.RedisError: Redis does not answer or refuses; nothing is lost, call :meth:`start`
                 and go on.
         """
-        if self._handover is not None:
-            return self._hand_on(self._handover)
-        self._keep_up_status()
-        batches = self.reader.claim() if self._recovering else []
-        batches += self._read_streams(wait=not batches)
-        messages = self.subscriber.take(self.batch_size)
-        return self._hand_on(Handover(batches, messages, self._now_ms()))
+        if not self._held:
+            self._keep_up_status()
+            # By the server's clock, and before anything is read: whatever holds us up counts.
+            self._held_since_ms = self._heartbeat_ms
+            self._held, self._delivered = self._receive(), False
+        return self._hand_on()
 
     def stop(self) -> None:
         """Hands on what is queued, gives up the lease and says good-bye; best effort."""
-        self.subscriber.stop()
+        self.subscriber.stop(seconds=FAREWELL_SECONDS)
         try:
-            if self._handover is not None:
-                self._hand_on(self._handover)
-            while self.subscriber:
-                messages = self.subscriber.take(self.batch_size)
-                self._hand_on(Handover([], messages, self._now_ms()))
+            self._hand_on_the_rest()
             release_lease(self.client, self.name)
             self.client.zrem(keys.COLLECTORS, self.name)
         except (redis.RedisError, *UNREACHABLE) as error:
             logger.warning("Could not say good-bye to Redis: %s", error)
 
-    def _read_streams(self, wait: bool) -> Batches:
-        block_ms = self._patience_ms() if wait else 1
+    def _handover_of(self, batches: Sequence[Batch], messages: list[Message]) -> Handover:
+        return Handover(batches, messages, self._now_ms(), self._identification)
+
+    def _look_up_identification(self) -> None:
+        self._identification = self._identities.current(self.client, server_time_ms(self.client))
+
+    def _hand_on_the_rest(self) -> None:
+        give_up_at = time.monotonic() + FAREWELL_SECONDS
+        while self._held or self.subscriber:
+            if not self._held:
+                self._held_since_ms = self._heartbeat_ms
+                self._held, self._delivered = [self._take_messages()], False
+            self._hand_on()
+            if self.subscriber and time.monotonic() > give_up_at:
+                self._report.discarded += len(self.subscriber)
+                self._report.publish()
+                return
+
+    def _receive(self) -> list[Handover]:
+        """What comes next: stream entries apart from messages, and recovered ones alone."""
+        if recovered := self._recover():
+            return [self._handover_of(recovered, [])]
+        batches = self._read_streams()
+        return [self._handover_of(batches, []), self._take_messages()]
+
+    def _take_messages(self) -> Handover:
+        return self._handover_of([], self.subscriber.take(self.batch_size, BUDGET_BYTES))
+
+    def _recover(self) -> list[Batch]:
+        """Entries that were read before; every other time, so that new ones go on meanwhile."""
+        if not self._recovering or self._has_just_recovered:
+            self._has_just_recovered = False
+            return []
+        batches = self.reader.recover()
+        self._recovering = self._has_just_recovered = bool(batches)
+        return batches
+
+    def _read_streams(self) -> list[Batch]:
+        block_ms = 1 if self._recovering else self._patience_ms()
         with self.client.pipeline(transaction=False) as pipeline:
             self._queue_heartbeat(pipeline)
-            batches = self.reader.read(pipeline, block_ms, pending=self._recovering)
-        self._recovering = self._recovering and bool(batches)
-        return batches
+            try:
+                return self.reader.read(pipeline, block_ms)
+            except AnswerTooLargeError as error:
+                logger.debug("Reading again in smaller parts: %s.", error)
+                self._recovering = True
+                return []
 
     def _patience_ms(self) -> int:
         """How long to wait for entries: not past a tick's end, which is to be reported at once."""
@@ -135,48 +184,97 @@ class Collector:
                 read_ms = self._subscriber_read_ms if waits else self._heartbeat_ms
                 pipeline.set(keys.SUBSCRIBER_READ, read_ms)
 
-    def _hand_on(self, handover: Handover) -> int:
-        self._handover = handover
-        if not handover.delivered:
-            self._deliver(handover)
-        self._acknowledge(handover)
-        self._handover = None
-        self.letter_log.add(handover.letters)
-        self._collected += len(handover.builder)
-        self._subscriber_read_ms = max(self._subscriber_read_ms, handover.subscriber_read_ms)
-        return len(handover)
+    def _hand_on(self) -> int:
+        if not self._delivered:
+            self._deliver()
+            self._delivered = True
+        self._acknowledge()
+        held, self._held = self._held, []
+        for handover in held:
+            self.letter_log.add(handover.letters)
+            self._report.collected += len(handover.builder)
+            read_ms = handover.subscriber_read_ms
+            self._subscriber_read_ms = max(self._subscriber_read_ms, read_ms)
+        return sum(map(len, held))
 
-    def _deliver(self, handover: Handover) -> None:
-        if len(handover.builder):
-            with self.events.pipeline(transaction=False) as pipeline:
-                queue_delivery(pipeline, handover.builder.blocks())
-                late = sum(pipeline.execute())
-            if late:
-                self.client.hincrby(keys.COLLECTOR_TOTALS, "late_blocks", late)
-        handover.delivered = True
+    def _deliver(self) -> None:
+        if not any(map(len, self._held)):
+            return
+        with self.events.pipeline(transaction=False) as pipeline:
+            blocks = self._queue_blocks(pipeline)
+            # As late as can be: in whatever comes before, we may have been held up.
+            now_ms = server_time_ms(self.client)
+            if now_ms - self._held_since_ms > DELIVERY_MS:
+                self._forget_overdue(now_ms)
+                pipeline.reset()
+                blocks = self._queue_blocks(pipeline)
+            deliveries = pipeline.execute()
+        self._count_late(blocks, deliveries)
 
-    def _acknowledge(self, handover: Handover) -> None:
+    def _queue_blocks(self, pipeline: Any) -> list[Block]:
+        """Queues what is held; returns the blocks, in the order of their answers."""
+        blocks = [pair for handover in self._held for pair in handover.builder.blocks()]
+        queue_delivery(pipeline, blocks)
+        return [block for _, block in blocks]
+
+    def _count_late(self, blocks: list[Block], deliveries: list[int]) -> None:
+        late = deliveries.count(Delivery.LATE)
+        if late:
+            self.client.hincrby(keys.COLLECTOR_TOTALS, "late_blocks", late)
+        self._report.too_late += sum(
+            len(block.events)
+            for block, delivery in zip(blocks, deliveries, strict=True)
+            if delivery == Delivery.TOO_LATE
+        )
+
+    def _forget_overdue(self, now_ms: int) -> None:
+        """Entries are in the streams: who holds them now hands them on. Of messages we had all."""
+        messages = []
+        for handover in self._held:
+            if handover.entry_ids:
+                logger.warning(
+                    "Held up for %d s: %d stream entries are not delivered, but read again.",
+                    (now_ms - self._held_since_ms) // 1000,
+                    len(handover),
+                )
+                self._recovering = True
+            elif now_ms - handover.newest_message_ms <= MESSAGE_LIFETIME_MS:
+                messages.append(handover)
+            else:
+                self._report.discarded += len(handover)
+        self._held = messages
+
+    def _acknowledge(self) -> None:
         # One transaction: a letter is written just when its entry is acknowledged. Over several
         # nodes there is none: a collector that dies in between leaves a letter twice.
         with self.client.pipeline(transaction=True) as pipeline:
             if self.events is self.client:
-                self._queue_acknowledgement(pipeline, handover)
+                self._queue_acknowledgement(pipeline)
             else:
                 with self.events.pipeline(transaction=False) as acknowledging:
-                    self._queue_acknowledgement(acknowledging, handover)
+                    self._queue_acknowledgement(acknowledging)
                     acknowledging.execute()
-            counts = {"events": len(handover.builder), "dead_letters": len(handover.letters)}
-            for field, count in counts.items():
-                if count:
-                    pipeline.hincrby(keys.COLLECTOR_TOTALS, field, count)
-            queue_figures(pipeline, handover.figures())
+            for field, count in self._totals().items():
+                pipeline.hincrby(keys.COLLECTOR_TOTALS, field, count)
+            for handover in self._held:
+                queue_figures(pipeline, handover.figures())
             pipeline.time()
             seconds, microseconds = pipeline.execute()[-1]
         self._note_time(seconds * 1000 + microseconds // 1000)
 
-    def _queue_acknowledgement(self, pipeline: Any, handover: Handover) -> None:
-        set_aside(pipeline, handover.letters)
-        self.reader.queue_acknowledgement(pipeline, handover.batches)
+    def _queue_acknowledgement(self, pipeline: Any) -> None:
+        for handover in self._held:
+            set_aside(pipeline, handover.letters)
+            self.reader.queue_acknowledgement(pipeline, handover.entry_ids)
+
+    def _totals(self) -> Counter[str]:
+        """What is added to the totals of all collectors: nothing that is 0."""
+        totals: Counter[str] = Counter()
+        for handover in self._held:
+            totals["events"] += len(handover.builder)
+            totals["dead_letters"] += len(handover.letters)
+            totals["given_up"] += sum(letter.fault is Fault.GIVEN_UP for letter in handover.letters)
+        return +totals
 
     def _note_time(self, server_ms: int) -> None:
         self.subscriber.clock_offset_ms = server_ms - time.time_ns() // 1_000_000
@@ -187,8 +285,9 @@ class Collector:
         if now >= self._status_due:
             self._status_due = now + STATUS_SECONDS
             self._keep_lease()
+            self._look_up_identification()
             self._recovering = True
-            self._publish_status(now)
+            self._report.publish()
             self.letter_log.report()
         if now >= self._housekeeping_due:
             self._housekeeping_due = now + HOUSEKEEPING_SECONDS
@@ -201,32 +300,6 @@ class Collector:
             self.subscriber.start()
         elif not held and self.subscriber.running:
             self.subscriber.stop()
-
-    def _publish_status(self, now: float) -> None:
-        since, collected = self._rate_since
-        elapsed = max(now - since, 1e-3)
-        if elapsed >= 5:
-            self._rate_since = (now, self._collected)
-        status = {
-            "events": self._collected,
-            "events_per_second": round((self._collected - collected) / elapsed, 1),
-            "subscriber": int(self.subscriber.running),
-            "queued_messages": len(self.subscriber),
-            "interruptions": self.subscriber.interruptions,
-            "overflows": self.subscriber.overflows,
-        }
-        losses = Counter(
-            {
-                SUBSCRIPTION_BREAKS: self.subscriber.interruptions,
-                DROPPED_MESSAGES: self.subscriber.overflows,
-            }
-        )
-        with self.client.pipeline(transaction=False) as pipeline:
-            pipeline.hset(keys.collector_status(self.name), mapping=status)
-            pipeline.expire(keys.collector_status(self.name), STATUS_LIFETIME_SECONDS)
-            queue_figures(pipeline, losses - self._losses_told)
-            pipeline.execute()
-        self._losses_told = losses
 
     def _housekeep(self) -> None:
         now = server_time_ms(self.client)

@@ -15,6 +15,7 @@ from redis.connection import parse_url
 from redis.retry import Retry
 
 from sessions_app import keys
+from sessions_app.bounded_answers import BoundedParser, count_answers
 
 # What Redis says while it is away, or its nodes change places; another attempt may succeed.
 UNREACHABLE = (
@@ -35,7 +36,8 @@ def connect(**options: Any) -> "redis.Redis":
 
     It does not retry by itself: whoever calls knows what may be repeated.
     """
-    return redis.Redis.from_url(settings.REDIS_URL, **{**_patience(), **options})
+    options = {**_patience(), "parser_class": BoundedParser, **options}
+    return redis.Redis.from_url(settings.REDIS_URL, **options)
 
 
 def events_client(client: "redis.Redis") -> Any:
@@ -76,8 +78,10 @@ def _connect_to_cluster(url: str) -> RedisCluster:
         name: value for name, value in places[0].items() if name not in ("host", "port", "db")
     }
     nodes = [ClusterNode(place["host"], place.get("port", 6379)) for place in places]
-    # RESP2, because the collector takes the answers as they come on the wire.
-    return RedisCluster(startup_nodes=nodes, **{**_patience(), **options, "protocol": 2})
+    # RESP2, because the collector takes the answers as they come on the wire. Clients of a cluster
+    # accept no parser, but a function that is called for each new connection.
+    options |= {"protocol": 2, "redis_connect_func": count_answers}
+    return RedisCluster(startup_nodes=nodes, **{**_patience(), **options})
 
 
 def _patience() -> dict[str, Any]:

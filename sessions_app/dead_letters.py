@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from sessions_app import keys
 from sessions_app.events import Fault
+from sessions_app.payloads import KEPT_BYTES
 
 logger = logging.getLogger(__name__)
 
 MAXIMUM_LETTERS = 10_000
-MAXIMUM_DATA_BYTES = 8 * 1024
 REPORT_SECONDS = 60.0
 
 
@@ -23,7 +23,7 @@ class DeadLetter(NamedTuple):
         entry_id: its stream entry, where the whole payload still is; empty for Pub/Sub.
         fault: what is wrong with it, in a word.
         reason: the same in a sentence.
-        data: the payload as it came.
+        data: the payload, or its beginning; empty where it was not read.
     """
 
     channel: str
@@ -40,7 +40,7 @@ def set_aside(pipeline: Any, letters: list[DeadLetter]) -> None:
             "channel": letter.channel,
             "entry_id": letter.entry_id,
             "reason": letter.reason,
-            "data": letter.data[:MAXIMUM_DATA_BYTES],
+            "data": letter.data[:KEPT_BYTES],
             "bytes": len(letter.data),
         }
         pipeline.xadd(keys.DEAD_LETTERS, fields, maxlen=MAXIMUM_LETTERS, approximate=True)

@@ -29,7 +29,7 @@ def fresh_password() -> str:
 def ensure_event(external_id: str) -> Event:
     """The demo's event, which belongs to the demo's organizer as soon as there is one."""
     event, _ = Event.objects.get_or_create(
-        external_id=external_id, defaults={"title": DEMO_EVENT_TITLE}
+        external_id=external_id, is_stand_in=False, defaults={"title": DEMO_EVENT_TITLE}
     )
     event.organizers.add(*get_user_model().objects.filter(username=DEMO_ORGANIZER))
     return event

@@ -13,7 +13,7 @@ from sessions_app.windows import ROW, Over, SessionWindows
 
 # A change is committed somewhat later than its time says, and a tick may be scored late.
 HORIZON = timedelta(minutes=2)
-_FIELDS = ("pk", "external_id", "event_id", "ended_at", "edited_at")
+_FIELDS = ("pk", "external_id", "event_id", "stand_in_id", "ended_at", "edited_at")
 
 
 def follow_edits(windows: SessionWindows, whole: bool = False) -> None:
@@ -46,7 +46,7 @@ def _take_over(windows: SessionWindows, sessions: list[Any]) -> list[Any]:
     rows = {key: row for row, key in enumerate(windows.rows["session_id"].tolist())}
     strangers = []
     for session in sessions:
-        key, external_id, event_id, ended_at, edited_at = session
+        key, external_id, event_id, stand_in_id, ended_at, edited_at = session
         if key not in rows:
             strangers.append(session)
             continue
@@ -55,6 +55,9 @@ def _take_over(windows: SessionWindows, sessions: list[Any]) -> list[Any]:
             windows.epoch = ""
             continue
         windows.rows["event_id"][rows[key]] = event_id
+        if event_id == stand_in_id:
+            # Perhaps nobody is assigned to it any more: the next word of the platform decides.
+            windows.rows["event_is_known"][rows[key]] = False
         if _ended_by_hand(ended_at, edited_at):
             windows.rows["over"][rows[key]] = Over.ANNOUNCED
     return strangers
@@ -66,7 +69,7 @@ def _ended_by_hand(ended_at: datetime | None, edited_at: datetime | None) -> boo
 
 def _reopen(windows: SessionWindows, sessions: Iterable[Any]) -> None:
     """Gives those a row again that have a tombstone, but are not over."""
-    for key, external_id, event_id, ended_at, _ in sessions:
+    for key, external_id, event_id, _, ended_at, _ in sessions:
         if ended_at is None and external_id in windows.tombstones:
             del windows.tombstones[external_id]
             rows = np.zeros(1, ROW)

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from enum import IntEnum, StrEnum
 
 import msgspec
-import xxhash
 
 from sessions_app import keys, wire
 
@@ -46,6 +45,8 @@ class Fault(StrEnum):
     BAD_ID = "bad_id"
     TOO_LARGE = "too_large"
     EMPTY = "empty"
+    GIVEN_UP = "given_up"
+    TOO_LATE = "too_late"
     UNEXPECTED = "unexpected"
 
 
@@ -65,8 +66,8 @@ class PlatformEvent(msgspec.Struct, gc=False):
         session_id: the platform's session ID.
         event_id: the platform's event ID, or None where it is unknown.
         user_id: who did it, or an empty string.
-        subject: 64-bit identity of the message, of the poll, or of a reaction's whole payload;
-            0 for none.
+        subject: what tells it from others of its kind: the ID of the message or of the poll, or a
+            reaction's whole payload; empty for none.
         poll_id: the platform's ID of the poll, or an empty string.
     """
 
@@ -74,7 +75,7 @@ class PlatformEvent(msgspec.Struct, gc=False):
     session_id: str
     event_id: str | None
     user_id: str = ""
-    subject: int = 0
+    subject: bytes = b""
     poll_id: str = ""
 
 
@@ -87,11 +88,6 @@ _USER_KINDS = {
     "typing": EventKind.USER_SIGN,
 }
 _SESSION_KINDS = {"session_ended": EventKind.SESSION_ENDED}
-
-
-def identity(value: bytes) -> int:
-    """64-bit identity of an ID or a payload, the same in every process and version; never 0."""
-    return xxhash.xxh3_64_intdigest(value) or 1
 
 
 def _without_halves(payload: bytes) -> bytes:
@@ -127,7 +123,7 @@ def _chat(payload: bytes) -> PlatformEvent:
         session_id,
         _checked_event(body.eventId, session_id),
         _checked(body.message.authorId),
-        identity(_checked(body.message.id).encode()),
+        _checked(body.message.id).encode(),
     )
 
 
@@ -139,7 +135,7 @@ def _vote(payload: bytes) -> PlatformEvent:
         session_id,
         _checked_event(body.eventId, session_id),
         _checked(body.userId),
-        identity(_checked(body.pollId).encode()),
+        _checked(body.pollId).encode(),
         body.pollId,
     )
 
@@ -158,7 +154,7 @@ def _closed(payload: bytes) -> PlatformEvent:
         EventKind.POLL_CLOSED,
         session_id,
         _checked_event(event_id, session_id),
-        subject=identity(_checked(poll_id).encode()),
+        subject=_checked(poll_id).encode(),
         poll_id=poll_id,
     )
 
@@ -171,7 +167,7 @@ def _reaction(payload: bytes) -> PlatformEvent:
         session_id,
         _checked_event(body.eventId, session_id),
         _checked(body.userId),
-        identity(payload),
+        payload,
     )
 
 
@@ -194,7 +190,7 @@ def _user_event(kind: EventKind, body: wire.Sync, payload: bytes) -> PlatformEve
         session_id,
         _checked_event(body.eventId, session_id),
         _checked(wire.decode_user(body.userId)),
-        identity(payload) if kind is EventKind.REACTION else 0,
+        payload if kind is EventKind.REACTION else b"",
     )
 
 
@@ -214,7 +210,7 @@ def _sync_chat(body: wire.Sync) -> PlatformEvent:
         session_id,
         _checked_event(body.eventId or message.eventId, session_id),
         _checked(message.authorId or ""),
-        identity(_checked(message.id).encode()),
+        _checked(message.id).encode(),
     )
 
 

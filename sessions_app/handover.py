@@ -1,6 +1,7 @@
 """One batch on its way from the platform's channels to the scorer: decoded, sorted, counted."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from sessions_app import keys
@@ -8,35 +9,67 @@ from sessions_app.blocks import PUBSUB_SOURCE, BatchBuilder
 from sessions_app.dead_letters import DeadLetter
 from sessions_app.events import BadEventError, Fault, decoder
 from sessions_app.figures import DEAD_LETTERS, RECEIVED, named
-from sessions_app.streams import Batches, Entry
+from sessions_app.identification import Identification
+from sessions_app.payloads import KEPT_BYTES, beginning
+from sessions_app.recovery import MAXIMUM_DELIVERIES, Batch
+from sessions_app.streams import Entry, EntryIds
 from sessions_app.subscriber import Message
-from sessions_app.ticks import TICK_MS
+from sessions_app.ticks import TICK_MS, tick_at
+
+# A reason may quote what it is about.
+LONGEST_REASON = 500
+# The scorer remembers for ten minutes which entries counted in another tick than their IDs tell.
+# None is delivered more often than the maximum, so none of them comes later than that.
+STRAY_IDLE_MS = 10 * 60_000 // MAXIMUM_DELIVERIES
 
 _DECODERS = [decoder(channel) for channel in keys.CHANNELS]
 
 
 class Handover:
-    """One batch on its way: kept until Redis has confirmed it, and then offered unchanged again."""
+    """One batch on its way: kept until Redis has confirmed it, and then offered unchanged again.
 
-    def __init__(self, batches: Batches, messages: list[Message], now_ms: int) -> None:
-        self.batches = batches
-        self.builder = BatchBuilder()
+    Attributes:
+        entry_ids: of the stream entries, to be acknowledged. Their payloads are not kept.
+        newest_message_ms: when the last of the messages was received; 0 without any.
+    """
+
+    def __init__(
+        self,
+        batches: Sequence[Batch],
+        messages: list[Message],
+        now_ms: int,
+        identification: Identification,
+    ) -> None:
+        self.entry_ids: list[EntryIds] = []
+        self.builder = BatchBuilder(identification)
         self.letters: list[DeadLetter] = []
-        self.delivered = False
         self.received: Counter[str] = Counter()
-        for position, entries in batches:
-            self.received[named(RECEIVED, keys.CHANNELS[position], "stream")] += len(entries)
-            self._add_entries(position, entries, now_ms)
+        for batch in batches:
+            self._add_batch(batch, now_ms)
         self._add_messages([message for message in messages if message.channel >= 0])
+        self.newest_message_ms = max((m.time_ms for m in messages), default=0)
         self.subscriber_read_ms = max((m.time_ms for m in messages if m.channel < 0), default=0)
 
     def __len__(self) -> int:
         return len(self.builder) + len(self.letters)
 
-    def _add_entries(self, position: int, entries: list[Any], now_ms: int) -> None:
+    def _add_batch(self, batch: Batch, now_ms: int) -> None:
+        channel = keys.CHANNELS[batch.position]
+        identifiers = [*(entry[0] for entry in batch.entries), *batch.given_up]
+        self.entry_ids.append((batch.position, identifiers))
+        self.received[named(RECEIVED, channel, "stream")] += len(identifiers)
+        self._add_entries(batch, now_ms)
+        reason = f"delivered {MAXIMUM_DELIVERIES} times without success"
+        self.letters += [
+            DeadLetter(channel, entry_id, Fault.GIVEN_UP, reason, b"")
+            for entry_id in batch.given_up
+        ]
+
+    def _add_entries(self, batch: Batch, now_ms: int) -> None:
+        position = batch.position
         decode, add = _DECODERS[position], self.builder.add
         latest_ms = now_ms + TICK_MS
-        for entry_id, fields in entries:
+        for entry_id, fields in batch.entries:
             data = fields[1] if fields and fields[0] == b"data" else Entry(entry_id, fields).data
             try:
                 if data is None:
@@ -44,11 +77,15 @@ class Handover:
                     raise BadEventError(problem, Fault.EMPTY)
                 time, _, sequence = entry_id.partition(b"-")
                 time_ms = int(time)
-                if time_ms > latest_ms:
-                    time_ms = _brought_back(time_ms, now_ms)
-                add(decode(data), position, time_ms, int(sequence))
+                # From a future tick when the server's clock was set back: it counts now.
+                tick = None if time_ms <= latest_ms else tick_at(now_ms)
+                if tick is not None and batch.idle_ms.get(entry_id, 0) > STRAY_IDLE_MS:
+                    raise BadEventError("delivered before, long ago: it may count", Fault.TOO_LATE)
+                add(decode(data), position, time_ms, int(sequence), tick)
+            except MemoryError:  # no fault of the entry: whoever has more memory may read it
+                raise
             except Exception as error:  # noqa: BLE001 - one bad entry must never stop the rest
-                self._refuse(position, entry_id, error, data or repr(fields).encode())
+                self._refuse(position, entry_id, error, data or _told(fields))
 
     def _add_messages(self, messages: list[Message]) -> None:
         for position, count in Counter(message.channel for message in messages).items():
@@ -57,6 +94,8 @@ class Handover:
             try:
                 event = _DECODERS[position](data)
                 self.builder.add(event, position + PUBSUB_SOURCE, time_ms, sequence)
+            except MemoryError:
+                raise
             except Exception as error:  # noqa: BLE001 - one bad message must never stop the rest
                 self._refuse(position, b"", error, data)
 
@@ -65,7 +104,9 @@ class Handover:
             fault, reason = error.fault, str(error)
         else:
             fault, reason = Fault.UNEXPECTED, f"{type(error).__name__}: {error}"
-        self.letters.append(DeadLetter(keys.CHANNELS[position], entry_id, fault, reason, data))
+        reason = reason[:LONGEST_REASON]
+        letter = DeadLetter(keys.CHANNELS[position], entry_id, fault, reason, beginning(data))
+        self.letters.append(letter)
 
     def figures(self) -> Counter[str]:
         """What it received by channel and transport, and set aside by channel and fault."""
@@ -74,9 +115,7 @@ class Handover:
         )
 
 
-def _brought_back(time_ms: int, now_ms: int) -> int:
-    """A time in the present tick, for entries from a future tick: the server's clock was set back.
-
-    Moved by whole ticks, because entries of one tick are told apart by their time in it.
-    """
-    return now_ms - now_ms % TICK_MS + time_ms % TICK_MS
+def _told(fields: Any) -> bytes:
+    """The beginning of an entry's fields, for a reader."""
+    parts = [part[:KEPT_BYTES] for part in fields[:8]] if fields else fields
+    return repr(parts).encode()[:KEPT_BYTES]

@@ -8,6 +8,10 @@ from sessions_app.streams import server_time_ms
 BEAT = "beat"
 WORKER = "worker"
 PROCESSES = (BEAT, WORKER)
+# Noted with its heartbeat by every worker that reads blocks with keyed identities.
+_KEYED_WORKER = "worker-reads-keyed"
+# So many ticks in a row would hardly all be sent by other workers.
+OLD_WORKER_IS_GONE_MS = 60_000
 
 
 def note_heartbeat(client: "redis.Redis", process: str) -> None:
@@ -16,7 +20,21 @@ def note_heartbeat(client: "redis.Redis", process: str) -> None:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    client.hset(keys.HEARTBEATS, process, server_time_ms(client))
+    now_ms = server_time_ms(client)
+    beats = {process: now_ms}
+    if process == WORKER:
+        beats[_KEYED_WORKER] = now_ms
+    client.hset(keys.HEARTBEATS, mapping=beats)
+
+
+def reads_keyed_blocks(client: "redis.Redis", now_ms: int) -> bool:
+    """Whether the worker that was last at work does; also where none has been of late.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    last, keyed = client.hmget(keys.HEARTBEATS, [WORKER, _KEYED_WORKER])
+    return last is None or last == keyed or now_ms - int(last) > OLD_WORKER_IS_GONE_MS
 
 
 def heartbeat_ages(client: "redis.Redis", now_ms: int) -> dict[str, float | None]:

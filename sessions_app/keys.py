@@ -36,6 +36,8 @@ SHARDS_SET_ASIDE = "engagement:shards-set-aside"
 SLOW_LANE = "engagement:slow-lane"
 DATABASE_EPOCH = "engagement:database-epoch"
 DATABASE_CHANGED = "engagement:database-changed"
+IDENTITY_SECRET = "engagement:identity-secret"  # noqa: S105 - where it lies, not what it is
+UNKEYED_SESSIONS = "engagement:unkeyed-sessions"
 
 SHARD_COUNT = 16
 
@@ -100,14 +102,34 @@ def shard_polls(shard: int) -> str:
     return f"engagement:{{{shard}}}:polls"
 
 
-def shard_ballots(shard: int) -> str:
+def shard_voters(shard: int) -> str:
     """Hash: one packed table of who voted on which open poll, per session that has one."""
+    return f"engagement:{{{shard}}}:voters"
+
+
+def shard_ballots(shard: int) -> str:
+    """Hash: what the release before wrote in place of :func:`shard_voters`; only read."""
     return f"engagement:{{{shard}}}:ballots"
+
+
+def shard_set_aside(shard: int) -> str:
+    """List: tables of the shard that could not be read, the newest last."""
+    return f"engagement:{{{shard}}}:set-aside"
 
 
 def shard_identities(shard: int) -> str:
     """List: identities of the events that were counted, one element per tick."""
     return f"engagement:{{{shard}}}:identities"
+
+
+def shard_strays(shard: int) -> str:
+    """List: entries that counted in another tick than their IDs tell, one element per tick."""
+    return f"engagement:{{{shard}}}:strays"
+
+
+def unreadable_blocks(shard: int) -> str:
+    """List: blocks of events that no worker could read."""
+    return f"engagement:{{{shard}}}:unreadable"
 
 
 def shard_outbox(shard: int) -> str:

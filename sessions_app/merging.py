@@ -6,7 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.blocks import COLUMNS, PUBSUB_SOURCE, Block, Mention
+from sessions_app.blocks import COLUMNS, PUBSUB_SOURCE, Block, Mention, PollName, order_of
+from sessions_app.ticks import TICK_MS
+
+# The ID of an entry, and the stream that it is in.
+ENTRY = np.dtype([("source", "u1"), ("time", "<u8"), ("sequence", "<u8")])
 
 
 class TickEvents(NamedTuple):
@@ -15,18 +19,27 @@ class TickEvents(NamedTuple):
     Attributes:
         mentions: the sessions that column ``session`` points into, each once.
         events: array of :data:`sessions_app.blocks.COLUMNS`.
-        poll_ids: the platform's IDs of the polls among the subjects.
+        polls: names of the polls among the subjects.
+        strays: records of :data:`ENTRY`: the entries of events whose IDs tell of another tick, so
+            that it does not say whether they come again.
     """
 
     mentions: list[Mention]
     events: NDArray[np.void]
-    poll_ids: tuple[str, ...] = ()
+    polls: tuple[PollName, ...] = ()
+    strays: NDArray[np.void] = np.zeros(0, ENTRY)
 
 
 def merge_tick(blocks: Sequence[Block]) -> TickEvents:
     """The events of blocks of one tick, in which nothing that was delivered twice stands twice."""
     joined = _join(_distinct_batches(blocks))
-    return joined._replace(events=joined.events[_first_of_each_entry(joined.events)])
+    events = joined.events
+    if len(events):
+        (numbers,) = _entry_numbers(events)
+        events = events[_first_of_each(numbers, events["source"] < PUBSUB_SOURCE)]
+        events["order"] = order_of(events, blocks[0].tick)
+    strays = _strays(events, blocks[0].tick) if len(events) else joined.strays
+    return joined._replace(events=events, strays=strays)
 
 
 def merge_late(late: Sequence[Block], counted: Sequence[Block]) -> TickEvents:
@@ -38,16 +51,30 @@ def merge_late(late: Sequence[Block], counted: Sequence[Block]) -> TickEvents:
     """
     batches = {block.batch for block in counted}
     merged = merge_tick([block for block in late if block.batch not in batches])
-    events, before = merged.events, _join(counted).events
-    fresh = ~np.isin(_entry_keys(events), _entry_keys(before)) | (events["source"] >= PUBSUB_SOURCE)
-    events = events[fresh]
+    now, before = _entry_numbers(merged.events, _join(counted).events)
+    fresh = ~np.isin(now, before) | (merged.events["source"] >= PUBSUB_SOURCE)
+    events = merged.events[fresh]
     events["order"] = 0
-    return merged._replace(events=events)
+    strays = _strays(events, late[0].tick)
+    return merged._replace(events=events, strays=strays)
 
 
 def join_all(parts: Iterable[TickEvents]) -> TickEvents:
     """Several tick's events as one."""
-    return _join([Block(0, b"", *part) for part in parts])
+    parts = list(parts)
+    joined = _join([Block(0, b"", *part[:3]) for part in parts])
+    return joined._replace(strays=np.concatenate([part.strays for part in parts]))
+
+
+def without_entries(happened: TickEvents, entries: NDArray[np.void]) -> TickEvents:
+    """The events without those of ``entries``, records of :data:`ENTRY`."""
+    if not len(entries) or not len(happened.events):
+        return happened
+    now, strays, known = _entry_numbers(happened.events, happened.strays, entries)
+    fresh = ~np.isin(now, known) | (happened.events["source"] >= PUBSUB_SOURCE)
+    return happened._replace(
+        events=happened.events[fresh], strays=happened.strays[~np.isin(strays, known)]
+    )
 
 
 def _distinct_batches(blocks: Sequence[Block]) -> list[Block]:
@@ -69,20 +96,44 @@ def _join(blocks: Sequence[Block]) -> TickEvents:
     return TickEvents(
         [Mention(*pair) for pair in event_ids.items()],
         np.concatenate(parts),
-        tuple({poll_id for block in blocks for poll_id in block.poll_ids}),
+        tuple({poll for block in blocks for poll in block.polls}),
     )
 
 
-def _entry_keys(events: NDArray[np.void]) -> NDArray[np.uint64]:
-    """A number for the stream entry of each event: ``order`` leaves the upper bits unused."""
-    keys: NDArray[np.uint64] = (events["source"].astype(np.uint64) << np.uint64(56)) | events[
-        "order"
-    ]
-    return keys
+def _entry_numbers(*tables: NDArray[np.void]) -> list[NDArray[np.uint64]]:
+    """A number for the stream entry of each event, equal where the entries are."""
+    sources = np.concatenate([events["source"] for events in tables])
+    times = np.concatenate([events["time"] for events in tables])
+    sequences = np.concatenate([events["sequence"] for events in tables])
+    span = times - times.min() if len(times) else times
+    if not len(times) or (span.max() < 2**24 and sequences.max() < 2**32):
+        # The usual: all of it fits into 64 bits, which is quicker to compare.
+        numbers = (sources.astype(np.uint64) << np.uint64(56)) | (span << np.uint64(32)) | sequences
+    else:
+        order = np.lexsort((sequences, times, sources))
+        columns = (sources[order], times[order], sequences[order])
+        differs = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+        numbers = np.empty(len(order), np.uint64)
+        numbers[order] = np.concatenate([[0], np.cumsum(differs)])
+    edges = np.cumsum([len(events) for events in tables])[:-1]
+    return np.split(numbers, edges)
 
 
-def _first_of_each_entry(events: NDArray[np.void]) -> NDArray[np.bool_]:
-    _, first = np.unique(_entry_keys(events), return_index=True)
-    keep = events["source"] >= PUBSUB_SOURCE
+def _first_of_each(numbers: NDArray[np.uint64], of_streams: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which events come first with their number; all that are not of streams."""
+    _, first = np.unique(numbers, return_index=True)
+    keep: NDArray[np.bool_] = ~of_streams
     keep[first] = True
     return keep
+
+
+def _strays(events: NDArray[np.void], tick: int) -> NDArray[np.void]:
+    elsewhere = events["time"] // np.uint64(TICK_MS) != tick
+    return _entries(events[elsewhere & (events["source"] < PUBSUB_SOURCE)])
+
+
+def _entries(events: NDArray[np.void]) -> NDArray[np.void]:
+    entries = np.empty(len(events), ENTRY)
+    for name in ENTRY.names or ():
+        entries[name] = events[name]
+    return entries

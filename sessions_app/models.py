@@ -37,7 +37,15 @@ class Event(models.Model):
     """Something an organizer runs: a conference, a series of webinars."""
 
     external_id = models.CharField(
-        max_length=255, unique=True, help_text="The platform's event ID."
+        max_length=255, help_text="The platform's event ID; of a stand-in, its session's ID."
+    )
+    is_stand_in = models.BooleanField(
+        "stand-in",
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="Whether it stands in for the event of one session, of which the platform has "
+        "named none. The ID is then the session's, and has nothing to do with IDs of events.",
     )
     title = models.CharField(max_length=255)
     organizers = models.ManyToManyField(
@@ -133,12 +141,22 @@ class Event(models.Model):
 
     class Meta:
         ordering = ("title", "id")
+        constraints = (
+            # Events are named by the platform, stand-ins by their sessions: IDs of two kinds.
+            models.UniqueConstraint(
+                fields=["external_id", "is_stand_in"], name="event_external_id_once"
+            ),
+        )
 
     def __str__(self) -> str:
-        return self.title
+        return f"{self.title} (stand-in)" if self.is_stand_in else self.title
 
     def clean(self) -> None:
         problems = {}
+        # No form has both fields of the constraint, so that Django leaves it to the database.
+        same = Event.objects.filter(external_id=self.external_id, is_stand_in=self.is_stand_in)
+        if same.exclude(pk=self.pk).exists():
+            problems["external_id"] = "There is an event with this ID."
         if self.highest_score is not None and self.highest_score < LEAST_HIGHEST_SCORE:
             problems["chat_weight"] = (
                 "The weights that add to the score are 0 or next to it: it would stay 0."
@@ -186,6 +204,18 @@ class Session(models.Model):
         max_length=255, unique=True, help_text="The platform's session ID."
     )
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="sessions")
+    # Without a constraint in the database: the version before deletes stand-ins and knows nothing
+    # of this reference.
+    stand_in = models.ForeignKey(
+        Event,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text="The event of its own that stands in until the platform has named one.",
+    )
     title = models.CharField(max_length=255)
     started_at = models.DateTimeField(help_text="When it was first heard of.")
     last_seen_at = models.DateTimeField(help_text="When it was last heard of, to the minute.")
@@ -208,6 +238,7 @@ class Session(models.Model):
     class Meta:
         ordering = ("-started_at", "id")
         indexes = (models.Index(fields=["event", "ended_at"]),)
+        constraints = (models.UniqueConstraint(fields=["stand_in"], name="session_stand_in_once"),)
         permissions = (("view_system", "Can see the system page"),)
 
     def __str__(self) -> str:
@@ -228,6 +259,11 @@ class Session(models.Model):
     @property
     def is_over(self) -> bool:
         return self.ended_at is not None
+
+    @property
+    def event_is_known(self) -> bool:
+        """False while its own stand-in is its event: the first that is named takes its place."""
+        return self.stand_in_id != self.event_id
 
 
 class PauseKind(models.TextChoices):

@@ -37,6 +37,7 @@ class PipelineStatus(msgspec.Struct):
         collectors: what each running collector reports of itself, by name.
         scored_tick_age_seconds: how long ago the last tick ended that every shard has scored; None
             before the first.
+        lost_tables: tables of the shards that could not be read, and are kept.
         heartbeat_ages_seconds: how long ago beat and a worker were last heard of; None for never.
         shards: how each of them does, in order.
     """
@@ -45,6 +46,7 @@ class PipelineStatus(msgspec.Struct):
     collectors: dict[str, dict[str, float]]
     totals: dict[str, int]
     dead_letters: int
+    lost_tables: int
     scored_tick_age_seconds: float | None
     heartbeat_ages_seconds: dict[str, float | None]
     shards: list[ShardCondition]
@@ -65,6 +67,7 @@ def pipeline_status(client: "redis.Redis") -> PipelineStatus:
         collectors={name.decode(): _collector_status(client, name.decode()) for name in names},
         totals={name.decode(): int(value) for name, value in totals.items()},
         dead_letters=events.xlen(keys.DEAD_LETTERS),
+        lost_tables=_lost_tables(events),
         scored_tick_age_seconds=_scored_age(events, now_ms),
         heartbeat_ages_seconds=heartbeat_ages(client, now_ms),
         shards=shard_conditions(client, events),
@@ -90,6 +93,13 @@ def _collector_status(client: "redis.Redis", name: str) -> dict[str, float]:
 def _scored_age(client: "redis.Redis", now_ms: int) -> float | None:
     oldest = last_scored_tick(client)
     return None if oldest is None else max(0.0, (now_ms - tick_end_ms(oldest)) / 1000)
+
+
+def _lost_tables(events: "redis.Redis") -> int:
+    with events.pipeline(transaction=False) as pipeline:
+        for shard in range(keys.SHARD_COUNT):
+            pipeline.llen(keys.shard_set_aside(shard))
+        return sum(pipeline.execute())
 
 
 def last_scored_tick(events: "redis.Redis") -> int | None:

@@ -37,7 +37,6 @@ def _resolve(
     new = [mention.session_id for mention in mentions if mention.session_id not in positions]
     positions.update({name: len(windows) + offset for offset, name in enumerate(new)})
     windows.add_sessions(new, np.zeros(len(new), ROW))
-    for session_id, event_id in mentions:
-        row, reference = windows.rows[positions[session_id]], references[session_id]
-        row["session_id"], row["event_id"] = reference.session_id, reference.event_id
-        row["event_is_known"] = reference.event_is_known or event_id is not None
+    for mention in mentions:
+        row = windows.rows[positions[mention.session_id]]
+        row["session_id"], row["event_id"], row["event_is_known"] = references[mention.session_id]

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.events import identity
+from sessions_app.blocks import PollName
 from sessions_app.polls import Moments
 
 
@@ -41,16 +41,18 @@ class PollNotice(msgspec.Struct, frozen=True, array_like=True):
 
 
 def poll_notices(
-    moments: Moments, session_ids: NDArray[np.int64], poll_ids: Iterable[str]
+    moments: Moments, session_ids: NDArray[np.int64], polls: Iterable[PollName]
 ) -> list[PollNotice]:
     """The moments of a tick, with names.
 
     Args:
         moments: of a tick.
         session_ids: database key of each row that they count by.
-        poll_ids: the platform's IDs of at least those polls.
+        polls: names of at least those polls.
     """
-    names = {identity(poll_id.encode()): poll_id for poll_id in poll_ids}
+    names = {}
+    for subject, unkeyed_subject, poll_id in polls:
+        names[subject] = names[unkeyed_subject] = poll_id
     columns = (session_ids[moments.rows], *moments[1:])
     return [
         PollNotice(
@@ -63,4 +65,5 @@ def poll_notices(
         for session_id, poll, is_closing, voters, present in zip(
             *(column.tolist() for column in columns), strict=True
         )
+        if poll in names
     ]

@@ -30,6 +30,22 @@ class EventQuerySet(models.QuerySet[Any]):
             return self
         return self.filter(organizers=user)
 
+    def real(self) -> Self:
+        """Those that the platform or an admin has named, not stand-ins."""
+        return self.filter(is_stand_in=False)
+
+    def stand_ins(self) -> Self:
+        """Those that stand in for the event of one session."""
+        return self.filter(is_stand_in=True)
+
+    def meant_by(self, external_id: str) -> Self:
+        """The one that somebody means who gives an ID: the real one, or else the stand-in.
+
+        Of the others, a stand-in is told as the event of its session, by the session's ID.
+        """
+        meant = self.filter(external_id=external_id).order_by("is_stand_in")
+        return self.filter(pk__in=meant.values("pk")[:1])
+
     def unassigned(self) -> Self:
         """Those that nobody was given: neither an organizer nor a program."""
         given = [field.name for field in self.model._meta.get_fields() if field.many_to_many]

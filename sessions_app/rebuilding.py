@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from sessions_app import audiences, keys
 from sessions_app.models import EngagementMetric, Session
 from sessions_app.shard_store import ShardStore
-from sessions_app.tables import unpack_table
 from sessions_app.ticks import SILENCE_TICKS, TICK_MS, WINDOW_TICKS, tick_at, tick_end, tick_ending
 from sessions_app.windows import ROW, SessionWindows, Tombstone
 
@@ -41,7 +40,7 @@ def rebuild_windows(store: ShardStore, tick: int) -> SessionWindows:
 
 
 def _live_sessions(shard: int) -> Iterator[Session]:
-    found = Session.objects.live().select_related("event")
+    found = Session.objects.live()
     return (session for session in found if keys.shard_of(session.external_id) == shard)
 
 
@@ -65,7 +64,7 @@ def _rows(sessions: dict[int, Session], tick: int) -> NDArray[np.void]:
     for key, place in places.items():
         session, row = sessions[key], rows[place]
         row["session_id"], row["event_id"] = key, session.event_id
-        row["event_is_known"] = session.event.external_id != session.external_id
+        row["event_is_known"] = session.event_is_known
         row["last_seen"] = tick_at(int(session.last_seen_at.timestamp() * 1000))
     return rows
 
@@ -84,14 +83,13 @@ def _tombstones(shard: int, tick: int) -> dict[str, Tombstone]:
 def _count_people(windows: SessionWindows, store: ShardStore) -> None:
     """Who is there, from the audiences' tables; people who are not known any more still count.
 
-    Where a table is lost, too, those who were active last count as there.
+    Where a table is lost too, those who were active last are taken for connected.
     """
     everybody = np.arange(len(windows))
+    touched, _ = store.read_tables(windows.rows["session_id"], everybody, everybody[:0])
     windows.rows["connected"] = windows.active_users()
-    touched, _ = store.read_tables(windows.rows["session_id"], everybody)
-    table = unpack_table(everybody, touched.audiences or [], audiences.USER)
+    table, _ = audiences.unpack(everybody, touched.audiences, windows.rows, windows.tick)
     known = np.bincount(table.rows, minlength=len(windows))
-    told = np.flatnonzero(known)
     total = windows.rows["total"].astype(np.int64)
-    windows.rows["forgotten"][told] = np.maximum(total - known, 0)[told]
-    audiences.summarise(table, windows.rows, told, windows.tick)
+    windows.rows["forgotten"] = np.maximum(total - known, 0)
+    audiences.summarise(table, windows.rows, everybody, windows.tick)

@@ -20,13 +20,20 @@ from sessions_app.ticks import tick_end
 from sessions_app.windows import SessionWindows
 
 CHUNK = 2_000
+_FIELDS = ("external_id", "pk", "event_id", "stand_in_id")
 
 
 class Place(NamedTuple):
-    """Where a session is in the database: the keys of it and its event."""
+    """Where a session is in the database.
+
+    Attributes:
+        session_id, event_id: keys.
+        event_is_known: whether the event is no stand-in of its own.
+    """
 
     session_id: int
     event_id: int
+    event_is_known: bool
 
 
 def rekey_sessions(windows: SessionWindows) -> NDArray[np.int64]:
@@ -52,7 +59,7 @@ def rekey_sessions(windows: SessionWindows) -> NDArray[np.int64]:
     references = _resolve(moved, windows.tick)
     for row, name in zip(windows.rows, windows.external_ids, strict=True):
         if (reference := references.get(name)) is None:
-            row["event_id"] = places[name].event_id
+            _, row["event_id"], row["event_is_known"] = places[name]
             continue
         row["session_id"], row["event_id"] = reference.session_id, reference.event_id
         row["event_is_known"] = reference.event_is_known
@@ -69,8 +76,8 @@ def find_sessions(external_ids: Iterable[str]) -> Iterator[tuple[str, Place]]:
     """
     for portion in _portions(external_ids):
         sessions = Session.objects.filter(external_id__in=portion)
-        for name, *keys in sessions.values_list("external_id", "pk", "event_id"):
-            yield name, Place(*keys)
+        for name, key, event_id, stand_in_id in sessions.values_list(*_FIELDS):
+            yield name, Place(key, event_id, event_id != stand_in_id)
 
 
 def _resolve(external_ids: list[str], tick: int) -> dict[str, SessionReference]:

@@ -12,7 +12,7 @@ import numpy as np
 import redis
 
 from sessions_app import keys
-from sessions_app.blocks import BadBlockError, Block, decode_block
+from sessions_app.blocks import BadBlockError, NewerBlockError, decode_block
 from sessions_app.connection import shard_client
 from sessions_app.events import EventKind
 from sessions_app.setting_aside import keep_pieces, set_aside_key, tell_set_aside
@@ -110,6 +110,7 @@ def _set_state_aside(case: Case) -> bool:
         DETECTOR: keys.shard_detector(case.shard),
         "audiences": keys.shard_audiences(case.shard),
         "polls": keys.shard_polls(case.shard),
+        "voters": keys.shard_voters(case.shard),
         "ballots": keys.shard_ballots(case.shard),
         "identities": keys.shard_identities(case.shard),
     }
@@ -153,23 +154,21 @@ def _set_all_blocks_aside(case: Case) -> bool:
 def _is_bad(blob: bytes) -> bool:
     try:
         block = decode_block(blob)
+    except NewerBlockError:
+        return False  # the workers of that version can read it
     except BadBlockError:
         return True
     ids = [name for mention in block.mentions for name in mention if name is not None]
+    ids += [poll.poll_id for poll in block.polls]
     return not (
-        all(map(_can_be_an_id, [*ids, *block.poll_ids]))
+        all(map(_can_be_an_id, ids))
         and all(mention.session_id for mention in block.mentions)
-        and _points_to_mentions(block)
         and np.isin(block.events["kind"], [*EventKind]).all()
     )
 
 
 def _can_be_an_id(text: str) -> bool:
     return len(text) <= LONGEST_ID and "\0" not in text
-
-
-def _points_to_mentions(block: Block) -> bool:
-    return bool((block.events["session"] < len(block.mentions)).all())
 
 
 _LADDERS: dict[str, tuple[Remedy, ...]] = {

@@ -1,10 +1,10 @@
 """Dropping old metrics: by whole chunks where TimescaleDB is there, in batches where it is not."""
 
 from datetime import datetime
-from typing import Any
 
 from django.db import connection
 
+from sessions_app.hypertables import is_hypertable
 from sessions_app.models import EngagementMetric
 
 BATCH = 50_000
@@ -14,7 +14,7 @@ def drop_metrics_before(time: datetime) -> None:
     """Drops metrics older than ``time``; on TimescaleDB only chunks that are older as a whole."""
     table = EngagementMetric._meta.db_table
     with connection.cursor() as cursor:
-        if connection.has_timescaledb and _is_hypertable(cursor, table):
+        if is_hypertable(cursor, table):
             cursor.execute("SELECT drop_chunks(%s::regclass, older_than => %s)", [table, time])
             return
         name = connection.ops.quote_name(table)
@@ -27,13 +27,3 @@ def drop_metrics_before(time: datetime) -> None:
             )
             if cursor.rowcount < BATCH:
                 return
-
-
-def _is_hypertable(cursor: Any, table: str) -> bool:
-    """False where the extension came after the table."""
-    cursor.execute(
-        "SELECT EXISTS (SELECT FROM timescaledb_information.hypertables"
-        " WHERE hypertable_schema = current_schema() AND hypertable_name = %s)",
-        [table],
-    )
-    return bool(cursor.fetchone()[0])

@@ -4,8 +4,6 @@ Whoever writes first wins: the transaction is bound to the number of the last sc
 two workers at the same shard, or one that was frozen meanwhile, cannot score a tick twice.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +12,11 @@ from numpy.typing import NDArray
 
 from sessions_app import keys
 from sessions_app.advance import Outcome, Touched
-from sessions_app.arrivals import RETENTION_SECONDS
-from sessions_app.blocks import BadBlockError, Block, decode_block, encode_block
-from sessions_app.identities import HORIZON_TICKS, SEEN
-from sessions_app.merging import TickEvents, join_all, merge_late, merge_tick
+from sessions_app.identities import HORIZON_TICKS
+from sessions_app.lost_tables import queue_lost
+from sessions_app.merging import TickEvents
+from sessions_app.shard_arrivals import ShardArrivals
+from sessions_app.tables import is_bare
 from sessions_app.tick_results import TickResults
 from sessions_app.windows import SessionWindows
 
@@ -57,15 +56,14 @@ class ShardStore:
         shard: its number.
 
     Attributes:
-        redelivered: events of the tick read last that had been delivered before.
+        arrivals: what the collectors have handed to it.
     """
 
     def __init__(self, client: "redis.Redis", shard: int) -> None:
         self.client = client
         self.shard = shard
-        self.redelivered = 0
+        self.arrivals = ShardArrivals(client, shard)
         self._transaction: Any = None
-        self._late: list[bytes] = []
 
     def load(self) -> StoredShard:
         """What is stored of the shard."""
@@ -97,35 +95,54 @@ class ShardStore:
             self._transaction.reset()
             self._transaction = None
 
-    def read_events(self, tick: int) -> TickEvents:
-        """What happened in ``tick``, and what came too late for an earlier one."""
-        on_time = self._transaction.lrange(keys.arrivals(self.shard, tick), 0, -1)
-        self._late = self._transaction.lrange(keys.late_arrivals(self.shard), 0, -1)
-        delivered = _decoded(on_time)
-        parts = [merge_tick(delivered)]
-        late_by_tick: dict[int, list[Block]] = defaultdict(list)
-        for block in _decoded(self._late):
-            late_by_tick[block.tick].append(block)
-        for late_tick, blocks in sorted(late_by_tick.items()):
-            counted = self.client.lrange(keys.arrivals(self.shard, late_tick), 0, -1)
-            parts.append(merge_late(blocks, _decoded(counted)))
-            delivered += blocks
-        self.redelivered = _length(delivered) - _length(parts)
-        return parts[0] if len(parts) == 1 else join_all(parts)
+    def read_events(self, tick: int, is_patient: bool) -> TickEvents:
+        """What happened in ``tick``, and what came too late for an earlier one.
+
+        Args:
+            tick: the last one of :meth:`begin`.
+            is_patient: whether to leave what only a later version can read to its workers.
+
+        Raises:
+            NewerBlockError: there is such a block.
+        """
+        return self.arrivals.read(self._transaction, tick, is_patient)
 
     def read_tables(
-        self, session_ids: NDArray[np.int64], rows: NDArray[np.int64]
-    ) -> tuple[Touched, NDArray[np.void]]:
-        """The tables of the sessions ``rows``, and the identities of the last ticks' events."""
-        fields = [_field(number) for number in session_ids[rows].tolist()]
+        self,
+        session_ids: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        polled: NDArray[np.int64],
+    ) -> tuple[Touched, list[bytes]]:
+        """The tables of the sessions ``rows``, and the identities of the last ticks' events.
+
+        Args:
+            session_ids: key of each row of the windows.
+            rows: whose audiences are asked for.
+            polled: whose polls and voters are asked for.
+        """
+        fields, of_polls = _fields(session_ids[rows]), _fields(session_ids[polled])
         with self.client.pipeline(transaction=False) as pipeline:
             if fields:
-                for hash_key in self._tables():
-                    pipeline.hmget(hash_key, fields)
+                pipeline.hmget(keys.shard_audiences(self.shard), fields)
+            if of_polls:
+                pipeline.hmget(keys.shard_polls(self.shard), of_polls)
+                pipeline.hmget(keys.shard_voters(self.shard), of_polls)
             pipeline.lrange(keys.shard_identities(self.shard), 0, -1)
             *tables, seen = pipeline.execute()
-        touched = Touched(rows, *(tables or ([], [], [])))
-        return touched, np.frombuffer(b"".join(seen), SEEN)
+        audiences = tables.pop(0) if fields else []
+        polls, voters = tables if of_polls else ([], [])
+        ballots = self._read_ballots(of_polls, polls)
+        return Touched(rows, audiences, polled, polls, voters, ballots), seen
+
+    def _read_ballots(self, fields: list[bytes], polls: list[bytes | None]) -> list[bytes | None]:
+        """What the release before has stored with polls that nobody has written since."""
+        old = [field for field, blob in zip(fields, polls, strict=True) if blob and is_bare(blob)]
+        if not old:
+            return [None] * len(fields)
+        ballots = dict(
+            zip(old, self.client.hmget(keys.shard_ballots(self.shard), old), strict=True)
+        )
+        return [ballots.get(field) for field in fields]
 
     def commit(
         self,
@@ -159,8 +176,9 @@ class ShardStore:
                 keys.shard_outbox(self.shard), results.to_bytes(), ex=STATE_LIFETIME_SECONDS
             )
         self._queue_tables(pipeline, outcome.touched, session_ids, results.ended)
-        self._queue_identities(pipeline, outcome.seen)
-        self._queue_late(pipeline)
+        queue_lost(pipeline, self.shard, outcome.lost, session_ids)
+        self._queue_identities(pipeline, outcome)
+        self.arrivals.queue_filing(pipeline)
         try:
             pipeline.execute()
         except redis.WatchError as error:
@@ -178,28 +196,12 @@ class ShardStore:
 
     def drop_tables(self, session_ids: NDArray[np.int64]) -> None:
         """Forgets what is stored under keys that mean other sessions by now."""
-        fields = [_field(number) for number in session_ids.tolist()]
         with self.client.pipeline(transaction=True) as pipeline:
-            for hash_key in self._tables():
-                pipeline.hdel(hash_key, *fields)
+            for hash_key in _tables(self.shard):
+                pipeline.hdel(hash_key, *_fields(session_ids))
             # They depend on the keys, too, and do not tell whose they are.
             pipeline.delete(keys.shard_identities(self.shard))
             pipeline.execute()
-
-    def waiting_events(self, ticks: range) -> int:
-        """How many events of ``ticks`` have come and are kept; those that can be read."""
-        waiting = 0
-        for tick in ticks:
-            blobs = self.client.lrange(keys.arrivals(self.shard, tick), 0, -1)
-            waiting += _length(_decoded(blobs))
-        return waiting
-
-    def _tables(self) -> tuple[str, str, str]:
-        return (
-            keys.shard_audiences(self.shard),
-            keys.shard_polls(self.shard),
-            keys.shard_ballots(self.shard),
-        )
 
     def _queue_windows(self, pipeline: Any, windows: SessionWindows, detector: bytes) -> None:
         state = {
@@ -217,48 +219,41 @@ class ShardStore:
         session_ids: NDArray[np.int64],
         ended: list[int],
     ) -> None:
-        fields = [_field(number) for number in session_ids[touched.rows].tolist()]
-        tables = (touched.audiences, touched.polls, touched.ballots)
-        gone = [_field(number) for number in ended]
-        for hash_key, blobs in zip(self._tables(), tables, strict=True):
-            stored = dict(zip(fields, blobs, strict=True)) if blobs is not None else {}
+        fields, of_polls = _fields(session_ids[touched.rows]), _fields(session_ids[touched.polled])
+        tables = {
+            keys.shard_audiences(self.shard): (fields, touched.audiences),
+            keys.shard_polls(self.shard): (of_polls, touched.polls),
+            keys.shard_voters(self.shard): (of_polls, touched.voters),
+            # They are in the voters now.
+            keys.shard_ballots(self.shard): (of_polls, [None] * len(of_polls)),
+        }
+        gone = _fields(np.array(ended, np.int64))
+        for hash_key, (names, blobs) in tables.items():
+            stored = dict(zip(names, blobs, strict=True))
             if full := {name: blob for name, blob in stored.items() if blob}:
                 pipeline.hset(hash_key, mapping=full)
                 pipeline.expire(hash_key, STATE_LIFETIME_SECONDS)
             if empty := gone + [name for name, blob in stored.items() if not blob]:
                 pipeline.hdel(hash_key, *empty)
 
-    def _queue_identities(self, pipeline: Any, seen: NDArray[np.void]) -> None:
+    def _queue_identities(self, pipeline: Any, outcome: Outcome) -> None:
         key = keys.shard_identities(self.shard)
-        pipeline.rpush(key, seen.tobytes())
+        for lost in outcome.lost:
+            if lost.row < 0:
+                pipeline.lrem(key, 1, lost.data)
+        pipeline.rpush(key, outcome.seen)
         pipeline.ltrim(key, -HORIZON_TICKS, -1)
         pipeline.expire(key, STATE_LIFETIME_SECONDS)
 
-    def _queue_late(self, pipeline: Any) -> None:
-        """Files the late blocks under their own ticks, where a second delivery looks for them."""
-        if not self._late:
-            return
-        pipeline.ltrim(keys.late_arrivals(self.shard), len(self._late), -1)
-        for block in _decoded(self._late):
-            key = keys.arrivals(self.shard, block.tick)
-            pipeline.rpush(key, encode_block(block))
-            pipeline.expire(key, RETENTION_SECONDS)
+
+def _fields(session_ids: NDArray[np.int64]) -> list[bytes]:
+    return [b"%d" % number for number in session_ids.tolist()]
 
 
-def _field(session_id: int) -> bytes:
-    return b"%d" % session_id
-
-
-def _length(parts: Sequence[Block | TickEvents]) -> int:
-    return sum(len(part.events) for part in parts)
-
-
-def _decoded(blobs: list[bytes]) -> list[Block]:
-    """The blocks; those of another version cannot be read, and are left out."""
-    blocks = []
-    for blob in blobs:
-        try:
-            blocks.append(decode_block(blob))
-        except BadBlockError:
-            continue
-    return blocks
+def _tables(shard: int) -> tuple[str, ...]:
+    return (
+        keys.shard_audiences(shard),
+        keys.shard_polls(shard),
+        keys.shard_voters(shard),
+        keys.shard_ballots(shard),
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from django.db.models import Count
 from numpy.typing import NDArray
 
-from sessions_app.models import EngagementMetric, Pause, Session
+from sessions_app.models import EngagementMetric, Event, Pause, Session
 from sessions_app.pauses import REFILL
 from sessions_app.recorded_signals import SIGNALS, RecordedSignals
 from sessions_app.ticks import TICK_SECONDS, tick_ending
@@ -61,7 +61,7 @@ class StoredSignals:
             self._metrics = self._metrics.filter(time__gte=since)
             sessions = sessions.filter(last_seen_at__gte=since - SILENT)
         if event is not None:
-            sessions = sessions.filter(event__external_id=event)
+            sessions = sessions.filter(event__in=Event.objects.meant_by(event))
         self._sessions = list(self._counted(sessions.values_list("pk", "external_id", "event_id")))
         self.row_count = sum(session.rows for session in self._sessions)
 

@@ -2,20 +2,22 @@
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import redis
 from redis.cluster import RedisCluster
 
 from sessions_app import keys
+from sessions_app.bounded_answers import AnswerTooLargeError, at_most
+from sessions_app.read_size import BUDGET_BYTES, ReadSize
+from sessions_app.recovery import Batch, Recovery
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS
 
 logger = logging.getLogger(__name__)
 
-# A batch takes some 100 ms, so whoever holds entries for longer is dead or frozen. Claiming from a
-# slow one is harmless: the scorer knows entries by their IDs and counts each once.
-CLAIM_IDLE_MS = 5_000
+# Of an answer that is heavier than what came before let expect; more of it is not taken.
+LARGEST_ANSWER_BYTES = 2 * BUDGET_BYTES
 FORGET_CONSUMER_MS = 3_600_000
 TRIM_CALLS = 100
 LONGEST_PAUSE_MS = 20
@@ -36,7 +38,7 @@ class Entry(NamedTuple):
         return dict(zip(fields[::2], fields[1::2], strict=False)).get(b"data")
 
 
-Batches = list[tuple[int, list[Any]]]
+EntryIds = tuple[int, Sequence[bytes]]
 
 
 def server_time_ms(client: "redis.Redis") -> int:
@@ -72,60 +74,60 @@ def _create_group(client: "redis.Redis", channel: str, start_ms: int) -> None:
 
 
 class StreamReader:
-    """Reads batches as one consumer of the group. Batches are lists of (channel position, entries).
+    """Reads batches as one consumer of the group.
 
     Args:
         client: with connections of its own, as reading blocks.
         name: the consumer, unique among running collectors.
-        batch_size: entries per stream and read.
+        batch_size: the most entries per stream and read.
     """
 
-    def __init__(self, client: "redis.Redis", name: str, batch_size: int) -> None:
+    def __init__(self, client: Any, name: str, batch_size: int) -> None:
         self.client = client
         self.name = name
-        self.batch_size = batch_size
+        self.size = ReadSize(batch_size, len(keys.CHANNELS))
+        self._recovery = Recovery(client, name, batch_size)
         _take_answers_as_they_come(client)
 
-    def read(self, before: Any, block_ms: int, pending: bool = False) -> Batches:
-        """New entries, or those that we were given and never acknowledged.
+    def read(self, before: Any, block_ms: int) -> list[Batch]:
+        """New entries.
 
         Args:
             before: a pipeline of the same server, whose commands are executed before.
-            block_ms: how long to wait for the first of the new ones.
+            block_ms: how long to wait for the first of them.
+
+        Raises:
+            AnswerTooLargeError: there were too many bytes; the entries have been delivered to us,
+                :meth:`recover` returns them.
         """
-        start = "0" if pending else ">"
-        arguments = ["GROUP", keys.CONSUMER_GROUP, self.name, "COUNT", self.batch_size]
-        if not pending:
-            arguments += ["BLOCK", block_ms]
+        try:
+            with at_most(LARGEST_ANSWER_BYTES):
+                batches = self._read(before, block_ms)
+        except AnswerTooLargeError:
+            self.size.note_excess(LARGEST_ANSWER_BYTES)
+            raise
+        numbers = [len(batch.entries) for batch in batches]
+        self.size.note(max(numbers, default=0), sum(numbers), _bytes_of(batches))
+        return batches
+
+    def recover(self) -> list[Batch]:
+        """Entries that were delivered to us, or to others long ago, and never acknowledged."""
+        return self._recovery.next_batches()
+
+    def _read(self, before: Any, block_ms: int) -> list[Batch]:
         before.execute_command(
-            "XREADGROUP", *arguments, "STREAMS", *keys.CHANNELS, *[start] * len(keys.CHANNELS)
+            *("XREADGROUP", "GROUP", keys.CONSUMER_GROUP, self.name),
+            *("COUNT", self.size.count, "BLOCK", block_ms),
+            *("STREAMS", *keys.CHANNELS, *[">"] * len(keys.CHANNELS)),
         )
         return _batches(before.execute()[-1])
 
-    def claim(self) -> Batches:
-        """Takes over entries that another consumer was given long ago and never acknowledged."""
-        with self.client.pipeline(transaction=False) as pipeline:
-            for channel in keys.CHANNELS:
-                pipeline.execute_command(
-                    "XAUTOCLAIM",
-                    channel,
-                    keys.CONSUMER_GROUP,
-                    self.name,
-                    CLAIM_IDLE_MS,
-                    "0-0",
-                    "COUNT",
-                    self.batch_size,
-                )
-            replies = pipeline.execute()
-        return [(index, reply[1]) for index, reply in enumerate(replies) if reply[1]]
-
     @staticmethod
-    def queue_acknowledgement(pipeline: Any, batches: Batches) -> None:
-        """Queues the acknowledgement of all entries of the batches."""
-        for index, entries in batches:
-            identifiers = [entry[0] for entry in entries]
+    def queue_acknowledgement(pipeline: Any, entry_ids: Iterable[EntryIds]) -> None:
+        """Queues the acknowledgement of entries, given with the positions of their streams."""
+        for position, identifiers in entry_ids:
             pipeline.execute_command(
-                "XACK", keys.CHANNELS[index], keys.CONSUMER_GROUP, *identifiers
+                "XACK", keys.CHANNELS[position], keys.CONSUMER_GROUP, *identifiers
             )
 
     def forget_consumers(self) -> None:
@@ -154,23 +156,20 @@ class StreamReader:
 class ClusterStreamReader(StreamReader):
     """The same for streams on several nodes, none of which can wait for those of the others."""
 
-    def read(self, before: Any, block_ms: int, pending: bool = False) -> Batches:
+    def _read(self, before: Any, block_ms: int) -> list[Batch]:
         """As above; ``before`` may be of another server."""
         before.execute()
         self._take_answers_as_they_come()
-        start = "0" if pending else ">"
         with self.client.pipeline(transaction=False) as pipeline:
             for channel in keys.CHANNELS:
-                arguments = ["GROUP", keys.CONSUMER_GROUP, self.name, "COUNT", self.batch_size]
-                pipeline.execute_command("XREADGROUP", *arguments, "STREAMS", channel, start)
+                pipeline.execute_command(
+                    *("XREADGROUP", "GROUP", keys.CONSUMER_GROUP, self.name),
+                    *("COUNT", self.size.count, "STREAMS", channel, ">"),
+                )
             batches = [batch for reply in pipeline.execute() for batch in _batches(reply)]
-        if not batches and not pending:
+        if not batches and block_ms > 1:
             time.sleep(min(block_ms, LONGEST_PAUSE_MS) / 1000)
         return batches
-
-    def claim(self) -> Batches:
-        self._take_answers_as_they_come()
-        return super().claim()
 
     def _take_answers_as_they_come(self) -> None:
         """Nodes may be new since the last time."""
@@ -186,10 +185,19 @@ def stream_reader(events: Any, name: str, batch_size: int) -> StreamReader:
 
 def _take_answers_as_they_come(client: Any) -> None:
     """redis-py would build a dict for every entry, which costs as much as decoding it."""
-    for command in ("XREADGROUP", "XAUTOCLAIM"):
-        client.set_response_callback(command, lambda response, **_: response)
+    client.set_response_callback("XREADGROUP", lambda response, **_: response)
 
 
-def _batches(reply: Any) -> Batches:
+def _batches(reply: Any) -> list[Batch]:
     streams: Iterable[Any] = reply.items() if isinstance(reply, dict) else (reply or ())
-    return [(keys.CHANNELS.index(name.decode()), entries) for name, entries in streams if entries]
+    return [
+        Batch(keys.CHANNELS.index(name.decode()), entries) for name, entries in streams if entries
+    ]
+
+
+def _bytes_of(batches: Iterable[Batch]) -> int:
+    return sum(
+        len(fields[1]) if len(fields) == 2 else sum(map(len, fields))
+        for batch in batches
+        for _, fields in batch.entries
+    )

@@ -12,17 +12,24 @@ from typing import Any, NamedTuple
 import redis
 
 from sessions_app import keys
+from sessions_app.payloads import cut_if_too_large
 from sessions_app.ticks import TICK_MS
 
 logger = logging.getLogger(__name__)
 
 LEASE_MS = 5_000
 MAXIMUM_QUEUED = 1_000_000
+MAXIMUM_QUEUED_BYTES = 64 * 1024 * 1024
+# What Python takes for a message beside its data.
+OVERHEAD_BYTES = 150
 PING_SECONDS = 0.2
 
 
 class Message(NamedTuple):
-    """A payload as it came; with channel -1, a mark: all that was published before is queued."""
+    """A payload as it came, or its beginning if it is too large.
+
+    With channel -1, a mark: all that was published before is queued.
+    """
 
     channel: int
     data: bytes
@@ -46,6 +53,9 @@ class Subscriber:
         self.subscribed = False
         self._client = client
         self._queue: deque[Message] = deque()
+        # Each is written by one thread only: that which queues, and that which takes.
+        self._bytes_queued = 0
+        self._bytes_taken = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -53,48 +63,61 @@ class Subscriber:
     def running(self) -> bool:
         return self._thread is not None
 
+    @property
+    def queued_bytes(self) -> int:
+        """What the queue takes of the memory, about."""
+        return self._bytes_queued - self._bytes_taken
+
     def start(self) -> None:
         """Subscribes, in a thread of its own, until :meth:`stop`."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="subscriber", daemon=True)
+        # An event of its own, too: one that hangs beyond stop() must not go on because of this.
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(self._stopping,), name="subscriber", daemon=True
+        )
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends the subscription. What is queued stays queued."""
+    def stop(self, seconds: float = 10.0) -> None:
+        """Ends the subscription, waiting so long at most. What is queued stays queued."""
         if self._thread is not None:
             self._stopping.set()
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=seconds)
             self._thread = None
 
-    def take(self, count: int) -> list[Message]:
-        """Removes and returns up to ``count`` messages, oldest first."""
+    def take(self, count: int, size: int) -> list[Message]:
+        """Removes and returns up to ``count`` messages, oldest first, of about ``size`` bytes."""
         queue = self._queue
-        return [queue.popleft() for _ in range(min(count, len(queue)))]
+        taken: list[Message] = []
+        last = self._bytes_taken + size
+        while queue and len(taken) < count and self._bytes_taken < last:
+            taken.append(queue.popleft())
+            self._bytes_taken += _weight(taken[-1].data)
+        return taken
 
     def __len__(self) -> int:
         return len(self._queue)
 
-    def _run(self) -> None:
+    def _run(self, stopping: threading.Event) -> None:
         delay = 0.1
-        while not self._stopping.is_set():
+        while not stopping.is_set():
             started = time.monotonic()
             try:
-                self._listen()
+                self._listen(stopping)
             except (redis.RedisError, OSError) as error:
-                if self._stopping.is_set():
+                if stopping.is_set():
                     return
                 self.interruptions += 1
                 logger.warning("The Pub/Sub subscription broke (%s); subscribing again.", error)
                 delay = 0.1 if time.monotonic() - started > 10 else min(5.0, delay * 2)
-                self._stopping.wait(delay)
+                stopping.wait(delay)
 
-    def _listen(self) -> None:
+    def _listen(self, stopping: threading.Event) -> None:
         pubsub = self._client.pubsub()
         try:
             pubsub.subscribe(*keys.CHANNELS)
             confirmations = 0
             next_ping = 0.0
-            while not self._stopping.is_set():
+            while not stopping.is_set():
                 if (now := time.monotonic()) >= next_ping:
                     pubsub.ping(str(self._now_ms()))
                     next_ping = now + min(PING_SECONDS, self._seconds_to_next_tick())
@@ -113,20 +136,34 @@ class Subscriber:
             pubsub.close()
 
     def _queue_message(self, message: dict[str, Any]) -> None:
-        data = message["data"]
         if message["type"] == "pong":
-            self._queue.append(Message(-1, b"", int(data or 0)))
-        elif len(self._queue) >= MAXIMUM_QUEUED:
-            self.overflows += 1
+            self._append(Message(-1, b"", int(message["data"] or 0)))
         elif message["type"] == "message":
-            position = _POSITIONS[message["channel"]]
-            self._queue.append(Message(position, data, self._now_ms()))
+            data = cut_if_too_large(message["data"])
+            if self._has_room(data):
+                self._append(Message(_POSITIONS[message["channel"]], data, self._now_ms()))
+            else:
+                self.overflows += 1
+
+    def _has_room(self, data: bytes) -> bool:
+        if len(self._queue) >= MAXIMUM_QUEUED:
+            return False
+        return self.queued_bytes + _weight(data) <= MAXIMUM_QUEUED_BYTES
+
+    def _append(self, message: Message) -> None:
+        self._bytes_queued += _weight(message.data)
+        self._queue.append(message)
 
     def _now_ms(self) -> int:
         return time.time_ns() // 1_000_000 + self.clock_offset_ms
 
     def _seconds_to_next_tick(self) -> float:
         return (TICK_MS - self._now_ms() % TICK_MS + 2) / 1000
+
+
+def _weight(data: bytes) -> int:
+    # Not len(), which for a payload that was cut is the length of the whole.
+    return bytes.__len__(data) + OVERHEAD_BYTES
 
 
 _POSITIONS = {name.encode(): position for position, name in enumerate(keys.CHANNELS)}

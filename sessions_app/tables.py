@@ -1,10 +1,47 @@
-"""Packed per-session tables: many sessions' tables as one array, and back to one blob a session."""
+"""Packed per-session tables: many sessions' tables as one array, and back to one blob a session.
 
+A blob is a header and records. The header names the version of the records and has their checksum,
+so that a blob that cannot be read is told apart: it costs its own session that table, and no other
+session anything.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+Records = NDArray[np.void]
+
+MAGIC = b"\xectb"
+# Magic, version, and the checksum of what follows.
+_HEADER = struct.Struct("<3sBI")
+
+
+class BadTableError(ValueError):
+    """Bytes that are not a table of its kind; the message says why."""
+
+
+class Form(NamedTuple):
+    """How tables of one kind are stored.
+
+    Attributes:
+        kind: its name, for people and for counting.
+        version: of the records, 0 to 255.
+        dtype: of the records.
+        is_sound: says of records which of them can be; a table with others is not read.
+        read_bare: reads a blob of the release that wrote no header, and raises ValueError where it
+            cannot; None where there has been no such release.
+    """
+
+    kind: str
+    version: int
+    dtype: np.dtype
+    is_sound: Callable[[Records], NDArray[np.bool_]]
+    read_bare: Callable[[bytes], Records] | None = None
 
 
 class Table(NamedTuple):
@@ -16,36 +53,147 @@ class Table(NamedTuple):
     """
 
     rows: NDArray[np.int64]
-    records: NDArray[np.void]
+    records: Records
+
+    def without(self, rows: NDArray[np.int64]) -> "Table":
+        """The table without the records of the sessions ``rows``."""
+        kept = ~np.isin(self.rows, rows)
+        return Table(self.rows[kept], self.records[kept])
 
 
-def unpack_table(rows: NDArray[np.int64], blobs: list[bytes | None], dtype: np.dtype) -> Table:
-    """Joins the blobs of the sessions ``rows``; None is an empty one."""
-    present = [blob or b"" for blob in blobs]
-    lengths = np.array([len(blob) // dtype.itemsize for blob in present], dtype=np.int64)
-    records = np.frombuffer(b"".join(present), dtype).copy()
-    return Table(np.repeat(rows, lengths), records)
+class LostTable(NamedTuple):
+    """A table that could not be read, or that should have been there.
+
+    Attributes:
+        kind: of its :class:`Form`.
+        row: the session it belonged to, as :class:`Table` counts; -1 where it was the shard's own.
+        reason: what is wrong with it.
+        data: the whole blob; empty where there was none.
+    """
+
+    kind: str
+    row: int
+    reason: str
+    data: bytes
 
 
-def pack_table(table: Table, rows: NDArray[np.int64]) -> list[bytes]:
-    """One blob for each of ``rows``, which must be sorted and hold all rows of the table."""
-    by_row = np.argsort(table.rows, kind="stable")
-    data = table.records[by_row].tobytes()
-    size = table.records.dtype.itemsize
-    ends = (np.searchsorted(table.rows[by_row], rows, side="right") * size).tolist()
-    return [data[start:end] for start, end in pairwise([0, *ends])]
+class Unpacked(NamedTuple):
+    """Tables, and those that could not be read, in whose place nothing is."""
+
+    table: Table
+    lost: list[LostTable]
 
 
-def append(table: Table, rows: NDArray[np.int64], records: NDArray[np.void]) -> Table:
-    """The table with more records."""
+def empty_table(dtype: np.dtype) -> Table:
+    """A table without records."""
+    return Table(np.zeros(0, np.int64), np.zeros(0, dtype))
+
+
+def is_bare(blob: bytes) -> bool:
+    """Whether the blob has no header, as the release before headers wrote it."""
+    return not blob.startswith(MAGIC)
+
+
+def unpack_table(rows: NDArray[np.int64], blobs: Sequence[bytes | None], form: Form) -> Unpacked:
+    """Joins the blobs of the sessions ``rows``, which are sorted; None is an empty one."""
+    parts: list[bytes | memoryview] = []
+    lost = []
+    for row, blob in zip(rows.tolist(), blobs, strict=True):
+        part: bytes | memoryview = b""
+        if blob:
+            try:
+                part = _packed_records(blob, form)
+            except BadTableError as error:
+                lost.append(LostTable(form.kind, row, str(error), blob))
+        parts.append(part)
+    lengths = [len(part) // form.dtype.itemsize for part in parts]
+    # Into a bytearray: an array over bytes could not be written to.
+    records = np.frombuffer(bytearray().join(parts), form.dtype)
+    unpacked = Unpacked(Table(np.repeat(rows, lengths), records), lost)
+    return _without_impossible(unpacked, rows, blobs, form)
+
+
+def pack_table(table: Table, rows: NDArray[np.int64], form: Form) -> list[bytes]:
+    """One blob for each of ``rows``, which must be sorted and hold all rows of the table.
+
+    The blob of an empty table is empty.
+    """
+    table = in_order(table)
+    data = memoryview(table.records.tobytes())
+    ends = np.searchsorted(table.rows, rows, side="right") * form.dtype.itemsize
+    return [_with_header(data[start:end], form) for start, end in pairwise([0, *ends.tolist()])]
+
+
+def append(table: Table, rows: NDArray[np.int64], records: Records) -> Table:
+    """The table with more records; the same one if there are none."""
+    if not len(rows):
+        return table
     return Table(np.concatenate([table.rows, rows]), np.concatenate([table.records, records]))
 
 
+def in_order(table: Table) -> Table:
+    """The table sorted by session, and within sessions as it was."""
+    if not (table.rows[1:] < table.rows[:-1]).any():
+        return table
+    by_row = np.argsort(table.rows, kind="stable")
+    return Table(table.rows[by_row], table.records[by_row])
+
+
 def positions_of(
-    sorted_keys: NDArray[np.uint64], keys: NDArray[np.uint64]
+    sorted_keys: NDArray[np.integer[Any]], keys: NDArray[np.integer[Any]]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Where each of ``keys`` stands in ``sorted_keys``, and whether it does."""
     positions = np.searchsorted(sorted_keys, keys)
     inside = np.minimum(positions, len(sorted_keys) - 1)
     found = sorted_keys[inside] == keys if len(sorted_keys) else np.zeros(len(keys), dtype=np.bool_)
     return inside, found
+
+
+def ranks(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each element, how many of the same row stand before it; ``rows`` must be sorted."""
+    places: NDArray[np.int64] = np.arange(len(rows)) - np.searchsorted(rows, rows, side="left")
+    return places
+
+
+def _with_header(data: memoryview, form: Form) -> bytes:
+    if not data:
+        return b""
+    return b"".join((_HEADER.pack(MAGIC, form.version, zlib.crc32(data)), data))
+
+
+def _packed_records(blob: bytes, form: Form) -> bytes | memoryview:
+    """The records in a blob, as bytes of the form's type."""
+    if is_bare(blob):
+        return _bare_records(blob, form)
+    data = memoryview(blob)[_HEADER.size :]
+    if len(blob) < _HEADER.size or len(data) % form.dtype.itemsize:
+        raise BadTableError(f"{len(blob)} bytes")
+    _, version, checksum = _HEADER.unpack_from(blob)
+    if version != form.version:
+        raise BadTableError(f"version {version}")
+    if zlib.crc32(data) != checksum:
+        raise BadTableError("wrong checksum")
+    return data
+
+
+def _bare_records(blob: bytes, form: Form) -> bytes:
+    if form.read_bare is None:
+        raise BadTableError("no header")
+    try:
+        return form.read_bare(blob).tobytes()
+    except ValueError as error:
+        raise BadTableError(f"no header, and {len(blob)} bytes") from error
+
+
+def _without_impossible(
+    unpacked: Unpacked, rows: NDArray[np.int64], blobs: Sequence[bytes | None], form: Form
+) -> Unpacked:
+    """Sets aside the tables with records that cannot be."""
+    table, lost = unpacked
+    sound = form.is_sound(table.records)
+    if sound.all():
+        return unpacked
+    bad = np.unique(table.rows[~sound])
+    for row, place in zip(bad.tolist(), np.searchsorted(rows, bad).tolist(), strict=True):
+        lost.append(LostTable(form.kind, row, "impossible numbers", blobs[place] or b""))
+    return Unpacked(table.without(bad), lost)

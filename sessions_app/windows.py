@@ -34,12 +34,12 @@ ROW = np.dtype(
         ("total", "<u4"),
         ("forgotten", "<u4"),
         ("participation", "<f8"),
-        ("unnamed", "<u4"),
+        ("lost_at", "<u4"),
         ("unkeyed", "?"),
     ]
 )
 # Rows of version 2, which had all but the last two columns.
-_ROW_2 = np.dtype([(name, ROW[name]) for name in ROW.names[:-2]])
+_ROW_2 = np.dtype([(name, ROW[name]) for name in (ROW.names or ())[:-2]])
 
 Rows = NDArray[np.void]
 Counts = NDArray[np.int64]
@@ -92,8 +92,8 @@ class SessionWindows:
             counts users who are not connected by the tick in which they were last heard from;
             ``departures`` those who left by the tick of their last leave; ``active`` is the number
             of active users at the end of each of the last twelve ticks; ``forgotten`` counts users
-            who were dropped from the audience's table; ``unnamed``, of those, are connected, though
-            nobody knows any more who they are. ``unkeyed`` sessions began when identities had no
+            who are not in the audience's table any more; ``lost_at`` is the tick in which that
+            table was lost last, 0 for never. ``unkeyed`` sessions began when identities had no
             key, and keep theirs (:mod:`sessions_app.identification`).
         tombstones: sessions whose end was announced, by the platform's ID.
         epoch: of the database that gave the keys (:class:`sessions_app.models.DatabaseEpoch`);
@@ -213,6 +213,15 @@ class SessionWindows:
             self.tick - self.rows["last_seen"].astype(np.int64) >= SILENCE_TICKS
         )
         return silent
+
+    def recovering_rows(self) -> NDArray[np.bool_]:
+        """Which sessions lost their audience's table within the last minute.
+
+        Who was there is estimated until the window holds nothing from before the loss.
+        """
+        age = self.tick - self.rows["lost_at"].astype(np.int64)
+        recovering: NDArray[np.bool_] = (age >= 0) & (age < WINDOW_TICKS)
+        return recovering
 
     def over_rows(self) -> NDArray[np.bool_]:
         """Which sessions are over with this tick."""

@@ -8,7 +8,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import ngettext
 
@@ -66,7 +66,7 @@ class AnomalyAdmin(admin.ModelAdmin):
     # Any other order would read the whole table.
     sortable_by = ("raised",)
     list_filter = ("type", "severity", StatusFilter, IsOpenFilter, EventFilter, DateFilter)
-    search_fields = ("session__title", "event__title", "session__external_id")
+    search_fields = ("session__title", "session__event__title", "session__external_id")
     search_help_text = "Title of a session or event, or the platform's ID of a session"
     ordering = ("-time",)
     show_full_result_count = False
@@ -78,12 +78,12 @@ class AnomalyAdmin(admin.ModelAdmin):
     form = ReviewForm
     fieldsets = (
         ("Review", {"fields": ("status_now", "verdict_note", "reviews")}),
-        ("What", {"fields": ("session", "event", "began", "ended", "type", "severity")}),
+        ("What", {"fields": ("session", "event_now", "began", "ended", "type", "severity")}),
         ("Why", {"fields": ("score", "current", "expected", "moved", "signal_values", "changes")}),
     )
     readonly_fields = (
         "session",
-        "event",
+        "event_now",
         "began",
         "ended",
         "type",
@@ -118,7 +118,7 @@ class AnomalyAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Anomaly]:
         people = ("acknowledged_by", "reviewed_by")
-        return super().get_queryset(request).select_related("session", "event", *people)
+        return super().get_queryset(request).select_related("session__event", *people)
 
     def render_change_form(
         self,
@@ -194,7 +194,7 @@ class AnomalyAdmin(admin.ModelAdmin):
 
     @admin.display(description="session")
     def where(self, anomaly: Anomaly) -> str:
-        return two_lines(anomaly.session, anomaly.event)
+        return two_lines(anomaly.session, anomaly.session.event)
 
     @admin.display(description="type")
     def kind(self, anomaly: Anomaly) -> str:
@@ -209,6 +209,13 @@ class AnomalyAdmin(admin.ModelAdmin):
     @admin.display(description="score")
     def score(self, anomaly: Anomaly) -> str:
         return f"{anomaly.anomaly_score:.2f}"
+
+    @admin.display(description="event")
+    def event_now(self, anomaly: Anomaly) -> str:
+        """The event that its session belongs to now."""
+        event = anomaly.session.event
+        address = reverse("admin:sessions_app_event_change", args=[event.pk])
+        return format_html('<a href="{}">{}</a>', address, event)
 
     @admin.display(description="raised")
     def began(self, anomaly: Anomaly) -> str:

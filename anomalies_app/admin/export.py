@@ -19,7 +19,7 @@ COLUMNS = {
     "id": "id",
     "time": "time",
     "ended_at": Coalesce("ended_at", "session__ended_at"),
-    "event": "event__external_id",
+    "event": "session__event__external_id",
     "session": "session__external_id",
     "title": "session__title",
     **{

@@ -70,7 +70,7 @@ class EventFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         chosen = self._chosen()
-        return queryset if chosen is None else queryset.filter(event_id=chosen)
+        return queryset if chosen is None else queryset.filter(session__event_id=chosen)
 
     def _chosen(self) -> int | None:
         value = self.value() or ""

@@ -36,7 +36,7 @@ def false_alarms(now: datetime | None = None) -> FalseAlarms:
     if not by_type:
         return FalseAlarms(RATED_DAYS, None, [], [])
     judged, false = sum(row.judged for row in by_type), sum(row.false for row in by_type)
-    by_event = Anomaly.objects.judged_by("event_id", since)[:RATED_EVENTS]
+    by_event = Anomaly.objects.judged_by("session__event_id", since)[:RATED_EVENTS]
     titles = Event.objects.in_bulk([row.name for row in by_event])
     return FalseAlarms(
         RATED_DAYS,

@@ -3,8 +3,12 @@
 from django.conf import settings
 from django.db import migrations, models
 
+from sessions_app.concurrently import AddIndexConcurrently
+
 
 class Migration(migrations.Migration):
+    atomic = False
+
     dependencies = [
         ("anomalies_app", "0004_acknowledgement"),
         ("sessions_app", "0005_poll_moment"),
@@ -12,7 +16,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexConcurrently(
             model_name="anomaly",
             index=models.Index(
                 condition=models.Q(("verdict", ""), _negated=True),

@@ -15,6 +15,7 @@ def represent_event(event: Event) -> dict[str, Any]:
         "eventId": event.external_id,
         "title": event.title,
         "liveSessions": event.live_sessions,
+        "isStandIn": event.is_stand_in,
     }
 
 
@@ -28,6 +29,7 @@ def represent_session(
     return {
         "sessionId": session.external_id,
         "eventId": session.event.external_id,
+        "eventIsStandIn": session.event.is_stand_in,
         "title": session.title,
         "startedAt": wire_time(session.started_at),
         "lastSeenAt": wire_time(session.last_seen_at),

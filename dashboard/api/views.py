@@ -61,7 +61,8 @@ def list_sessions(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
     if state != "all":
         sessions = sessions.live() if state == "live" else sessions.over()
     if "event" in request.GET:
-        sessions = sessions.filter(event__external_id=_known_id(request.GET["event"]))
+        meant = token.visible_events().meant_by(_known_id(request.GET["event"]))
+        sessions = sessions.filter(event__in=meant)
     page = list(sessions.select_related("event").order_by("pk")[: limit + 1])
     return {
         "sessions": _represent_sessions(page[:limit]),

@@ -120,9 +120,26 @@ def test_only_admins_are_told_details(cast: Cast, working: redis.Redis) -> None:
         "scoring",
         "beat",
         "worker",
+        "subscription",
         "dead_letters",
         "shards",
+        "lost_tables",
     }
+
+
+def test_it_is_degraded_while_published_messages_are_dropped(
+    cast: Cast, working: redis.Redis
+) -> None:
+    status = {"drops_messages": 1, "queued_messages": 7, "queued_bytes": 900}
+    working.hset(keys.collector_status("c1"), mapping=status)
+    assert broken_parts(cast.admin) == {"subscription"}
+    part = report_to(cast.admin)[1]["parts"]["subscription"]
+    assert (part["queued_messages"], part["queued_bytes"]) == (7, 900)
+
+
+def test_it_tells_how_many_entries_were_given_up(cast: Cast, working: redis.Redis) -> None:
+    working.hset(keys.COLLECTOR_TOTALS, "given_up", 3)
+    assert report_to(cast.admin)[1]["parts"]["dead_letters"]["given_up"] == 3
 
 
 def test_it_names_the_edition_of_timescaledb(

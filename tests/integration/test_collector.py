@@ -18,6 +18,7 @@ from sessions_app import keys
 from sessions_app.collector import Collector
 from sessions_app.connection import connect
 from sessions_app.pipeline_status import pipeline_status
+from sessions_app.read_size import FIRST_COUNT
 from sessions_app.streams import create_groups, server_time_ms
 from sessions_app.ticks import TICK_MS, tick_at, tick_end_ms
 from sessions_app.watermark import has_passed
@@ -127,7 +128,6 @@ def test_a_collector_that_dies_before_acknowledging_loses_and_doubles_nothing(
     post_chat(redis_client, 0, 300)
     dying = Collector(lambda: connect(protocol=2), "dying", 100)
     dying.start()
-    dying.step()  # looks for what it left behind earlier
 
     def die(*_: Any) -> None:
         raise redis.ConnectionError("killed between delivery and acknowledgement")
@@ -136,8 +136,8 @@ def test_a_collector_that_dies_before_acknowledging_loses_and_doubles_nothing(
     with pytest.raises(redis.ConnectionError):
         step_until(dying, lambda: False)
     dying.subscriber.stop()
-    assert redis_client.xpending(keys.CHAT_MESSAGE, keys.CONSUMER_GROUP)["pending"] == 100
-    monkeypatch.setattr("sessions_app.streams.CLAIM_IDLE_MS", 0)
+    assert redis_client.xpending(keys.CHAT_MESSAGE, keys.CONSUMER_GROUP)["pending"] == FIRST_COUNT
+    monkeypatch.setattr("sessions_app.recovery.CLAIM_IDLE_MS", 0)
     with collector("heir") as heir:
         collect_all(redis_client, heir)
     score_now(redis_client)
@@ -150,20 +150,19 @@ def test_a_frozen_collector_that_wakes_up_late_doubles_nothing(redis_client: red
         post(redis_client, keys.SYNC_EVENTS, user("reaction", f"u{number}"), f"{start}-{number}")
     frozen = Collector(lambda: connect(protocol=2), "frozen", 1_000)
     frozen.start()
-    frozen._recovering = False
-    batches = frozen._read_streams(wait=False)
-    assert len(batches[0][1]) == 10
+    batches = frozen._read_streams()
+    assert len(batches[0].entries) == 10
     redis_client.xclaim(
-        keys.SYNC_EVENTS, keys.CONSUMER_GROUP, "heir", 0, [entry[0] for entry in batches[0][1]]
+        keys.SYNC_EVENTS, keys.CONSUMER_GROUP, "heir", 0, [entry[0] for entry in batches[0].entries]
     )
     with collector("heir") as heir:
         collect_all(redis_client, heir)
     score_all(redis_client, tick_at(start))
     assert total("reaction_count") == 10
 
-    from sessions_app.handover import Handover
-
-    frozen._hand_on(Handover(batches, [], frozen._now_ms()))
+    frozen._held_since_ms = frozen._now_ms()
+    frozen._held = [frozen._handover_of(batches, [])]
+    frozen._hand_on()
     assert int(redis_client.hget(keys.COLLECTOR_TOTALS, "late_blocks")) == 1
     score_all(redis_client, tick_at(start) + 2)
     assert total("reaction_count") == 10

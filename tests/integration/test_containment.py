@@ -129,7 +129,7 @@ def bad_block(mention: Mention, place: int) -> Callable[[redis.Redis, int], None
 
     def poison(client: redis.Redis, tick: int) -> None:
         events = np.zeros(1, COLUMNS)
-        events["session"] = place
+        events["session"], events["time"] = place, (tick + 1) * TICK_MS
         block = encode_block(Block(tick + 1, b"bad", [mention], events))
         client.rpush(keys.arrivals(SHARD, tick + 1), block)
 
@@ -143,7 +143,7 @@ def odd_identities(client: redis.Redis, tick: int) -> None:
 POISONS = {
     "audience": one_byte_more(keys.shard_audiences(SHARD)),
     "polls": one_byte_more(keys.shard_polls(SHARD)),
-    "ballots": one_byte_more(keys.shard_ballots(SHARD)),
+    "voters": one_byte_more(keys.shard_voters(SHARD)),
     "identities": odd_identities,
     "audiences of another type": another_type(keys.shard_audiences(SHARD)),
     "windows": junk(keys.shard_windows(SHARD)),
@@ -170,7 +170,7 @@ def test_poison_is_set_aside_and_the_shard_goes_on(stage: Stage, kind: str) -> N
 
 
 def test_what_was_set_aside_is_kept_counted_and_told(stage: Stage) -> None:
-    bad_block(Mention(BAD, None), 7)(stage.client, stage.tick)
+    bad_block(Mention("NUL \0", None), 0)(stage.client, stage.tick)
     for _ in range(REPEATS + 1):
         stage.play()
     (kept,) = stage.client.lrange(keys.set_aside(SHARD, "blocks"), 0, -1)

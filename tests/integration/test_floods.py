@@ -70,7 +70,7 @@ def test_users_without_end_in_one_session(
     assert read_figures(redis_client)[FORGOTTEN] == FLOOD + 20_000 - MAXIMUM_USERS
     assert total("chat_count", "calm") == 1
     assert state_bytes(redis_client, keys.shard_audiences) < MAXIMUM_USERS * 20
-    assert state_bytes(redis_client, keys.shard_ballots) < 20_000 * 20
+    assert state_bytes(redis_client, keys.shard_voters) < 20_000 * 20
     assert psutil.Process().memory_info().rss - before < 300 * MEGABYTE
 
 
@@ -82,7 +82,7 @@ def test_polls_without_end_in_one_session(
     assert total("vote_count") == POLLS
     assert rows()[-1].poll_participation <= 1
     assert PollMoment.objects.count() <= MAXIMUM_POLLS
-    assert state_bytes(redis_client, keys.shard_polls, keys.shard_ballots) < MAXIMUM_POLLS * 200 * 2
+    assert state_bytes(redis_client, keys.shard_polls, keys.shard_voters) < MAXIMUM_POLLS * 200 * 2
 
 
 def test_sessions_and_events_without_end(

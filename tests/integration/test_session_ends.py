@@ -69,7 +69,7 @@ def test_the_tick_of_the_end_is_the_last_that_is_scored(redis_client: redis.Redi
     assert [row.active_users for row in rows()] == [2, 2, 2, 1]
     assert (total("chat_count"), total("join_count"), total("leave_count")) == (2, 2, 1)
     assert Session.objects.get().ended_at == tick_end(FIRST + 3)
-    for table in (keys.shard_audiences, keys.shard_polls, keys.shard_ballots):
+    for table in (keys.shard_audiences, keys.shard_polls, keys.shard_voters):
         assert not redis_client.exists(table(SHARD)), "nothing is left of it"
 
 

@@ -1,16 +1,16 @@
-"""Presence, polls and identities against models that are slow and obvious."""
+"""Presence and identities against models that are slow and obvious."""
 
 from collections import Counter
-from operator import itemgetter
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions_app import audiences, identities, polls
+from sessions_app import audiences, identities
 from sessions_app.events import EventKind
-from sessions_app.tables import Table
-from sessions_app.windows import ROW
+from sessions_app.tables import Table, empty_table, pack_table
+from sessions_app.windows import ROW, SessionWindows
 
 TICK = 1_000
 doings = st.lists(
@@ -56,7 +56,7 @@ class Model:
 
 @given(st.lists(doings, min_size=1, max_size=20))
 def test_audiences_follow_every_event(ticks: list[list[tuple[int, int, EventKind]]]) -> None:
-    table = Table(np.zeros(0, np.int64), np.zeros(0, audiences.USER))
+    table = empty_table(audiences.USER)
     windows = np.zeros(2, ROW)
     model: dict[tuple[int, int], Model] = {}
     for tick, items in enumerate(ticks, TICK):
@@ -94,93 +94,165 @@ def test_a_full_audience_forgets_those_away_longest_but_counts_them(monkeypatch)
     assert windows["total"].tolist() == [5]
 
 
-ballots = st.lists(
-    st.tuples(
-        st.integers(0, 1),  # session
-        st.integers(1, 3),  # poll
-        st.integers(1, 5),  # voter
-        st.booleans(),  # closing?
-        st.integers(0, 2),  # millisecond
-    ),
-    min_size=1,
-    max_size=10,
+# What a room looks like before its table is lost: who does what, in ticks before this one.
+BEFORE = [
+    (TICK - 30, 0, 1, EventKind.JOIN),
+    (TICK - 30, 0, 2, EventKind.JOIN),
+    (TICK - 30, 0, 3, EventKind.JOIN),
+    (TICK - 20, 0, 4, EventKind.USER_SIGN),
+    (TICK - 8, 0, 5, EventKind.USER_SIGN),
+    (TICK - 3, 0, 6, EventKind.USER_SIGN),
+    (TICK - 3, 0, 3, EventKind.LEAVE),
+    (TICK - 3, 1, 7, EventKind.JOIN),
+]
+
+
+def lived_through(
+    items: list[tuple[int, int, int, EventKind]],
+) -> tuple[Table, SessionWindows]:
+    """Tables and windows at the end of the last tick before this one."""
+    windows = SessionWindows(TICK - 40)
+    windows.add_sessions(["a", "b"], np.zeros(2, ROW))
+    table = empty_table(audiences.USER)
+    for tick in range(TICK - 39, TICK):
+        windows.open_tick(tick)
+        if happened := [item[1:] for item in items if item[0] == tick]:
+            table, _ = audiences.fold(table, audience_events(happened), tick, 2)
+        audiences.summarise(table, windows.rows, np.arange(2), tick)
+        windows.close_tick()
+    return table, windows
+
+
+def without_first(
+    table: Table, windows: SessionWindows, unreadable: bytes | None
+) -> tuple[Table, list[str]]:
+    """The tables at the next tick, when that of the first session has become ``unreadable``."""
+    windows.open_tick(TICK)
+    [_, second] = pack_table(table, np.arange(2), audiences.FORM)
+    blobs = [unreadable, second]
+    read, lost = audiences.unpack(np.arange(2), blobs, windows.rows, TICK)
+    audiences.summarise(read, windows.rows, np.arange(2), TICK)
+    return read, [loss.reason for loss in lost]
+
+
+def counted(windows: SessionWindows) -> dict[str, list[int]]:
+    return {
+        "connected": windows.rows["connected"].tolist(),
+        "fading": windows.rows["fading"].sum(axis=1).tolist(),
+        "departures": windows.rows["departures"].sum(axis=1).tolist(),
+        "total": windows.rows["total"].tolist(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "reason"),
+    [(b"a byte too many", "no header, and 15 bytes"), (None, "missing"), (b"", "missing")],
 )
+def test_a_room_whose_table_is_lost_keeps_its_people(unreadable: bytes | None, reason: str) -> None:
+    table, windows = lived_through(BEFORE)
+    before = counted(windows)
+    read, reasons = without_first(table, windows, unreadable)
+    assert counted(windows) == before
+    assert before == {
+        "connected": [2, 1],
+        "fading": [2, 0],
+        "departures": [1, 0],
+        "total": [6, 1],
+    }
+    assert reasons == [reason]
+    assert windows.rows["lost_at"].tolist() == [TICK, 0]
+    # They are stored, and read again, as they are.
+    again = audiences.unpack(
+        np.arange(2), pack_table(read, np.arange(2), audiences.FORM), windows.rows, TICK
+    )
+    assert not again.lost
+    assert again.table.records.tolist() == read.records.tolist()
 
 
-@given(st.lists(ballots, min_size=1, max_size=8), st.integers(0, 6))
-def test_polls_follow_every_vote(
-    ticks: list[list[tuple[int, int, int, bool, int]]], present: int
+def test_those_who_were_heard_from_before_the_loss_fade_as_they_would_have() -> None:
+    table, windows = lived_through(BEFORE)
+    read, _ = without_first(table, windows, None)
+    windows.close_tick()
+    active = []
+    for tick in range(TICK + 1, TICK + 12):
+        windows.open_tick(tick)
+        audiences.summarise(read, windows.rows, np.arange(2), tick)
+        windows.close_tick()
+        active.append(int(windows.active_users()[0]))
+    # Heard from 8 and 3 ticks before: until 12 ticks have passed.
+    assert active == [4, 4, 4, 3, 3, 3, 3, 3, 2, 2, 2]
+    assert not windows.recovering_rows()[0] or windows.tick - TICK < 12
+
+
+def after_loss(items: list[tuple[int, int, EventKind]]) -> tuple[dict[str, list[int]], list[int]]:
+    """What the windows count after these events of the tick in which the table is lost."""
+    table, windows = lived_through(BEFORE)
+    read, _ = without_first(table, windows, b"junk")
+    read, movements = audiences.fold(read, audience_events(items), TICK, 2)
+    audiences.summarise(read, windows.rows, np.arange(2), TICK)
+    return counted(windows), [int(movements.joined[0]), int(movements.left[0])]
+
+
+@pytest.mark.parametrize(
+    ("items", "expected", "moved"),
+    [
+        # A stranger was one of those connected; a second too; then those who fade; then nobody.
+        ([(0, 11, EventKind.CHAT)], (2, 2, 1, 6), [0, 0]),
+        ([(0, 11, EventKind.CHAT), (0, 12, EventKind.VOTE)], (2, 2, 1, 6), [0, 0]),
+        ([(0, n, EventKind.USER_SIGN) for n in (11, 12, 13, 14)], (2, 2, 1, 6), [0, 0]),
+        ([(0, n, EventKind.USER_SIGN) for n in range(11, 16)], (2, 3, 1, 7), [0, 0]),
+        # Who leaves was there, and who comes in is new.
+        ([(0, 11, EventKind.LEAVE)], (1, 2, 2, 6), [0, 1]),
+        ([(0, 11, EventKind.LEAVE), (0, 11, EventKind.LEAVE)], (1, 2, 2, 6), [0, 1]),
+        ([(0, 11, EventKind.JOIN)], (3, 2, 1, 7), [1, 0]),
+        ([(0, 11, EventKind.LEAVE), (0, 11, EventKind.JOIN)], (2, 2, 2, 6), [0, 1]),
+        # The other session has its table, and strangers there are new.
+        ([(1, 11, EventKind.CHAT)], (2, 2, 1, 6), [0, 0]),
+    ],
+)
+def test_strangers_take_the_places_of_unnamed_people(
+    items: list[tuple[int, int, EventKind]], expected: tuple[int, ...], moved: list[int]
 ) -> None:
-    empty = Table(np.zeros(0, np.int64), np.zeros(0, polls.POLL))
-    tables = polls.PollTables(empty, Table(np.zeros(0, np.int64), np.zeros(0, polls.BALLOT)))
-    voters: dict[tuple[int, int], set[int]] = {}
-    base: dict[tuple[int, int], int] = {}
-    shut: set[tuple[int, int]] = set()
-    for tick, items in enumerate(ticks, TICK):
-        active = np.array([present + tick - TICK] * 2)
-        begun, was_shut = set(base), set(shut)
-        new = Counter[int]()
-        # Within a millisecond, votes come first.
-        for row, poll, voter, closing, _ in sorted(items, key=itemgetter(4, 3)):
-            if closing:
-                shut.add((row, poll))
-            elif (row, poll) not in shut:
-                base.setdefault((row, poll), max(1, int(active[row])))
-                cast = voters.setdefault((row, poll), set())
-                new[row] += voter not in cast
-                cast.add(voter)
-        columns = (np.array(column) for column in zip(*items, strict=True))
-        rows, ids, users, closings, times = columns
-        events = polls.PollEvents(
-            rows.astype(np.int64),
-            (ids + 100 * rows).astype(np.uint64),
-            np.where(closings, 0, users + 100 * rows).astype(np.uint64),
-            np.where(closings, EventKind.POLL_CLOSED, EventKind.VOTE).astype(np.uint8),
-            (times.astype(np.uint64) << np.uint64(32)) + np.arange(len(items), dtype=np.uint64),
-        )
-        tables, counted, moments = polls.fold(tables, events, tick, active)
-        told = [(row, int(poll) - 100 * row, *rest) for row, poll, *rest in _spelled_out(moments)]
-        first_votes = [
-            (*key, False, len(voters[key]), base[key]) for key in base.keys() - begun - shut
-        ]
-        closings = [
-            (*key, True, len(voters.get(key, ())), base.get(key, max(1, int(active[key[0]]))))
-            for key in shut - was_shut
-        ]
-        assert sorted(told) == sorted(first_votes + closings)
-        assert counted.tolist() == [new[0], new[1]]
-        expected = [
-            max(
-                (
-                    min(1.0, len(cast) / base[key])
-                    for key, cast in voters.items()
-                    if key[0] == row and key not in shut
-                ),
-                default=0.0,
-            )
-            for row in range(2)
-        ]
-        assert polls.participation(tables, 2).tolist() == expected
+    numbers, movements = after_loss(items)
+    assert tuple(column[0] for column in numbers.values()) == expected
+    assert movements == moved
+    assert numbers["total"][1] == 1 + sum(row == 1 for row, *_ in items)
 
 
-def _spelled_out(moments: polls.Moments) -> list[tuple[int, ...]]:
-    return [*zip(*(column.tolist() for column in moments), strict=True)]
+@given(doings)
+def test_a_lost_table_never_counts_fewer_than_are_known(
+    items: list[tuple[int, int, EventKind]],
+) -> None:
+    numbers, _ = after_loss(items)
+    assert numbers["total"][0] >= 6
+    assert all(min(column) >= 0 for column in numbers.values())
+    assert numbers["connected"][0] + numbers["fading"][0] <= 4 + len(items)
 
 
-def test_a_session_keeps_a_bounded_number_of_polls() -> None:
-    empty = Table(np.zeros(0, np.int64), np.zeros(0, polls.POLL))
-    tables = polls.PollTables(empty, Table(np.zeros(0, np.int64), np.zeros(0, polls.BALLOT)))
-    for tick in range(1, 100):
-        events = polls.PollEvents(
-            np.zeros(1, np.int64),
-            np.array([tick], np.uint64),
-            np.array([7], np.uint64),
-            np.array([EventKind.VOTE], np.uint8),
-            np.zeros(1, np.uint64),
-        )
-        tables, _, _ = polls.fold(tables, events, tick, np.array([10]))
-    assert len(tables.polls.records) == len(tables.ballots.records) == polls.MAXIMUM_POLLS
-    assert min(tables.polls.records["touched"]) == 100 - polls.MAXIMUM_POLLS
+def test_numbers_in_windows_that_cannot_be_fill_no_memory() -> None:
+    windows = np.zeros(1, ROW)
+    for name in ("connected", "fading", "departures", "total"):
+        windows[name] = 2**32 - 1
+    table, _ = audiences.unpack(np.zeros(1, np.int64), [None], windows, TICK)
+    assert len(table.rows) == audiences.MAXIMUM_USERS
+    assert windows["forgotten"] == 2**32 - 1 - audiences.MAXIMUM_USERS
+
+
+def test_ticks_that_are_still_to_come_are_no_recent_ones() -> None:
+    users = np.zeros(2, audiences.USER)
+    users["user"], users["heard"], users["left"] = [1, 2], [TICK, TICK + 50], [0, 2**32 - 1]
+    windows = np.zeros(1, ROW)
+    audiences.summarise(Table(np.zeros(2, np.int64), users), windows, np.arange(1), TICK)
+    assert (windows["fading"].sum(), windows["departures"].sum()) == (1, 0)
+
+
+def test_tables_of_the_release_before_are_read() -> None:
+    users = np.zeros(2, audiences.USER)
+    users["user"], users["connected"] = [5, 6], [True, False]
+    windows = np.zeros(1, ROW)
+    windows["total"] = 2
+    [table, lost] = audiences.unpack(np.zeros(1, np.int64), [users.tobytes()], windows, TICK)
+    assert (table.records.tolist(), lost) == (users.tolist(), [])
 
 
 arrivals = st.lists(
@@ -207,3 +279,13 @@ def test_copies_count_once(ticks: list[list[tuple[int, bool, None]]], repeatable
             assert counted == (stream | pubsub).total()
         else:
             assert counted == len(stream | pubsub)
+
+
+def test_what_was_seen_survives_being_stored_and_bad_ticks_are_told_apart() -> None:
+    seen = np.zeros(3, identities.SEEN)
+    seen["identity"], seen["pubsub"] = [3, 2, 1], [True, False, True]
+    bare, headed = seen[:1].tobytes(), identities.pack(seen)
+    blobs = [bare, headed[:-1], identities.pack(seen[:0]), headed, b"\xff" * 9]
+    read, lost = identities.unpack(blobs)
+    assert read.tolist() == [*seen[:1].tolist(), *seen.tolist()]
+    assert [(tick.row, tick.data) for tick in lost] == [(-1, blobs[1]), (-1, blobs[4])]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessions_app import keys
-from sessions_app.events import BadEventError, EventKind, PlatformEvent, decoder, identity
+from sessions_app.events import BadEventError, EventKind, PlatformEvent, decoder
 
 MESSAGE = {"id": "m1", "text": "hi", "authorId": "u1", "timestamp": "2026-11-22T10:00:00Z"}
 
@@ -23,22 +23,22 @@ def decode(channel: str, payload: Any) -> PlatformEvent:
         (
             keys.CHAT_MESSAGE,
             {"sessionId": "s", "eventId": "e", "message": MESSAGE, "more": [1]},
-            PlatformEvent(EventKind.CHAT, "s", "e", "u1", identity(b"m1")),
+            PlatformEvent(EventKind.CHAT, "s", "e", "u1", b"m1"),
         ),
         (
             keys.POLL_VOTE,
             {"userId": "u", "pollId": "p", "optionId": "o", "sessionId": "s", "eventId": "e"},
-            PlatformEvent(EventKind.VOTE, "s", "e", "u", identity(b"p"), "p"),
+            PlatformEvent(EventKind.VOTE, "s", "e", "u", b"p", "p"),
         ),
         (
             keys.POLL_CLOSED,
             {"pollId": "p", "sessionId": "s", "eventId": "e"},
-            PlatformEvent(EventKind.POLL_CLOSED, "s", "e", "", identity(b"p"), "p"),
+            PlatformEvent(EventKind.POLL_CLOSED, "s", "e", "", b"p", "p"),
         ),
         (
             keys.POLL_CLOSED,
             {"poll": {"id": "p", "sessionId": "s", "options": []}, "userVotedForOptionId": None},
-            PlatformEvent(EventKind.POLL_CLOSED, "s", None, "", identity(b"p"), "p"),
+            PlatformEvent(EventKind.POLL_CLOSED, "s", None, "", b"p", "p"),
         ),
         (
             keys.SYNC_EVENTS,
@@ -65,12 +65,12 @@ def decode(channel: str, payload: Any) -> PlatformEvent:
                 "eventId": "e",
                 "payload": MESSAGE,
             },
-            PlatformEvent(EventKind.CHAT, "s", "e", "u1", identity(b"m1")),
+            PlatformEvent(EventKind.CHAT, "s", "e", "u1", b"m1"),
         ),
         (
             keys.SYNC_EVENTS,
             {"resource": "MESSAGE", "action": "CREATED", "payload": {"sessionId": "s", **MESSAGE}},
-            PlatformEvent(EventKind.CHAT, "s", None, "u1", identity(b"m1")),
+            PlatformEvent(EventKind.CHAT, "s", None, "u1", b"m1"),
         ),
         (
             keys.SYNC_EVENTS,
@@ -123,7 +123,7 @@ def test_a_text_that_was_cut_within_an_emoji_counts(text: str) -> None:
         b'{"sessionId":"s","message":{"text":"%s","id":"m\\ud83d\\ude00","authorId":"\\\\ud83d"}}'
         % text.encode()
     )
-    assert event == PlatformEvent(EventKind.CHAT, "s", None, r"\ud83d", identity("m😀".encode()))
+    assert event == PlatformEvent(EventKind.CHAT, "s", None, r"\ud83d", "m😀".encode())
 
 
 BAD_CHAT = {

@@ -4,7 +4,9 @@ import json
 
 from sessions_app import keys
 from sessions_app.handover import Handover
+from sessions_app.identification import Identification
 from sessions_app.merging import merge_tick
+from sessions_app.recovery import Batch
 from sessions_app.ticks import TICK_MS
 from tests.platform import chat
 
@@ -18,7 +20,8 @@ def events_by_tick(*times_ms: int) -> dict[int, int]:
         [f"{time_ms}-0".encode(), [b"data", json.dumps(chat(f"m{number}")).encode()]]
         for number, time_ms in enumerate(times_ms)
     ]
-    blocks = [block for _, block in Handover([(CHAT, entries)], [], NOW_MS).builder.blocks()]
+    handover = Handover([Batch(CHAT, entries)], [], NOW_MS, Identification(bytes(16)))
+    blocks = [block for _, block in handover.builder.blocks()]
     return {block.tick: len(merge_tick([block]).events) for block in blocks}
 
 

@@ -1,4 +1,4 @@
-"""Windows of a shard's sessions, and the packed tables beside them."""
+"""Windows of a shard's sessions."""
 
 import msgspec
 import numpy as np
@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions_app.tables import Table, pack_table, unpack_table
 from sessions_app.ticks import SILENCE_TICKS, WINDOW_TICKS
 from sessions_app.windows import ROW, Over, SessionWindows, Tombstone, UnknownStateError
 
@@ -146,14 +145,10 @@ def test_unknown_state_is_told_apart(data: bytes) -> None:
         SessionWindows.from_bytes(data)
 
 
-@given(st.dictionaries(st.integers(0, 20), st.lists(st.integers(0, 2**32), max_size=5)))
-def test_tables_survive_being_packed(content: dict[int, list[int]]) -> None:
-    dtype = np.dtype([("value", "<u8")])
-    rows = np.array(sorted(content), dtype=np.int64)
-    blobs = [np.array(content[row], dtype=dtype).tobytes() for row in rows.tolist()]
-    table = unpack_table(rows, blobs, dtype)
-    shuffled = np.random.default_rng(0).permutation(len(table.rows))
-    again = pack_table(Table(table.rows[shuffled], table.records[shuffled]), rows)
-    assert [sorted(np.frombuffer(blob, "<u8").tolist()) for blob in again] == [
-        sorted(content[row]) for row in rows.tolist()
-    ]
+@pytest.mark.parametrize(
+    ("ago", "recovers"), [(0, True), (WINDOW_TICKS - 1, True), (WINDOW_TICKS, False), (-5, False)]
+)
+def test_a_session_recovers_for_a_minute(ago: int, recovers: bool) -> None:
+    windows = windows_at(1000, "lost", "never")
+    windows.rows["lost_at"][0] = 1000 - ago
+    assert windows.recovering_rows().tolist() == [recovers, False]

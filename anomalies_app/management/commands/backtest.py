@@ -56,7 +56,7 @@ class Command(BaseCommand):
             other = load_calibration(options["calibration"]) if options["calibration"] else own
         except CalibrationError as error:
             raise CommandError(str(error)) from error
-        if options["event"] and not Event.objects.filter(external_id=options["event"]).exists():
+        if options["event"] and not Event.objects.meant_by(options["event"]).exists():
             raise CommandError(f"there is no event {options['event']!r}")
         is_changed = bool(changes) or other is not own
         stored = StoredSignals(options["since"], options["event"])

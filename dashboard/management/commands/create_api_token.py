@@ -7,6 +7,7 @@ from django.db import transaction
 
 from dashboard.models import ApiToken
 from sessions_app.models import Event
+from sessions_app.queries import EventQuerySet
 
 
 class Command(BaseCommand):
@@ -22,21 +23,42 @@ class Command(BaseCommand):
             help="The platform's ID of an event that it sees, as often as needed; without, all.",
         )
         parser.add_argument(
+            "--session",
+            action="append",
+            dest="sessions",
+            metavar="ID",
+            help="The platform's ID of a session whose event it has not named: the token sees that "
+            "session, and keeps it if the event is named later.",
+        )
+        parser.add_argument(
             "--write", action="store_true", help="Let it announce breaks and ends of sessions."
         )
 
     def handle(
-        self, *args: Any, name: str, events: list[str] | None, write: bool, **options: Any
+        self,
+        *args: Any,
+        name: str,
+        events: list[str] | None,
+        sessions: list[str] | None,
+        write: bool,
+        **options: Any,
     ) -> None:
         if ApiToken.objects.filter(name=name).exists():
             raise CommandError(f"There is a token named {name}: take another name.")
-        chosen = list(Event.objects.filter(external_id__in=events or []))
-        unknown = set(events or []) - {event.external_id for event in chosen}
-        if unknown:
-            raise CommandError(f"No such event: {', '.join(sorted(unknown))}")
+        # Never one for the other: an event and a session of somebody else may have the same ID.
+        chosen = _named(Event.objects.real(), events or [], "event")
+        chosen += _named(Event.objects.stand_ins(), sessions or [], "session without an event")
         with transaction.atomic():
             token, secret = ApiToken.objects.issue(
-                name=name, can_write=write, all_events=events is None
+                name=name, can_write=write, all_events=events is None and sessions is None
             )
             token.events.set(chosen)
         self.stdout.write(secret)
+
+
+def _named(among: EventQuerySet, external_ids: list[str], kind: str) -> list[Event]:
+    found = list(among.filter(external_id__in=external_ids))
+    unknown = set(external_ids) - {event.external_id for event in found}
+    if unknown:
+        raise CommandError(f"No such {kind}: {', '.join(sorted(unknown))}")
+    return found

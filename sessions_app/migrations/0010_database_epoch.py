@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sessions_app", "0006_system_page")]
+    dependencies = [("sessions_app", "0009_separate_stand_ins")]
 
     operations = [
         migrations.CreateModel(

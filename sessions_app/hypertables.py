@@ -1,0 +1,15 @@
+"""Which tables TimescaleDB keeps in chunks."""
+
+from typing import Any
+
+
+def is_hypertable(cursor: Any, table: str) -> bool:
+    """False on plain PostgreSQL, and where the extension came after the table."""
+    if not cursor.db.has_timescaledb:
+        return False
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM timescaledb_information.hypertables"
+        " WHERE hypertable_schema = current_schema() AND hypertable_name = %s)",
+        [table],
+    )
+    return bool(cursor.fetchone()[0])

@@ -1,0 +1,143 @@
+"""``manage.py migrate``: no limit to a statement, a short one to waiting for locks."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, models
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.state import ProjectState
+
+from anomalies_app.models import Anomaly
+from engagement_conductor.management.commands.migrate import limits_of_migrations
+from sessions_app.concurrently import AddIndexConcurrently, AddUniqueConcurrently
+from sessions_app.models import Event
+from tests.conftest import url_of_database
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+
+def shown(name: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SHOW {name}")
+        return str(cursor.fetchone()[0])
+
+
+def test_limits_are_those_of_migrations_while_one_runs() -> None:
+    usual = shown("statement_timeout"), shown("lock_timeout")
+    with limits_of_migrations(connection):
+        assert (shown("statement_timeout"), shown("lock_timeout")) == ("0", "3s")
+        assert shown("idle_in_transaction_session_timeout") == "1min"
+        connection.close()
+        assert shown("statement_timeout") == "0", "also after a new connection"
+    assert (shown("statement_timeout"), shown("lock_timeout")) == usual == ("30s", "10s")
+
+
+@pytest.fixture
+def empty_database() -> Iterator[str]:
+    """The URL of a new database on the server of the tests."""
+    name = f"migrate_{uuid4().hex}"
+    base = url_of_database().rpartition("/")[0]
+    with psycopg.connect(f"{base}/postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        try:
+            yield f"{base}/{name}"
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def run_migrate(url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--noinput", *arguments],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_statement_may_take_longer_than_the_product_allows_any(empty_database: str) -> None:
+    limited = f"{empty_database}?options=-c%20statement_timeout%3D2"
+    done = run_migrate(limited)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_migration_that_waits_for_a_lock_gives_up_and_can_be_run_again(
+    empty_database: str,
+) -> None:
+    assert run_migrate(empty_database).returncode == 0
+    assert run_migrate(empty_database, "sessions_app", "0006").returncode == 0
+    with psycopg.connect(empty_database) as reader:
+        reader.execute("SELECT count(*) FROM sessions_app_event")
+        failed = run_migrate(empty_database)
+        assert failed.returncode == 1
+        assert "lock timeout" in failed.stderr
+    assert run_migrate(empty_database).returncode == 0
+
+
+def apply(operation: object) -> None:
+    """Applies one operation to the database as it is."""
+    state = ProjectState.from_apps(Anomaly._meta.apps)
+    before = state.clone()
+    app = "anomalies_app" if operation.model_name == "anomaly" else "sessions_app"
+    operation.state_forwards(app, state)
+    with connection.schema_editor(atomic=False) as editor:
+        operation.database_forwards(app, editor, before, state)
+
+
+def index_names(table: str) -> dict[str, bool]:
+    """The indexes of a table, and whether each is of use."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid"
+            " WHERE indrelid = %s::regclass",
+            [table],
+        )
+        return dict(cursor.fetchall())
+
+
+def test_an_index_that_was_left_unfinished_is_built_again() -> None:
+    table = Event._meta.db_table
+    constraint = models.UniqueConstraint(fields=["title"], name="titles_once")
+    Event.objects.bulk_create(Event(external_id=f"{n}", title="same") for n in range(2))
+    operation = AddUniqueConcurrently("event", constraint)
+    with pytest.raises(Exception, match="could not create unique index"):
+        apply(operation)
+    assert index_names(table)["titles_once"] is False
+    Event.objects.all().delete()
+    try:
+        for _ in range(2):
+            apply(operation)
+        assert index_names(table)["titles_once"] is True
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT titles_once")
+
+
+@pytest.mark.parametrize("name", ["anomaly", "event"])
+def test_an_index_is_built_while_the_table_is_written_to(name: str) -> None:
+    """On a plain table and on a hypertable, again and again."""
+    model, field = (Anomaly, "reason") if name == "anomaly" else (Event, "title")
+    index = models.Index(fields=[field], name="for_a_test", condition=models.Q(**{field: "x"}))
+    table = model._meta.db_table
+    try:
+        for _ in range(2):
+            apply(AddIndexConcurrently(name, index))
+            assert index_names(table)["for_a_test"] is True
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP INDEX for_a_test")
+
+
+def test_migrating_is_overridden_for_everybody(tmp_path: Path) -> None:
+    call_command("migrate", verbosity=0)
+    assert shown("statement_timeout") == "30s"
+    assert MigrationExecutor(connection).migration_plan([]) == []

@@ -1,0 +1,142 @@
+"""What the migrations of the product may do to tables that are in use: docs/operations.md."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import migrations, models
+from django.db.migrations import operations
+from django.db.migrations.loader import MigrationLoader
+
+from sessions_app.concurrently import AddIndexConcurrently, AddUniqueConcurrently
+
+OURS = ("sessions_app", "anomalies_app", "dashboard")
+CONCURRENT = (AddIndexConcurrently, AddUniqueConcurrently)
+BUILDS = (operations.AddIndex, operations.AddConstraint)
+NEVER_UPGRADED = "of the first days: there was no version before that was at work meanwhile"
+# What is against the rules, and why it may be.
+HISTORY = {
+    ("anomalies_app", "0002_anomaly_episode"): NEVER_UPGRADED,
+    ("anomalies_app", "0003_anomaly_review"): NEVER_UPGRADED,
+    ("anomalies_app", "0004_acknowledgement"): NEVER_UPGRADED,
+    ("sessions_app", "0002_detection_settings"): NEVER_UPGRADED,
+    ("sessions_app", "0003_session_ended_at"): "the index was there; only the help text is new",
+}
+
+
+def of_the_product() -> dict[tuple[str, str], migrations.Migration]:
+    found = MigrationLoader(None).disk_migrations
+    return {key: migration for key, migration in found.items() if key[0] in OURS}
+
+
+def faults(migration: migrations.Migration) -> list[str]:
+    """What it does to a table that it has not made itself, against the rules."""
+    made = {
+        operation.name_lower
+        for operation in migration.operations
+        if isinstance(operation, operations.CreateModel)
+    }
+    return [
+        f"{operation.describe()}: {fault}"
+        for operation in _in_the_database(migration.operations)
+        if getattr(operation, "model_name_lower", None) not in made
+        for fault in _faults_of(operation)
+    ]
+
+
+def _in_the_database(given: list[Any]) -> Iterator[Any]:
+    for operation in given:
+        if isinstance(operation, operations.SeparateDatabaseAndState):
+            yield from _in_the_database(operation.database_operations)
+        else:
+            yield operation
+
+
+def _faults_of(operation: Any) -> Iterator[str]:
+    if isinstance(operation, BUILDS) and not isinstance(operation, CONCURRENT):
+        yield "locks the table while it is built"
+    if isinstance(operation, operations.AddField):
+        yield from _faults_of_column(operation.field)
+    if isinstance(operation, operations.AlterField) and _has_index(operation.field):
+        yield "may build an index"
+    if isinstance(operation, (operations.RemoveField, operations.DeleteModel)):
+        yield "drops what the version before needs"
+    if isinstance(operation, operations.RunSQL):
+        text = str(operation.sql).upper()
+        if "INDEX" in text and "CONCURRENTLY" not in text:
+            yield "builds an index"
+
+
+def _faults_of_column(field: Any) -> Iterator[str]:
+    if not field.null and not field.many_to_many and not field.has_db_default():
+        yield "the version before does not fill the column"
+    if _has_index(field):
+        yield "builds an index"
+
+
+def _has_index(field: Any) -> bool:
+    reference = getattr(field, "db_constraint", False)
+    return bool(field.db_index or field.unique or reference) and not field.many_to_many
+
+
+@pytest.mark.parametrize("key", of_the_product(), ids=".".join)
+def test_a_migration_leaves_tables_to_those_who_use_them(key: tuple[str, str]) -> None:
+    found = faults(of_the_product()[key])
+    assert bool(found) == (key in HISTORY), found
+
+
+@pytest.mark.parametrize("key", of_the_product(), ids=".".join)
+def test_what_is_built_concurrently_is_built_in_no_transaction(key: tuple[str, str]) -> None:
+    migration = of_the_product()[key]
+    concurrent = [each for each in migration.operations if isinstance(each, CONCURRENT)]
+    assert not (concurrent and migration.atomic)
+
+
+INDEX = models.Index(fields=["time"], name="x")
+
+
+@pytest.mark.parametrize(
+    ("operation", "is_fault"),
+    [
+        (operations.AddIndex("anomaly", INDEX), True),
+        (AddIndexConcurrently("anomaly", INDEX), False),
+        (
+            operations.AddConstraint("anomaly", models.UniqueConstraint(fields=["x"], name="x")),
+            True,
+        ),
+        (operations.AddField("anomaly", "x", models.IntegerField(null=True)), False),
+        (operations.AddField("anomaly", "x", models.IntegerField(db_default=0)), False),
+        (operations.AddField("anomaly", "x", models.IntegerField(default=0)), True),
+        (operations.AddField("anomaly", "x", models.IntegerField(null=True, unique=True)), True),
+        (operations.AddField("anomaly", "x", models.IntegerField(null=True, db_index=True)), True),
+        (
+            operations.AddField(
+                "anomaly", "x", models.ForeignKey("x", models.CASCADE, null=True, db_index=False)
+            ),
+            True,
+        ),
+        (operations.RunSQL("CREATE INDEX x ON anomalies (time)"), True),
+        (operations.RunSQL("CREATE INDEX CONCURRENTLY x ON anomalies (time)"), False),
+        (
+            operations.SeparateDatabaseAndState(
+                database_operations=[operations.AddIndex("anomaly", INDEX)]
+            ),
+            True,
+        ),
+        (operations.RemoveField("anomaly", "event"), True),
+    ],
+)
+def test_the_rules_are_looked_at(operation: Any, is_fault: bool) -> None:
+    migration = migrations.Migration("0099_x", "anomalies_app")
+    migration.operations = [operation]
+    assert bool(faults(migration)) == is_fault
+
+
+def test_a_table_that_is_made_may_have_everything() -> None:
+    migration = migrations.Migration("0099_x", "anomalies_app")
+    column = ("time", models.DateTimeField(db_index=True))
+    migration.operations = [
+        operations.CreateModel("New", fields=[column]),
+        operations.AddIndex("new", INDEX),
+    ]
+    assert not faults(migration)
