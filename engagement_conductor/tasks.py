@@ -21,6 +21,7 @@ from sessions_app.connection import connect, events_client, look_up_nodes_again
 from sessions_app.epochs import advance_mark
 from sessions_app.heartbeats import WORKER, note_heartbeat
 from sessions_app.log_context import log_context
+from sessions_app.once_a_minute import OnceAMinute, with_count
 from sessions_app.outages import SERVER_ERRORS, log_failure
 from sessions_app.poll_moments import drop_poll_moments_before
 from sessions_app.registry import end_silent_sessions as mark_silent_sessions
@@ -56,6 +57,7 @@ SLOW_SOFT_LIMIT_SECONDS, SLOW_HARD_LIMIT_SECONDS = 240, 270
 # As long as this the lane stands still whose worker was killed.
 LANE_SECONDS = 10
 
+slow_lines = OnceAMinute()
 _client: "redis.Redis | None" = None
 
 
@@ -87,6 +89,8 @@ def score_tick() -> None:
     for shards in lanes.usual:
         score_shards.apply_async((shards, tick), expires=TASK_LIFETIME_SECONDS)
     if lanes.slow:
+        if (left_out := slow_lines.left_out(tuple(lanes.slow))) is not None:
+            logger.warning("%s", with_count(f"Shards {lanes.slow} are slow, and apart", left_out))
         score_slow_shards.apply_async((lanes.slow, tick), expires=TASK_LIFETIME_SECONDS)
 
 
