@@ -29,6 +29,7 @@ PART_LABELS = {
     "beat": "Beat",
     "worker": "Worker",
     "dead_letters": "Dead letters",
+    "logs": "Logs",
 }
 STATUS_SENTENCES = {
     "ok": "Everything works.",
@@ -94,6 +95,8 @@ def _detail(part: dict[str, Any]) -> str:
         extension = part.get("timescaledb")
         more = f", TimescaleDB {extension['version']} ({extension['licence']})" if extension else ""
         return f"{part['version']}{more}"
+    if "unwritten" in part:
+        return "; ".join(part["unwritten"])
     if "running" in part:
         return f"{len(part['running'])} running"
     if "streams" in part:
