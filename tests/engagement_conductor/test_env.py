@@ -138,3 +138,14 @@ def test_embedded_url_is_empty_where_there_is_none(monkeypatch, tmp_path, conten
     if content is not None:
         (tmp_path / "servers.json").write_text(content)
     assert env.embedded_url("redis") == ""
+
+
+@pytest.mark.parametrize("password", ["se/cret", "12/secret", "se?cret", "12#secret", "[secret"])
+def test_a_password_that_is_not_encoded_is_not_quoted(password: str) -> None:
+    for parse, url in (
+        (env.parse_database_url, f"postgresql://me:{password}@host/name"),
+        (env.parse_redis_url, f"redis://me:{password}@host:1/0"),
+    ):
+        with pytest.raises(ImproperlyConfigured) as caught:
+            parse(url)
+        assert "cret" not in str(caught.value)
