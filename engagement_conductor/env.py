@@ -7,6 +7,7 @@ typing error stops the process at its start instead of changing its behaviour.
 import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -111,16 +112,33 @@ def _read_secret_file(name: str, path: Path) -> str:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in a file; at the first call it is made, readable by its owner only."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="utf-8").strip()
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        value = secrets.token_urlsafe(50)
-        file.write(value)
-    return value
+    """The secret in a file; at the first call it is made, readable by its owner only.
+
+    Raises:
+        OSError: it cannot be written; no empty file is left that would pass for a secret.
+    """
+    if not _has_contents(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        try:
+            with open_private(unfinished) as file:
+                file.write(secrets.token_urlsafe(50).encode())
+            _give_name(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _has_contents(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _give_name(unfinished: Path, path: Path) -> None:
+    """Whoever was first has made the secret, be it another process at the same moment."""
+    if path.exists() and not _has_contents(path):
+        path.unlink()  # of a release that was interrupted while it made one
+    with suppress(FileExistsError):
+        path.hardlink_to(unfinished)
 
 
 def embedded_url(name: str) -> str:

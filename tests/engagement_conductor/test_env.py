@@ -149,3 +149,21 @@ def test_a_password_that_is_not_encoded_is_not_quoted(password: str) -> None:
         with pytest.raises(ImproperlyConfigured) as caught:
             parse(url)
         assert "cret" not in str(caught.value)
+
+
+def test_a_secret_that_could_not_be_written_is_made_the_next_time(monkeypatch, tmp_path):
+    path = tmp_path / "secret_key"
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(env.secrets, "token_urlsafe", fail)
+        with pytest.raises(OSError, match="No space"):
+            env.kept_secret(path)
+    assert list(tmp_path.iterdir()) == []
+    path.touch()
+    made = env.kept_secret(path)
+    assert len(made) > 40
+    assert env.kept_secret(path) == made
+    assert list(tmp_path.iterdir()) == [path]
