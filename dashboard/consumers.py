@@ -17,7 +17,7 @@ from django.conf import settings
 from dashboard import overview
 from dashboard.allowance import Allowance
 from dashboard.head_count import HeadCount
-from dashboard.outages import UNAVAILABLE
+from dashboard.outages import TRY_AGAIN_LATER, UNAVAILABLE
 from dashboard.payloads import session_snapshots
 from dashboard.relay import get_relay
 from dashboard.rights import Groups, Right, View, current_rights
@@ -31,6 +31,7 @@ from dashboard.watching import (
     renew_all,
 )
 from sessions_app.models import Session
+from sessions_app.outages import log_failure
 
 logger = logging.getLogger(__name__)
 
@@ -188,7 +189,11 @@ class WatchingConsumer(AsyncWebsocketConsumer):
                 await self._check_again()
             except UNAVAILABLE as error:
                 # An outage is over at some time; until then the page shows that it is stale.
-                logger.warning("%s is not renewed: %s", self.scope["path"], error)
+                log_failure(logger, "Sockets are not renewed", error)
+            except Exception as error:  # noqa: BLE001 - a socket that nobody checks must not stay
+                log_failure(logger, "Sockets are not renewed and end", error)
+                await self.close(code=TRY_AGAIN_LATER)
+                return
 
     async def _check_again(self) -> None:
         """Whether the user is still logged in and may still see it all: both can end meanwhile."""

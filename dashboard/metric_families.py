@@ -94,6 +94,12 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
         ("kind",),
         _labelled(figures, names.LOST_TABLES),
     )
+    yield _counter(
+        "lost_log_lines",
+        "Lines of a process that are in no log, because it could not be written for too long.",
+        ("process",),
+        _labelled(figures, names.LOST_LOG_LINES),
+    )
     late = pipeline.totals.get("late_blocks", 0)
     yield _counter(
         "late_blocks", "Blocks of events that came after their tick was scored.", (), [((), late)]

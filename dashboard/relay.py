@@ -16,11 +16,13 @@ from channels.layers import get_channel_layer
 
 from dashboard.outages import UNAVAILABLE
 from dashboard.updates import Update, messages
+from sessions_app.outages import log_failure
 
 logger = logging.getLogger(__name__)
 
 # What arrives within this time after the first update goes out together.
 GATHERING_SECONDS = 0.05
+AFTER_FAILURE_SECONDS = 1.0
 
 Socket = Callable[[str], Awaitable[None]]
 
@@ -71,7 +73,7 @@ class Relay:
                 await self._stop()
 
     async def _listen(self) -> None:
-        if self._receiving is None:
+        if self._receiving is None or self._receiving.done():
             self._channel = await self._layer.new_channel()
             self._receiving = asyncio.create_task(self._receive())
 
@@ -98,23 +100,36 @@ class Relay:
         self._gathered.clear()
 
     async def _receive(self) -> None:
+        """Takes what the groups are told, whatever fails meanwhile: nobody else does."""
         while True:
-            message = await self._layer.receive(self._channel)
             try:
-                self._gathered.append(Update(**message))
-            except TypeError:
-                # Of a scorer of another version, while it is being replaced.
-                logger.error("An update cannot be read: it has %s.", ", ".join(message))
-                continue
-            if self._passing is None:
-                self._passing = asyncio.create_task(self._pass_on())
+                message = await self._layer.receive(self._channel)
+            except Exception as error:  # noqa: BLE001 - the next one may come
+                log_failure(logger, "Updates are not received", error)
+                await asyncio.sleep(AFTER_FAILURE_SECONDS)
+            else:
+                self._gather(message)
+
+    def _gather(self, message: dict[str, Any]) -> None:
+        try:
+            self._gathered.append(Update(**message))
+        except TypeError as error:
+            # Of a scorer of another version, while it is being replaced.
+            log_failure(logger, f"An update cannot be read: it has {', '.join(message)}", error)
+            return
+        if self._passing is None:
+            self._passing = asyncio.create_task(self._pass_on())
 
     async def _pass_on(self) -> None:
         await asyncio.sleep(GATHERING_SECONDS)
         self._passing = None
         gathered, self._gathered = self._gathered, []
         for groups, sockets in self._audiences().items():
-            texts = messages(update for update in gathered if update.group in groups)
+            try:
+                texts = messages(update for update in gathered if update.group in groups)
+            except Exception as error:  # noqa: BLE001 - others may be told something else
+                log_failure(logger, "Updates cannot be passed on", error)
+                continue
             for socket in sockets:
                 await _tell(socket, texts)
 
@@ -130,9 +145,8 @@ async def _tell(socket: Socket, texts: list[str]) -> None:
     try:
         for text in texts:
             await socket(text)
-    except Exception:
-        # It is the fault of this socket, not of those that are told after it.
-        logger.exception("A socket could not be told something.")
+    except Exception as error:  # noqa: BLE001 - not the fault of those that are told after it
+        log_failure(logger, "A socket could not be told something", error)
 
 
 _relays: WeakKeyDictionary[asyncio.AbstractEventLoop, Relay] = WeakKeyDictionary()

@@ -50,6 +50,7 @@ from sessions_app.identity_secret import note_unkeyed_sessions
 from sessions_app.log_context import log_context
 from sessions_app.lost_tables import LostTableLog
 from sessions_app.models import PollMoment, Session
+from sessions_app.outages import log_failure
 from sessions_app.pauses import PauseCache
 from sessions_app.placement import place_sessions
 from sessions_app.poll_moments import store_poll_notices
@@ -139,7 +140,7 @@ class ShardScorer:
         try:
             self.figures.save(self.client)
         except redis.RedisError as error:
-            logger.info("Figures are lost: %s", error)
+            log_failure(logger, "Figures are lost", error)
 
     def _skip_idle(self, windows: SessionWindows, up_to_tick: int) -> None:
         """Jumps to the last due tick if the shard has no sessions and nothing happens before."""
@@ -278,7 +279,7 @@ class ShardScorer:
             if results.ended:
                 broadcast_ended(_ended_sessions(results), watched)
         except (redis.RedisError, OSError) as error:
-            logger.warning("Tick %d did not reach the screens: %s", results.tick, error)
+            log_failure(logger, "Ticks did not reach the screens", error)
 
 
 def score_windows(

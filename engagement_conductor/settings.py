@@ -208,7 +208,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {
         "fields": {"()": "engagement_conductor.logs.WithFields"},
-        "outages": {"()": "engagement_conductor.logs.WithoutTraceback"},
     },
     "formatters": {
         logs.TEXT: {"()": "engagement_conductor.logs.TextFormatter"},
@@ -216,7 +215,7 @@ LOGGING = {
     },
     "handlers": {
         "console": {
-            "class": "logging.StreamHandler",
+            "()": "engagement_conductor.logs.OutageHandler",
             "filters": ["fields"],
             "formatter": env.read_choice("LOG_FORMAT", logs.TEXT, (logs.TEXT, logs.JSON)),
         }
@@ -231,7 +230,5 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         # It names who logs in from where, and what was posted.
         "axes": {"level": "ERROR"},
-        # While Redis is away it fails once a second, for the same reason each time.
-        "channels_redis.pubsub": {"filters": ["outages"]},
     },
 }

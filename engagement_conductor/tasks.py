@@ -10,18 +10,14 @@ import redis
 from celery import shared_task
 from celery.signals import worker_init
 from django.conf import settings
-from django.db import Error, InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 from django.utils import timezone
 
 from sessions_app import keys
-from sessions_app.connection import (
-    UNREACHABLE,
-    connect,
-    events_client,
-    look_up_nodes_again,
-)
+from sessions_app.connection import connect, events_client, look_up_nodes_again
 from sessions_app.heartbeats import WORKER, note_heartbeat
 from sessions_app.log_context import log_context
+from sessions_app.outages import SERVER_ERRORS, is_outage, log_failure
 from sessions_app.pipeline_status import last_scored_tick
 from sessions_app.poll_moments import drop_poll_moments_before
 from sessions_app.registry import end_silent_sessions as mark_silent_sessions
@@ -38,8 +34,8 @@ WATERMARK_POLL_SECONDS = 0.02
 SCORING_IS_CURRENT_TICKS = 12
 # Sending a task costs about as much as scoring a small shard; workers beyond this stay idle.
 TASKS_PER_TICK = 4
-# A server that is gone, or not yet back: no fault of ours, and nothing to trace.
-OUTAGES = (*UNREACHABLE, OperationalError, InterfaceError)
+# What a server may say; whether it is an outage tells `is_outage`.
+OUTAGES = SERVER_ERRORS
 
 _client: "redis.Redis | None" = None
 
@@ -109,17 +105,13 @@ def score_shards(shards: list[int], tick: int) -> None:
         try:
             score_shard(client(), shard, tick)
         except OUTAGES as error:
-            outages.append(error)
+            error.add_note(f"shard {shard}, tick {tick}")
+            (outages if is_outage(error) else failures).append(error)
             close_old_connections()
             look_up_nodes_again()
-        except (redis.RedisError, Error) as error:
-            error.add_note(f"shard {shard}, tick {tick}")
-            failures.append(error)
-            close_old_connections()
     if outages:
-        reason = str(outages[0]).partition("\n")[0]
-        with log_context(tick=tick):
-            logger.warning("Tick %d waits in %d shards: %s", tick, len(outages), reason)
+        with log_context(tick=tick, shards=len(outages)):
+            log_failure(logger, "The tick waits in some shards", outages[0])
     if failures:
         raise ExceptionGroup(f"{len(failures)} of {len(shards)} shards were not scored", failures)
 

@@ -17,6 +17,7 @@ from dashboard.api.limits import take_request
 from dashboard.api.problems import ProblemError
 from dashboard.models import ApiToken
 from dashboard.monitoring import bearer_token
+from sessions_app.outages import log_failure
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def endpoint(method: str, handler: Handler) -> Callable[..., HttpResponse]:
             logger.warning("The API was asked for what cannot be: %s", error)
             response = ProblemError(HTTPStatus.BAD_REQUEST, "A value is out of range.").response()
         except django.db.Error as error:
-            logger.warning("The API cannot answer: %s", str(error).partition("\n")[0])
+            log_failure(logger, "The API cannot answer", error)
             response = _unavailable().response()
         response.headers["Cache-Control"] = "private, no-cache"
         patch_vary_headers(response, ["Authorization"])

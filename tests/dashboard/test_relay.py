@@ -146,6 +146,29 @@ async def test_what_another_version_says_is_left_out(caplog: pytest.LogCaptureFi
     assert "cannot be read" in caplog.text
 
 
+async def test_what_fails_on_the_way_does_not_make_the_sockets_deaf(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(relay, "AFTER_FAILURE_SECONDS", 0.01)
+    layer, screen = Layer(), Screen()
+    receive, failures = layer.receive, [ValueError("no message"), redis.ConnectionError("away")]
+
+    async def fail_at_first(channel: str) -> dict[str, Any]:
+        if failures:
+            raise failures.pop()
+        return await receive(channel)
+
+    layer.receive = fail_at_first
+    await Relay(layer).join(screen.tell, {"event.1"})
+    layer.queue.put_nowait({**Update("points", "event.1", "points", 7, 1)._asdict()})
+    layer.tell("event.1", 1)
+    await asyncio.sleep(0.2)
+    layer.tell("event.1", 2)
+    await until(lambda: screen.told)
+    assert screen.told[-1] == [2]
+    assert "no message" in caplog.text
+
+
 async def test_an_outage_is_the_business_of_who_joins_not_of_who_leaves() -> None:
     layer, first, second = Layer(), Screen(), Screen()
     passing = Relay(layer)

@@ -1,0 +1,45 @@
+"""Of what is said again and again, once a minute, with how often it was left out in between."""
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+
+SECONDS = 60.0
+# Kinds come from our own code, but errors may be many: the oldest are forgotten.
+MOST_KINDS = 1_000
+
+
+class OnceAMinute:
+    """Lets one of a kind pass each minute, and counts the others.
+
+    Args:
+        seconds: between two of a kind.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._passed: dict[Hashable, tuple[float, int]] = {}
+
+    def left_out(self, kind: Hashable) -> int | None:
+        """How many of the kind were left out since one passed; None when this one is, too."""
+        now = self._clock()
+        with self._lock:
+            passed_at, count = self._passed.get(kind, (float("-inf"), 0))
+            if now - passed_at < self._seconds:
+                self._passed[kind] = (passed_at, count + 1)
+                return None
+            self._passed.pop(kind, None)
+            if len(self._passed) >= MOST_KINDS:
+                self._passed.pop(next(iter(self._passed)))
+            self._passed[kind] = (now, 0)
+            return count
+
+
+def with_count(message: str, left_out: int) -> str:
+    """The message, with how many like it were left out before."""
+    return f"{message} ({left_out} more like it since the last line)" if left_out else message
