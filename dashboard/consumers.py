@@ -16,8 +16,9 @@ from django.conf import settings
 
 from dashboard import overview
 from dashboard.allowance import Allowance
+from dashboard.credentials import checked_login
 from dashboard.head_count import HeadCount
-from dashboard.outages import UNAVAILABLE
+from dashboard.outages import OUTAGES, TRY_AGAIN_LATER, UNAVAILABLE
 from dashboard.payloads import session_snapshots
 from dashboard.relay import get_relay
 from dashboard.rights import Groups, Right, View, current_rights
@@ -90,9 +91,9 @@ class WatchingConsumer(AsyncWebsocketConsumer):
 
     @property
     def login(self) -> str | None:
-        """The key of the user's login, as the browser sent it."""
+        """The key of the user's login, as the browser sent it; None without one."""
         cookies: dict[str, str] = self.scope["cookies"]
-        return cookies.get(settings.SESSION_COOKIE_NAME)
+        return checked_login(cookies.get(settings.SESSION_COOKIE_NAME))
 
     @property
     def view(self) -> View:
@@ -174,21 +175,28 @@ class WatchingConsumer(AsyncWebsocketConsumer):
             open_sockets.leave(self._counted_as)
         if self._renewal is not None:
             self._renewal.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._renewal
+            await asyncio.wait([self._renewal])
         await get_relay().leave(self.tell)
         if self.joined:
             with contextlib.suppress(*UNAVAILABLE):
                 await forget_socket(self.name)
 
     async def _keep_watching(self) -> None:
-        while True:
-            await asyncio.sleep(RENEWAL_SECONDS)
-            try:
-                await self._check_again()
-            except UNAVAILABLE as error:
-                # An outage is over at some time; until then the page shows that it is stale.
-                logger.warning("%s is not renewed: %s", self.scope["path"], error)
+        try:
+            while True:
+                await asyncio.sleep(RENEWAL_SECONDS)
+                await self._renew()
+        except Exception:
+            # Nobody looks any more whether it may still be open: the page opens it again.
+            logger.exception("%s cannot be renewed and is closed.", self.scope["path"])
+            await self.close(code=TRY_AGAIN_LATER)
+
+    async def _renew(self) -> None:
+        try:
+            await self._check_again()
+        except OUTAGES as error:
+            # An outage is over at some time; until then the page shows that it is stale.
+            logger.warning("%s is not renewed: %s", self.scope["path"], error)
 
     async def _check_again(self) -> None:
         """Whether the user is still logged in and may still see it all: both can end meanwhile."""

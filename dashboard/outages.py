@@ -10,6 +10,15 @@ import redis
 logger = logging.getLogger(__name__)
 
 UNAVAILABLE = (redis.RedisError, django.db.Error, OSError)
+# Of these, what is no fault of what was asked: a server is away, or cannot do its work.
+OUTAGES = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.ResponseError,
+    django.db.OperationalError,
+    django.db.InterfaceError,
+    OSError,
+)
 TRY_AGAIN_LATER = 1013
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]

@@ -6,7 +6,6 @@ these messages from the channel layer by themselves keep a process busy for seco
 
 import asyncio
 import contextlib
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -14,13 +13,13 @@ from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 
+from dashboard.losses import losses
 from dashboard.outages import UNAVAILABLE
-from dashboard.updates import Update, messages
-
-logger = logging.getLogger(__name__)
+from dashboard.updates import Update, messages, read_update
 
 # What arrives within this time after the first update goes out together.
 GATHERING_SECONDS = 0.05
+SECONDS_AFTER_OUTAGE = 1.0
 
 Socket = Callable[[str], Awaitable[None]]
 
@@ -99,13 +98,17 @@ class Relay:
 
     async def _receive(self) -> None:
         while True:
-            message = await self._layer.receive(self._channel)
             try:
-                self._gathered.append(Update(**message))
-            except TypeError:
-                # Of a scorer of another version, while it is being replaced.
-                logger.error("An update cannot be read: it has %s.", ", ".join(message))
+                update = read_update(await self._layer.receive(self._channel))
+            except UNAVAILABLE as error:
+                losses.note("receive", error)
+                await asyncio.sleep(SECONDS_AFTER_OUTAGE)
                 continue
+            except Exception as error:
+                # Of a scorer of another version, while it is being replaced; or of nobody of ours.
+                losses.note("read", error)
+                continue
+            self._gathered.append(update)
             if self._passing is None:
                 self._passing = asyncio.create_task(self._pass_on())
 
@@ -130,9 +133,9 @@ async def _tell(socket: Socket, texts: list[str]) -> None:
     try:
         for text in texts:
             await socket(text)
-    except Exception:
+    except Exception as error:
         # It is the fault of this socket, not of those that are told after it.
-        logger.exception("A socket could not be told something.")
+        losses.note("tell", error)
 
 
 _relays: WeakKeyDictionary[asyncio.AbstractEventLoop, Relay] = WeakKeyDictionary()

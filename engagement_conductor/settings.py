@@ -191,6 +191,7 @@ STORAGES = {
     },
 }
 
+SESSION_ENGINE = "dashboard.login_store"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_NAME = "engagement_session"
 CSRF_COOKIE_NAME = "engagement_csrf"
