@@ -1,4 +1,4 @@
-"""What this web process could not pass on: counted for /metrics, and logged once a minute at most."""
+"""What this web process could not pass on: counted, and logged once a minute at most."""
 
 import logging
 import math

@@ -88,7 +88,7 @@ def session_snapshots(sessions: Sequence[Session]) -> list[dict[str, Any]]:
             "lines": chart_lines(session.event),
             "polls": [poll_payload(moment) for moment in polls[session.pk]],
             "anomalies": [
-                ended_by(anomaly_payload(anomaly), milliseconds(session.ended_at))
+                ended_by(anomaly_payload(anomaly, session), milliseconds(session.ended_at))
                 for anomaly in anomalies[session.pk]
             ],
         }
@@ -144,7 +144,7 @@ def card_payload(
         "event_title": session.event.title,
         "point": None if recent is None else metric_payload(recent.latest),
         "scores": [] if recent is None else recent.percents,
-        "anomaly": None if anomaly is None else anomaly_payload(anomaly),
+        "anomaly": None if anomaly is None else anomaly_payload(anomaly, session),
         "pause": pause,
     }
 
@@ -191,12 +191,16 @@ def notice_payload(notice: AnomalyNotice) -> dict[str, Any]:
     }
 
 
-def anomaly_payload(anomaly: Anomaly) -> dict[str, Any]:
-    """The same of a stored row."""
+def anomaly_payload(anomaly: Anomaly, session: Session | None = None) -> dict[str, Any]:
+    """The same of a stored row, under the event that its session belongs to now.
+
+    Args:
+        session: of the anomaly, where it is at hand.
+    """
     return {
         "id": str(anomaly.id),
         "session": anomaly.session_id,
-        "event": anomaly.event_id,
+        "event": (session or anomaly.session).event_id,
         "type": anomaly.type,
         "severity": anomaly.severity,
         "anomaly_score": anomaly.anomaly_score,

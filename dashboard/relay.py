@@ -104,7 +104,7 @@ class Relay:
                 losses.note("receive", error)
                 await asyncio.sleep(SECONDS_AFTER_OUTAGE)
                 continue
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it may be anything
                 # Of a scorer of another version, while it is being replaced; or of nobody of ours.
                 losses.note("read", error)
                 continue
@@ -133,7 +133,7 @@ async def _tell(socket: Socket, texts: list[str]) -> None:
     try:
         for text in texts:
             await socket(text)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it may be anything
         # It is the fault of this socket, not of those that are told after it.
         losses.note("tell", error)
 

@@ -75,7 +75,7 @@ class Together(Generic[Item, Result]):
             return outcomes
         except OUTAGES as error:
             return [error] * len(items)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it goes to whom it belongs
             if len(items) == 1:
                 return [error]
         middle = len(items) // 2

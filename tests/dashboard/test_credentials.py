@@ -71,9 +71,7 @@ def test_what_can_be_a_token(header: str, token: str | None) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("key", ["", "a", "A" * 32, "\\000" + "a" * 31, "\\377" * 32, "%00" * 9])
-def test_a_login_that_cannot_be_is_as_none(
-    cast: Cast, key: str, django_assert_num_queries
-) -> None:
+def test_a_login_that_cannot_be_is_as_none(cast: Cast, key: str, django_assert_num_queries) -> None:
     client = Client(headers={"cookie": f'{settings.SESSION_COOKIE_NAME}="{key}"'})
     with django_assert_num_queries(0):
         response = client.get("/")
