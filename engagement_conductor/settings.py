@@ -197,7 +197,11 @@ SESSION_COOKIE_NAME = "engagement_session"
 CSRF_COOKIE_NAME = "engagement_csrf"
 SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+# Browsers then have the whole domain on a list of theirs, for months after it has changed its mind.
+SECURE_HSTS_PRELOAD = SECURE and env.read_boolean("HSTS_PRELOAD", False)
+# It would have that for every deployment.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -43,6 +43,8 @@ class EventAdmin(admin.ModelAdmin):
     """Who looks after an event, and how its sessions are scored."""
 
     list_display = ("title", "external_id", "session_count", "organizer_count", "created_at")
+    # That of the model is lost with the counts, and pages of what has no order overlap.
+    ordering = ("title", "pk")
     list_filter = (HasOrganizerFilter, "created_at")
     search_fields = ("title", "external_id")
     autocomplete_fields = ("organizers",)
