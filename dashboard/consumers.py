@@ -31,6 +31,7 @@ from dashboard.watching import (
     forget_socket,
     renew_all,
 )
+from sessions_app.locked_scores import ScoresLockedError
 from sessions_app.models import Session
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ TOO_BIG = 1009
 LONGEST_MESSAGE = 256
 SNAPSHOTS_AT_ONCE = 5
 SECONDS_PER_SNAPSHOT = 5.0
+# Until scores that are locked are asked for again.
+LOCKED_SECONDS = 2.0
 
 # After a restart all screens come back at once; most overviews show the same.
 overviews = SharedWork()
@@ -126,8 +129,8 @@ class WatchingConsumer(AsyncWebsocketConsumer):
         # First the group, then the state: what happens in between arrives twice rather than never.
         await self._join(groups)
         await self.accept()
-        await self._send_snapshot()
         self._renewal = asyncio.create_task(self._keep_watching())
+        await self._send_snapshot()
 
     def _count(self, user_id: int) -> bool:
         if not open_sockets.enter(user_id):
@@ -155,15 +158,27 @@ class WatchingConsumer(AsyncWebsocketConsumer):
         async with self._sending:
             self._held = self._held or []
             try:
-                text = await self.snapshot()
+                text = await self._snapshot_when_unlocked()
                 if text is None:
                     await self.close(code=NO_LONGER_ALLOWED)
                     return
                 await self.send(text_data=text)
-                while self._held:
-                    await self.send(text_data=self._held.pop(0))
+                await self._tell_held()
             finally:
                 self._held = None
+
+    async def _snapshot_when_unlocked(self) -> str | None:
+        """The current state; as long as its scores are locked the page keeps what it shows."""
+        while True:
+            try:
+                return await self.snapshot()
+            except ScoresLockedError:
+                await self._tell_held()
+                await asyncio.sleep(LOCKED_SECONDS)
+
+    async def _tell_held(self) -> None:
+        while self._held:
+            await self.send(text_data=self._held.pop(0))
 
     async def _join(self, groups: frozenset[str]) -> None:
         await get_relay().join(self.tell, groups)

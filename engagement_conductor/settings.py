@@ -91,9 +91,10 @@ DATABASES = {
     }
 }
 # psycopg waits for ever by default; no call may.
+DATABASE_LOCK_MS = env.read_integer("DATABASE_LOCK_MS", 10_000, 100, 30_000)
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": "5",
-    "options": "-c statement_timeout=30000 -c lock_timeout=10000",
+    "options": f"-c statement_timeout=30000 -c lock_timeout={DATABASE_LOCK_MS}",
     **DATABASES["default"]["OPTIONS"],
 }
 TIMESCALEDB_REQUIRED = env.read_boolean("TIMESCALEDB_REQUIRED", False)

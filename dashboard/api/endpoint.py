@@ -17,6 +17,7 @@ from dashboard.api.limits import take_request
 from dashboard.api.problems import ProblemError
 from dashboard.models import ApiToken
 from dashboard.monitoring import bearer_token
+from sessions_app.locked_scores import ScoresLockedError
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ def endpoint(method: str, handler: Handler) -> Callable[..., HttpResponse]:
         except django.db.DataError as error:
             logger.warning("The API was asked for what cannot be: %s", error)
             response = ProblemError(HTTPStatus.BAD_REQUEST, "A value is out of range.").response()
+        except ScoresLockedError as error:
+            response = _unavailable(str(error)).response()
         except django.db.Error as error:
             logger.warning("The API cannot answer: %s", str(error).partition("\n")[0])
             response = _unavailable().response()
@@ -105,9 +108,9 @@ def _revalidated(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return revalidated
 
 
-def _unavailable() -> ProblemError:
+def _unavailable(detail: str = "The database does not answer.") -> ProblemError:
     return ProblemError(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "The database does not answer.",
+        detail,
         {"Retry-After": str(RETRY_SECONDS)},
     )
