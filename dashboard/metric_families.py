@@ -128,6 +128,12 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
         (),
         [((), figures.get(names.DROPPED_MESSAGES, 0))],
     )
+    yield _counter(
+        "dropped_updates",
+        "Updates that web processes could not receive, read or tell a page.",
+        ("step",),
+        _labelled(figures, names.DROPPED_UPDATES),
+    )
 
 
 def _stream_gauges(pipeline: PipelineStatus) -> Iterator[Metric]:

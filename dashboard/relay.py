@@ -6,7 +6,6 @@ these messages from the channel layer by themselves keep a process busy for seco
 
 import asyncio
 import contextlib
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -14,15 +13,13 @@ from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 
+from dashboard.losses import losses
 from dashboard.outages import UNAVAILABLE
-from dashboard.updates import Update, messages
-from sessions_app.outages import log_failure
-
-logger = logging.getLogger(__name__)
+from dashboard.updates import Update, messages, read_update
 
 # What arrives within this time after the first update goes out together.
 GATHERING_SECONDS = 0.05
-AFTER_FAILURE_SECONDS = 1.0
+SECONDS_AFTER_FAILURE = 1.0
 
 Socket = Callable[[str], Awaitable[None]]
 
@@ -105,17 +102,17 @@ class Relay:
             try:
                 message = await self._layer.receive(self._channel)
             except Exception as error:  # noqa: BLE001 - the next one may come
-                log_failure(logger, "Updates are not received", error)
-                await asyncio.sleep(AFTER_FAILURE_SECONDS)
+                losses.note("receive", error)
+                await asyncio.sleep(SECONDS_AFTER_FAILURE)
             else:
                 self._gather(message)
 
-    def _gather(self, message: dict[str, Any]) -> None:
+    def _gather(self, message: Any) -> None:
         try:
-            self._gathered.append(Update(**message))
-        except TypeError as error:
-            # Of a scorer of another version, while it is being replaced.
-            log_failure(logger, f"An update cannot be read: it has {', '.join(message)}", error)
+            self._gathered.append(read_update(message))
+        except Exception as error:  # noqa: BLE001 - it may be anything
+            # Of a scorer of another version, while it is being replaced; or of nobody of ours.
+            losses.note("read", error)
             return
         if self._passing is None:
             self._passing = asyncio.create_task(self._pass_on())
@@ -128,7 +125,7 @@ class Relay:
             try:
                 texts = messages(update for update in gathered if update.group in groups)
             except Exception as error:  # noqa: BLE001 - others may be told something else
-                log_failure(logger, "Updates cannot be passed on", error)
+                losses.note("tell", error)
                 continue
             for socket in sockets:
                 await _tell(socket, texts)
@@ -145,8 +142,9 @@ async def _tell(socket: Socket, texts: list[str]) -> None:
     try:
         for text in texts:
             await socket(text)
-    except Exception as error:  # noqa: BLE001 - not the fault of those that are told after it
-        log_failure(logger, "A socket could not be told something", error)
+    except Exception as error:  # noqa: BLE001 - it may be anything
+        # It is the fault of this socket, not of those that are told after it.
+        losses.note("tell", error)
 
 
 _relays: WeakKeyDictionary[asyncio.AbstractEventLoop, Relay] = WeakKeyDictionary()

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+import django.db
 import numpy as np
 import redis
 from django.db import transaction
@@ -21,6 +22,7 @@ from dashboard.payloads import EndedSession
 from dashboard.watching import watched_groups, watched_rows
 from engagement_conductor.detection import ShardDetection
 from engagement_conductor.intake import take_in
+from engagement_conductor.rerouting import reroute
 from sessions_app import keys
 from sessions_app.advance import (
     Outcome,
@@ -267,6 +269,7 @@ class ShardScorer:
         """Best effort: a screen that misses a tick gets the next one, and asks for the hole."""
         try:
             watched = watched_groups(self.client)
+            results, notices = reroute(results, notices)
             rows = np.flatnonzero(watched_rows(results.metrics, watched)).tolist()
             if rows:
                 points = [*results.points(event_settings.external_ids, rows)]
@@ -278,7 +281,7 @@ class ShardScorer:
                 broadcast_notices(notices, watched)
             if results.ended:
                 broadcast_ended(_ended_sessions(results), watched)
-        except (redis.RedisError, OSError) as error:
+        except (redis.RedisError, django.db.Error, OSError) as error:
             log_failure(logger, "Ticks did not reach the screens", error)
 
 

@@ -91,9 +91,10 @@ DATABASES = {
     }
 }
 # psycopg waits for ever by default; no call may.
+DATABASE_LOCK_MS = env.read_integer("DATABASE_LOCK_MS", 10_000, 100, 30_000)
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": "5",
-    "options": "-c statement_timeout=30000 -c lock_timeout=10000",
+    "options": f"-c statement_timeout=30000 -c lock_timeout={DATABASE_LOCK_MS}",
     **DATABASES["default"]["OPTIONS"],
 }
 TIMESCALEDB_REQUIRED = env.read_boolean("TIMESCALEDB_REQUIRED", False)
@@ -191,12 +192,17 @@ STORAGES = {
     },
 }
 
+SESSION_ENGINE = "dashboard.login_store"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_NAME = "engagement_session"
 CSRF_COOKIE_NAME = "engagement_csrf"
 SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+# Browsers then have the whole domain on a list of theirs, for months after it has changed its mind.
+SECURE_HSTS_PRELOAD = SECURE and env.read_boolean("HSTS_PRELOAD", False)
+# It would have that for every deployment.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

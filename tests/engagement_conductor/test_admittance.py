@@ -16,7 +16,9 @@ def scope(*headers: tuple[bytes, bytes], path: str = "/", client: Any = ("10.0.0
     ("headers", "expected"),
     [
         ((), "address 10.0.0.1"),
-        (((b"cookie", b"engagement_session=abc; x=y"),), "login abc"),
+        (((b"cookie", b"x=y; engagement_session=" + b"a" * 32),), f"login {'a' * 32}"),
+        (((b"cookie", b"engagement_session=abc; x=y"),), "address 10.0.0.1"),
+        (((b"cookie", b'engagement_session="\\000aaaaaaaaaa"'),), "address 10.0.0.1"),
         (((b"cookie", b"engagement_session="),), "address 10.0.0.1"),
         (((b"cookie", b"\xff=;;="),), "address 10.0.0.1"),
         (((b"authorization", b"Bearer secret"),), "token Bearer secret"),
