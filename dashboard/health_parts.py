@@ -1,6 +1,7 @@
 """What is asked of each part of the product, and what its answer means for the whole."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,12 +12,15 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from dashboard.probe import Answer, Probe
 from sessions_app.connection import connect
 from sessions_app.pipeline_status import pipeline_status
+from sessions_app.shard_conditions import SET_ASIDE_IS_NEWS_SECONDS
 from sessions_app.ticks import TICK_SECONDS
 from sessions_app.unwritten_logs import unwritten_logs
 
 TIMEOUT_SECONDS = 2
 # Three ticks: one that runs, one that may be late, and one to be sure.
 SCORING_IS_CURRENT_SECONDS = 3 * TICK_SECONDS
+# Behind the shard that is scored last: one that runs, one that may be late, and one to be sure.
+LAGGING_TICKS = 3
 # About what is waiting when a tick cannot be scored in time any more.
 HIGH_BACKLOG = 100_000
 
@@ -108,6 +112,7 @@ def _pipeline_parts(pipeline: dict[str, Any]) -> dict[str, Any]:
             process: {"ok": _is_recent(silence), "heartbeat_age_seconds": silence}
             for process, silence in silences.items()
         },
+        "shards": shards_part(pipeline["shards"]),
         "lost_tables": {"ok": True, "kept": pipeline["lost_tables"]},
         "subscription": _subscription(pipeline),
         "dead_letters": {
@@ -126,6 +131,37 @@ def _subscription(pipeline: dict[str, Any]) -> Answer:
         "queued_messages": int(sum(status.get("queued_messages", 0) for status in collectors)),
         "queued_bytes": int(sum(status.get("queued_bytes", 0) for status in collectors)),
     }
+
+
+def shards_part(shards: list[dict[str, Any]]) -> Answer:
+    """Which shards fail, are slow or lag behind the others, and what was set aside of late.
+
+    Args:
+        shards: :class:`sessions_app.shard_conditions.ShardCondition` as dictionaries.
+    """
+    latest = max((shard["scored_tick"] or 0 for shard in shards), default=0)
+    troubled = [trouble for shard in shards if (trouble := _trouble(shard, latest)) is not None]
+    reasons = [f"shard {trouble['shard']} {trouble['reason']}" for trouble in troubled]
+    return {"ok": not troubled, "count": len(shards), "troubled": troubled, "reasons": reasons}
+
+
+def _trouble(shard: dict[str, Any], latest: int) -> Answer | None:
+    """What is wrong with a shard; None where nothing is."""
+    failure, set_aside = shard["failure"], shard["set_aside"]
+    lag = latest - shard["scored_tick"] if shard["scored_tick"] is not None else 0
+    reasons = []
+    if failure is not None:
+        times = "once" if failure["count"] == 1 else f"{failure['count']} times"
+        reasons.append(f"has failed {times} ({failure['stage']}: {failure['reason']})")
+    if shard["is_apart"]:
+        reasons.append(f"is slow ({shard['seconds_per_tick']:.1f} s a tick)")
+    if lag > LAGGING_TICKS:
+        reasons.append(f"is {lag} ticks behind")
+    if set_aside is not None and time.time() - set_aside["time"] < SET_ASIDE_IS_NEWS_SECONDS:
+        reasons.append(f"had its {set_aside['what']} set aside ({set_aside['reason']})")
+    if not reasons:
+        return None
+    return {**shard, "ticks_behind": lag, "reason": ", ".join(reasons)}
 
 
 def _is_recent(age: float | None) -> bool:

@@ -37,6 +37,7 @@ def redis_families(answer: Answer) -> Iterator[Metric]:
     yield from _collection_counters(figures, pipeline)
     yield from _stream_gauges(pipeline)
     yield from _scoring_families(figures, pipeline)
+    yield from _shard_families(figures, pipeline)
     yield _gauge("open_sockets", "Sockets of open pages.", answer["open_sockets"])
 
 
@@ -194,6 +195,58 @@ def _scoring_families(figures: Figures, pipeline: PipelineStatus) -> Iterator[Me
         if age is not None:
             silences.add_metric([process], age)
     yield silences
+
+
+def _shard_families(figures: Figures, pipeline: PipelineStatus) -> Iterator[Metric]:
+    scored = [shard.scored_tick for shard in pipeline.shards if shard.scored_tick is not None]
+    behind = GaugeMetricFamily(
+        "engagement_shard_ticks_behind", "Ticks behind the shard scored last.", labels=["shard"]
+    )
+    seconds = GaugeMetricFamily(
+        "engagement_shard_tick_seconds", "Time that a tick has taken of late.", labels=["shard"]
+    )
+    for shard in pipeline.shards:
+        if shard.scored_tick is not None:
+            behind.add_metric([str(shard.shard)], max(scored) - shard.scored_tick)
+        if shard.seconds_per_tick is not None:
+            seconds.add_metric([str(shard.shard)], shard.seconds_per_tick)
+    yield from (behind, seconds)
+    failing = sum(shard.failure is not None for shard in pipeline.shards)
+    yield _gauge("failing_shards", "Shards that could not be scored the last time.", failing)
+    apart = sum(shard.is_apart for shard in pipeline.shards)
+    yield _gauge("slow_shards", "Shards over their budget of time, in a lane of their own.", apart)
+    yield _counter(
+        "shard_failures",
+        "Times that a shard could not be scored, without an outage.",
+        ("stage",),
+        _labelled(figures, names.SHARD_FAILURES),
+    )
+    yield _counter(
+        "set_aside",
+        "What was taken out of shards because it could not be worked on.",
+        ("what",),
+        _labelled(figures, names.SET_ASIDE),
+    )
+    for unit in ("ticks", "events"):
+        amount = figures.get(names.named(names.SKIPPED, unit), 0)
+        yield _counter(
+            f"skipped_{unit}",
+            f"{unit.capitalize()} that were skipped after an outage too long to catch up with.",
+            (),
+            [((), amount)],
+        )
+    yield _counter(
+        "rekeyed_sessions",
+        "Live sessions that had another key after the database went back in time.",
+        (),
+        [((), figures.get(names.REKEYED, 0))],
+    )
+    yield _counter(
+        "missed_broadcasts",
+        "Ticks of a shard that did not reach the screens.",
+        (),
+        [((), figures.get(names.MISSED_BROADCASTS, 0))],
+    )
 
 
 def _tick_durations(figures: Figures) -> Metric:

@@ -30,6 +30,7 @@ PART_LABELS = {
     "worker": "Worker",
     "subscription": "Pub/Sub",
     "dead_letters": "Dead letters",
+    "shards": "Shards",
     "lost_tables": "Lost tables",
     "logs": "Logs",
 }
@@ -62,6 +63,7 @@ def show_system(request: HttpRequest) -> HttpResponse:
         "parts": [_row(name, part) for name, part in parts.items()],
         "streams": parts.get("backlog", {}).get("streams", []),
         "collectors": parts.get("collectors", {}).get("running", {}),
+        "shards": parts.get("shards", {}).get("troubled", []),
         "letters": letters,
         "reasons": reasons,
         "problem": problem,
@@ -103,6 +105,8 @@ def _detail(part: dict[str, Any]) -> str:
         return f"{len(part['running'])} running"
     if "streams" in part:
         return f"{sum(stream['backlog'] or 0 for stream in part['streams']):,} unread"
+    if "troubled" in part:
+        return f"{len(part['troubled'])} of {part['count']} with trouble"
     for name, words in (
         ("last_tick_age_seconds", "last tick ended"),
         ("heartbeat_age_seconds", ""),

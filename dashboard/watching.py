@@ -59,12 +59,18 @@ class WatchedGroups(NamedTuple):
 
 
 def watched_groups(client: "redis.Redis") -> WatchedGroups:
-    """What is being watched now; forgets what nobody has renewed."""
+    """What is being watched now; forgets what nobody has renewed.
+
+    Nothing for as long as pages may be in groups of keys that mean something else by now
+    (:mod:`sessions_app.epochs`).
+    """
     now = time.time()
     with client.pipeline(transaction=False) as pipeline:
         pipeline.zremrangebyscore(keys.WATCHED_GROUPS, "-inf", now)
         pipeline.zrange(keys.WATCHED_GROUPS, 0, -1)
-        names = [name.decode() for name in pipeline.execute()[1]]
+        pipeline.exists(keys.DATABASE_CHANGED)
+        _, found, has_changed = pipeline.execute()
+    names = [] if has_changed else [name.decode() for name in found]
     return WatchedGroups(
         frozenset(_numbers(names, "session.")),
         frozenset(_numbers(names, "event.")),

@@ -60,6 +60,11 @@ class ShardDetection:
         """What is to be stored with the windows."""
         return self.state.to_bytes()
 
+    def forget(self, session_ids: NDArray[np.int64]) -> None:
+        """Drops what is known of these sessions; it is rebuilt from the metrics where needed."""
+        known = self.state.session_ids
+        self.state = self.state.aligned(known[~np.isin(known, session_ids)])
+
     def step(
         self,
         windows: SessionWindows,

@@ -1,16 +1,20 @@
 """The five-second tick of one shard: read, advance, score, store, publish, broadcast."""
 
 import logging
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-import django.db
+import msgspec
 import numpy as np
 import redis
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from numpy.typing import NDArray
 
 from anomalies_app.publication import publish_notices
-from anomalies_app.results import AnomalyNotice, decode_changes, encode_changes
+from anomalies_app.results import AnomalyNotice, EpisodeChange, decode_changes, encode_changes
 from anomalies_app.storage import store_changes
 from dashboard.broadcast import (
     broadcast_ended,
@@ -32,9 +36,10 @@ from sessions_app.advance import (
     touched_rows,
 )
 from sessions_app.arrivals import RETENTION_SECONDS
-from sessions_app.blocks import NewerBlockError
+from sessions_app.blocks import Mention, NewerBlockError
 from sessions_app.connection import events_client, shard_client
 from sessions_app.edits import follow_edits
+from sessions_app.epochs import current_epoch
 from sessions_app.event_settings import EventSettingsCache
 from sessions_app.events import EventKind
 from sessions_app.figures import (
@@ -43,7 +48,10 @@ from sessions_app.figures import (
     FORGOTTEN,
     FORGOTTEN_VOTERS,
     LOST_TABLES,
+    MISSED_BROADCASTS,
+    REKEYED,
     SCORES,
+    SKIPPED,
     TOO_LATE,
     UNREADABLE,
     TickFigures,
@@ -52,15 +60,22 @@ from sessions_app.identity_secret import note_unkeyed_sessions
 from sessions_app.log_context import log_context
 from sessions_app.lost_tables import LostTableLog
 from sessions_app.models import PollMoment, Session
-from sessions_app.outages import log_failure
+from sessions_app.outages import is_outage, log_failure
 from sessions_app.pauses import PauseCache
+from sessions_app.pieces import BadPiece, Pieces
 from sessions_app.placement import place_sessions
 from sessions_app.poll_moments import store_poll_notices
 from sessions_app.poll_notices import PollNotice, poll_notices
 from sessions_app.publication import publish_updates
+from sessions_app.readdressing import readdress
 from sessions_app.rebuilding import rebuild_windows
 from sessions_app.registry import end_sessions, note_signs_of_life
+from sessions_app.rekeying import find_sessions, rekey_sessions
+from sessions_app.remedies import OUTBOX, STORE, apply_remedy, is_due
+from sessions_app.renewed_lock import RenewedLock
 from sessions_app.scoring import score
+from sessions_app.setting_aside import keep_pieces, set_aside_key, tell_set_aside
+from sessions_app.shard_conditions import Failure, begin_work, end_work, one_line
 from sessions_app.shard_store import ShardStore, TickTakenError
 from sessions_app.storage import store_metrics
 from sessions_app.tick_results import TickResults, UnknownResultsError, metric_rows
@@ -69,73 +84,175 @@ from sessions_app.windows import SessionWindows, UnknownStateError
 
 logger = logging.getLogger(__name__)
 
-# For each tick anew. As long as this a shard stands still whose worker was killed.
+# As long as this a shard stands still whose worker was killed; while one works, it is renewed.
 LOCK_SECONDS = 10
 # With a tick that only a worker of a later version can read, its workers are waited for that long.
 NEWER_WORKER_TICKS = 24
 RETENTION_TICKS = RETENTION_SECONDS // TICK_SECONDS
+# Edits reach a shard within this time also while it catches up.
+EDITS_SECONDS = 1.0
 event_settings = EventSettingsCache()
 pauses = PauseCache()
 lost_tables = LostTableLog()
 
 
-def score_shard(client: "redis.Redis", shard: int, up_to_tick: int) -> int:
+class ShardFailedError(Exception):
+    """A shard could not be scored, and no server is to blame.
+
+    Attributes:
+        stage: of the tick, in which it failed.
+        tick: that was to be scored next.
+    """
+
+    def __init__(self, stage: str, tick: int) -> None:
+        super().__init__(f"{stage}, tick {tick}")
+        self.stage = stage
+        self.tick = tick
+
+
+def score_shard(
+    client: "redis.Redis",
+    shard: int,
+    up_to_tick: int,
+    seconds: float = math.inf,
+    failure: Failure | None = None,
+) -> int:
     """Scores every tick of a shard that is missing up to ``up_to_tick``; returns how many.
 
     A tick that has been scored is never scored again. What fails leaves the tick undone for the
     next call; what has been scored but not stored is stored first.
 
+    Args:
+        seconds: after which no other tick is begun.
+        failure: how the shard has failed of late; what is said to fail is set aside in time.
+
     Raises:
-        redis.RedisError, django.db.Error: a server does not answer.
+        redis.RedisError, django.db.Error, OSError: a server does not answer.
+        ShardFailedError: anything else, from what it was.
     """
-    lock = shard_client(client, shard).lock(
-        keys.shard_lock(shard), timeout=LOCK_SECONDS, blocking=False
-    )
+    lock = RenewedLock(shard_client(client, shard), keys.shard_lock(shard), LOCK_SECONDS)
     if not lock.acquire():
         return 0
+    scorer = ShardScorer(client, shard, lock)
     try:
-        with log_context(shard=shard):
-            return ShardScorer(client, shard).catch_up(up_to_tick, lock.reacquire)
+        with log_context(shard=shard), _noting_work(client, shard, scorer):
+            if failure is not None:
+                apply_remedy(client, shard, failure)
+                scorer.is_piecewise = failure.stage == STORE and is_due(failure)
+            return scorer.catch_up(up_to_tick, lock.check, seconds)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        raise ShardFailedError(scorer.stage, scorer.tick) from error
     finally:
-        try:
-            lock.release()
-        except redis.exceptions.LockError:
+        if not lock.release():
             logger.warning("Shard %d took longer than its lock.", shard)
 
 
-class ShardScorer:
-    """Carries one shard's state through the ticks that are due."""
+@contextmanager
+def _noting_work(client: "redis.Redis", shard: int, scorer: "ShardScorer") -> Iterator[None]:
+    """Notes who is at work, and how long a tick took, unless a server made it wait."""
+    begin_work(client, shard)
+    began, seconds = time.monotonic(), None
+    try:
+        yield
+        if scorer.done:
+            seconds = (time.monotonic() - began) / scorer.done
+    except Exception as error:
+        if not is_outage(error):
+            seconds = time.monotonic() - began
+        raise
+    finally:
+        end_work(client, shard, seconds)
 
-    def __init__(self, client: "redis.Redis", shard: int) -> None:
+
+class ShardScorer:
+    """Carries one shard's state through the ticks that are due.
+
+    Args:
+        client: of the server of ``REDIS_URL``.
+        shard: its number.
+        lock: that is held meanwhile; without it no step is left out that it has run out for.
+
+    Attributes:
+        done: how many ticks have been scored.
+        stage: what it is at.
+        tick: the one that it is at.
+        is_piecewise: whether to store results in pieces, so that one that cannot be costs only
+            itself.
+    """
+
+    def __init__(self, client: "redis.Redis", shard: int, lock: RenewedLock | None = None) -> None:
         self.client = client
         self.shard = shard
         self.node = shard_client(client, shard)
         self.store = ShardStore(self.node, shard)
         self.detection: ShardDetection
         self.figures = TickFigures()
+        self.done = 0
+        self.stage = ""
+        self.tick = 0
+        self.is_piecewise = False
+        self._lock = lock
+        self._followed_at = -math.inf
 
-    def catch_up(self, up_to_tick: int, keep_lock: Callable[[], object]) -> int:
-        """Scores the missing ticks in order; ``keep_lock`` is called between them."""
+    def catch_up(
+        self, up_to_tick: int, keep_lock: Callable[[], object], seconds: float = math.inf
+    ) -> int:
+        """Scores the missing ticks in order; ``keep_lock`` is called between them.
+
+        Args:
+            seconds: after which no other tick is begun.
+        """
+        give_up_at = time.monotonic() + seconds
+        self.tick = up_to_tick
+        self._begin("edits")
         event_settings.refresh()
         pauses.refresh()
-        windows = self._load(up_to_tick)
-        follow_edits(windows, whole=up_to_tick % WINDOW_TICKS == self.shard % WINDOW_TICKS)
-        done = 0
         try:
+            windows = self._load(up_to_tick)
+            whole = up_to_tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
+            self._follow_edits(windows, whole)
             while windows.tick < up_to_tick:
                 with self.figures.tick():
                     self._skip_idle(windows, up_to_tick)
                     with log_context(tick=windows.tick + 1):
                         self._score_next(windows, up_to_tick)
-                done += 1
+                self.done += 1
                 if windows.tick < up_to_tick:
                     keep_lock()
+                    if time.monotonic() >= give_up_at:
+                        break
+                    self._follow_edits(windows)
         except (NewerBlockError, TickTakenError, redis.exceptions.LockError) as error:
             logger.info("Left to the next call: %s.", error)
         finally:
             self.store.abandon()
             self._save_figures()
-        return done
+        return self.done
+
+    def _begin(self, stage: str) -> None:
+        """Goes on to a stage, unless somebody else may be at the shard by now."""
+        self.stage = stage
+        if self._lock is not None:
+            self._lock.check()
+
+    @contextmanager
+    def _measured(self, stage: str) -> Iterator[None]:
+        self._begin(stage)
+        with self.figures.stage(stage):
+            yield
+
+    def _follow_edits(self, windows: SessionWindows, whole: bool = False) -> None:
+        """Takes over what was edited; at most once a second."""
+        now = time.monotonic()
+        if now - self._followed_at < EDITS_SECONDS:
+            return
+        self._begin("edits")
+        follow_edits(windows, whole)
+        self._followed_at = now
+        if not windows.epoch and len(windows):
+            self._look_up_sessions(windows)
 
     def _save_figures(self) -> None:
         """Best effort: nothing depends on them."""
@@ -153,51 +270,117 @@ class ShardScorer:
             self.store.begin(due[:1])
 
     def _load(self, up_to_tick: int) -> SessionWindows:
+        self._begin("load")
         scored, stored, detector, outbox = self.store.load()
-        if scored is not None and outbox:
-            self._flush_outbox(scored, outbox)
         if scored is None:
             # All that may have been collected before the very first tick.
             first = up_to_tick - RETENTION_TICKS
             self.detection = ShardDetection(None, first)
             return SessionWindows(tick=first)
-        windows = SessionWindows(tick=scored)
-        if stored is not None:
-            try:
-                windows = SessionWindows.from_bytes(stored)
-            except UnknownStateError as error:
-                logger.warning("Shard %d is rebuilt from the metrics: %s.", self.shard, error)
-                windows = rebuild_windows(self.store, scored)
+        known = self._decoded(stored)
+        if outbox:
+            self._flush_outbox(scored, outbox, "" if known is None else known.epoch)
+            self._begin("load")
+        windows = self._rebuilt(scored) if known is None else known
         oldest = up_to_tick - CATCH_UP_TICKS
-        if windows.tick < oldest:
-            if len(windows):
-                logger.warning(
-                    "Shard %d skips ticks %d to %d.", self.shard, windows.tick + 1, oldest
-                )
+        skipped = range(windows.tick + 1, oldest + 1)
+        if skipped:
+            self._count_skipped(windows, skipped)
             windows.skip_to(oldest)
         self.detection = ShardDetection(detector, windows.tick)
+        if len(windows) and windows.epoch != self._epoch():
+            self._look_up_sessions(windows)
         return windows
 
-    def _flush_outbox(self, scored: int, outbox: bytes) -> None:
+    def _decoded(self, stored: bytes | None) -> SessionWindows | None:
+        """The windows; None where there are none that can be read."""
+        if stored is None:
+            return None
         try:
-            self._flush(TickResults.from_bytes(outbox))
-        except UnknownResultsError as error:
-            logger.error("Shard %d loses a tick that was not stored: %s.", self.shard, error)
+            return SessionWindows.from_bytes(stored)
+        except UnknownStateError as error:
+            logger.warning("Windows of shard %d cannot be read: %s.", self.shard, error)
+            return None
+
+    def _rebuilt(self, scored: int) -> SessionWindows:
+        """The windows from what is stored in the database."""
+        epoch = self._epoch()
+        windows = rebuild_windows(self.store, scored)
+        windows.epoch = epoch
+        if len(windows):
+            logger.warning(
+                "Shard %d is rebuilt from the metrics: %d sessions.", self.shard, len(windows)
+            )
+        return windows
+
+    def _epoch(self) -> str:
+        """The database's epoch; what this process knows of another one is forgotten."""
+        epoch = current_epoch(self.client)
+        event_settings.follow_epoch(epoch)
+        pauses.follow_epoch(epoch)
+        return epoch
+
+    def _look_up_sessions(self, windows: SessionWindows) -> None:
+        """Gives all sessions the keys that the database has for them now."""
+        self._begin("rekey")
+        epoch = self._epoch()
+        changed = rekey_sessions(windows)
+        windows.epoch = epoch
+        if not len(changed):
+            return
+        self.store.drop_tables(changed)
+        self.detection.forget(changed)
+        self.figures.add(int(np.isin(windows.rows["session_id"], changed).sum()), REKEYED)
+        logger.warning("Shard %d: %d keys of sessions have changed.", self.shard, len(changed))
+
+    def _count_skipped(self, windows: SessionWindows, skipped: range) -> None:
+        """Counts and tells what nobody will count any more."""
+        kept = skipped[max(0, len(skipped) - RETENTION_TICKS) :]
+        events = self.store.arrivals.waiting_events(kept)
+        if not (len(windows) or events):
+            return
+        self.figures.add(len(skipped), SKIPPED, "ticks")
+        self.figures.add(events, SKIPPED, "events")
+        logger.warning(
+            "Shard %d skips ticks %d to %d: %d events of theirs are not counted.",
+            self.shard,
+            skipped[0],
+            skipped[-1],
+            events,
+        )
+
+    def _flush_outbox(self, scored: int, outbox: bytes, epoch: str) -> None:
+        """Stores and publishes what an earlier call could not, by the keys that hold now."""
+        self._begin(STORE)
+        try:
+            results = TickResults.from_bytes(outbox)
+            changes = decode_changes(results.attached) if results.attached else []
+        except (UnknownResultsError, msgspec.MsgspecError) as error:
+            set_aside_key(self.node, self.shard, keys.shard_outbox(self.shard), OUTBOX)
+            tell_set_aside(self.client, self.shard, OUTBOX, 1, one_line(error))
+            return
+        results = readdress(results, keys_hold=epoch != "" and epoch == self._epoch())
+        changes = _readdressed(changes)
+        results = results._replace(attached=encode_changes(changes) if changes else b"")
+        if results.is_empty:
             self.store.clear_outbox(scored)
+        self._flush(results)
 
     def _score_next(self, windows: SessionWindows, up_to_tick: int) -> None:
-        tick = windows.tick + 1
-        with self.figures.stage("read"):
+        tick = self.tick = windows.tick + 1
+        with self._measured("read"):
             happened = self.store.read_events(tick, up_to_tick - tick < NEWER_WORKER_TICKS)
             happened = take_in(windows, tick, happened, self.figures)
+            self._begin("place")
             known = len(windows)
-            rows = place_sessions(windows, happened.mentions, tick)
+            rows = self._placed(windows, happened.mentions, tick)
             events = choose_identities(windows, happened.events, rows, known)
+            self._begin("tables")
             touched, seen = self.store.read_tables(
                 windows.rows["session_id"], touched_rows(events, rows), polled_rows(events, rows)
             )
         forgotten = int(windows.rows["forgotten"].sum())
-        with self.figures.stage("advance"):
+        with self._measured("advance"):
             outcome = advance(windows, tick, events, rows, touched, seen)
         # Sessions that are over take theirs along.
         self.figures.add(max(0, int(windows.rows["forgotten"].sum()) - forgotten), FORGOTTEN)
@@ -205,14 +388,23 @@ class ShardScorer:
         note_all = tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
         if note_all and windows.rows["unkeyed"].any():
             note_unkeyed_sessions(self.client)
-        with self.figures.stage("score"):
+        with self._measured("score"):
             polls = poll_notices(outcome.poll_moments, session_ids, happened.polls)
             results = score_windows(windows, outcome, self.detection, note_all, polls)
         self.figures.add_stage("detect", self.detection.seconds)
-        with self.figures.stage("commit"):
+        with self._measured("commit"):
             self.store.commit(windows, outcome, results, session_ids, self.detection.to_bytes())
         self._count(events, outcome, results)
         self._flush(results)
+
+    def _placed(
+        self, windows: SessionWindows, mentions: list[Mention], tick: int
+    ) -> NDArray[np.int64]:
+        """The row of each mention; the first sessions of a shard say whose keys they have."""
+        was_empty = not len(windows)
+        if was_empty and mentions:
+            windows.epoch = self._epoch()
+        return place_sessions(windows, mentions, tick)
 
     def _count(self, events: NDArray[np.void], outcome: Outcome, results: TickResults) -> None:
         add = self.figures.add
@@ -241,27 +433,55 @@ class ShardScorer:
         """Stores and publishes a tick's results, then forgets them."""
         if results.is_empty:
             return
-        time = tick_end(results.tick)
         changes = decode_changes(results.attached) if results.attached else []
         event_ids = [change.event_id for change in changes]
         event_settings.ensure(np.append(results.metrics["event_id"], event_ids).astype(np.int64))
-        with self.figures.stage("store"), transaction.atomic():
-            store_metrics(results.metrics, results.tick)
-            note_signs_of_life(results.heard_of, time)
-            moments = store_poll_notices(results.polls, time)
-            notices = store_changes(changes, event_settings.external_ids)
-            end_sessions(results.ended, time)
-        with self.figures.stage("publish"):
+        with self._measured(STORE), transaction.atomic():
+            results, moments, notices = self._store(results, changes)
+        with self._measured("publish"):
             publish_updates(self.node, results.points(event_settings.external_ids))
             publish_notices(events_client(self.client), notices)
         for notice in notices:
             self.figures.add(1, ALERTS, notice.change, notice.type, notice.severity)
             with log_context(session=notice.external_id, anomaly=str(notice.id)):
                 logger.info("Alert %s: %s %s.", notice.change, notice.severity, notice.type)
-        with self.figures.stage("broadcast"):
+        with self._measured("broadcast"):
             self._broadcast(results, notices, moments)
         self.store.clear_outbox(results.tick)
         logger.debug("Scored %d sessions, %d are over.", len(results.metrics), len(results.ended))
+
+    def _store(
+        self, results: TickResults, changes: list[EpisodeChange]
+    ) -> tuple[TickResults, list[PollMoment], list[AnomalyNotice]]:
+        """Writes everything into the database, within the caller's transaction.
+
+        Returns:
+            The results whose metrics are stored, the moments of polls, and notices of anomalies.
+        """
+        time = tick_end(results.tick)
+        pieces = Pieces(self.is_piecewise)
+
+        def metrics(rows: list[int]) -> list[int]:
+            store_metrics(results.metrics[rows], results.tick)
+            return rows
+
+        def notices(some: list[EpisodeChange]) -> list[AnomalyNotice]:
+            return store_changes(some, event_settings.external_ids)
+
+        stored = pieces.store("metrics", [*range(len(results.metrics))], metrics)
+        pieces.store("signs", results.heard_of, lambda ids: note_signs_of_life(ids, time))
+        moments = pieces.store("polls", results.polls, lambda some: store_poll_notices(some, time))
+        told = pieces.store("changes", changes, notices)
+        pieces.store("ends", results.ended, lambda ids: end_sessions(ids, time))
+        if pieces.bad:
+            self._set_aside(pieces.bad)
+        return results.only(stored), moments, told
+
+    def _set_aside(self, bad: list[BadPiece]) -> None:
+        for what, piece, error in bad:
+            text = f"{what}: {piece!r}: {one_line(error)}"
+            keep_pieces(self.node, self.shard, "results", [text.encode(errors="replace")])
+        tell_set_aside(self.client, self.shard, "results", len(bad), one_line(bad[0].error))
 
     def _broadcast(
         self, results: TickResults, notices: list[AnomalyNotice], moments: list[PollMoment]
@@ -281,7 +501,10 @@ class ShardScorer:
                 broadcast_notices(notices, watched)
             if results.ended:
                 broadcast_ended(_ended_sessions(results), watched)
-        except (redis.RedisError, django.db.Error, OSError) as error:
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:  # noqa: BLE001 - pages are no reason to score nothing
+            self.figures.add(1, MISSED_BROADCASTS)
             log_failure(logger, "Ticks did not reach the screens", error)
 
 
@@ -326,6 +549,16 @@ def score_windows(
         polls,
         encode_changes(changes) if changes else b"",
     )
+
+
+def _readdressed(changes: list[EpisodeChange]) -> list[EpisodeChange]:
+    """The changes with the keys that their sessions and events have now; no others."""
+    places = dict(find_sessions(change.external_id for change in changes))
+    return [
+        msgspec.structs.replace(change, session_id=place.session_id, event_id=place.event_id)
+        for change in changes
+        if (place := places.get(change.external_id)) is not None
+    ]
 
 
 def _ended_sessions(results: TickResults) -> list[EndedSession]:

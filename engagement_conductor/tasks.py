@@ -1,6 +1,7 @@
 """Celery tasks: thin, without arguments that could be stale, safe to run twice."""
 
 import logging
+import math
 import time
 from datetime import timedelta
 from importlib import import_module
@@ -8,20 +9,34 @@ from typing import Any
 
 import redis
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import worker_init
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 from django.utils import timezone
 
+from engagement_conductor.lanes import ShardLoad, plan
 from sessions_app import keys
 from sessions_app.connection import connect, events_client, look_up_nodes_again
+from sessions_app.epochs import advance_mark
 from sessions_app.heartbeats import WORKER, note_heartbeat
 from sessions_app.log_context import log_context
-from sessions_app.outages import SERVER_ERRORS, is_outage, log_failure
-from sessions_app.pipeline_status import last_scored_tick
+from sessions_app.outages import SERVER_ERRORS, log_failure
 from sessions_app.poll_moments import drop_poll_moments_before
 from sessions_app.registry import end_silent_sessions as mark_silent_sessions
+from sessions_app.renewed_lock import RenewedLock
 from sessions_app.retention import drop_metrics_before
+from sessions_app.shard_conditions import (
+    Failure,
+    forget_failure,
+    note_failure,
+    one_line,
+    read_failures,
+    read_seconds,
+    scored_ticks,
+    shards_apart,
+)
+from sessions_app.silence import known_sessions, may_be_live
 from sessions_app.streams import server_time_ms
 from sessions_app.ticks import SILENCE_TICKS, TICK_SECONDS, tick_at, tick_end_ms
 from sessions_app.watermark import has_passed
@@ -31,11 +46,15 @@ logger = logging.getLogger(__name__)
 # Long enough for a collector that is busy, short enough to be over before the next tick.
 WATERMARK_PATIENCE_SECONDS = 4.0
 WATERMARK_POLL_SECONDS = 0.02
-SCORING_IS_CURRENT_TICKS = 12
 # Sending a task costs about as much as scoring a small shard; workers beyond this stay idle.
 TASKS_PER_TICK = 4
-# What a server may say; whether it is an outage tells `is_outage`.
-OUTAGES = SERVER_ERRORS
+TASK_LIFETIME_SECONDS = 2 * TICK_SECONDS
+# A tick that takes longer is interrupted; its shard is slow then, and has more time in a lane of
+# its own. Whatever cannot be interrupted ends with its process.
+SOFT_LIMIT_SECONDS, HARD_LIMIT_SECONDS = 40, 60
+SLOW_SOFT_LIMIT_SECONDS, SLOW_HARD_LIMIT_SECONDS = 240, 270
+# As long as this the lane stands still whose worker was killed.
+LANE_SECONDS = 10
 
 _client: "redis.Redis | None" = None
 
@@ -63,18 +82,35 @@ def score_tick() -> None:
         with log_context(tick=tick):
             logger.warning("Tick %d waits: the collectors have not read past its end.", tick)
         return
-    shards = _largest_first()
-    for part in range(TASKS_PER_TICK):
-        score_shards.apply_async((shards[part::TASKS_PER_TICK], tick), expires=TICK_SECONDS * 2)
+    _advance_mark()
+    lanes = plan(*_known_of_shards(), TASKS_PER_TICK)
+    for shards in lanes.usual:
+        score_shards.apply_async((shards, tick), expires=TASK_LIFETIME_SECONDS)
+    if lanes.slow:
+        score_slow_shards.apply_async((lanes.slow, tick), expires=TASK_LIFETIME_SECONDS)
 
 
-def _largest_first() -> list[int]:
-    """The shards, so that those with most sessions come first and are spread over the tasks."""
-    with events_client(client()).pipeline(transaction=False) as pipeline:
+def _known_of_shards() -> tuple[list[ShardLoad], set[int]]:
+    """What there is to be done for each shard, and which of them are slow."""
+    events, seconds = events_client(client()), read_seconds(client())
+    with events.pipeline(transaction=False) as pipeline:
         for shard in range(keys.SHARD_COUNT):
             pipeline.strlen(keys.shard_windows(shard))
         sizes = pipeline.execute()
-    return sorted(range(keys.SHARD_COUNT), key=lambda shard: -sizes[shard])
+    loads = [
+        ShardLoad(shard, size, seconds.get(shard, 0.0), scored or 0)
+        for shard, (size, scored) in enumerate(zip(sizes, scored_ticks(events), strict=True))
+    ]
+    return loads, shards_apart(seconds)
+
+
+def _advance_mark() -> None:
+    """Best effort: while the database is away, the shards say so themselves."""
+    close_old_connections()
+    try:
+        advance_mark(client())
+    except SERVER_ERRORS as error:
+        log_failure(logger, "The database's mark is not advanced", error)
 
 
 def _wait_for_watermark(tick: int) -> bool:
@@ -86,48 +122,103 @@ def _wait_for_watermark(tick: int) -> bool:
     return True
 
 
-@shared_task(ignore_result=True)
+@shared_task(ignore_result=True, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=HARD_LIMIT_SECONDS)
 def score_shards(shards: list[int], tick: int) -> None:
     """Scores the ticks that are missing up to ``tick``, shard by shard; one that fails stops none.
 
-    What waits for a server to come back is done with the next tick, and only logged.
-
-    Raises:
-        ExceptionGroup: of what went wrong in which shard.
+    What waits for a server to come back is done with the next tick, and only logged. A shard that
+    is behind goes on as long as the task has time, each has its part of it.
     """
-    # Beat imports this file for the names of its tasks only, and is to start soon.
-    from engagement_conductor.pipeline import score_shard
+    _score_in_turn(shards, tick)
 
+
+@shared_task(
+    ignore_result=True,
+    soft_time_limit=SLOW_SOFT_LIMIT_SECONDS,
+    time_limit=SLOW_HARD_LIMIT_SECONDS,
+)
+def score_slow_shards(shards: list[int], tick: int) -> None:
+    """The same for shards that are over their budget: one process at a time is at such a one."""
+    lane = RenewedLock(client(), keys.SLOW_LANE, LANE_SECONDS)
+    if not lane.acquire():
+        return
+    try:
+        _score_in_turn(shards, tick)
+    finally:
+        lane.release()
+
+
+def _score_in_turn(shards: list[int], tick: int) -> None:
     close_old_connections()
-    outages: list[Exception] = []
-    failures: list[Exception] = []
-    for shard in shards:
+    failing = read_failures(client())
+    due_at = time.monotonic() + _seconds_until_next(tick)
+    for position, shard in enumerate(shards):
+        seconds = max(0.0, due_at - time.monotonic()) / (len(shards) - position)
         try:
-            score_shard(client(), shard, tick)
-        except OUTAGES as error:
-            error.add_note(f"shard {shard}, tick {tick}")
-            (outages if is_outage(error) else failures).append(error)
-            close_old_connections()
-            look_up_nodes_again()
-    if outages:
-        with log_context(tick=tick, shards=len(outages)):
-            log_failure(logger, "The tick waits in some shards", outages[0])
-    if failures:
-        raise ExceptionGroup(f"{len(failures)} of {len(shards)} shards were not scored", failures)
+            _score_one(shard, tick, seconds, failing.get(shard))
+        except SoftTimeLimitExceeded:
+            return  # the others are as slow or slower; they are sent again with the next tick
+
+
+def _score_one(shard: int, tick: int, seconds: float, failure: Failure | None) -> None:
+    """Scores a shard; whatever goes wrong there is noted and logged."""
+    # Beat imports this file for the names of its tasks only, and is to start soon.
+    from engagement_conductor.pipeline import ShardFailedError, score_shard
+
+    try:
+        if score_shard(client(), shard, tick, seconds, failure) and failure is not None:
+            forget_failure(client(), shard)
+            logger.info("Shard %d is scored again, after %d failures.", shard, failure.count)
+    except ShardFailedError as error:
+        cause = error.__cause__ or error
+        _connect_anew()
+        _note_failure(shard, error.stage, error.tick, cause)
+        if isinstance(cause, SoftTimeLimitExceeded):
+            raise cause from None
+    except Exception as error:  # noqa: BLE001 - one that fails stops none
+        _connect_anew()
+        with log_context(shard=shard, tick=tick):
+            log_failure(logger, "The tick waits in a shard", error)
+
+
+def _note_failure(shard: int, stage: str, tick: int, error: BaseException) -> None:
+    with log_context(shard=shard, tick=tick, stage=stage):
+        log_failure(logger, "A shard was not scored", error)
+    try:
+        note_failure(client(), shard, stage, tick, one_line(error))
+    except SERVER_ERRORS as outage:
+        log_failure(logger, "A shard's failure is not noted", outage)
+
+
+def _connect_anew() -> None:
+    """Whatever was interrupted may have left a connection in the middle of an answer."""
+    client().connection_pool.disconnect()
+    look_up_nodes_again()
+    connections.close_all()
+
+
+def _seconds_until_next(tick: int) -> float:
+    """How long it is until the tick after ``tick`` is due; of a tick of the past, for ever."""
+    seconds = (tick_end_ms(tick + 1) - server_time_ms(client())) / 1000
+    return math.inf if seconds < -TASK_LIFETIME_SECONDS else seconds
 
 
 @shared_task(ignore_result=True)
 def end_silent_sessions() -> None:
-    """Ends sessions that were silent for half an hour, unless scoring itself lags behind."""
-    now_tick = tick_at(server_time_ms(client()))
-    scored = last_scored_tick(events_client(client()))
-    if scored is None or now_tick - scored > SCORING_IS_CURRENT_TICKS:
-        logger.warning("Scoring lags behind: no session is ended for its silence.")
-        return
+    """Ends sessions that were silent for half an hour and that no shard knows any more.
+
+    Those of shards that lag behind are left alone.
+    """
+    known = known_sessions(events_client(client()), tick_at(server_time_ms(client())))
+    if len(known) < keys.SHARD_COUNT:
+        missing = sorted(set(range(keys.SHARD_COUNT)) - known.keys())
+        logger.warning("Of shards %s no session is ended for its silence: they lag.", missing)
     close_old_connections()
     # A minute more than the scorer allows, because signs of life are stored by the minute.
     silence = timedelta(seconds=SILENCE_TICKS * TICK_SECONDS + 90)
-    ended = mark_silent_sessions(timezone.now(), silence)
+    ended = mark_silent_sessions(
+        timezone.now(), silence, lambda external_id: may_be_live(external_id, known)
+    )
     if ended:
         logger.info("Ended %d sessions whose state was lost.", ended)
 

@@ -19,6 +19,9 @@ _FIELDS = ("pk", "external_id", "event_id", "stand_in_id", "ended_at", "edited_a
 def follow_edits(windows: SessionWindows, whole: bool = False) -> None:
     """Takes over what has been edited lately: events, ends, and sessions that are live again.
 
+    A row is a session's where key and ID agree. Where a key is another session's by now, the epoch
+    of the windows is forgotten, so that all of them are looked up again.
+
     Args:
         windows: changed in place; the next tick is the last one of sessions that were ended.
         whole: whether to compare all sessions, so that those that were deleted are noticed too.
@@ -43,9 +46,13 @@ def _take_over(windows: SessionWindows, sessions: list[Any]) -> list[Any]:
     rows = {key: row for row, key in enumerate(windows.rows["session_id"].tolist())}
     strangers = []
     for session in sessions:
-        key, _, event_id, stand_in_id, ended_at, edited_at = session
+        key, external_id, event_id, stand_in_id, ended_at, edited_at = session
         if key not in rows:
             strangers.append(session)
+            continue
+        if windows.external_ids[rows[key]] != external_id:
+            strangers.append(session)
+            windows.epoch = ""
             continue
         windows.rows["event_id"][rows[key]] = event_id
         if event_id == stand_in_id:

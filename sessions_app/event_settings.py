@@ -30,6 +30,14 @@ class EventSettingsCache:
         self.external_ids: defaultdict[int, str] = defaultdict(str)
         self._values: dict[int, tuple[float, ...]] = {}
         self._refreshed_at: datetime | None = None
+        self._epoch = ""
+
+    def follow_epoch(self, epoch: str) -> None:
+        """Forgets everything that was read in another epoch: keys mean something else now."""
+        if epoch != self._epoch:
+            self._values.clear()
+            self.external_ids.clear()
+            self._epoch = epoch
 
     def refresh(self) -> None:
         """Takes over what has been edited, at most once a second."""

@@ -30,6 +30,13 @@ SUBSCRIBER_LEASE = "engagement:subscriber-lease"
 SUBSCRIBER_READ = "engagement:subscriber-read"
 WATCHED_GROUPS = "engagement:watched"
 OPEN_SOCKETS = "engagement:open-sockets"
+SHARD_FAILURES = "engagement:shard-failures"
+SHARD_SECONDS = "engagement:shard-seconds"
+SHARDS_AT_WORK = "engagement:shards-at-work"
+SHARDS_SET_ASIDE = "engagement:shards-set-aside"
+SLOW_LANE = "engagement:slow-lane"
+DATABASE_EPOCH = "engagement:database-epoch"
+DATABASE_CHANGED = "engagement:database-changed"
 IDENTITY_SECRET = "engagement:identity-secret"  # noqa: S105 - where it lies, not what it is
 UNKEYED_SESSIONS = "engagement:unkeyed-sessions"
 
@@ -134,3 +141,8 @@ def shard_outbox(shard: int) -> str:
 def shard_lock(shard: int) -> str:
     """String: which worker is at the shard."""
     return f"engagement:{{{shard}}}:lock"
+
+
+def set_aside(shard: int, what: str) -> str:
+    """What was taken out of a shard because it could not be worked on, as it was."""
+    return f"engagement:{{{shard}}}:set-aside:{what}"

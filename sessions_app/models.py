@@ -1,5 +1,6 @@
 """Events, their sessions, and how engaged each session was at each tick."""
 
+import uuid
 from typing import Any
 
 from django.conf import settings
@@ -376,3 +377,23 @@ class EngagementMetric(models.Model):
     @property
     def category(self) -> str:
         return category(self.score)
+
+
+class DatabaseEpoch(models.Model):
+    """Which database this is, and how far it has got: one row (:mod:`sessions_app.epochs`).
+
+    Attributes:
+        epoch: another one since the database went back in time, so that keys mean something else.
+        mark: grows with every tick.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    epoch = models.UUIDField(default=uuid.uuid4)
+    mark = models.BigIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.CheckConstraint(condition=models.Q(id=1), name="one_database_epoch"),)
+
+    def __str__(self) -> str:
+        return str(self.epoch)

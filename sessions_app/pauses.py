@@ -32,6 +32,14 @@ class PauseCache:
     def __init__(self) -> None:
         self._pauses = np.zeros(0, _PAUSE)
         self._refreshed_at: datetime | None = None
+        self._epoch = ""
+
+    def follow_epoch(self, epoch: str) -> None:
+        """Reads all of them again in another epoch: keys mean something else now."""
+        if epoch != self._epoch:
+            self._refreshed_at = None
+            self.refresh()
+            self._epoch = epoch
 
     def refresh(self) -> None:
         """Takes over what has been announced, at most once a second; one query."""

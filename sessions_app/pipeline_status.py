@@ -8,6 +8,7 @@ import redis
 from sessions_app import keys
 from sessions_app.connection import events_client
 from sessions_app.heartbeats import heartbeat_ages
+from sessions_app.shard_conditions import ShardCondition, scored_ticks, shard_conditions
 from sessions_app.streams import server_time_ms
 from sessions_app.ticks import tick_end_ms
 
@@ -38,6 +39,7 @@ class PipelineStatus(msgspec.Struct):
             before the first.
         lost_tables: tables of the shards that could not be read, and are kept.
         heartbeat_ages_seconds: how long ago beat and a worker were last heard of; None for never.
+        shards: how each of them does, in order.
     """
 
     streams: list[StreamStatus]
@@ -47,6 +49,7 @@ class PipelineStatus(msgspec.Struct):
     lost_tables: int
     scored_tick_age_seconds: float | None
     heartbeat_ages_seconds: dict[str, float | None]
+    shards: list[ShardCondition]
 
 
 def pipeline_status(client: "redis.Redis") -> PipelineStatus:
@@ -67,6 +70,7 @@ def pipeline_status(client: "redis.Redis") -> PipelineStatus:
         lost_tables=_lost_tables(events),
         scored_tick_age_seconds=_scored_age(events, now_ms),
         heartbeat_ages_seconds=heartbeat_ages(client, now_ms),
+        shards=shard_conditions(client, events),
     )
 
 
@@ -100,8 +104,5 @@ def _lost_tables(events: "redis.Redis") -> int:
 
 def last_scored_tick(events: "redis.Redis") -> int | None:
     """The last tick that every shard has scored; None before the first."""
-    with events.pipeline(transaction=False) as pipeline:
-        for shard in range(keys.SHARD_COUNT):
-            pipeline.get(keys.scored_tick(shard))
-        scored = pipeline.execute()
-    return None if None in scored else min(map(int, scored))
+    scored = scored_ticks(events)
+    return None if None in scored else min(tick for tick in scored if tick is not None)

@@ -1,6 +1,6 @@
 """Events and sessions that the platform mentions create themselves in the database."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -194,9 +194,17 @@ def end_sessions(session_ids: Sequence[int], time: datetime) -> None:
         Session(pk=key).delete()
 
 
-def end_silent_sessions(now: datetime, silence: timedelta) -> int:
+def end_silent_sessions(
+    now: datetime, silence: timedelta, is_live: Callable[[str], bool] = lambda _: False
+) -> int:
     """Marks sessions as over that nothing was heard of for ``silence``; returns how many.
 
     The scorer does so by itself; this is for those whose state it has lost.
+
+    Args:
+        is_live: whether somebody knows better of a session, by the platform's ID.
     """
-    return Session.objects.live().filter(last_seen_at__lt=now - silence).update(ended_at=now)
+    silent = Session.objects.live().filter(last_seen_at__lt=now - silence)
+    lost = [key for key, name in silent.values_list("pk", "external_id") if not is_live(name)]
+    # The time once more: they may have been heard of meanwhile.
+    return silent.filter(pk__in=lost).update(ended_at=now)

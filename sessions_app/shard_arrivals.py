@@ -83,6 +83,14 @@ class ShardArrivals:
         self.redelivered = sum(len(block.events) for block in delivered) - len(happened.events)
         return happened
 
+    def waiting_events(self, ticks: range) -> int:
+        """How many events of ``ticks`` have come and are kept, of those that can be read."""
+        waiting = 0
+        for tick in ticks:
+            blobs = self._client.lrange(keys.arrivals(self.shard, tick), 0, -1)
+            waiting += sum(len(block.events) for block in _readable(blobs))
+        return waiting
+
     def queue_filing(self, pipeline: Any) -> None:
         """Queues on a pipeline what is to be remembered when the tick is scored."""
         self._queue_late(pipeline)

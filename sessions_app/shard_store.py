@@ -194,6 +194,15 @@ class ShardStore:
         scored, outbox = keys.scored_tick(self.shard), keys.shard_outbox(self.shard)
         self.client.eval(_CLEAR_OUTBOX, 2, scored, outbox, tick)
 
+    def drop_tables(self, session_ids: NDArray[np.int64]) -> None:
+        """Forgets what is stored under keys that mean other sessions by now."""
+        with self.client.pipeline(transaction=True) as pipeline:
+            for hash_key in _tables(self.shard):
+                pipeline.hdel(hash_key, *_fields(session_ids))
+            # They depend on the keys, too, and do not tell whose they are.
+            pipeline.delete(keys.shard_identities(self.shard))
+            pipeline.execute()
+
     def _queue_windows(self, pipeline: Any, windows: SessionWindows, detector: bytes) -> None:
         state = {
             keys.shard_windows(self.shard): windows.to_bytes(),
@@ -239,3 +248,12 @@ class ShardStore:
 
 def _fields(session_ids: NDArray[np.int64]) -> list[bytes]:
     return [b"%d" % number for number in session_ids.tolist()]
+
+
+def _tables(shard: int) -> tuple[str, ...]:
+    return (
+        keys.shard_audiences(shard),
+        keys.shard_polls(shard),
+        keys.shard_voters(shard),
+        keys.shard_ballots(shard),
+    )

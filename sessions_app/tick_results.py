@@ -101,6 +101,13 @@ class TickResults(NamedTuple):
         rows = np.frombuffer(metrics, METRIC)
         return cls(tick, external_ids, rows, heard_of, ended, polls, attached)
 
+    def only(self, rows: list[int]) -> Self:
+        """The results with the metrics of these rows, in this order."""
+        if len(rows) == len(self.metrics):
+            return self
+        names = [self.external_ids[row] for row in rows]
+        return self._replace(external_ids=names, metrics=self.metrics[rows])
+
     def points(
         self, event_external_ids: dict[int, str], rows: Iterable[int] | None = None
     ) -> Iterator[SessionPoint]:

@@ -123,6 +123,7 @@ def test_only_admins_are_told_details(cast: Cast, working: redis.Redis) -> None:
         "worker",
         "subscription",
         "dead_letters",
+        "shards",
         "lost_tables",
         "logs",
     }

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import redis
 
-from engagement_conductor.tasks import OUTAGES
 from sessions_app import keys
 from sessions_app.collector import Collector
 from sessions_app.connection import events_client, look_up_nodes_again, shard_client
+from sessions_app.outages import SERVER_ERRORS as OUTAGES
 from sessions_app.pipeline_status import pipeline_status
 from sessions_app.simulation.cast import CHARACTERS
 from sessions_app.simulation.conference import Conference

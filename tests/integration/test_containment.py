@@ -1,0 +1,316 @@
+"""One shard that fails stops none, and is mended: by the worker's tasks, on real servers."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import redis
+from django.db import OperationalError, connection
+
+from engagement_conductor import pipeline, tasks
+from engagement_conductor.pipeline import event_settings
+from sessions_app import keys
+from sessions_app.blocks import COLUMNS, Block, Mention, encode_block
+from sessions_app.figures import SET_ASIDE, read_figures
+from sessions_app.models import EngagementMetric, PollMoment
+from sessions_app.pipeline_status import pipeline_status
+from sessions_app.poll_notices import PollMomentKind, PollNotice
+from sessions_app.remedies import REPEATS
+from sessions_app.shard_conditions import read_failures
+from sessions_app.streams import server_time_ms
+from sessions_app.tick_results import TickResults
+from sessions_app.ticks import TICK_MS, tick_at, tick_end
+from tests.pipeline import collect_all, collector, rows
+from tests.platform import chat, post, user, vote
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+BAD = "poisoned"
+SHARD = keys.shard_of(BAD)
+OTHERS = [shard for shard in range(keys.SHARD_COUNT) if shard != SHARD]
+GOOD = next(name for name in map("room-{}".format, range(99)) if keys.shard_of(name) == OTHERS[0])
+# Until a shard has had every remedy for a stage.
+PATIENCE = 3 * REPEATS + 2
+
+
+@dataclass
+class Stage:
+    """Two sessions in two shards, one after the other in the same task."""
+
+    client: redis.Redis
+    tick: int
+
+    def play(self, *more: tuple[str, Any]) -> None:
+        """One tick later: a message in each session, and what else happened."""
+        self.tick += 1
+        happened = [(keys.CHAT_MESSAGE, chat(f"m{self.tick}", "u1", name)) for name in (BAD, GOOD)]
+        with collector() as running:
+            for channel, payload in (*happened, *more):
+                post(self.client, channel, payload, f"{self.tick * TICK_MS + 1}-*")
+            collect_all(self.client, running)
+        self.score()
+
+    def score(self) -> None:
+        """As the task does it, the poisoned shard first."""
+        tasks.score_shards([SHARD, OTHERS[0]], self.tick)
+
+    def scored(self, shard: int = SHARD) -> int:
+        return int(self.client.get(keys.scored_tick(shard)))
+
+
+@pytest.fixture
+def stage(redis_client: redis.Redis) -> Iterator[Stage]:
+    event_settings.__init__()
+    tasks._client = None
+    made = Stage(redis_client, tick_at(server_time_ms(redis_client)) - 60)
+    joins = [
+        (keys.SYNC_EVENTS, user("user_join", f"u{number}", name))
+        for name in (BAD, GOOD)
+        for number in range(30)
+    ]
+    made.play(*joins, (keys.POLL_VOTE, vote("u1", "p1", BAD)))
+    made.play()
+    yield made
+    tasks.client().close()
+    tasks._client = None
+
+
+def test_an_error_of_any_kind_in_one_shard_leaves_the_others_alone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    score_next = pipeline.ShardScorer._score_next
+
+    def fail(self: Any, windows: Any) -> None:
+        if self.shard == SHARD:
+            raise ZeroDivisionError("a fault of our own")
+        score_next(self, windows)
+
+    monkeypatch.setattr(pipeline.ShardScorer, "_score_next", fail)
+    for _ in range(3):
+        stage.play()
+        assert stage.scored(OTHERS[0]) == stage.tick
+    assert stage.scored() == stage.tick - 3
+    assert read_failures(stage.client)[SHARD].count == 3
+    assert "ZeroDivisionError" in read_failures(stage.client)[SHARD].reason
+    traced = [record for record in caplog.records if record.exc_info]
+    assert len(traced) <= 1, "one traceback of the same fault in a minute"
+    monkeypatch.undo()
+    stage.play()
+    assert stage.scored() == stage.tick
+    assert not read_failures(stage.client)
+    assert [row.chat_count for row in rows(BAD)] == [1] * 6
+
+
+def one_byte_more(hash_key: str) -> Callable[[redis.Redis, int], None]:
+    def poison(client: redis.Redis, tick: int) -> None:
+        for name, blob in client.hgetall(hash_key).items():
+            client.hset(hash_key, name, blob + b"x")
+
+    return poison
+
+
+def junk(key: str) -> Callable[[redis.Redis, int], None]:
+    return lambda client, tick: client.set(key, b"\x93 junk")
+
+
+def another_type(key: str) -> Callable[[redis.Redis, int], None]:
+    def poison(client: redis.Redis, tick: int) -> None:
+        client.delete(key)
+        client.rpush(key, "junk")
+
+    return poison
+
+
+def bad_block(mention: Mention, place: int) -> Callable[[redis.Redis, int], None]:
+    """A block of the next tick with one event, whose session is at ``place`` of one mention."""
+
+    def poison(client: redis.Redis, tick: int) -> None:
+        events = np.zeros(1, COLUMNS)
+        events["session"], events["time"] = place, (tick + 1) * TICK_MS
+        block = encode_block(Block(tick + 1, b"bad", [mention], events))
+        client.rpush(keys.arrivals(SHARD, tick + 1), block)
+
+    return poison
+
+
+def odd_identities(client: redis.Redis, tick: int) -> None:
+    client.rpush(keys.shard_identities(SHARD), b"odd")
+
+
+POISONS = {
+    "audience": one_byte_more(keys.shard_audiences(SHARD)),
+    "polls": one_byte_more(keys.shard_polls(SHARD)),
+    "voters": one_byte_more(keys.shard_voters(SHARD)),
+    "identities": odd_identities,
+    "audiences of another type": another_type(keys.shard_audiences(SHARD)),
+    "windows": junk(keys.shard_windows(SHARD)),
+    "windows of another type": another_type(keys.shard_windows(SHARD)),
+    "detector": junk(keys.shard_detector(SHARD)),
+    "outbox": junk(keys.shard_outbox(SHARD)),
+    "block of a session that is not there": bad_block(Mention(BAD, None), 7),
+    "block of a session that cannot be": bad_block(Mention("NUL \0", None), 0),
+    "block of an event that cannot be": bad_block(Mention(f"{BAD}", "e" * 300), 0),
+}
+
+
+@pytest.mark.parametrize("kind", POISONS)
+def test_poison_is_set_aside_and_the_shard_goes_on(stage: Stage, kind: str) -> None:
+    POISONS[kind](stage.client, stage.tick)
+    for _ in range(PATIENCE):
+        stage.play((keys.POLL_VOTE, vote("u2", "p1", BAD)))
+        assert stage.scored(OTHERS[0]) == stage.tick, "the other shard is never late"
+    assert stage.scored() == stage.tick
+    assert not read_failures(stage.client)
+    assert [row.chat_count for row in rows(GOOD)] == [1] * (PATIENCE + 2)
+    assert [row.chat_count for row in rows(BAD)] == [1] * (PATIENCE + 2), "not a message is lost"
+    assert all(row.active_users >= 30 for row in rows(GOOD))
+
+
+def test_what_was_set_aside_is_kept_counted_and_told(stage: Stage) -> None:
+    bad_block(Mention("NUL \0", None), 0)(stage.client, stage.tick)
+    for _ in range(REPEATS + 1):
+        stage.play()
+    (kept,) = stage.client.lrange(keys.set_aside(SHARD, "blocks"), 0, -1)
+    assert b"bad" in kept
+    assert 0 < stage.client.ttl(keys.set_aside(SHARD, "blocks")) <= 3 * 86_400
+    assert read_figures(stage.client)[f"{SET_ASIDE}:blocks"] == 1
+    told = pipeline_status(stage.client).shards[SHARD].set_aside
+    assert told is not None
+    assert told.what == "blocks"
+
+
+def test_results_of_which_one_cannot_be_stored_lose_only_that(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise ConnectionError("the worker is killed here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "store_metrics", away)
+        stage.play((keys.POLL_VOTE, vote("u1", "p2", BAD)))
+    key = keys.shard_outbox(SHARD)
+    results = TickResults.from_bytes(stage.client.get(key))
+    (session_id,) = results.metrics["session_id"].tolist()
+    too_long = PollNotice(session_id, "p" * 300, PollMomentKind.CLOSED, 1, 1)
+    stage.client.set(key, results._replace(polls=[too_long, *results.polls]).to_bytes())
+    for _ in range(REPEATS + 1):
+        stage.play()
+    assert not stage.client.exists(key)
+    assert [row.chat_count for row in rows(BAD)] == [1] * (REPEATS + 4)
+    assert set(PollMoment.objects.values_list("poll_id", flat=True)) == {"p1", "p2"}
+    (kept,) = stage.client.lrange(keys.set_aside(SHARD, "results"), 0, -1)
+    assert b"pppp" in kept
+
+
+def test_a_row_that_the_database_refuses_costs_only_itself(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    neighbour = next(
+        name for name in map("next-{}".format, range(99)) if keys.shard_of(name) == SHARD
+    )
+    more = (keys.CHAT_MESSAGE, chat("m", "u1", neighbour))
+    stage.play(more)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE engagement_metrics ADD CONSTRAINT refused CHECK (chat_count < 1000)"
+        )
+
+    def away(*_: object) -> None:
+        raise ConnectionError("the worker is killed here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "store_metrics", away)
+        stage.play()
+    key = keys.shard_outbox(SHARD)
+    results = TickResults.from_bytes(stage.client.get(key))
+    metrics = results.metrics.copy()
+    metrics["chat_count"][results.external_ids.index(BAD)] = 5_000
+    stage.client.set(key, results._replace(metrics=metrics).to_bytes())
+    try:
+        for _ in range(REPEATS + 1):
+            stage.play()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE engagement_metrics DROP CONSTRAINT refused")
+    assert [row.chat_count for row in rows(neighbour)] == [1] + [0] * (REPEATS + 2)
+    assert [row.chat_count for row in rows(BAD)] == [1] * (REPEATS + 4), "all but the bad one"
+    assert len(rows(GOOD)) == REPEATS + 5
+
+
+def test_an_outage_is_nobodys_failure_and_sets_nothing_aside(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("the server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "store_metrics", away)
+        for _ in range(2 * REPEATS + 1):
+            stage.play()
+    assert not read_failures(stage.client)
+    assert stage.client.exists(keys.shard_outbox(SHARD))
+    stage.play()
+    expected = [1] * (2 * REPEATS + 4)
+    assert [row.chat_count for row in rows(BAD)] == expected
+    assert [row.chat_count for row in rows(GOOD)] == expected
+
+
+def test_where_most_shards_fail_their_state_stays(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Any, windows: Any) -> None:
+        self.stage = "advance"
+        raise ZeroDivisionError("a fault of our own")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.ShardScorer, "_score_next", fail)
+        stage.tick += 1
+        for _ in range(PATIENCE):
+            tasks.score_shards([*range(keys.SHARD_COUNT)], stage.tick)
+    assert len(read_failures(stage.client)) == keys.SHARD_COUNT
+    assert not [*stage.client.scan_iter("*set-aside*")]
+    tasks.score_shards([*range(keys.SHARD_COUNT)], stage.tick)
+    assert not read_failures(stage.client)
+    assert rows(BAD)[-1].active_users == 30
+
+
+def test_screens_that_cannot_be_told_stop_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a payload that cannot be encoded")
+
+    monkeypatch.setattr(pipeline, "watched_groups", fail)
+    stage.play()
+    assert stage.scored() == stage.tick
+    assert read_figures(stage.client)["missed_broadcasts"] == 2
+
+
+def test_results_that_waited_go_to_the_event_of_now(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise ConnectionError("the worker is killed here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "publish_updates", away)
+        stage.play()
+    session = rows(BAD)[0].session
+    session.event = type(session.event).objects.create(external_id="bobs", title="Bob's")
+    session.save()
+    with stage.client.pubsub(ignore_subscribe_messages=True) as listener:
+        listener.subscribe(keys.ENGAGEMENT_UPDATE)
+        listener.get_message(timeout=1)
+        stage.play()
+        told = [listener.get_message(timeout=1) for _ in range(4)]
+    updates = [msgspec.json.decode(message["data"]) for message in told if message]
+    of_bad = [update for update in updates if update["sessionId"] == BAD]
+    assert [update["timestamp"] for update in of_bad] == [
+        tick_end(stage.tick - 1).isoformat(),
+        tick_end(stage.tick).isoformat(),
+    ]
+    assert {update["eventId"] for update in of_bad} == {"bobs"}
+    assert EngagementMetric.objects.filter(session=session).count() == 4
