@@ -26,7 +26,7 @@ HISTORY = {
 
 def of_the_product() -> dict[tuple[str, str], migrations.Migration]:
     found = MigrationLoader(None).disk_migrations
-    return {key: migration for key, migration in found.items() if key[0] in OURS}
+    return {key: found[key] for key in sorted(found) if key[0] in OURS}
 
 
 def faults(migration: migrations.Migration) -> list[str]:
