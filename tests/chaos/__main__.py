@@ -2,10 +2,9 @@
 
 Runs what ``make demo`` runs, on data folders of its own. While the simulated conference goes on and
 somebody looks at the overview, processes are killed, frozen and doubled, the database's disk is
-filled, connections are cut, the clock is set, and blobs, entries, sessions and cookies are poisoned.
-Afterwards every stored row and anomaly is
-compared with what had to be there. Fails if something differs, or if a dashboard is not current ten
-seconds after a fault has passed.
+filled, connections are cut, the clock is set, and blobs, entries, sessions and cookies are
+poisoned. Afterwards every stored row and anomaly is compared with what had to be there. Fails if
+something differs, or if a dashboard is not current ten seconds after a fault has passed.
 """
 
 import argparse
