@@ -15,7 +15,7 @@ from django.db import connections
 from django.http import parse_cookie
 
 from dashboard.credentials import checked_login
-from dashboard.logins import outermost_address
+from dashboard.logins import network_of, outermost_address
 from dashboard.outages import Application
 from engagement_conductor.gate import Gate, NoRoomError
 
@@ -101,7 +101,7 @@ def _names(headers: dict[bytes, bytes], client: Any) -> Iterator[str]:
     if token := headers.get(b"authorization"):
         yield f"token {token.decode('latin1')}"
     forwarded = headers.get(b"x-forwarded-for", b"").decode("latin1")
-    yield f"address {outermost_address(forwarded) or (client or [''])[0]}"
+    yield f"address {network_of(outermost_address(forwarded) or (client or [''])[0])}"
 
 
 async def _refuse(send: Any) -> None:

@@ -154,15 +154,17 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-# Guessing passwords: per name and address, so that nobody can lock out others from elsewhere. In
-# the database, which a login needs anyway, so that an outage of Redis locks out nobody.
+# Guessing passwords: per name and network, so that nobody can lock out others from elsewhere; and
+# what is tried from many networks is slowed down, see dashboard/login_pauses.py. In the database,
+# which a login needs anyway, so that an outage of Redis locks out nobody.
+AXES_HANDLER = "dashboard.login_handler.LoginHandler"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=5)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
-AXES_CLIENT_IP_CALLABLE = "dashboard.logins.client_address"
+AXES_LOCKOUT_CALLABLE = "dashboard.logins.refuse_login"
+AXES_CLIENT_IP_CALLABLE = "dashboard.logins.client_network"
 AXES_ALLOWED_CORS_ORIGINS = PUBLIC_URL
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False

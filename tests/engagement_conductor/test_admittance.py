@@ -24,6 +24,8 @@ def scope(*headers: tuple[bytes, bytes], path: str = "/", client: Any = ("10.0.0
         (((b"authorization", b"Bearer secret"),), "token Bearer secret"),
         (((b"x-forwarded-for", b"6.6.6.6, 1.1.1.1"),), "address 1.1.1.1"),
         (((b"x-forwarded-for", b"nonsense"),), "address 10.0.0.1"),
+        (((b"x-forwarded-for", b"2001:db8::1:2:3:4"),), "address 2001:db8::"),
+        (((b"x-forwarded-for", b"::ffff:1.1.1.1"),), "address 1.1.1.1"),
     ],
 )
 def test_who_asks(settings: Any, headers: Any, expected: str) -> None:
