@@ -94,7 +94,7 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
     )
     yield _counter(
         "dropped_messages",
-        "Pub/Sub messages that were dropped: the queue was full, or they were held up for too long.",
+        "Pub/Sub messages that were dropped: the queue was full, or they were held up.",
         (),
         [((), figures.get(names.DROPPED_MESSAGES, 0))],
     )
