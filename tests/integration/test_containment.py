@@ -83,10 +83,10 @@ def test_an_error_of_any_kind_in_one_shard_leaves_the_others_alone(
 ) -> None:
     score_next = pipeline.ShardScorer._score_next
 
-    def fail(self: Any, windows: Any) -> None:
+    def fail(self: Any, *arguments: Any) -> None:
         if self.shard == SHARD:
             raise ZeroDivisionError("a fault of our own")
-        score_next(self, windows)
+        score_next(self, *arguments)
 
     monkeypatch.setattr(pipeline.ShardScorer, "_score_next", fail)
     for _ in range(3):
@@ -261,7 +261,7 @@ def test_an_outage_is_nobodys_failure_and_sets_nothing_aside(
 def test_where_most_shards_fail_their_state_stays(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: Any, windows: Any) -> None:
+    def fail(self: Any, *_: Any) -> None:
         self.stage = "advance"
         raise ZeroDivisionError("a fault of our own")
 
