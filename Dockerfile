@@ -1,23 +1,32 @@
+# By tag or, so that nobody can give them another content, by digest: NAME:TAG@sha256:...
+ARG NODE_IMAGE=node:22.14.0-bookworm-slim
+ARG PYTHON_IMAGE=python:3.11.11-slim-bookworm
+
 # Chart.js, as package-lock.json says
-FROM node:22.14.0-bookworm-slim AS chart
+FROM ${NODE_IMAGE} AS chart
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
 
 # The Python packages
-FROM python:3.11.11-slim-bookworm AS packages
-COPY requirements.txt /build/
+FROM ${PYTHON_IMAGE} AS packages
+COPY requirements-build.lock requirements.lock /build/
+# Only what the locks name, by its hash. What installed it is not needed any more and goes.
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r /build/requirements.txt
+    && for lock in requirements-build requirements; do \
+        /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-build-isolation \
+            --require-hashes --only-binary=:all: --no-binary=django-timescaledb -r "/build/$lock.lock" || exit 1; \
+    done \
+    && /opt/venv/bin/python -m pip uninstall --yes --quiet setuptools pip
 
 # What runs: web, collector, worker and beat, told apart by their command
-FROM python:3.11.11-slim-bookworm
+FROM ${PYTHON_IMAGE}
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     DATA_DIR=/var/lib/engagement-conductor
 RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin engagement \
-    && install --directory --owner engagement /var/lib/engagement-conductor
+    && install --directory --mode 0700 --owner engagement /var/lib/engagement-conductor
 WORKDIR /app
 COPY --from=packages /opt/venv /opt/venv
 COPY manage.py ./

@@ -1,9 +1,10 @@
 # Every target does its own set-up, on a fresh clone too. `make` lists them.
 PYTHON ?= python3
 RUN := .venv/bin/python
+INSTALL_BY := $(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format backup restore fuzz abuse audit chaos bench soak screenshots evaluate study calibrate-built-in clean
+.PHONY: help setup demo up test test-environment lint format backup restore fuzz abuse audit lock chaos bench soak screenshots evaluate study calibrate-built-in clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +43,7 @@ restore: setup ## the database from FILE=name, while the stack does not run (ARG
 	@$(RUN) -m engagement_conductor.servers_only restore $(if $(FILE),"$(FILE)") $(ARGS)
 
 fuzz: setup ## a minute of coverage-guided fuzzing of the decoder (ARGS="-max_total_time=600")
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
+	@$(INSTALL_BY) requirements-fuzz.lock
 	@$(RUN) -m tests.fuzzing.decoder $(ARGS)
 
 abuse: setup ## all attacks on the running product, with 10,000 connections of one user
@@ -51,8 +52,12 @@ abuse: setup ## all attacks on the running product, with 10,000 connections of o
 		tests/dashboard/test_access.py tests/dashboard/test_access_methods.py tests/dashboard/test_hardening.py $(ARGS)"
 
 audit: setup ## insecure code, loose versions, known weaknesses of packages (asks the registries)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@$(INSTALL_BY) requirements-audit.lock
 	@$(RUN) scripts/audit.py
+
+lock: setup ## writes requirements*.lock anew (ARGS="--upgrade", ARGS="--upgrade-package NAME"; asks the registry)
+	@$(INSTALL_BY) requirements-audit.lock
+	@$(RUN) scripts/lock.py $(ARGS)
 
 chaos: setup ## half an hour of faults on the whole stack (ARGS="--act network", ARGS="redis")
 	@$(RUN) -m tests.chaos $(ARGS)

@@ -133,4 +133,4 @@ class AnomalyQuerySet(models.QuerySet[Any]):
 
     def locked(self, ids: list[UUID]) -> list[Any]:
         """Those with these IDs, which nobody else can change until the transaction ends."""
-        return list(self.filter(pk__in=ids).order_by("pk").select_for_update())
+        return list(self.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",)))

@@ -36,10 +36,13 @@ def acknowledge_anomaly(anomaly_id: UUID, user: Any) -> Anomaly:
     """
     with transaction.atomic():
         anomaly: Anomaly = (
-            Anomaly.objects.visible_to(user).select_for_update(of=("self",)).get(pk=anomaly_id)
+            Anomaly.objects.visible_to(user)
+            .select_related("session")
+            .select_for_update(of=("self",))
+            .get(pk=anomaly_id)
         )
         _acknowledge([anomaly], user)
-    acknowledged.send(Anomaly, anomaly=anomaly)
+    acknowledged.send_robust(Anomaly, anomaly=anomaly)
     return anomaly
 
 
@@ -55,11 +58,12 @@ def acknowledge_anomalies(anomaly_ids: Iterable[UUID], user: Any) -> int:
     if not may_review(user):
         raise PermissionDenied
     with transaction.atomic():
-        changed = _acknowledge(Anomaly.objects.locked(list(anomaly_ids)), user)
-    for anomaly in changed:
-        # Of what is over, pages learn with their next snapshot: there may be thousands.
-        if anomaly.ended_at is None:
-            acknowledged.send(Anomaly, anomaly=anomaly)
+        anomalies = Anomaly.objects.select_related("session").locked(list(anomaly_ids))
+        changed = _acknowledge(anomalies, user)
+    # Of what is over, pages learn with their next snapshot: there may be thousands.
+    going_on = [anomaly for anomaly in changed if anomaly.ended_at is None]
+    for anomaly in going_on:
+        acknowledged.send_robust(Anomaly, anomaly=anomaly)
     return len(changed)
 
 

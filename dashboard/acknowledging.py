@@ -7,6 +7,7 @@ import redis
 
 from anomalies_app.models import Anomaly
 from dashboard.broadcast import broadcast_anomaly
+from sessions_app.outages import log_failure
 
 logger = logging.getLogger(__name__)
 
@@ -17,4 +18,4 @@ def tell_pages(sender: Any, anomaly: Anomaly, **details: Any) -> None:
         broadcast_anomaly(anomaly)
     except (redis.RedisError, OSError) as error:
         # It is stored; pages see it in their next snapshot.
-        logger.warning("Pages are not told of an acknowledgement: %s", error)
+        log_failure(logger, "Pages are not told of an acknowledgement", error)

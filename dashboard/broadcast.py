@@ -110,10 +110,13 @@ def broadcast_notices(notices: Sequence[AnomalyNotice], watched: WatchedGroups) 
 def broadcast_anomaly(anomaly: Anomaly) -> None:
     """Sends an anomaly whose row has changed to all pages on which it may stand.
 
+    They are those of its session and of the event that its session belongs to now.
+
     Raises:
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
-    groups = (session_group(anomaly.session_id), event_group(anomaly.event_id), ALL_EVENTS)
+    event = event_group(anomaly.session.event_id)
+    groups = (session_group(anomaly.session_id), event, ALL_EVENTS)
     _send("anomalies", "anomalies", {group: [anomaly_payload(anomaly)] for group in groups})
 
 

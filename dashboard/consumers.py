@@ -16,8 +16,9 @@ from django.conf import settings
 
 from dashboard import overview
 from dashboard.allowance import Allowance
+from dashboard.credentials import checked_login
 from dashboard.head_count import HeadCount
-from dashboard.outages import UNAVAILABLE
+from dashboard.outages import TRY_AGAIN_LATER, UNAVAILABLE
 from dashboard.payloads import session_snapshots
 from dashboard.relay import get_relay
 from dashboard.rights import Groups, Right, View, current_rights
@@ -30,7 +31,9 @@ from dashboard.watching import (
     forget_socket,
     renew_all,
 )
+from sessions_app.locked_scores import ScoresLockedError
 from sessions_app.models import Session
+from sessions_app.outages import is_outage, log_failure
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ TOO_BIG = 1009
 LONGEST_MESSAGE = 256
 SNAPSHOTS_AT_ONCE = 5
 SECONDS_PER_SNAPSHOT = 5.0
+# Until scores that are locked are asked for again.
+LOCKED_SECONDS = 2.0
 
 # After a restart all screens come back at once; most overviews show the same.
 overviews = SharedWork()
@@ -90,9 +95,9 @@ class WatchingConsumer(AsyncWebsocketConsumer):
 
     @property
     def login(self) -> str | None:
-        """The key of the user's login, as the browser sent it."""
+        """The key of the user's login, as the browser sent it; None without one."""
         cookies: dict[str, str] = self.scope["cookies"]
-        return cookies.get(settings.SESSION_COOKIE_NAME)
+        return checked_login(cookies.get(settings.SESSION_COOKIE_NAME))
 
     @property
     def view(self) -> View:
@@ -125,8 +130,8 @@ class WatchingConsumer(AsyncWebsocketConsumer):
         # First the group, then the state: what happens in between arrives twice rather than never.
         await self._join(groups)
         await self.accept()
-        await self._send_snapshot()
         self._renewal = asyncio.create_task(self._keep_watching())
+        await self._send_snapshot()
 
     def _count(self, user_id: int) -> bool:
         if not open_sockets.enter(user_id):
@@ -154,15 +159,27 @@ class WatchingConsumer(AsyncWebsocketConsumer):
         async with self._sending:
             self._held = self._held or []
             try:
-                text = await self.snapshot()
+                text = await self._snapshot_when_unlocked()
                 if text is None:
                     await self.close(code=NO_LONGER_ALLOWED)
                     return
                 await self.send(text_data=text)
-                while self._held:
-                    await self.send(text_data=self._held.pop(0))
+                await self._tell_held()
             finally:
                 self._held = None
+
+    async def _snapshot_when_unlocked(self) -> str | None:
+        """The current state; as long as its scores are locked the page keeps what it shows."""
+        while True:
+            try:
+                return await self.snapshot()
+            except ScoresLockedError:
+                await self._tell_held()
+                await asyncio.sleep(LOCKED_SECONDS)
+
+    async def _tell_held(self) -> None:
+        while self._held:
+            await self.send(text_data=self._held.pop(0))
 
     async def _join(self, groups: frozenset[str]) -> None:
         await get_relay().join(self.tell, groups)
@@ -174,21 +191,29 @@ class WatchingConsumer(AsyncWebsocketConsumer):
             open_sockets.leave(self._counted_as)
         if self._renewal is not None:
             self._renewal.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._renewal
+            await asyncio.wait([self._renewal])
         await get_relay().leave(self.tell)
         if self.joined:
             with contextlib.suppress(*UNAVAILABLE):
                 await forget_socket(self.name)
 
     async def _keep_watching(self) -> None:
-        while True:
-            await asyncio.sleep(RENEWAL_SECONDS)
-            try:
-                await self._check_again()
-            except UNAVAILABLE as error:
-                # An outage is over at some time; until then the page shows that it is stale.
-                logger.warning("%s is not renewed: %s", self.scope["path"], error)
+        try:
+            while True:
+                await asyncio.sleep(RENEWAL_SECONDS)
+                await self._renew()
+        except Exception as error:  # noqa: BLE001 - a socket that nobody checks must not stay
+            log_failure(logger, "Sockets are not renewed and end", error)
+            await self.close(code=TRY_AGAIN_LATER)
+
+    async def _renew(self) -> None:
+        try:
+            await self._check_again()
+        except UNAVAILABLE as error:
+            if not is_outage(error):
+                raise
+            # An outage is over at some time; until then the page shows that it is stale.
+            log_failure(logger, "Sockets are not renewed", error)
 
     async def _check_again(self) -> None:
         """Whether the user is still logged in and may still see it all: both can end meanwhile."""

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 from dashboard.export import RECORDS, Range, csv_parts, json_parts
 from dashboard.session_views import visible_session
 from dashboard.times import parse_time
+from sessions_app.locked_scores import reading_scores
 from sessions_app.models import Session
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
@@ -36,6 +37,9 @@ def download(request: HttpRequest, pk: int, name: str, form: str) -> HttpRespons
     except BadRangeError as error:
         return HttpResponse(f"{error}\n", "text/plain; charset=utf-8", 400)
     records = RECORDS[name]
+    # Once a download has begun, it can only be cut off.
+    with reading_scores():
+        records.rows(session).exists()
     parts = (
         csv_parts(records, session, span)
         if form == "csv"

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from anomalies_app.models import Anomaly
 from dashboard.filters import Filter
+from sessions_app.locked_scores import reading_scores
 from sessions_app.models import EngagementMetric, Event, Session
 from sessions_app.scoring import category
 
@@ -16,12 +17,18 @@ PER_PAGE = 25
 MARGIN = timedelta(minutes=15)
 
 
-def finished_page(user: Any, wanted: Filter, number: Any) -> Page:
+def finished_page(user: Any, wanted: Filter, number: Any, scores: bool = True) -> Page:
     """A page of finished sessions, newest first, with what became of them; four queries.
 
     Its items are dicts: ``session``, its length in ``milliseconds``, the ``average`` score with its
     ``category``, the ``peak`` of active users (None without a score), the number of ``anomalies``.
     A number of a page that is out of range gives the nearest.
+
+    Args:
+        scores: whether to read them; without them each session is as one without a score.
+
+    Raises:
+        ScoresLockedError: they cannot be read now.
     """
     sessions = Session.objects.visible_to(user).over().select_related("event")
     if wanted.event is not None:
@@ -29,7 +36,7 @@ def finished_page(user: Any, wanted: Filter, number: Any) -> Page:
     for word in wanted.words.split():
         sessions = sessions.filter(Q(title__icontains=word) | Q(event__title__icontains=word))
     page = Paginator(sessions.order_by("-ended_at", "-pk"), PER_PAGE).get_page(number)
-    page.object_list = _with_summaries(list(page.object_list))
+    page.object_list = _with_summaries(list(page.object_list), scores)
     return page
 
 
@@ -39,13 +46,16 @@ def events_with_finished_sessions(user: Any) -> Any:
     return events.values_list("pk", "title").distinct()
 
 
-def _with_summaries(sessions: list[Session]) -> list[dict[str, Any]]:
+def _with_summaries(sessions: list[Session], scores: bool) -> list[dict[str, Any]]:
     if not sessions:
         return []
     keys = [session.pk for session in sessions]
     start = min(session.started_at for session in sessions) - MARGIN
     end = max(session.ended_at for session in sessions) + MARGIN
-    summaries = EngagementMetric.objects.summaries(keys, start, end)
+    summaries: dict[int, Any] = {}
+    if scores:
+        with reading_scores():
+            summaries = EngagementMetric.objects.summaries(keys, start, end)
     anomalies = Anomaly.objects.counts_by_session(keys)
     return [
         _row(session, summaries.get(session.pk), anomalies.get(session.pk, 0))

@@ -14,6 +14,7 @@ from sessions_app.connection import connect
 from sessions_app.pipeline_status import pipeline_status
 from sessions_app.shard_conditions import SET_ASIDE_IS_NEWS_SECONDS
 from sessions_app.ticks import TICK_SECONDS
+from sessions_app.unwritten_logs import unwritten_logs
 
 TIMEOUT_SECONDS = 2
 # Three ticks: one that runs, one that may be late, and one to be sure.
@@ -54,6 +55,7 @@ def ask_redis() -> Answer:
         return {
             "version": str(server.get("valkey_version") or server["redis_version"]),
             "pipeline": msgspec.to_builtins(pipeline_status(client)),
+            "unwritten_logs": unwritten_logs(client),
         }
 
 
@@ -82,7 +84,11 @@ def judge(answers: Mapping[str, Answer]) -> dict[str, Any]:
     """All parts, those of the pipeline told apart, each with ``ok``."""
     parts = {name: dict(answer) for name, answer in answers.items()}
     pipeline = parts["redis"].pop("pipeline", None)
-    return parts if pipeline is None else {**parts, **_pipeline_parts(pipeline)}
+    unwritten = parts["redis"].pop("unwritten_logs", [])
+    if pipeline is None:
+        return parts
+    logs = {"logs": {"ok": not unwritten, "unwritten": unwritten}}
+    return {**parts, **_pipeline_parts(pipeline), **logs}
 
 
 def overall_status(parts: Mapping[str, Answer]) -> str:

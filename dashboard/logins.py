@@ -1,15 +1,19 @@
-"""Logging in: the form, and where a login comes from."""
+"""Logging in: the form, where a login comes from, and what is said when there were too many."""
 
-from ipaddress import ip_address
+import math
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 # What failed is noted with its name, in a column of this length.
 LONGEST_NAME = 255
+# What a provider gives to one customer, who has 2^64 addresses in it.
+NETWORK_BITS = 64
 
 
 class BoundedNameMixin:
@@ -33,6 +37,37 @@ def client_address(request: HttpRequest) -> str | None:
     """The address of the browser, as the outermost of our own proxies saw it."""
     forwarded = outermost_address(request.headers.get("X-Forwarded-For", ""))
     return forwarded or request.META.get("REMOTE_ADDR") or None
+
+
+def client_network(request: HttpRequest) -> str | None:
+    """The network of the browser, by which its attempts are counted."""
+    address = client_address(request)
+    return None if address is None else network_of(address)
+
+
+def network_of(address: str) -> str:
+    """An IPv4 address as it is, however it is written; of an IPv6 address its network."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((int(parsed), NETWORK_BITS), strict=False).network_address)
+
+
+def refuse_login(
+    request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None = None
+) -> HttpResponse:
+    """The page of an attempt that was refused: says how long to wait, and why."""
+    seconds = math.ceil(getattr(request, "login_pause", 0.0))
+    retry = seconds or round(settings.AXES_COOLOFF_TIME.total_seconds())
+    context = {"failure_limit": settings.AXES_FAILURE_LIMIT, "seconds": seconds}
+    page = render(request, "registration/locked.html", context, status=429)
+    page.headers["Retry-After"] = str(retry)
+    return page
 
 
 def outermost_address(forwarded: str) -> str | None:

@@ -95,6 +95,12 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
         ("kind",),
         _labelled(figures, names.LOST_TABLES),
     )
+    yield _counter(
+        "lost_log_lines",
+        "Lines of a process that are in no log, because it could not be written for too long.",
+        ("process",),
+        _labelled(figures, names.LOST_LOG_LINES),
+    )
     late = pipeline.totals.get("late_blocks", 0)
     yield _counter(
         "late_blocks", "Blocks of events that came after their tick was scored.", (), [((), late)]
@@ -122,6 +128,12 @@ def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator
         "Pub/Sub messages that were dropped: the queue was full, or they were held up too long.",
         (),
         [((), figures.get(names.DROPPED_MESSAGES, 0))],
+    )
+    yield _counter(
+        "dropped_updates",
+        "Updates that web processes could not receive, read or tell a page.",
+        ("step",),
+        _labelled(figures, names.DROPPED_UPDATES),
     )
 
 

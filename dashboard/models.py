@@ -104,6 +104,20 @@ class ApiToken(models.Model):
         self.save(update_fields=["revoked_at"])
 
 
+class LoginPlace(models.Model):
+    """A name in a network: since when it waits to log in, and when it last did.
+
+    Names and networks are not stored, but a keyed hash of both.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    waits_since = models.DateTimeField(null=True, db_index=True)
+    logged_in_at = models.DateTimeField(null=True, db_index=True)
+
+    def __str__(self) -> str:
+        return self.digest[:SHOWN_CHARACTERS]
+
+
 def digest_of(secret: str) -> str:
     """What is stored of a secret."""
     return hashlib.sha256(secret.encode()).hexdigest()

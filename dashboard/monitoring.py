@@ -4,13 +4,13 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
+from dashboard.credentials import checked_token
 from sessions_app.queries import sees_everything
 
 
 def bearer_token(request: HttpRequest) -> str | None:
-    """The token of the ``Authorization`` header; None without one."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    """The token of the ``Authorization`` header; None without one that could be one."""
+    return checked_token(request.headers.get("Authorization", ""))
 
 
 def has_monitoring_token(request: HttpRequest) -> bool:

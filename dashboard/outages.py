@@ -4,19 +4,18 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import django.db
-import redis
+from sessions_app.outages import SERVER_ERRORS, log_failure
 
 logger = logging.getLogger(__name__)
 
-UNAVAILABLE = (redis.RedisError, django.db.Error, OSError)
+UNAVAILABLE = SERVER_ERRORS
 TRY_AGAIN_LATER = 1013
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def closing_on_outage(application: Application) -> Application:
-    """The application, with one line in the log and a closed socket where a server is away.
+    """The application, with a line in the log and a closed socket where a server is away.
 
     Pages reconnect for ever, so there is nothing to repair here; before the handshake is accepted
     it is refused.
@@ -26,7 +25,7 @@ def closing_on_outage(application: Application) -> Application:
         try:
             await application(scope, receive, send)
         except UNAVAILABLE as error:
-            logger.warning("The socket of %s ends: %s", scope["path"], error)
+            log_failure(logger, "Sockets of pages end", error)
             await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
 
     return call

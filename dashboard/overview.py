@@ -8,16 +8,24 @@ from django.utils import timezone
 from anomalies_app.models import Anomaly
 from dashboard.payloads import card_payload, milliseconds
 from dashboard.wall import SPARKLINE_POINTS
+from sessions_app.locked_scores import reading_scores
 from sessions_app.models import Pause
 from sessions_app.queries import SessionQuerySet
-from sessions_app.recent_scores import recent_scores
+from sessions_app.recent_scores import RecentScores, recent_scores
 
 # A tick is scored at most ten minutes late; an older score says nothing about now.
 OLDEST_SCORE = timedelta(minutes=10)
 
 
-def live_cards(sessions: SessionQuerySet) -> list[dict[str, Any]]:
-    """A card for each of the sessions that is live, by event and title; four queries."""
+def live_cards(sessions: SessionQuerySet, scores: bool = True) -> list[dict[str, Any]]:
+    """A card for each of the sessions that is live, by event and title; four queries.
+
+    Args:
+        scores: whether to read them; without them a card is as that of a session without any.
+
+    Raises:
+        ScoresLockedError: they cannot be read now.
+    """
     now = timezone.now()
     live = list(
         sessions.live()
@@ -26,7 +34,10 @@ def live_cards(sessions: SessionQuerySet) -> list[dict[str, Any]]:
         .order_by("event__title", "event_id", "title", "pk")
     )
     keys = [session.pk for session in live]
-    recent = recent_scores(keys, SPARKLINE_POINTS, now - OLDEST_SCORE)
+    recent: dict[int, RecentScores] = {}
+    if scores:
+        with reading_scores():
+            recent = recent_scores(keys, SPARKLINE_POINTS, now - OLDEST_SCORE)
     anomalies = Anomaly.objects.latest_open_by_session(keys)
     pauses = Pause.objects.kinds_by_session(keys, now)
     return [
@@ -40,10 +51,10 @@ def live_cards(sessions: SessionQuerySet) -> list[dict[str, Any]]:
     ]
 
 
-def snapshot(sessions: SessionQuerySet) -> dict[str, Any]:
-    """The overview of these sessions as one message of its socket."""
+def snapshot(sessions: SessionQuerySet, scores: bool = True) -> dict[str, Any]:
+    """The overview of these sessions as one message of its socket; see :func:`live_cards`."""
     return {
         "type": "snapshot",
-        "cards": live_cards(sessions),
+        "cards": live_cards(sessions, scores),
         "now": milliseconds(timezone.now()),
     }

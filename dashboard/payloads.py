@@ -10,6 +10,7 @@ from msgspec import to_builtins
 from anomalies_app.models import Anomaly
 from anomalies_app.results import AnomalyNotice
 from dashboard.explaining import contribution_payloads
+from sessions_app.locked_scores import reading_scores
 from sessions_app.models import EngagementMetric, Event, Pause, PollMoment, Session
 from sessions_app.recent_scores import RecentScores
 from sessions_app.results import SessionPoint
@@ -57,21 +58,30 @@ def _payload(
     }
 
 
-def session_snapshot(session: Session) -> dict[str, Any]:
+def session_snapshot(session: Session, scores: bool = True) -> dict[str, Any]:
     """All that a session page shows; its event is at hand."""
-    return session_snapshots([session])[0]
+    return session_snapshots([session], scores)[0]
 
 
-def session_snapshots(sessions: Sequence[Session]) -> list[dict[str, Any]]:
+def session_snapshots(sessions: Sequence[Session], scores: bool = True) -> list[dict[str, Any]]:
     """The same of many sessions, in four queries, and one more where alerts are acknowledged.
 
     A session's points are the last five minutes, oldest first; its anomalies the last, newest
     first; the first votes and closings of its polls the last, oldest first. An anomaly that was
     left open by a session that is over, is over with it. The lines are drawn across the chart.
+
+    Args:
+        scores: whether to read them; without them there are no points.
+
+    Raises:
+        ScoresLockedError: they cannot be read now.
     """
     now = timezone.now()
     keys = [session.pk for session in sessions]
-    points = EngagementMetric.objects.latest_points(keys, CHART_POINTS)
+    points: dict[int, list[EngagementMetric]] = {key: [] for key in keys}
+    if scores:
+        with reading_scores():
+            points = EngagementMetric.objects.latest_points(keys, CHART_POINTS)
     polls = PollMoment.objects.latest_of_sessions(keys, SHOWN_POLL_MOMENTS)
     anomalies = Anomaly.objects.latest_of_sessions(keys, SHOWN_ANOMALIES)
     pauses = Pause.objects.kinds_by_session(keys, now)
@@ -88,7 +98,7 @@ def session_snapshots(sessions: Sequence[Session]) -> list[dict[str, Any]]:
             "lines": chart_lines(session.event),
             "polls": [poll_payload(moment) for moment in polls[session.pk]],
             "anomalies": [
-                ended_by(anomaly_payload(anomaly), milliseconds(session.ended_at))
+                ended_by(anomaly_payload(anomaly, session), milliseconds(session.ended_at))
                 for anomaly in anomalies[session.pk]
             ],
         }
@@ -144,7 +154,7 @@ def card_payload(
         "event_title": session.event.title,
         "point": None if recent is None else metric_payload(recent.latest),
         "scores": [] if recent is None else recent.percents,
-        "anomaly": None if anomaly is None else anomaly_payload(anomaly),
+        "anomaly": None if anomaly is None else anomaly_payload(anomaly, session),
         "pause": pause,
     }
 
@@ -191,12 +201,16 @@ def notice_payload(notice: AnomalyNotice) -> dict[str, Any]:
     }
 
 
-def anomaly_payload(anomaly: Anomaly) -> dict[str, Any]:
-    """The same of a stored row."""
+def anomaly_payload(anomaly: Anomaly, session: Session | None = None) -> dict[str, Any]:
+    """The same of a stored row, under the event that its session belongs to now.
+
+    Args:
+        session: of the anomaly, where it is at hand.
+    """
     return {
         "id": str(anomaly.id),
         "session": anomaly.session_id,
-        "event": anomaly.event_id,
+        "event": (session or anomaly.session).event_id,
         "type": anomaly.type,
         "severity": anomaly.severity,
         "anomaly_score": anomaly.anomaly_score,

@@ -6,7 +6,6 @@ these messages from the channel layer by themselves keep a process busy for seco
 
 import asyncio
 import contextlib
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -14,13 +13,13 @@ from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 
+from dashboard.losses import losses
 from dashboard.outages import UNAVAILABLE
-from dashboard.updates import Update, messages
-
-logger = logging.getLogger(__name__)
+from dashboard.updates import Update, messages, read_update
 
 # What arrives within this time after the first update goes out together.
 GATHERING_SECONDS = 0.05
+SECONDS_AFTER_FAILURE = 1.0
 
 Socket = Callable[[str], Awaitable[None]]
 
@@ -71,7 +70,7 @@ class Relay:
                 await self._stop()
 
     async def _listen(self) -> None:
-        if self._receiving is None:
+        if self._receiving is None or self._receiving.done():
             self._channel = await self._layer.new_channel()
             self._receiving = asyncio.create_task(self._receive())
 
@@ -98,23 +97,36 @@ class Relay:
         self._gathered.clear()
 
     async def _receive(self) -> None:
+        """Takes what the groups are told, whatever fails meanwhile: nobody else does."""
         while True:
-            message = await self._layer.receive(self._channel)
             try:
-                self._gathered.append(Update(**message))
-            except TypeError:
-                # Of a scorer of another version, while it is being replaced.
-                logger.error("An update cannot be read: it has %s.", ", ".join(message))
-                continue
-            if self._passing is None:
-                self._passing = asyncio.create_task(self._pass_on())
+                message = await self._layer.receive(self._channel)
+            except Exception as error:  # noqa: BLE001 - the next one may come
+                losses.note("receive", error)
+                await asyncio.sleep(SECONDS_AFTER_FAILURE)
+            else:
+                self._gather(message)
+
+    def _gather(self, message: Any) -> None:
+        try:
+            self._gathered.append(read_update(message))
+        except Exception as error:  # noqa: BLE001 - it may be anything
+            # Of a scorer of another version, while it is being replaced; or of nobody of ours.
+            losses.note("read", error)
+            return
+        if self._passing is None:
+            self._passing = asyncio.create_task(self._pass_on())
 
     async def _pass_on(self) -> None:
         await asyncio.sleep(GATHERING_SECONDS)
         self._passing = None
         gathered, self._gathered = self._gathered, []
         for groups, sockets in self._audiences().items():
-            texts = messages(update for update in gathered if update.group in groups)
+            try:
+                texts = messages(update for update in gathered if update.group in groups)
+            except Exception as error:  # noqa: BLE001 - others may be told something else
+                losses.note("tell", error)
+                continue
             for socket in sockets:
                 await _tell(socket, texts)
 
@@ -130,9 +142,9 @@ async def _tell(socket: Socket, texts: list[str]) -> None:
     try:
         for text in texts:
             await socket(text)
-    except Exception:
+    except Exception as error:  # noqa: BLE001 - it may be anything
         # It is the fault of this socket, not of those that are told after it.
-        logger.exception("A socket could not be told something.")
+        losses.note("tell", error)
 
 
 _relays: WeakKeyDictionary[asyncio.AbstractEventLoop, Relay] = WeakKeyDictionary()

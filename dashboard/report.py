@@ -105,13 +105,13 @@ def _anomalies(session: Session) -> list[dict[str, Any]]:
         .select_related("acknowledged_by", "reviewed_by")
         .order_by("-time")[:SHOWN_ANOMALIES]
     )
-    return [_anomaly(row, milliseconds(session.ended_at)) for row in reversed(rows)]
+    return [_anomaly(row, session) for row in reversed(rows)]
 
 
-def _anomaly(anomaly: Anomaly, session_ended: int | None) -> dict[str, Any]:
+def _anomaly(anomaly: Anomaly, session: Session) -> dict[str, Any]:
     """An anomaly, and what was done about it."""
     return {
-        **ended_by(anomaly_payload(anomaly), session_ended),
+        **ended_by(anomaly_payload(anomaly, session), milliseconds(session.ended_at)),
         "verdict": anomaly.get_verdict_display(),
         "note": anomaly.verdict_note,
         "reviewed": milliseconds(anomaly.reviewed_at),

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from dashboard.report import session_report
 from dashboard.session_views import visible_session
 from dashboard.timeline_picture import timeline_picture
+from sessions_app.locked_scores import reading_scores
 
 
 @require_safe
@@ -15,7 +16,9 @@ from dashboard.timeline_picture import timeline_picture
 def show_report(request: HttpRequest, pk: int) -> HttpResponse:
     """What a session was like, for reading and printing; 404 where it is not the user's."""
     session = visible_session(request, pk)
-    report = session_report(session)
+    # All of it is made of them.
+    with reading_scores():
+        report = session_report(session)
     picture = timeline_picture(report["timeline"])
     context = {"session": session, "report": report, "picture": picture}
     return render(request, "dashboard/report.html", context)

@@ -14,6 +14,8 @@ from anomalies_app.models import Anomaly
 from anomalies_app.review import acknowledge_anomaly
 from dashboard.payloads import anomaly_payload, session_snapshot
 from dashboard.session_history import RANGES, session_history
+from dashboard.without_scores import with_or_without_scores
+from sessions_app.locked_scores import reading_scores
 from sessions_app.models import Session
 from sessions_app.ticks import TICK_MS
 
@@ -27,7 +29,7 @@ FAREWELL_MS = 60_000
 def show_session(request: HttpRequest, pk: int) -> HttpResponse:
     """One session and its last five minutes; 404 where it is not the user's."""
     session = visible_session(request, pk)
-    current = session_snapshot(session)
+    current, are_locked = with_or_without_scores(lambda scores: session_snapshot(session, scores))
     point = current["points"][-1] if current["points"] else None
     contributions = point["contributions"] if point else []
     return render(
@@ -36,6 +38,7 @@ def show_session(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "session": session,
             "snapshot": current,
+            "scores_are_locked": are_locked,
             "point": point,
             "contributions": {part["signal"]: part for part in contributions},
             "percents": _percents(current["points"]),
@@ -54,7 +57,8 @@ def show_history(request: HttpRequest, pk: int) -> HttpResponse:
     name = request.GET.get("range", "")
     if name not in RANGES:
         return JsonResponse({"error": f"range must be one of {', '.join(RANGES)}"}, status=400)
-    return JsonResponse(session_history(session.pk, name))
+    with reading_scores():
+        return JsonResponse(session_history(session.pk, name))
 
 
 @require_POST

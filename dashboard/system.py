@@ -32,6 +32,7 @@ PART_LABELS = {
     "dead_letters": "Dead letters",
     "shards": "Shards",
     "lost_tables": "Lost tables",
+    "logs": "Logs",
 }
 STATUS_SENTENCES = {
     "ok": "Everything works.",
@@ -98,6 +99,8 @@ def _detail(part: dict[str, Any]) -> str:
         extension = part.get("timescaledb")
         more = f", TimescaleDB {extension['version']} ({extension['licence']})" if extension else ""
         return f"{part['version']}{more}"
+    if "unwritten" in part:
+        return "; ".join(part["unwritten"])
     if "running" in part:
         return f"{len(part['running'])} running"
     if "streams" in part:

@@ -25,6 +25,19 @@ class Update(NamedTuple):
     now: int
 
 
+def read_update(message: dict[str, Any]) -> Update:
+    """An update as it came through the channel layer.
+
+    Raises:
+        TypeError: it is of another form, or its parts are.
+    """
+    update = Update(**message)
+    for name, kind in Update.__annotations__.items():
+        if type(getattr(update, name)) is not kind:
+            raise TypeError(f"An update cannot be read: its {name} is no {kind.__name__}.")
+    return update
+
+
 def encode_items(items: list[dict[str, Any]]) -> str:
     """The items of an :class:`Update`."""
     return msgspec.json.encode(items)[1:-1].decode()

@@ -9,10 +9,12 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from dashboard.drawn_cards import draw_card
+from dashboard.failures import RETRY_SECONDS
 from dashboard.filters import choices, read_filter
 from dashboard.finished import events_with_finished_sessions, finished_page
 from dashboard.overview import snapshot
 from dashboard.wall import in_wall_order, is_wanted
+from dashboard.without_scores import with_or_without_scores
 from sessions_app.models import Session
 
 
@@ -28,7 +30,8 @@ def show_icon(request: HttpRequest) -> HttpResponse:
 @never_cache
 def show_overview(request: HttpRequest) -> HttpResponse:
     """The user's live sessions; those that the filter leaves out are there, but hidden."""
-    current = snapshot(Session.objects.visible_to(request.user))
+    sessions = Session.objects.visible_to(request.user)
+    current, are_locked = with_or_without_scores(lambda scores: snapshot(sessions, scores))
     wanted = read_filter(request)
     event = wanted.event.pk if wanted.event else None
     cards = in_wall_order(current["cards"])
@@ -41,6 +44,7 @@ def show_overview(request: HttpRequest) -> HttpResponse:
         "shown": sum(shown),
         "alerts": sum(card["anomaly"] is not None for card in cards),
         "snapshot": current,
+        "scores_are_locked": are_locked,
         "filter": wanted,
         "events": choices(((card["event"], card["event_title"]) for card in cards), wanted.event),
     }
@@ -53,9 +57,18 @@ def show_overview(request: HttpRequest) -> HttpResponse:
 def show_finished(request: HttpRequest) -> HttpResponse:
     """The user's finished sessions, newest first."""
     wanted = read_filter(request)
+    number = request.GET.get("page")
+    page, are_locked = with_or_without_scores(
+        lambda scores: finished_page(request.user, wanted, number, scores)
+    )
     context = {
-        "page": finished_page(request.user, wanted, request.GET.get("page")),
+        "page": page,
+        "scores_are_locked": are_locked,
         "filter": wanted,
         "events": choices(events_with_finished_sessions(request.user), wanted.event),
     }
-    return render(request, "dashboard/finished.html", context)
+    response = render(request, "dashboard/finished.html", context)
+    if are_locked:
+        # It has no socket through which scores could come.
+        response.headers["Refresh"] = str(RETRY_SECONDS)
+    return response

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from dashboard.losses import losses
 from sessions_app import keys
+from sessions_app.figures import queue_figures
 
 RENEWAL_SECONDS = 20
 # Clocks differ from machine to machine, and may be set: by less than two minutes that is no matter.
@@ -107,7 +109,13 @@ async def renew_all(sockets: list[tuple[frozenset[str], str]]) -> list[None]:
         if groups:
             pipeline.zadd(keys.WATCHED_GROUPS, dict.fromkeys(groups, expiry))
         pipeline.zadd(keys.OPEN_SOCKETS, {socket: expiry for _, socket in sockets})
-        await pipeline.execute()
+        counted = losses.take()
+        queue_figures(pipeline, counted)
+        try:
+            await pipeline.execute()
+        except redis.RedisError:
+            losses.put_back(counted)
+            raise
     return [None] * len(sockets)
 
 

@@ -14,7 +14,8 @@ from django.conf import settings
 from django.db import connections
 from django.http import parse_cookie
 
-from dashboard.logins import outermost_address
+from dashboard.credentials import checked_login
+from dashboard.logins import network_of, outermost_address
 from dashboard.outages import Application
 from engagement_conductor.gate import Gate, NoRoomError
 
@@ -95,12 +96,12 @@ def caller_of(scope: dict[str, Any]) -> str:
 
 def _names(headers: dict[bytes, bytes], client: Any) -> Iterator[str]:
     cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin1"))
-    if login := cookies.get(settings.SESSION_COOKIE_NAME):
+    if login := checked_login(cookies.get(settings.SESSION_COOKIE_NAME)):
         yield f"login {login}"
     if token := headers.get(b"authorization"):
         yield f"token {token.decode('latin1')}"
     forwarded = headers.get(b"x-forwarded-for", b"").decode("latin1")
-    yield f"address {outermost_address(forwarded) or (client or [''])[0]}"
+    yield f"address {network_of(outermost_address(forwarded) or (client or [''])[0])}"
 
 
 async def _refuse(send: Any) -> None:

@@ -42,7 +42,10 @@ def dump(file: Path) -> None:
         raise BackupError(f"{file} exists. Choose another name.")
     # Under another name until it is whole, or an interrupted dump would pass for a backup.
     unfinished = file.with_name(f"{file.name}.part")
+    unfinished.unlink(missing_ok=True)
     try:
+        # All that anybody ever stored is in it: for its owner only, from the first byte on.
+        unfinished.touch(mode=0o600)
         _run("pg_dump", "--format=custom", f"--file={unfinished}")
         unfinished.rename(file)
     finally:

@@ -10,8 +10,9 @@ import redis
 from celery.beat import ScheduleEntry, Scheduler, SchedulingError
 
 from engagement_conductor import env
-from sessions_app.connection import connect
+from sessions_app.connection import UNREACHABLE, connect
 from sessions_app.heartbeats import BEAT, note_heartbeat
+from sessions_app.outages import log_failure
 
 logger = logging.getLogger(__name__)
 
@@ -50,12 +51,17 @@ class HeartbeatScheduler(Scheduler):
         try:
             self.apply_async(entry, producer=producer, advance=False)
             note_heartbeat(self._redis, BEAT)
-        except (SchedulingError, redis.RedisError) as error:
-            logger.warning("%s", error)
+        except (SchedulingError, redis.RedisError, *UNREACHABLE) as error:
+            # Celery says why in words of its own, and hides what it was.
+            log_failure(logger, "A task is not sent", error.__context__ or error)
 
     @staticmethod
     def _touch() -> None:
+        """Shows that beat lives; where that cannot be written it is not the ticks that stop."""
         path = heartbeat_file()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        os.utime(path)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            os.utime(path)
+        except OSError as error:
+            log_failure(logger, "Beat's sign of life is not written", error)

@@ -63,7 +63,7 @@ def running(server: Server, log_directory: Path) -> Iterator[Server]:
 @contextmanager
 def running_pair(data_dir: Path) -> Iterator[dict[str, str]]:
     """Both servers of a data folder, until the block ends: the contents of ``servers.json``."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as servers:
         database = servers.enter_context(running(postgresql(data_dir), data_dir / "logs"))
         redis = servers.enter_context(running(valkey(data_dir), data_dir / "logs"))

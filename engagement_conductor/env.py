@@ -7,9 +7,10 @@ typing error stops the process at its start instead of changing its behaviour.
 import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import IO, Any
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -61,6 +62,21 @@ def data_dir() -> Path:
     return Path(read_string("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
 
 
+def private_folder(path: Path) -> Path:
+    """The folder, made if need be, which nobody but its owner may look into."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
+    return path
+
+
+def open_private(path: Path) -> IO[bytes]:
+    """A file to be written anew, which nobody but its owner may read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "wb")
+
+
 def read_secret(name: str, generate: bool) -> str:
     """A secret from ``NAME``, from the file named in ``NAME_FILE``, or made once and kept.
 
@@ -96,16 +112,33 @@ def _read_secret_file(name: str, path: Path) -> str:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in a file; at the first call it is made, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="utf-8").strip()
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        value = secrets.token_urlsafe(50)
-        file.write(value)
-    return value
+    """The secret in a file; at the first call it is made, readable by its owner only.
+
+    Raises:
+        OSError: it cannot be written; no empty file is left that would pass for a secret.
+    """
+    if not _has_contents(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        try:
+            with open_private(unfinished) as file:
+                file.write(secrets.token_urlsafe(50).encode())
+            _give_name(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _has_contents(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _give_name(unfinished: Path, path: Path) -> None:
+    """Whoever was first has made the secret, be it another process at the same moment."""
+    if path.exists() and not _has_contents(path):
+        path.unlink()  # of a release that was interrupted while it made one
+    with suppress(FileExistsError):
+        path.hardlink_to(unfinished)
 
 
 def embedded_url(name: str) -> str:
@@ -123,14 +156,10 @@ def parse_database_url(url: str) -> dict[str, Any]:
     Raises:
         ImproperlyConfigured: another scheme, no database name, or a port that is not a number.
     """
-    parts = urlsplit(url)
+    parts = _split(url, "DATABASE_URL")
     if parts.scheme not in {"postgres", "postgresql", "timescale", "timescaledb"}:
         found = f", not {parts.scheme}://" if parts.scheme else ""
         raise ImproperlyConfigured(f"DATABASE_URL must begin with postgresql://{found}.")
-    try:
-        port = parts.port
-    except ValueError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL has a bad port: {error}") from error
     name = unquote(parts.path.lstrip("/"))
     if not name:
         raise ImproperlyConfigured("DATABASE_URL names no database: postgresql://host/NAME.")
@@ -140,9 +169,29 @@ def parse_database_url(url: str) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", None) or unquote(parts.hostname or ""),
-        "PORT": str(port or ""),
+        "PORT": str(parts.port or ""),
         "OPTIONS": options,
     }
+
+
+def _split(url: str, name: str) -> SplitResult:
+    """The parts of a URL, with a port that can be one.
+
+    Raises:
+        ImproperlyConfigured: there is none of these, perhaps because a password goes on behind what
+            ends the host; the message quotes nothing of it.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        parts = None
+    if parts is None or "@" in f"{parts.path}{parts.fragment}":
+        raise ImproperlyConfigured(
+            f"{name} has a bad port, which is a number up to 65535, or a bad host. In a password "
+            "/ ? # @ [ and ] are written as %2F %3F %23 %40 %5B and %5D."
+        )
+    return parts
 
 
 def parse_redis_url(url: str, name: str = "REDIS_URL") -> str:
@@ -152,13 +201,9 @@ def parse_redis_url(url: str, name: str = "REDIS_URL") -> str:
         ImproperlyConfigured: another scheme than redis-py speaks, or a port or a database that is
             not a number, which redis-py takes for database 0.
     """
-    parts = urlsplit(url)
+    parts = _split(url, name)
     if parts.scheme not in {"redis", "rediss", "unix"}:
         raise ImproperlyConfigured(f"{name} must begin with redis://, rediss:// or unix://.")
-    try:
-        _ = parts.port
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name} has a bad port: {error}") from error
     database = parts.path.strip("/")
     if parts.scheme != "unix" and not (database or "0").isdecimal():
         raise ImproperlyConfigured(

@@ -2,10 +2,14 @@
 
 import json
 import logging
+from copy import copy
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 from sessions_app.log_context import log_fields
+from sessions_app.once_a_minute import OnceAMinute, with_count
+from sessions_app.outages import fault_place, first_line, is_outage, outage_kind
 
 TEXT = "text"
 JSON = "json"
@@ -19,16 +23,46 @@ class WithFields(logging.Filter):
         return True
 
 
-class WithoutTraceback(logging.Filter):
-    """Turns a record's traceback into a line, for loggers whose errors are outages."""
+class OutageHandler(logging.StreamHandler[Any]):
+    """Writes lines to standard error, of what repeats itself once a minute.
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and record.exc_info[1] is not None:
-            error = record.exc_info[1]
-            record.msg = f"{record.getMessage()} {type(error).__name__}: {error}"
-            record.args = None
-            record.exc_info = None
-        return True
+    The traceback of an outage becomes its last line; that of a fault is written whole. Whoever
+    logs an error gets this: Django, Celery, the channel layer, asyncio of a task that failed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._once = OnceAMinute()
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        kind = _repeated_kind(record)
+        if kind is None:
+            return bool(super().handle(record))
+        left_out = self._once.left_out(kind)
+        return left_out is not None and bool(super().handle(_shortened(record, left_out)))
+
+
+def _repeated_kind(record: logging.LogRecord) -> tuple[str, ...] | None:
+    """What tells a record of an outage or a fault from others; None for all other records."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        kind = outage_kind(error) if is_outage(error) else fault_place(error)
+        return record.name, str(record.msg), kind
+    status = getattr(record, "status_code", None)
+    # Django tells of each request that was answered so, and every page is while a server is away.
+    return (record.name, str(status)) if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+
+
+def _shortened(record: logging.LogRecord, left_out: int) -> logging.LogRecord:
+    """A copy with how many like it were left out, and of an outage no traceback."""
+    short = copy(record)
+    message = record.getMessage()
+    error = record.exc_info[1] if record.exc_info else None
+    if is_outage(error) and error is not None:
+        message = f"{message} {type(error).__name__}: {first_line(error)}"
+        short.exc_info = short.exc_text = None
+    short.msg, short.args = with_count(message, left_out), None
+    return short
 
 
 class TextFormatter(logging.Formatter):

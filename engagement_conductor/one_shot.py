@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from engagement_conductor import guardian
+from engagement_conductor import env, guardian
 from engagement_conductor.env import BASE_DIR
-from engagement_conductor.processes import guard
+from engagement_conductor.processes import OURS_ONLY, guard
 
 STEP_SECONDS = 0.05
 
@@ -31,10 +31,10 @@ def run_once(arguments: list[str], log_directory: Path, pause: Callable[[float],
         CommandFailedError: it ended with an error.
     """
     name = next(part for part in arguments[2:] if not part.startswith("-"))
-    log_directory.mkdir(parents=True, exist_ok=True)
+    log_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = log_directory / f"{name}.log"
     with (
-        log.open("wb") as errors,
+        env.open_private(log) as errors,
         subprocess.Popen(  # noqa: S603
             arguments,
             cwd=BASE_DIR,
@@ -42,14 +42,15 @@ def run_once(arguments: list[str], log_directory: Path, pause: Callable[[float],
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
+            umask=OURS_ONLY,
         ) as child,
     ):
-        guard.say(f"+{child.pid} {int(signal.SIGTERM)}")
+        guard.add(child.pid, signal.SIGTERM)
         try:
             output = _communicate(child, pause)
         finally:
             guardian.send(child.pid, signal.SIGKILL)
-            guard.say(f"-{child.pid}")
+            guard.remove(child.pid)
     if child.returncode != 0:
         raise CommandFailedError(f"{name} failed: {_last_line(log)} (all of it: {log})")
     return output.decode("utf-8", errors="replace").strip()

@@ -26,6 +26,7 @@ from dashboard.payloads import EndedSession
 from dashboard.watching import watched_groups, watched_rows
 from engagement_conductor.detection import ShardDetection
 from engagement_conductor.intake import take_in
+from engagement_conductor.rerouting import reroute
 from sessions_app import keys
 from sessions_app.advance import (
     Outcome,
@@ -258,7 +259,7 @@ class ShardScorer:
         try:
             self.figures.save(self.client)
         except redis.RedisError as error:
-            logger.info("Figures are lost: %s", error)
+            log_failure(logger, "Figures are lost", error)
 
     def _skip_idle(self, windows: SessionWindows, up_to_tick: int) -> None:
         """Jumps to the last due tick if the shard has no sessions and nothing happens before."""
@@ -488,6 +489,7 @@ class ShardScorer:
         """Best effort: a screen that misses a tick gets the next one, and asks for the hole."""
         try:
             watched = watched_groups(self.client)
+            results, notices = reroute(results, notices)
             rows = np.flatnonzero(watched_rows(results.metrics, watched)).tolist()
             if rows:
                 points = [*results.points(event_settings.external_ids, rows)]

@@ -11,13 +11,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, cast
 
 from engagement_conductor import guardian
+from engagement_conductor.log_files import LogCopier, LogFile
 
-LOG_BYTES = 5_000_000
+if TYPE_CHECKING:
+    import psutil
+
+# What a process writes is for its owner only: data, journals, dumps.
+OURS_ONLY = 0o077
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.02
 
@@ -40,35 +46,70 @@ class Launch:
 
 
 class _Guard:
-    """The guardian process of this process, started with the first child."""
+    """The guardian process of this process, started with the first child.
+
+    It knows the same groups however often it has to be started.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
+        self._groups: dict[int, signal.Signals] = {}
 
-    def say(self, line: str) -> None:
+    def add(self, group: int, gentle_signal: signal.Signals) -> None:
+        """From now on the group ends with this process."""
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self._process = self._start()
-            print(line, file=self._process.stdin, flush=True)
+            self._groups[group] = gentle_signal
+            self._say(f"+{group} {int(gentle_signal)}")
 
-    @staticmethod
-    def _start() -> "subprocess.Popen[str]":
-        return subprocess.Popen(  # noqa: S603
+    def remove(self, group: int) -> None:
+        """The group has ended; its number may be somebody else's any time."""
+        with self._lock:
+            self._groups.pop(group, None)
+            self._say(f"-{group}")
+
+    def tend(self) -> None:
+        """Starts the guardian again if it has ended."""
+        with self._lock, suppress(OSError):  # no room for a process now: another time
+            if self._groups and not self._runs():
+                self._start()
+
+    def _runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _say(self, line: str) -> None:
+        try:
+            if self._process is not None and self._runs():
+                print(line, file=self._process.stdin, flush=True)
+            else:
+                self._start()
+        except OSError:
+            self._drop()
+
+    def _start(self) -> None:
+        self._drop()
+        self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-I", "-S", guardian.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
         )
+        lines = (f"+{group} {int(number)}\n" for group, number in self._groups.items())
+        print("".join(lines), end="", file=self._process.stdin, flush=True)
+
+    def _drop(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            with suppress(BrokenPipeError):  # what it was to be told, the next one is told
+                self._process.stdin.close()
+            self._process.wait()
+        self._process = None
 
     def close(self) -> None:
         """Ends the guardian, and with it every group that was not taken back."""
         with self._lock:
-            if self._process is not None and self._process.stdin is not None:
-                self._process.stdin.close()
-                self._process.wait()
-            self._process = None
+            self._drop()
+            self._groups.clear()
 
 
 guard = _Guard()
@@ -80,8 +121,7 @@ class Process:
 
     def __init__(self, launch: Launch, log_directory: Path) -> None:
         self.launch = launch
-        self.log_path = log_directory / f"{launch.name}.log"
-        log_directory.mkdir(parents=True, exist_ok=True)
+        self.log = LogFile(log_directory / f"{launch.name}.log")
         launch.before()
         self._child = subprocess.Popen(  # noqa: S603
             launch.arguments,
@@ -92,15 +132,13 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=OURS_ONLY,
         )
         self.pid = self._child.pid
-        guard.say(f"+{self.pid} {int(launch.stop_signal)}")
+        guard.add(self.pid, launch.stop_signal)
         self.started_at = time.monotonic()
         self._buried = False
-        self._writer = threading.Thread(
-            target=copy_bounded, args=(self._child.stdout, self.log_path), daemon=True
-        )
-        self._writer.start()
+        self._copier = LogCopier(cast("IO[bytes]", self._child.stdout), self.log)
 
     def exit_code(self) -> int | None:
         """None while it runs. Once it has ended, nothing of its group is left either."""
@@ -122,9 +160,9 @@ class Process:
 
     def last_lines(self, count: int = 5) -> str:
         """The end of its log, for a message to the user."""
-        self._writer.join(1 if self._child.poll() is not None else 0)
+        self._copier.wait(1 if self._child.poll() is not None else 0)
         try:
-            text = self.log_path.read_text(encoding="utf-8", errors="replace")
+            text = self.log.path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-count:])
@@ -136,21 +174,7 @@ class Process:
         self._buried = True
         # A leader that was killed leaves its workers behind: they hold ports and locks.
         guardian.send(self.pid, signal.SIGKILL)
-        guard.say(f"-{self.pid}")
-
-
-def copy_bounded(source: IO[bytes], path: Path, limit: int = LOG_BYTES) -> None:
-    """Appends lines to a file until they end; a full file becomes ``<name>.log.1``."""
-    with source:
-        line = source.readline()
-        while line:
-            if path.exists() and path.stat().st_size > limit:
-                path.replace(path.with_name(path.name + ".1"))
-            with path.open("ab") as log:
-                while line and log.tell() <= limit:
-                    log.write(line)
-                    log.flush()
-                    line = source.readline()
+        guard.remove(self.pid)
 
 
 def wait_until(answers: Callable[[], bool], process: Process, seconds: float) -> bool:
@@ -177,13 +201,20 @@ def stop_leftover(pid_file: Path, directory: Path, stop_signal: signal.Signals) 
     except (OSError, ValueError, IndexError, psutil.Error):
         ours = False
     if ours:
-        server.send_signal(stop_signal)
-        try:
-            server.wait(STOP_SECONDS)
-        except psutil.TimeoutExpired:
-            server.kill()
-            server.wait(STOP_SECONDS)
+        with suppress(psutil.NoSuchProcess):  # it has ended by itself meanwhile
+            _end(server, stop_signal)
     pid_file.unlink(missing_ok=True)
+
+
+def _end(server: "psutil.Process", stop_signal: signal.Signals) -> None:
+    import psutil
+
+    server.send_signal(stop_signal)
+    try:
+        server.wait(STOP_SECONDS)
+    except psutil.TimeoutExpired:
+        server.kill()
+        server.wait(STOP_SECONDS)
 
 
 def clean_environment(*prefixes: str) -> dict[str, str]:

@@ -91,9 +91,10 @@ DATABASES = {
     }
 }
 # psycopg waits for ever by default; no call may.
+DATABASE_LOCK_MS = env.read_integer("DATABASE_LOCK_MS", 10_000, 100, 30_000)
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": "5",
-    "options": "-c statement_timeout=30000 -c lock_timeout=10000",
+    "options": f"-c statement_timeout=30000 -c lock_timeout={DATABASE_LOCK_MS}",
     **DATABASES["default"]["OPTIONS"],
 }
 TIMESCALEDB_REQUIRED = env.read_boolean("TIMESCALEDB_REQUIRED", False)
@@ -153,15 +154,17 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-# Guessing passwords: per name and address, so that nobody can lock out others from elsewhere. In
-# the database, which a login needs anyway, so that an outage of Redis locks out nobody.
+# Guessing passwords: per name and network, so that nobody can lock out others from elsewhere; and
+# what is tried from many networks is slowed down, see dashboard/login_pauses.py. In the database,
+# which a login needs anyway, so that an outage of Redis locks out nobody.
+AXES_HANDLER = "dashboard.login_handler.LoginHandler"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=5)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
-AXES_CLIENT_IP_CALLABLE = "dashboard.logins.client_address"
+AXES_LOCKOUT_CALLABLE = "dashboard.logins.refuse_login"
+AXES_CLIENT_IP_CALLABLE = "dashboard.logins.client_network"
 AXES_ALLOWED_CORS_ORIGINS = PUBLIC_URL
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
@@ -191,12 +194,17 @@ STORAGES = {
     },
 }
 
+SESSION_ENGINE = "dashboard.login_store"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_NAME = "engagement_session"
 CSRF_COOKIE_NAME = "engagement_csrf"
 SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+# Browsers then have the whole domain on a list of theirs, for months after it has changed its mind.
+SECURE_HSTS_PRELOAD = SECURE and env.read_boolean("HSTS_PRELOAD", False)
+# It would have that for every deployment.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -208,7 +216,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {
         "fields": {"()": "engagement_conductor.logs.WithFields"},
-        "outages": {"()": "engagement_conductor.logs.WithoutTraceback"},
     },
     "formatters": {
         logs.TEXT: {"()": "engagement_conductor.logs.TextFormatter"},
@@ -216,7 +223,7 @@ LOGGING = {
     },
     "handlers": {
         "console": {
-            "class": "logging.StreamHandler",
+            "()": "engagement_conductor.logs.OutageHandler",
             "filters": ["fields"],
             "formatter": env.read_choice("LOG_FORMAT", logs.TEXT, (logs.TEXT, logs.JSON)),
         }
@@ -231,7 +238,5 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         # It names who logs in from where, and what was posted.
         "axes": {"level": "ERROR"},
-        # While Redis is away it fails once a second, for the same reason each time.
-        "channels_redis.pubsub": {"filters": ["outages"]},
     },
 }

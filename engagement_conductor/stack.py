@@ -12,16 +12,19 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from django.core.exceptions import ImproperlyConfigured
 
 from engagement_conductor import embedded, env, ports, reachability, stack_commands
+from engagement_conductor.log_losses import LogLosses
 from engagement_conductor.one_shot import CommandFailedError, run_once
 from engagement_conductor.reachability import UnreachableError
 from engagement_conductor.readiness import Readiness
 from engagement_conductor.supervisor import Supervisor
+from sessions_app.masking import masked
 
 START_SECONDS = 120.0
 STEP_SECONDS = 0.1
@@ -73,7 +76,9 @@ def _read_arguments() -> argparse.Namespace:
 
 def report(line: str) -> None:
     """Tells the user one line, at once also where the output is a pipe."""
-    print(line, flush=True)
+    # A terminal that is gone, or a file on a full disk: the stack goes on.
+    with suppress(OSError):
+        print(line, flush=True)
 
 
 class Stack:
@@ -83,9 +88,11 @@ class Stack:
         self.arguments = arguments
         self.data_dir = env.data_dir()
         self.supervisor = Supervisor(self.data_dir / "logs", report)
+        self._log_losses = LogLosses(self.supervisor)
         self._stopping = False
         self._parent = os.getppid()
         self._lock: IO[str] | None = None
+        self._embedded: set[str] = set()
 
     def ask_to_stop(self, *_: Any) -> None:
         """Signal handler: the loops notice."""
@@ -104,10 +111,15 @@ class Stack:
         self._prepare_database()
         self._start_processes()
         self._wait_until_ready()
-        url, redis_url = f"http://127.0.0.1:{self.port}/", os.environ["REDIS_URL"]
-        report(f"Ready: {url} redis={redis_url} database={os.environ['DATABASE_URL']}")
+        redis_url, database_url = self._shown("REDIS_URL"), self._shown("DATABASE_URL")
+        report(f"Ready: http://127.0.0.1:{self.port}/ redis={redis_url} database={database_url}")
         while True:
             self.pause(STEP_SECONDS)
+
+    def _shown(self, variable: str) -> str:
+        """A server's URL for the user; the password only of one that is ours alone."""
+        url = os.environ[variable]
+        return url if variable in self._embedded else masked(url)
 
     def stop(self) -> None:
         """Ends every process. A second request to stop while it does so changes nothing."""
@@ -124,6 +136,7 @@ class Stack:
             if self._stopping or ("MAKELEVEL" in os.environ and os.getppid() != self._parent):
                 raise Stopping
             self.supervisor.tend()
+            self._log_losses.tell()
             if time.monotonic() >= deadline:
                 return
             time.sleep(min(STEP_SECONDS, seconds))
@@ -154,6 +167,7 @@ class Stack:
         name = {"DATABASE_URL": "database", "REDIS_URL": "redis"}[variable]
         embedded.remember(self.data_dir, {name: server.url})
         os.environ[variable] = server.url
+        self._embedded.add(variable)
         if variable == "REDIS_URL":
             # Nobody else reads the streams of this server: keep them small.
             os.environ.setdefault("STREAM_RETENTION_MINUTES", "60")
@@ -204,8 +218,9 @@ def lock(data_dir: Path) -> IO[str]:
         StackError: another one has it, or the folder cannot be used.
     """
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        file = (data_dir / "stack.lock").open("a+", encoding="utf-8")
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(data_dir / "stack.lock", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        file = os.fdopen(descriptor, "a+", encoding="utf-8")
     except OSError as error:
         raise StackError(
             f"the data folder {data_dir} cannot be used: {error.strerror}. "

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engagement_conductor.env import private_folder
 from engagement_conductor.ports import LOOPBACK
 from engagement_conductor.processes import Launch, stop_leftover
 
@@ -76,7 +77,8 @@ class Valkey:
         return self.directory / "valkey.pid"
 
     def _prepare(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
+        # Also what an earlier release left readable in it: the journal holds all that was posted.
+        private_folder(self.directory)
         stop_leftover(self._pid_file, self.directory, signal.SIGTERM)
 
 

@@ -10,14 +10,17 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import insecure_code
+import lock
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-audit.txt")
-PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[A-Za-z0-9.]+")
 NODE_LOCK = "package-lock.json"
+IMAGE_FILES = ("Dockerfile", "docker-compose.yml")
+DEFAULT_IMAGE = re.compile(r"\b([A-Z]+_IMAGE)(?:=|:-)([\w./:@-]+)")
 
 
 class NotAskedError(Exception):
@@ -27,7 +30,7 @@ class NotAskedError(Exception):
 def main() -> int:
     """Makes every check; 0 when none has found anything."""
     failed = False
-    for check in (_code, _pins, _fit, _python_advisories, _node_advisories):
+    for check in (_code, _pins, _images, _fit, _python_advisories, _node_advisories):
         try:
             lines = check()
         except NotAskedError as error:
@@ -45,8 +48,18 @@ def _code() -> list[str]:
 
 
 def _pins() -> list[str]:
-    """every version is pinned"""
-    return loose_requirements() + loose_node_packages()
+    """every version is pinned, and every content known by its hash"""
+    return loose_requirements() + lock.complaints() + loose_node_packages()
+
+
+def _images() -> list[str]:
+    """images are known by their digests"""
+    if loose := loose_images(os.environ):
+        raise NotAskedError(
+            f"images: a registry may give another content to {', '.join(loose)}. "
+            "docs/dependencies.md says how to name contents"
+        )
+    return []
 
 
 def _fit() -> list[str]:
@@ -60,9 +73,23 @@ def _python_advisories() -> list[str]:
     program = shutil.which("pip-audit", path=str(Path(sys.executable).parent))
     if program is None:
         raise NotAskedError("known weaknesses of Python packages: pip-audit is not installed")
-    files = [part for name in REQUIREMENTS for part in ("-r", name)]
-    result = _run(program, "--format", "json", "--no-deps", "--disable-pip", *files)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as everything:
+        everything.write("\n".join(locked_packages()))
+        everything.flush()
+        options = ("--format", "json", "--no-deps", "--disable-pip", "-r", everything.name)
+        result = _run(program, *options)
     return python_weaknesses(result.stdout, result.stderr)
+
+
+def locked_packages() -> list[str]:
+    """All that any lock has installed, whatever the environment: ``name==version``."""
+    return sorted(
+        {
+            f"{name}=={package.version}"
+            for path in ROOT.glob("requirements*.lock")
+            for name, package in lock.read_lock(path).items()
+        }
+    )
 
 
 def _node_advisories() -> list[str]:
@@ -79,7 +106,7 @@ def loose_requirements() -> list[str]:
         f"{path.name}: {line}"
         for path in sorted(ROOT.glob("requirements*.txt"))
         for line in path.read_text().splitlines()
-        if line and not line.startswith(("#", "-r ")) and not PINNED.fullmatch(line)
+        if line and not line.startswith(("#", "-r ")) and not lock.PINNED.fullmatch(line)
     ]
 
 
@@ -91,6 +118,18 @@ def loose_node_packages() -> list[str]:
         for name, package in packages.items()
         if name and not package.get("integrity", "").startswith("sha512-")
     ]
+
+
+def loose_images(environment: Mapping[str, str]) -> list[str]:
+    """Images of the Dockerfile and of docker-compose.yml that are named by a tag only.
+
+    Args:
+        environment: variables that name other images, as for docker compose.
+    """
+    text = "".join((ROOT / name).read_text() for name in IMAGE_FILES)
+    images = dict(DEFAULT_IMAGE.findall(text))
+    chosen = {name: environment.get(name) or default for name, default in images.items()}
+    return [image for image in chosen.values() if "@sha256:" not in image]
 
 
 def python_weaknesses(report: str, said: str) -> list[str]:

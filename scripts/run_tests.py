@@ -134,12 +134,12 @@ def _pytest(options: list[str], environment: dict[str, str], missing: list[str])
     }
     # A group of its own, for the guardian to end when this process is killed.
     child = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
-    guard.say(f"+{child.pid} {int(signal.SIGINT)}")
+    guard.add(child.pid, signal.SIGINT)
     try:
         return child.wait()
     finally:
         _end(child)
-        guard.say(f"-{child.pid}")
+        guard.remove(child.pid)
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:

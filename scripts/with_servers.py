@@ -25,7 +25,7 @@ def main() -> int:
     environment.setdefault("CHROMIUM", debian.find_chromium() or "")
     with ExitStack() as servers:
         # Beside the product's own data: a temporary folder may be no disk at all.
-        (ROOT / ".data").mkdir(exist_ok=True)
+        (ROOT / ".data").mkdir(mode=0o700, exist_ok=True)
         folder = tempfile.TemporaryDirectory(prefix="module-", dir=ROOT / ".data")
         data_dir = Path(servers.enter_context(folder))
         environment["DATA_DIR"] = str(data_dir)

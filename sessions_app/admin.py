@@ -78,6 +78,8 @@ class EventAdmin(CountedDeletion):
         "organizer_count",
         "created_at",
     )
+    # That of the model is lost with the counts, and pages of what has no order overlap.
+    ordering = ("title", "pk")
     list_filter = (HasOrganizerFilter, StandInFilter, "created_at")
     search_fields = ("title", "external_id")
     autocomplete_fields = ("organizers",)

@@ -130,11 +130,9 @@ def fault_place(error: BaseException) -> str:
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
-    place = (
-        ""
-        if traceback is None
-        else f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
-    )
+    if traceback is None:
+        return type(error).__name__
+    place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
     return f"{type(error).__name__} {place}"
 
 

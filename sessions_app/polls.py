@@ -199,16 +199,16 @@ def _voters_of_ballots(polls: Table, audience: Table, ballots: Table) -> Table:
     All tables are sorted by session.
     """
     voted = np.zeros(len(audience.rows), np.uint64)
-    for row, record in zip(polls.rows.tolist(), polls.records, strict=True):
-        if record["closed"]:
-            continue
-        cast, here = ballots.records[_part(ballots, row)], _part(audience, row)
+    is_open = ~polls.records["closed"]
+    for row in np.unique(polls.rows[is_open]).tolist():
+        cast, here = np.sort(ballots.records["ballot"][_part(ballots, row)]), _part(audience, row)
         users = audience.records["user"][here]
-        did = np.isin(
-            combine(users, np.full(len(users), record["poll"])),
-            cast["ballot"][cast["poll"] == record["poll"]],
-        )
-        voted[here][did] |= _bits(record["slot"])
+        for record in polls.records[is_open & (polls.rows == row)]:
+            expected = combine(users, np.full(len(users), record["poll"]))
+            # In order, many look-ups are much faster.
+            order = np.argsort(expected)
+            _, found = positions_of(cast, expected[order])
+            voted[here][order[found]] |= _bits(record["slot"])
     chosen = voted != 0
     records = np.zeros(int(chosen.sum()), VOTER)
     records["user"], records["voted"] = audience.records["user"][chosen], voted[chosen]

@@ -15,22 +15,28 @@ from django.utils import timezone
 
 logger = logging.getLogger(__name__)
 
-# Rows that one transaction locks.
-BATCH = 1_000
+# Sessions that are looked at, and perhaps changed, in one transaction.
+BATCH = 2_000
 # Moves that are told one by one.
 TOLD = 100
 
 # As django.contrib.admin.models has them.
 _ADDITION, _CHANGE = 1, 2
 
+_LAST_OF_BATCH = """
+    SELECT max(id) FROM (
+        SELECT id FROM sessions_app_session WHERE id > %s ORDER BY id LIMIT %s
+    ) batch
+"""
 # Sessions that were never given a stand-in, in events that have their ID.
 _PAIRS = """
     SELECT session.id, event.id, event.external_id
     FROM sessions_app_session session
     JOIN sessions_app_event event
         ON event.id = session.event_id AND event.external_id = session.external_id
-    WHERE session.id > %s AND session.stand_in_id IS NULL AND NOT event.is_stand_in
-    ORDER BY session.id LIMIT %s
+    WHERE session.id > %s AND session.id <= %s
+        AND session.stand_in_id IS NULL AND NOT event.is_stand_in
+    ORDER BY session.id
 """
 # Nobody can put a session into one of them until the transaction ends.
 _LOCK = "SELECT id FROM sessions_app_event WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
@@ -112,15 +118,18 @@ def separate_stand_ins(apps: Any) -> Repaired:
 
 
 def _batches() -> Iterator[list[Pair]]:
-    last = 0
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(_PAIRS, [last, BATCH])
-            pairs = [Pair(*row) for row in cursor.fetchall()]
-        if not pairs:
-            return
-        yield pairs
-        last = pairs[-1].session_id
+    """All pairs. By ranges of keys, so that none is looked for among all sessions again."""
+    first = 0
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(_LAST_OF_BATCH, [first, BATCH])
+            (last,) = cursor.fetchone()
+            if last is None:
+                return
+            cursor.execute(_PAIRS, [first, last])
+            if pairs := [Pair(*row) for row in cursor.fetchall()]:
+                yield pairs
+            first = last
 
 
 def _separate(

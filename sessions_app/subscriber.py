@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import redis
 
 from sessions_app import keys
+from sessions_app.outages import log_failure
 from sessions_app.payloads import cut_if_too_large
 from sessions_app.ticks import TICK_MS
 
@@ -103,11 +104,11 @@ class Subscriber:
             started = time.monotonic()
             try:
                 self._listen(stopping)
-            except (redis.RedisError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - nobody else listens, nor sees this end
                 if stopping.is_set():
                     return
                 self.interruptions += 1
-                logger.warning("The Pub/Sub subscription broke (%s); subscribing again.", error)
+                log_failure(logger, "The Pub/Sub subscription broke, and is made again", error)
                 delay = 0.1 if time.monotonic() - started > 10 else min(5.0, delay * 2)
                 stopping.wait(delay)
 

@@ -15,6 +15,8 @@ import redis
 from engagement_conductor import embedded, ports, processes
 from engagement_conductor import settings as product_settings
 from engagement_conductor.valkey import Valkey
+from sessions_app import outages
+from sessions_app.once_a_minute import OnceAMinute
 from tests.requirements import missing
 
 cleanup = ExitStack()
@@ -65,6 +67,12 @@ def use_plain_static_files() -> None:
 
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_logged_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is logged once a minute is logged in each test."""
+    monkeypatch.setattr(outages, "_lines", OnceAMinute())
 
 
 @pytest.fixture(scope="session")

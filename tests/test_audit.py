@@ -41,6 +41,27 @@ def test_loose_versions_are_found(
     assert [line.split(": ")[1] for line in audit.loose_requirements()] == list(lines[3:])
 
 
+def test_the_whole_lock_is_audited(audit: ModuleType) -> None:
+    packages = audit.locked_packages()
+    names = [package.partition("==")[0] for package in packages]
+    assert len(set(names)) == len(names) > 100
+    assert {"twisted", "cryptography", "pip", "setuptools", "pip-audit", "atheris"} < {*names}
+
+
+def test_images_without_a_digest_are_named(
+    audit: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(audit.loose_images({})) == 4
+    names = ("PYTHON_IMAGE", "NODE_IMAGE", "TIMESCALEDB_IMAGE", "REDIS_IMAGE")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(audit.NotAskedError, match="node:"):
+        audit._images()
+    for name in names:
+        monkeypatch.setenv(name, f"{name.lower()}:1.2.3@sha256:{'0' * 64}")
+    assert audit._images() == []
+
+
 def test_a_registry_that_is_silent_is_no_all_clear(audit: ModuleType) -> None:
     skipped = {"name": "Django", "skip_reason": "not found"}
     known = {"name": "celery", "version": "1.0", "vulns": []}

@@ -1,6 +1,7 @@
 """The list of anomalies: bounded, with a picture of each and a form for verdicts."""
 
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django import forms
@@ -13,6 +14,7 @@ from django.utils.functional import cached_property
 from anomalies_app.admin.pictures import score_picture
 from anomalies_app.models import Anomaly
 from sessions_app.checked_list import CheckedList
+from sessions_app.locked_scores import ScoresLockedError, reading_scores
 
 COUNTED_ROWS = 10_000
 AROUND = timedelta(minutes=5)
@@ -32,9 +34,13 @@ class PicturedList(CheckedList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.result_list)
-        courses = Anomaly.objects.courses(self.result_list, AROUND)
+        courses: dict[UUID, list[tuple[datetime, float]]] = {}
+        # The list is of use without its pictures.
+        with suppress(ScoresLockedError), reading_scores():
+            courses = Anomaly.objects.courses(self.result_list, AROUND)
         for anomaly in self.result_list:
-            anomaly.picture = score_picture(courses[anomaly.pk], anomaly.time, AROUND)
+            course = courses.get(anomaly.pk, [])
+            anomaly.picture = score_picture(course, anomaly.time, AROUND)
 
 
 class NoteForm(ActionForm):

@@ -1,9 +1,11 @@
 """What the chart of an anomaly shows: ten minutes of scores and signals around it."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from anomalies_app.models import Anomaly
+from sessions_app.locked_scores import ScoresLockedError, reading_scores
 from sessions_app.models import EngagementMetric
 
 AROUND = timedelta(minutes=5)
@@ -16,11 +18,14 @@ def course_payload(anomaly: Anomaly) -> dict[str, Any]:
     Times are milliseconds since 1970.
     """
     start, end = anomaly.time - AROUND, anomaly.time + AROUND
-    metrics = list(
-        EngagementMetric.objects.filter(
-            session_id=anomaly.session_id, time__range=(start, end)
-        ).order_by("time")
-    )
+    metrics: list[EngagementMetric] = []
+    # What is known of the anomaly itself is of use without its chart.
+    with suppress(ScoresLockedError), reading_scores():
+        metrics = list(
+            EngagementMetric.objects.filter(
+                session_id=anomaly.session_id, time__range=(start, end)
+            ).order_by("time")
+        )
     over = anomaly.over_at
     return {
         "start": _milliseconds(start),

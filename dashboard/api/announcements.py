@@ -13,6 +13,7 @@ from django.utils import timezone
 from dashboard.api.problems import ProblemError
 from dashboard.api.views import describe_session, find_session
 from dashboard.models import ApiToken
+from dashboard.without_scores import with_or_without_scores
 from sessions_app.announcing import begin_break, end_break, end_session
 from sessions_app.log_context import log_context
 from sessions_app.models import Session
@@ -50,4 +51,8 @@ def _announce(
         if announce(session, timezone.now()):
             with log_context(session=external_id, token=token.name):
                 logger.info("Token %s announces %s.", token, what)
-    return describe_session(find_session(token, external_id))
+    # It is announced, whether the score can be told or not.
+    body, _ = with_or_without_scores(
+        lambda scores: describe_session(find_session(token, external_id), scores)
+    )
+    return body

@@ -17,6 +17,8 @@ from dashboard.api.limits import take_request
 from dashboard.api.problems import ProblemError
 from dashboard.models import ApiToken
 from dashboard.monitoring import bearer_token
+from sessions_app.locked_scores import ScoresLockedError
+from sessions_app.outages import log_failure
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +48,10 @@ def endpoint(method: str, handler: Handler) -> Callable[..., HttpResponse]:
         except django.db.DataError as error:
             logger.warning("The API was asked for what cannot be: %s", error)
             response = ProblemError(HTTPStatus.BAD_REQUEST, "A value is out of range.").response()
+        except ScoresLockedError as error:
+            response = _unavailable(str(error)).response()
         except django.db.Error as error:
-            logger.warning("The API cannot answer: %s", str(error).partition("\n")[0])
+            log_failure(logger, "The API cannot answer", error)
             response = _unavailable().response()
         response.headers["Cache-Control"] = "private, no-cache"
         patch_vary_headers(response, ["Authorization"])
@@ -105,9 +109,9 @@ def _revalidated(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return revalidated
 
 
-def _unavailable() -> ProblemError:
+def _unavailable(detail: str = "The database does not answer.") -> ProblemError:
     return ProblemError(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "The database does not answer.",
+        detail,
         {"Retry-After": str(RETRY_SECONDS)},
     )

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from sessions_app import keys
 from sessions_app.connection import connect
+from sessions_app.outages import log_failure
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def take_request(token_id: int) -> Quota:
             pipeline.expire(key, WINDOW_SECONDS)
             count = pipeline.execute()[0]
     except (redis.RedisError, OSError) as error:
-        logger.warning("Requests of the API are not counted: %s", error)
+        log_failure(logger, "Requests of the API are not counted", error)
         count = 1
     return Quota(settings.API_REQUESTS_PER_MINUTE - count, reset)
 

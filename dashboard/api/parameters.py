@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 
 from dashboard.api.problems import bad_parameter
+from dashboard.api.session_addresses import encoded_path
 from dashboard.times import parse_time
 
 MOST_ITEMS = 1000
@@ -22,6 +23,14 @@ def read_limit(request: HttpRequest, default: int) -> int:
 def read_cursor(request: HttpRequest) -> int:
     """``cursor``: where a page begins, as an answer's ``next`` has it."""
     return _read_integer(request, "cursor", 0, 0, LARGEST_CURSOR)
+
+
+def read_id(request: HttpRequest) -> str:
+    """``id``: the platform's ID of a session."""
+    external_id = request.GET.get("id", "")
+    if not external_id:
+        raise bad_parameter("id", "the platform's ID of a session")
+    return external_id
 
 
 def read_time(request: HttpRequest, name: str) -> datetime | None:
@@ -46,7 +55,8 @@ def read_choice(request: HttpRequest, name: str, choices: tuple[str, ...]) -> st
 
 def next_page(request: HttpRequest, **changed: Any) -> str:
     """The address of this page with other parameters."""
-    return f"{request.path}?{urlencode({**request.GET.dict(), **changed})}"
+    path = encoded_path(getattr(request, "scope", {}), request.path)
+    return f"{path}?{urlencode({**request.GET.dict(), **changed})}"
 
 
 def _read_integer(request: HttpRequest, name: str, default: int, low: int, high: int) -> int:

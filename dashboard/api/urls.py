@@ -1,17 +1,49 @@
-"""Addresses of the API. IDs of sessions may contain anything, so what follows them comes first."""
+"""Addresses of the API: of events and sessions, and of one session by its ID.
+
+That stands in the path, or in ``?id=``, where nothing on the way can take it for something else.
+"""
 
 from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
 from django.urls import re_path
+from django.views.decorators.csrf import csrf_exempt
 
 from dashboard.api import announcements, views
-from dashboard.api.endpoint import endpoint
+from dashboard.api.endpoint import Handler, endpoint
+from dashboard.api.parameters import read_id
 from dashboard.api.problems import ProblemError
+from dashboard.api.session_addresses import ROOT, encoded_path, read_session_address
 from dashboard.models import ApiToken
 
-SESSION = r"^sessions/(?P<external_id>.+?)"
+# What there is of a session, by the end of its address: the method, and what answers.
+OF_A_SESSION: dict[str, tuple[str, Handler]] = {
+    "": ("GET", views.show_session),
+    "history": ("GET", views.show_history),
+    "anomalies": ("GET", views.list_anomalies),
+    "pause": ("POST", announcements.pause),
+    "resume": ("POST", announcements.resume),
+    "end": ("POST", announcements.end),
+}
+_ENDPOINTS = {part: endpoint(*answering) for part, answering in OF_A_SESSION.items()}
+
+
+@csrf_exempt
+@login_not_required
+def answer_by_path(request: HttpRequest, path: str) -> HttpResponse:
+    """What the path asks of the session whose ID is in it."""
+    encoded = encoded_path(getattr(request, "scope", {}), ROOT + path).partition(ROOT)[2]
+    external_id, part = read_session_address(encoded or path)
+    return _ENDPOINTS[part](request, external_id=external_id)
+
+
+def _by_query(handler: Handler) -> Handler:
+    def handle(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
+        return handler(request, token, read_id(request))
+
+    return handle
 
 
 def refuse(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
@@ -23,13 +55,14 @@ urlpatterns = [
     re_path(r"^openapi\.yaml$", views.show_specification, name="api-specification"),
     re_path(r"^events/?$", endpoint("GET", views.list_events), name="api-events"),
     re_path(r"^sessions/?$", endpoint("GET", views.list_sessions), name="api-sessions"),
-    re_path(rf"{SESSION}/history/?$", endpoint("GET", views.show_history), name="api-history"),
-    re_path(
-        rf"{SESSION}/anomalies/?$", endpoint("GET", views.list_anomalies), name="api-anomalies"
+    re_path(r"^sessions/(?P<path>(?s:.+))$", answer_by_path, name="api-session"),
+    *(
+        re_path(
+            rf"^session/{part}/?$" if part else r"^session/?$",
+            endpoint(method, _by_query(handler)),
+            name=f"api-session-by-query{part and '-'}{part}",
+        )
+        for part, (method, handler) in OF_A_SESSION.items()
     ),
-    re_path(rf"{SESSION}/pause/?$", endpoint("POST", announcements.pause), name="api-pause"),
-    re_path(rf"{SESSION}/resume/?$", endpoint("POST", announcements.resume), name="api-resume"),
-    re_path(rf"{SESSION}/end/?$", endpoint("POST", announcements.end), name="api-end"),
-    re_path(rf"{SESSION}/?$", endpoint("GET", views.show_session), name="api-session"),
     re_path("", endpoint("GET", refuse), name="api-unknown"),
 ]

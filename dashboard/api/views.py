@@ -27,6 +27,7 @@ from dashboard.api.representations import (
 )
 from dashboard.models import ApiToken
 from dashboard.overview import OLDEST_SCORE
+from sessions_app.locked_scores import reading_scores
 from sessions_app.models import EngagementMetric, Pause, Session
 
 SPECIFICATION = Path(__file__).with_name("openapi.yaml")
@@ -78,6 +79,11 @@ def show_session(request: HttpRequest, token: ApiToken, external_id: str) -> dic
 def show_history(request: HttpRequest, token: ApiToken, external_id: str) -> dict[str, Any]:
     """A session's scores, oldest first: from ``from`` on, or else the last ones."""
     session = find_session(token, external_id)
+    with reading_scores():
+        return _history_page(request, session)
+
+
+def _history_page(request: HttpRequest, session: Session) -> dict[str, Any]:
     limit = read_limit(request, HOUR_OF_TICKS)
     start, end = read_time(request, "from"), read_time(request, "to")
     metrics = EngagementMetric.objects.filter(session_id=session.pk)
@@ -130,10 +136,16 @@ def find_session(token: ApiToken, external_id: str) -> Session:
     return session
 
 
-def describe_session(session: Session) -> dict[str, Any]:
-    """A session as it is now, with the explanation of its last score."""
-    metrics = EngagementMetric.objects.latest_points([session.pk], 1)[session.pk]
-    metric = metrics[0] if metrics else None
+def describe_session(session: Session, scores: bool = True) -> dict[str, Any]:
+    """A session as it is now, with the explanation of its last score.
+
+    Args:
+        scores: whether to read it; without it the session is as one without a score.
+
+    Raises:
+        ScoresLockedError: it cannot be read now.
+    """
+    metric = _last_metric(session) if scores else None
     anomalies = Anomaly.objects.latest_open_by_session([session.pk])
     pauses = Pause.objects.kinds_by_session([session.pk], timezone.now())
     body = represent_session(session, metric, anomalies.get(session.pk), pauses.get(session.pk))
@@ -141,11 +153,18 @@ def describe_session(session: Session) -> dict[str, Any]:
     return {**body, "explanation": explanation}
 
 
+def _last_metric(session: Session) -> EngagementMetric | None:
+    with reading_scores():
+        metrics = EngagementMetric.objects.latest_points([session.pk], 1)[session.pk]
+    return metrics[0] if metrics else None
+
+
 def _represent_sessions(sessions: list[Session]) -> list[dict[str, Any]]:
     """Several sessions, with one query for each thing that is told of them."""
     now = timezone.now()
     keys = [session.pk for session in sessions]
-    latest = EngagementMetric.objects.latest_of_each(keys, now - OLDEST_SCORE)
+    with reading_scores():
+        latest = EngagementMetric.objects.latest_of_each(keys, now - OLDEST_SCORE)
     metrics = {metric.session_id: metric for metric in latest}
     anomalies = Anomaly.objects.latest_open_by_session(keys)
     pauses = Pause.objects.kinds_by_session(keys, now)

@@ -1,5 +1,6 @@
 """``python -m engagement_conductor.web_server``: takes the arguments of ``daphne``."""
 
+import os
 import resource
 
 from engagement_conductor.web_server.server import WebServer
@@ -19,6 +20,12 @@ def allow_all_descriptors() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def wait_briefly_for_locks() -> None:
+    """A page that waits for a lock keeps a connection from others; the scorer may be patient."""
+    os.environ.setdefault("DATABASE_LOCK_MS", "2000")
+
+
 if __name__ == "__main__":
     allow_all_descriptors()
+    wait_briefly_for_locks()
     Command.entrypoint()

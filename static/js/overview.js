@@ -79,7 +79,11 @@ function takeEnds({ sessions }) {
 }
 
 const HANDLERS = {
-  snapshot: takeSnapshot,
+  snapshot: (message) => {
+    // That the scores are locked, which they were when the page came.
+    element("locked")?.remove();
+    takeSnapshot(message);
+  },
   points: takePoints,
   anomalies: takeAnomalies,
   ended: takeEnds,

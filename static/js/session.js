@@ -165,7 +165,11 @@ function takeEnd({ sessions }) {
 }
 
 const HANDLERS = {
-  snapshot: takeSnapshot,
+  snapshot: (message) => {
+    // That the scores are locked, which they were when the page came.
+    element("locked")?.remove();
+    takeSnapshot(message);
+  },
   points: takePoints,
   anomalies: takeAnomalies,
   polls: takePolls,

@@ -2,9 +2,9 @@
 
 Runs what ``make demo`` runs, on data folders of its own. While the simulated conference goes on and
 somebody looks at the overview, processes are killed, frozen and doubled, the database's disk is
-filled, connections are cut, and the clock is set. Afterwards every stored row and anomaly is
-compared with what had to be there. Fails if something differs, or if a dashboard is not current ten
-seconds after a fault has passed.
+filled, connections are cut, the clock is set, and blobs, entries, sessions and cookies are
+poisoned. Afterwards every stored row and anomaly is compared with what had to be there. Fails if
+something differs, or if a dashboard is not current ten seconds after a fault has passed.
 """
 
 import argparse
@@ -27,7 +27,12 @@ from tests.chaos.faults import Fault
 
 RESULTS = BASE_DIR / ".data" / "chaos.json"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-ACTS = {"processes": acts.processes, "network": acts.network, "clock": acts.clocks}
+ACTS = {
+    "processes": acts.processes,
+    "network": acts.network,
+    "clock": acts.clocks,
+    "poison": acts.poison,
+}
 
 
 def main() -> int:

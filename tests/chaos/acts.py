@@ -15,6 +15,7 @@ from tests.chaos import faults
 from tests.chaos.campaign import Outcome, run_campaign
 from tests.chaos.clock import FakeClock
 from tests.chaos.disk import small_disk
+from tests.chaos.poison import VICTIM, Poisons
 from tests.chaos.proxy import Proxy
 from tests.chaos.stack_run import StackRun, running_stack
 from tests.chaos.verification import Report
@@ -98,6 +99,16 @@ def clocks(directory: Path, chromium: str, choose: Choose, say: Say) -> Result |
         return _perform("clock", stack, chromium, chosen, say, clock)
 
 
+def poison(directory: Path, chromium: str, choose: Choose, say: Say) -> Result | None:
+    """Blobs, entries, sessions and cookies that are as they must not be."""
+    poisons = Poisons()
+    chosen = choose(poisons.everything())
+    if not chosen:
+        return None
+    with running_stack(_data_folder(directory)) as stack:
+        return _perform("poison", stack, chromium, chosen, say, poisons=poisons)
+
+
 def _perform(
     act: str,
     stack: StackRun,
@@ -105,16 +116,19 @@ def _perform(
     chosen: Sequence[faults.Fault],
     say: Say,
     clock: FakeClock | None = None,
+    poisons: Poisons | None = None,
 ) -> Result:
     with open_browser(chromium) as browser:
         viewer = Viewer(browser, stack, clock.now_ms) if clock else Viewer(browser, stack)
         outcomes = run_campaign(stack, viewer, chosen, say)
         say("Comparing what is stored with what was posted")
-        return Result(act, outcomes, _verify(stack, totals_only=clock is not None))
+        arguments = ["--totals-only"] if clock else []
+        if poisons:
+            arguments += ["--victims", VICTIM, "--bad-payloads", str(poisons.bad_payloads)]
+        return Result(act, outcomes, _verify(stack, arguments))
 
 
-def _verify(stack: StackRun, totals_only: bool) -> Report:
-    arguments = ["--totals-only"] if totals_only else []
+def _verify(stack: StackRun, arguments: list[str]) -> Report:
     result = subprocess.run(
         [sys.executable, "-m", "tests.chaos.verification", *arguments],
         cwd=BASE_DIR,

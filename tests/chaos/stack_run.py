@@ -130,10 +130,11 @@ class StackRun:
             name, password = rest.split()
             self.logins[role] = (name, password)
         elif role == "Ready":
-            self.url, redis, database = rest.split()
+            self.url, *servers = rest.split()
+            said = dict(server.split("=", 1) for server in servers)
+            # The password of a server that the stack was given is not said.
             self.servers = {
-                "redis": redis.removeprefix("redis="),
-                "database": database.removeprefix("database="),
+                name: self.extra.get(f"{name.upper()}_URL", url) for name, url in said.items()
             }
 
     def pid(self, name: str) -> int | None:

@@ -4,9 +4,11 @@ Compares the database with the streams, which hold all that the platform has pos
 the oracle's, and the anomalies with those of an undisturbed run of the detector. Prints JSON.
 
 With ``--totals-only`` it compares what was counted in all, and looks for holes: when a clock is set
-back, events count in a later tick than that of their entry.
+back, events count in a later tick than that of their entry. ``--victims PREFIX`` leaves out those
+sessions that were hurt on purpose, ``--bad-payloads N`` says how many dead letters there must be.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -30,7 +32,7 @@ class Report(msgspec.Struct):
         missing, extra, wrong: rows that should be there, should not, and differ.
         anomalies: recorded, each with its session, tick and type.
         anomalies_missing, anomalies_extra: against an undisturbed run.
-        dead_letters: set aside; the traffic gives no reason for any.
+        dead_letters: set aside, more or fewer than there is a reason for.
         examples: the first few of what is not as it should be.
     """
 
@@ -72,19 +74,28 @@ class Report(msgspec.Struct):
 def main() -> int:
     """Waits until the last posted event is scored; prints the report."""
     django.setup()
+    options = _read_options()
     report = Report()
     client = _client()
     # The platform goes on posting; what belongs to an earlier tick is all there.
     last = wait_until_scored(client)
-    log = read_log(client, last)
-    if "--totals-only" in sys.argv:
+    log = read_log(client, last, options.victims)
+    if options.totals_only:
         compare_totals(report, log, last)
     else:
-        compare_rows(report, log, last)
-    compare_anomalies(report, last)
-    report.dead_letters = _count_dead_letters(client)
+        compare_rows(report, log, last, options.victims)
+    compare_anomalies(report, last, options.victims)
+    report.dead_letters = abs(_count_dead_letters(client) - options.bad_payloads)
     print(msgspec.json.encode(report).decode())
     return 0
+
+
+def _read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.verification")
+    parser.add_argument("--totals-only", action="store_true")
+    parser.add_argument("--victims", default="")
+    parser.add_argument("--bad-payloads", type=int, default=0)
+    return parser.parse_args()
 
 
 def _client() -> Any:
@@ -99,7 +110,12 @@ def _count_dead_letters(client: Any) -> int:
     return int(client.xlen(keys.DEAD_LETTERS))
 
 
-def read_log(client: Any, last: int) -> list[tuple[int, str, dict[str, Any]]]:
+def _is_hurt(session_id: str, victims: str) -> bool:
+    """Whether it is one of the sessions that were hurt on purpose."""
+    return bool(victims) and session_id.startswith(victims)
+
+
+def read_log(client: Any, last: int, victims: str) -> list[tuple[int, str, dict[str, Any]]]:
     """Everything in the streams up to a tick, in the order of its arrival."""
     from sessions_app import keys
     from sessions_app.ticks import tick_at
@@ -108,11 +124,24 @@ def read_log(client: Any, last: int) -> list[tuple[int, str, dict[str, Any]]]:
     for channel in keys.CHANNELS:
         for entry_id, fields in client.xrange(channel):
             milliseconds, _, number = entry_id.partition(b"-")
-            if tick_at(int(milliseconds)) <= last:
-                payload = json.loads(fields[b"data"])
+            if tick_at(int(milliseconds)) > last:
+                continue
+            payload = _payload(fields[b"data"], victims)
+            if payload is not None and not _is_hurt(str(payload.get("sessionId")), victims):
                 log.append((int(milliseconds), int(number), channel, payload))
     log.sort(key=lambda entry: entry[:2])
     return [(milliseconds, channel, payload) for milliseconds, _, channel, payload in log]
+
+
+def _payload(data: bytes, victims: str) -> dict[str, Any] | None:
+    """A payload; None where it is none on purpose."""
+    try:
+        payload: dict[str, Any] = json.loads(data)
+    except ValueError:
+        if not victims:
+            raise
+        return None
+    return payload
 
 
 def wait_until_scored(client: Any) -> int:
@@ -128,7 +157,9 @@ def wait_until_scored(client: Any) -> int:
     return last
 
 
-def compare_rows(report: Report, log: list[tuple[int, str, dict[str, Any]]], last: int) -> None:
+def compare_rows(
+    report: Report, log: list[tuple[int, str, dict[str, Any]]], last: int, victims: str
+) -> None:
     """Each stored row up to a tick with the oracle's."""
     from sessions_app.models import EngagementMetric
     from sessions_app.ticks import tick_end, tick_ending
@@ -138,6 +169,8 @@ def compare_rows(report: Report, log: list[tuple[int, str, dict[str, Any]]], las
     stored = {}
     metrics = EngagementMetric.objects.select_related("session").filter(time__lte=tick_end(last))
     for metric in metrics.iterator():
+        if _is_hurt(metric.session.external_id, victims):
+            continue
         place = metric.session.external_id, tick_ending(metric.time)
         stored[place] = Row(*(getattr(metric, name) for name in Row._fields))
     report.events, report.rows = len(log), len(stored)
@@ -195,10 +228,10 @@ def compare_totals(report: Report, log: list[tuple[int, str, dict[str, Any]]], l
             _show(report, f"{session['session__external_id']}: {found} instead of {right}")
 
 
-def compare_anomalies(report: Report, last: int) -> None:
+def compare_anomalies(report: Report, last: int, victims: str) -> None:
     """What is recorded with what the detector raises on the stored rows without any disturbance."""
-    recorded = _recorded_anomalies(last)
-    undisturbed = _undisturbed_anomalies(last)
+    recorded = [place for place in _recorded_anomalies(last) if not _is_hurt(place[0], victims)]
+    undisturbed = {p for p in _undisturbed_anomalies(last) if not _is_hurt(p[0], victims)}
     report.anomalies = len(recorded)
     for place in sorted(undisturbed - set(recorded)):
         report.anomalies_missing += 1

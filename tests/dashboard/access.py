@@ -43,7 +43,7 @@ def for_staff(path: str, admin: int = 200, staff: int = REFUSED) -> Row:
     return Row(path, (LOGIN, LOGIN, LOGIN, staff, admin, LOGIN, LOGIN))
 
 
-SESSION = r"api/v1/^sessions/(?P<external_id>.+?)"
+SESSION = r"api/v1/^session"
 PAGES = {
     "": for_people("/"),
     "finished/": for_people("/finished/"),
@@ -63,16 +63,16 @@ PAGES = {
     r"api/v1/^openapi\.yaml$": public("/api/v1/openapi.yaml"),
     "api/v1/^events/?$": for_programs("/api/v1/events/", 200),
     "api/v1/^sessions/?$": for_programs("/api/v1/sessions/", 200),
-    f"{SESSION}/?$": for_programs("/api/v1/sessions/{session.external_id}/"),
-    f"{SESSION}/history/?$": for_programs("/api/v1/sessions/{session.external_id}/history/"),
-    f"{SESSION}/anomalies/?$": for_programs("/api/v1/sessions/{session.external_id}/anomalies/"),
-    f"{SESSION}/pause/?$": for_programs(
-        "/api/v1/sessions/{session.external_id}/pause/", method="post"
-    ),
-    f"{SESSION}/resume/?$": for_programs(
-        "/api/v1/sessions/{session.external_id}/resume/", method="post"
-    ),
-    f"{SESSION}/end/?$": for_programs("/api/v1/sessions/{session.external_id}/end/", method="post"),
+    r"api/v1/^sessions/(?P<path>(?s:.+))$": for_programs("/api/v1/sessions/{session.external_id}/"),
+    f"{SESSION}/?$": for_programs("/api/v1/session/?id={session.external_id}"),
+    f"{SESSION}/history/?$": for_programs("/api/v1/session/history/?id={session.external_id}"),
+    f"{SESSION}/anomalies/?$": for_programs("/api/v1/session/anomalies/?id={session.external_id}"),
+    **{
+        f"{SESSION}/{part}/?$": for_programs(
+            f"/api/v1/session/{part}/?id={{session.external_id}}", method="post"
+        )
+        for part in ("pause", "resume", "end")
+    },
     "api/v1/": for_programs("/api/v1/nothing/", UNKNOWN, UNKNOWN),
     "admin/": for_staff("/admin/", staff=200),
     "admin/system/": for_staff("/admin/system/"),

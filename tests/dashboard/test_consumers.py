@@ -292,7 +292,7 @@ async def test_an_error_on_the_way_refuses_the_handshake_and_leaves_nothing(
     layer = get_channel_layer()._get_layer()
     assert (layer.groups, layer.channels) == ({}, {})
     assert [record.getMessage() for record in caplog.records] == [
-        f"The socket of {session_path(cast)} ends: the server is away"
+        "Sockets of pages end: the server is away"
     ]
 
 
@@ -311,6 +311,20 @@ async def test_a_renewal_that_fails_is_tried_again(cast: Cast, monkeypatch, redi
     while await sync_to_async(watched_groups)(redis_client) == WatchedGroups():
         await asyncio.sleep(0.02)
     assert errors == []
+    await socket.disconnect()
+
+
+async def test_a_renewal_that_is_at_fault_ends_its_socket(cast: Cast, monkeypatch) -> None:
+    """Nobody would ask any more whether its user may still see all of it."""
+    monkeypatch.setattr(consumers, "RENEWAL_SECONDS", 0.05)
+    socket, _ = await connected(session_path(cast), cast.alice)
+
+    async def fail(_: Any) -> Any:
+        raise ValueError("of ours")
+
+    monkeypatch.setattr(consumers, "rights", Together(0, fail))
+    message = await socket.receive_output(timeout=5)
+    assert (message["type"], message["code"]) == ("websocket.close", consumers.TRY_AGAIN_LATER)
     await socket.disconnect()
 
 

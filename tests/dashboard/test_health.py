@@ -18,6 +18,7 @@ from engagement_conductor import ports
 from sessions_app import keys
 from sessions_app.heartbeats import PROCESSES, note_heartbeat
 from sessions_app.ticks import tick_at
+from sessions_app.unwritten_logs import note_unwritten_logs
 from tests.dashboard.conftest import logged_in
 from tests.factories import Cast
 
@@ -124,6 +125,7 @@ def test_only_admins_are_told_details(cast: Cast, working: redis.Redis) -> None:
         "dead_letters",
         "shards",
         "lost_tables",
+        "logs",
     }
 
 
@@ -215,3 +217,11 @@ def test_whatever_goes_wrong_is_the_answer() -> None:
 
     answer = Probe(fail).answer()
     assert (answer["ok"], answer["error"]) == (False, "ZeroDivisionError")
+
+
+def test_logs_that_are_not_written_are_seen(cast: Cast, working: redis.Redis) -> None:
+    note_unwritten_logs(working, "host", {"web": 12}, {"web": "No space left on device"})
+    report = report_to(cast.admin)[1]
+    assert report["status"] == "degraded"
+    unwritten = ["web on host: No space left on device"]
+    assert report["parts"]["logs"] == {"ok": False, "unwritten": unwritten}

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from dashboard import relay
+from dashboard.losses import Losses
 from dashboard.relay import Relay, get_relay
 from dashboard.updates import Update, encode_items
 
@@ -146,6 +147,29 @@ async def test_what_another_version_says_is_left_out(caplog: pytest.LogCaptureFi
     assert "cannot be read" in caplog.text
 
 
+async def test_what_fails_on_the_way_does_not_make_the_sockets_deaf(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(relay, "SECONDS_AFTER_FAILURE", 0.01)
+    layer, screen = Layer(), Screen()
+    receive, failures = layer.receive, [ValueError("no message"), redis.ConnectionError("away")]
+
+    async def fail_at_first(channel: str) -> dict[str, Any]:
+        if failures:
+            raise failures.pop()
+        return await receive(channel)
+
+    layer.receive = fail_at_first
+    await Relay(layer).join(screen.tell, {"event.1"})
+    layer.queue.put_nowait({**Update("points", "event.1", "points", 7, 1)._asdict()})
+    layer.tell("event.1", 1)
+    await asyncio.sleep(0.2)
+    layer.tell("event.1", 2)
+    await until(lambda: screen.told)
+    assert screen.told[-1] == [2]
+    assert "no message" in caplog.text
+
+
 async def test_an_outage_is_the_business_of_who_joins_not_of_who_leaves() -> None:
     layer, first, second = Layer(), Screen(), Screen()
     passing = Relay(layer)
@@ -161,3 +185,51 @@ async def test_an_outage_is_the_business_of_who_joins_not_of_who_leaves() -> Non
 async def test_a_loop_has_one_relay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "get_channel_layer", Layer)
     assert get_relay() is get_relay()
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"type": "points"},
+        {"type": "points", "group": "event.1", "field": "points", "items": b"{}", "now": 1},
+        {"type": "points", "group": "event.1", "field": "points", "items": "{}", "now": None},
+        {"type": "points", "group": ["event.1"], "field": "points", "items": "{}", "now": 1},
+        ["points"],
+        b"\x00",
+        None,
+        7,
+    ],
+)
+async def test_what_cannot_be_read_stops_nothing_and_is_counted(
+    poison: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = Losses()
+    monkeypatch.setattr(relay, "losses", counted)
+    layer, screen = Layer(), Screen()
+    await Relay(layer).join(screen.tell, {"event.1"})
+    for session in (1, 2):
+        layer.queue.put_nowait(poison)
+        layer.tell("event.1", session)
+    await until(lambda: screen.told)
+    assert screen.told == [[1, 2]]
+    assert counted.take() == {"dropped_updates:read": 2}
+
+
+@pytest.mark.parametrize("error", [ValueError("no MessagePack"), redis.ConnectionError("away")])
+async def test_a_layer_that_fails_once_goes_on(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "SECONDS_AFTER_FAILURE", 0.01)
+    layer, screen = Layer(), Screen()
+    receive, errors = layer.receive, [error]
+
+    async def fail_once(channel: str) -> dict[str, Any]:
+        if errors:
+            raise errors.pop()
+        return await receive(channel)
+
+    monkeypatch.setattr(layer, "receive", fail_once)
+    await Relay(layer).join(screen.tell, {"event.1"})
+    layer.tell("event.1", 1)
+    await until(lambda: screen.told)
+    assert screen.told == [[1]]

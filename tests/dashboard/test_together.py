@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+import redis
+from django.db import OperationalError
 
 from dashboard.together import Together
 
@@ -83,11 +85,52 @@ async def test_who_goes_away_does_not_take_the_answer_from_others() -> None:
     assert await kept == 4
 
 
-async def test_what_goes_wrong_is_told_to_all_and_is_over_with_them() -> None:
+@pytest.mark.parametrize("bad", [[13], [0, 13], [13, 13, 13], [13, *range(40)], [13] * 9 + [1]])
+async def test_what_goes_wrong_is_told_to_whom_it_belongs(bad: list[int]) -> None:
     together = Together(0.0, Oracle().answer)
-    answers = await asyncio.gather(*(together.result(n) for n in (13, 1)), return_exceptions=True)
-    assert [type(answer) for answer in answers] == [ValueError, ValueError]
+    answers = await asyncio.gather(*map(together.result, bad), return_exceptions=True)
+    for number, answer in zip(bad, answers, strict=True):
+        assert answer == 2 * number if number != 13 else isinstance(answer, ValueError)
     assert await together.result(1) == 2
+
+
+async def test_one_bad_question_among_many_costs_few_more_answers() -> None:
+    oracle = Oracle()
+    together = Together(0.0, oracle.answer)
+    numbers = [*range(12), 13, *range(14, 1_000)]
+    await asyncio.gather(*map(together.result, numbers), return_exceptions=True)
+    assert len(oracle.asked) <= 21
+
+
+async def test_an_answer_may_tell_of_each_item_what_is_wrong_with_it() -> None:
+    async def answer(numbers: list[int]) -> list[int | Exception]:
+        return [number or ValueError("zero") for number in numbers]
+
+    together = Together(0.0, answer)
+    answers = await asyncio.gather(*map(together.result, (0, 1)), return_exceptions=True)
+    assert (type(answers[0]), answers[1]) == (ValueError, 1)
+
+
+@pytest.mark.parametrize("outage", [OperationalError, redis.ConnectionError, ConnectionResetError])
+async def test_an_outage_is_told_to_all_at_once(outage: type[Exception]) -> None:
+    asked = []
+
+    async def answer(numbers: list[int]) -> list[int]:
+        asked.append(numbers)
+        raise outage("away")
+
+    together = Together(0.0, answer)
+    answers = await asyncio.gather(*map(together.result, range(9)), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {outage}
+    assert len(asked) == 1
+
+
+async def test_too_few_answers_are_none() -> None:
+    async def answer(numbers: list[int]) -> list[int]:
+        return numbers[1:]
+
+    with pytest.raises(RuntimeError, match="0 answers to 1"):
+        await Together(0.0, answer).result(1)
 
 
 def test_another_loop_begins_anew() -> None:

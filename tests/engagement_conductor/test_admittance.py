@@ -16,12 +16,16 @@ def scope(*headers: tuple[bytes, bytes], path: str = "/", client: Any = ("10.0.0
     ("headers", "expected"),
     [
         ((), "address 10.0.0.1"),
-        (((b"cookie", b"engagement_session=abc; x=y"),), "login abc"),
+        (((b"cookie", b"x=y; engagement_session=" + b"a" * 32),), f"login {'a' * 32}"),
+        (((b"cookie", b"engagement_session=abc; x=y"),), "address 10.0.0.1"),
+        (((b"cookie", b'engagement_session="\\000aaaaaaaaaa"'),), "address 10.0.0.1"),
         (((b"cookie", b"engagement_session="),), "address 10.0.0.1"),
         (((b"cookie", b"\xff=;;="),), "address 10.0.0.1"),
         (((b"authorization", b"Bearer secret"),), "token Bearer secret"),
         (((b"x-forwarded-for", b"6.6.6.6, 1.1.1.1"),), "address 1.1.1.1"),
         (((b"x-forwarded-for", b"nonsense"),), "address 10.0.0.1"),
+        (((b"x-forwarded-for", b"2001:db8::1:2:3:4"),), "address 2001:db8::"),
+        (((b"x-forwarded-for", b"::ffff:1.1.1.1"),), "address 1.1.1.1"),
     ],
 )
 def test_who_asks(settings: Any, headers: Any, expected: str) -> None:

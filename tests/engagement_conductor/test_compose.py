@@ -44,9 +44,22 @@ def test_server_images_are_pinned_to_a_full_version(name):
 
 
 def test_dockerfile_images_are_pinned_to_a_full_version():
-    images = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert len(images) == 3
-    assert all(re.search(r":\d+\.\d+\.\d+", image) for image in images)
+    text = (ROOT / "Dockerfile").read_text()
+    defaults = dict(re.findall(r"^ARG (\w+_IMAGE)=(\S+)$", text, re.MULTILINE))
+    used = re.findall(r"^FROM \$\{(\w+)\}", text, re.MULTILINE)
+    assert len(used) == len(re.findall("^FROM", text, re.MULTILINE)) == 3
+    assert set(used) == set(defaults) == {"PYTHON_IMAGE", "NODE_IMAGE"}
+    assert all(re.search(r":\d+\.\d+\.\d+", image) for image in defaults.values())
+    given = COMPOSE["x-application"]["build"]["args"]
+    assert given == {name: f"${{{name}:-{image}}}" for name, image in defaults.items()}
+
+
+def test_the_image_holds_only_what_the_locks_name():
+    text = (ROOT / "Dockerfile").read_text()
+    [install] = re.findall(r"pip install .*?(?=\|\|)", text, re.DOTALL)
+    for option in ("--require-hashes", "--no-build-isolation", "--only-binary=:all:"):
+        assert option in install
+    assert "uninstall --yes --quiet setuptools pip" in text
 
 
 def test_secrets_come_from_the_environment_only():

@@ -17,6 +17,7 @@ from engagement_conductor import embedded, ports
 from engagement_conductor.postgresql import PostgreSQL
 from engagement_conductor.processes import Process, stop_leftover, wait_until
 from engagement_conductor.valkey import Valkey
+from tests.privacy import readable_by_others
 
 pytestmark = pytest.mark.integration
 
@@ -79,6 +80,21 @@ def test_urls_are_written_for_their_owner_only(data_dir):
         assert json.loads(path.read_text()) == urls
         assert path.stat().st_mode & 0o777 == 0o600
         assert (data_dir / "postgresql_password").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_an_earlier_release_left_readable_is_readable_no_more(tmp_path):
+    data = tmp_path / "data"
+    for folder in ("valkey/appendonlydir", "logs"):
+        (data / folder).mkdir(parents=True)
+    data.chmod(0o755)
+    (data / "valkey" / "old").write_text("what was posted")
+    (data / "logs" / "valkey.log").write_text("what was said")
+    (data / "logs" / "valkey.log").chmod(0o644)
+    with embedded.running_pair(data) as urls, redis.Redis.from_url(urls["redis"]) as client:
+        client.set("posted", "by somebody")
+        assert readable_by_others(data) == []
+        [journal] = (data / "valkey").glob("appendonlydir/*.incr.aof")
+        assert journal.stat().st_mode & 0o077 == 0
 
 
 def test_servers_listen_on_this_machine_only_and_ask_for_the_password(data_dir):

@@ -138,3 +138,32 @@ def test_embedded_url_is_empty_where_there_is_none(monkeypatch, tmp_path, conten
     if content is not None:
         (tmp_path / "servers.json").write_text(content)
     assert env.embedded_url("redis") == ""
+
+
+@pytest.mark.parametrize("password", ["se/cret", "12/secret", "se?cret", "12#secret", "[secret"])
+def test_a_password_that_is_not_encoded_is_not_quoted(password: str) -> None:
+    for parse, url in (
+        (env.parse_database_url, f"postgresql://me:{password}@host/name"),
+        (env.parse_redis_url, f"redis://me:{password}@host:1/0"),
+    ):
+        with pytest.raises(ImproperlyConfigured) as caught:
+            parse(url)
+        assert "cret" not in str(caught.value)
+
+
+def test_a_secret_that_could_not_be_written_is_made_the_next_time(monkeypatch, tmp_path):
+    path = tmp_path / "secret_key"
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(env.secrets, "token_urlsafe", fail)
+        with pytest.raises(OSError, match="No space"):
+            env.kept_secret(path)
+    assert list(tmp_path.iterdir()) == []
+    path.touch()
+    made = env.kept_secret(path)
+    assert len(made) > 40
+    assert env.kept_secret(path) == made
+    assert list(tmp_path.iterdir()) == [path]

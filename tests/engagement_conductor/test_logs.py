@@ -1,38 +1,90 @@
 """Readable logs."""
 
 import importlib
+import io
 import json
 import logging
 import os
 import sys
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import django.db
 import pytest
+import redis
 
 from engagement_conductor import settings as product_settings
-from engagement_conductor.logs import JsonFormatter, TextFormatter, WithFields, WithoutTraceback
+from engagement_conductor.logs import JsonFormatter, OutageHandler, TextFormatter, WithFields
 from sessions_app.log_context import log_context, log_fields
+from sessions_app.once_a_minute import OnceAMinute
 
 
-def test_a_traceback_becomes_a_line(caplog) -> None:
-    logger = logging.getLogger("outage")
-    quiet = WithoutTraceback()
-    logger.addFilter(quiet)
+@pytest.fixture
+def written() -> Iterator[Callable[[], list[str]]]:
+    """A logger named ``product`` writes to the handler of the settings; gives what it wrote."""
+    handler, text, logger = OutageHandler(), io.StringIO(), logging.getLogger("product")
+    handler.setStream(text)
+    handler.setFormatter(TextFormatter())
+    logger.addHandler(handler)
+    yield lambda: text.getvalue().splitlines()
+    logger.removeHandler(handler)
+
+
+def log_error(error: Exception, message: str = "Cannot read %s:", argument: str = "it") -> None:
     try:
-        raise ConnectionError("no server\nat all")
-    except ConnectionError:
-        logger.exception("Cannot read %s:", "it")
-    finally:
-        logger.removeFilter(quiet)
-    (record,) = caplog.records
-    assert record.exc_info is None
-    assert record.getMessage() == "Cannot read it: ConnectionError: no server\nat all"
+        raise error
+    except type(error):
+        logging.getLogger("product").exception(message, argument)
 
 
-def test_other_records_pass_unchanged(caplog) -> None:
-    record = logging.LogRecord("outage", logging.INFO, "", 0, "All is %s.", ("well",), None)
-    assert WithoutTraceback().filter(record)
-    assert record.getMessage() == "All is well."
+def test_outages_of_a_minute_are_a_line(written, caplog) -> None:
+    for number in range(50):
+        log_error(redis.ConnectionError("no server\nat all"), argument=str(number))
+        log_error(django.db.OperationalError("no database"))
+    [first, second] = written()
+    assert first.endswith(" ERROR product: Cannot read 0: ConnectionError: no server")
+    assert second.endswith(" ERROR product: Cannot read it: OperationalError: no database")
+    # Whoever else takes the record has all of it.
+    assert all(record.exc_info for record in caplog.records)
+
+
+def test_faults_have_their_traceback_once_a_minute_for_each_place(written) -> None:
+    for _ in range(50):
+        log_error(ValueError("of ours"))
+    assert written()[-1] == "ValueError: of ours"
+    assert sum("Traceback" in line for line in written()) == 1
+    try:
+        int("x")
+    except ValueError:
+        logging.getLogger("product").exception("Cannot read %s:", "that")
+    assert sum("Traceback" in line for line in written()) == 2
+
+
+def test_the_next_line_tells_how_many_were_left_out(written, monkeypatch) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    handler = logging.getLogger("product").handlers[-1]
+    handler._once = OnceAMinute(clock=lambda: now)
+    for _ in range(8):
+        log_error(redis.ConnectionError("away"))
+    now += 61
+    log_error(redis.ConnectionError("away"))
+    assert written()[-1].endswith("ConnectionError: away (7 more like it since the last line)")
+
+
+def test_requests_that_are_answered_503_are_a_line_a_minute(written) -> None:
+    logger = logging.getLogger("product")
+    for number in range(20):
+        logger.error("%s: /%d", "Service Unavailable", number, extra={"status_code": 503})
+        logger.warning("%s: /%d", "Not Found", number, extra={"status_code": 404})
+    assert len(written()) == 21
+
+
+def test_other_lines_pass_unchanged(written) -> None:
+    for _ in range(3):
+        logging.getLogger("product").warning("All is %s.", "well")
+    assert [line.partition(": ")[2] for line in written()] == ["All is well."] * 3
 
 
 def record_of(message: str, *arguments: object, **extra: object) -> logging.LogRecord:

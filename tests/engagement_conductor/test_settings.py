@@ -60,6 +60,22 @@ def test_deployment_check_finds(tmp_path, variables, expected):
     assert "HINT" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        (PUBLIC, "(31536000, True, False)"),
+        ({**PUBLIC, "HSTS_PRELOAD": "True"}, "(31536000, True, True)"),
+        ({"HSTS_PRELOAD": "True"}, "(0, False, False)"),
+    ],
+)
+def test_browsers_keep_a_domain_on_their_lists_only_where_that_is_wanted(
+    tmp_path, variables, expected
+):
+    names = ("SECONDS", "INCLUDE_SUBDOMAINS", "PRELOAD")
+    found = ", ".join(f"settings.SECURE_HSTS_{name}" for name in names)
+    assert setting(tmp_path, f"({found})", **variables) == expected
+
+
 def test_public_deployment_needs_a_secret_key(tmp_path):
     result = manage(tmp_path, "check", **{**PUBLIC, "SECRET_KEY": ""})
     assert result.returncode == 1

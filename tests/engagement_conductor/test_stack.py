@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -18,7 +18,10 @@ import pytest
 import redis
 from django.conf import settings
 
-from engagement_conductor import ports
+from engagement_conductor import embedded, ports
+from engagement_conductor.processes import Process
+from engagement_conductor.valkey import Valkey
+from tests.privacy import readable_by_others
 
 pytestmark = pytest.mark.e2e
 
@@ -149,6 +152,7 @@ def test_stack_serves_recovers_and_leaves_nothing_behind(start):
     port, redis_url, database_url = ready.groups()
     assert int(port) == stack.port
     assert get(stack.port, "/healthz") == 200
+    assert readable_by_others(stack.data_dir) == []
     assert stack.wait_for_line(r"^admin: anna \S{12,}$")
     with psycopg.connect(database_url, connect_timeout=5) as connection:
         users = connection.execute("SELECT username, is_superuser FROM auth_user").fetchall()
@@ -261,6 +265,39 @@ def test_refused_credentials_are_named_at_once(start, tmp_path):
     assert "Correct the user, password and name in DATABASE_URL" in output
     assert password not in output
     assert "Traceback" not in output
+
+
+def test_passwords_of_given_servers_are_nowhere_to_be_read(start, tmp_path):
+    secret = "s3cret-of-redis"
+    valkey = Valkey(tmp_path / "valkey", ports.find_free(), options={"requirepass": secret})
+    with (
+        embedded.running(embedded.postgresql(tmp_path / "servers"), tmp_path) as database,
+        processes_of(valkey, tmp_path) as redis_url,
+    ):
+        redis_url = redis_url.replace("redis://", f"redis://:{secret}@")
+        stack = start(DATABASE_URL=database.url, REDIS_URL=redis_url)
+        ready = stack.wait_for_line(READY)
+        assert ready[2] == redis_url.replace(secret, "***")
+        assert ready[3] == database.url.replace(database.password, "***")
+        said = [*stack.lines, *(command_of(process) for process in psutil.process_iter())]
+        said += [path.read_text() for path in (stack.data_dir / "logs").iterdir()]
+        ours = f"--requirepass {secret}"  # of the test's own server
+        assert not [
+            text for text in said if database.password in text or secret in text.replace(ours, "")
+        ]
+        stack.process.send_signal(signal.SIGINT)
+        assert stack.wait()[0] == 0
+
+
+@contextmanager
+def processes_of(valkey: Valkey, logs: Path):
+    """The URL of a server that asks for its password, which its own check does not send."""
+    process = Process(valkey.launch(), logs)
+    try:
+        wait_until(lambda: not ports.is_free(valkey.port))
+        yield valkey.url
+    finally:
+        process.stop()
 
 
 def test_silent_servers_are_named_with_what_to_do(start, tmp_path):

@@ -1,12 +1,15 @@
-"""A collector's process with little memory that dies of marked payloads, for tests.
+"""Collectors with little memory that die of marked payloads, one after the other, for tests.
 
-``python -m tests.integration.fragile_collector NAME MEBIBYTES MARKER``: it may take so much more
-memory than it has when it starts to work, and ends at once when a payload contains the marker.
-``DELIVERY_MS`` in the environment says how long it may be held up.
+``python -m tests.integration.fragile_collector EXITS MEBIBYTES MARKER [NAME ...]``: each may take
+so much more memory than it has when it starts to work, and ends at once when a payload contains
+the marker. The next one starts when one has ended, with the next of the names, or again with the
+last; the exit codes go into the file EXITS. ``DELIVERY_MS`` in the environment says how long one
+may be held up.
 """
 
 import os
 import resource
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,20 +20,53 @@ import django
 EXIT_CODE = 86
 
 
-def main(name: str, mebibytes: int, marker: bytes) -> None:
-    """Collects until it is told to stop, or dies."""
+def main(exits: Path, mebibytes: int, marker: bytes, names: list[str]) -> None:
+    """Starts collectors until it is told to stop, with all that they need loaded once."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engagement_conductor.settings")
     django.setup()
-    from django.core.management import call_command
-
     from sessions_app import collector, handover
+    from sessions_app.management.commands import collect_events  # noqa: F401
 
     collector.DELIVERY_MS = int(os.environ.get("DELIVERY_MS", collector.DELIVERY_MS))
     if marker:
         handover._DECODERS[:] = [_fragile(decode, marker) for decode in handover._DECODERS]
+    while True:
+        name = names.pop(0) if len(names) > 1 else names[0]
+        code = _live(name, mebibytes)
+        with exits.open("a", encoding="ascii") as lines:
+            lines.write(f"{code}\n")
+
+
+def _live(name: str, mebibytes: int) -> int:
+    """Lets a process collect to its end; ends with it when it is told to stop."""
+    child = os.fork()
+    if not child:
+        _collect(name, mebibytes)
+    stopped = []
+
+    def stop(number: int, _: Any) -> None:
+        stopped.append(number)
+        os.kill(child, number)
+
+    signal.signal(signal.SIGTERM, stop)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if stopped:
+        sys.exit(code)
+    return code
+
+
+def _collect(name: str, mebibytes: int) -> None:
+    from django.core.management import call_command
+
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     limit = _data_bytes() + mebibytes * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    call_command("collect_events", name=name)
+    code = 1
+    try:
+        call_command("collect_events", name=name)
+        code = 0
+    finally:
+        os._exit(code)
 
 
 def _fragile(decode: Callable[[bytes], Any], marker: bytes) -> Callable[[bytes], Any]:
@@ -49,4 +85,4 @@ def _data_bytes() -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3].encode())
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode(), sys.argv[4:])

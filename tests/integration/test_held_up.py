@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
@@ -32,14 +34,19 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def process(redis_url: str, tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def process(redis_url: str, tmp_path: Path, redis_client: redis.Redis) -> Iterator[psutil.Process]:
     """A collector's process that may be held up for a second."""
-    program = [sys.executable, "-m", "tests.integration.fragile_collector", "frozen", "500", ""]
+    module, exits = "tests.integration.fragile_collector", str(tmp_path / "exits")
+    program = [sys.executable, "-m", module, exits, "500", "", "frozen"]
     environment = {**os.environ, "REDIS_URL": redis_url, "DELIVERY_MS": "1000"}
     with (tmp_path / "log").open("wb") as log:
         started = subprocess.Popen(program, env=environment, stdout=log, stderr=log)
-    yield started
+    wait_until(lambda: redis_client.zscore(keys.COLLECTORS, "frozen") is not None)
+    (frozen,) = psutil.Process(started.pid).children()
+    yield frozen
     started.kill()
+    with suppress(psutil.NoSuchProcess):
+        frozen.kill()
     started.wait()
 
 
@@ -48,7 +55,7 @@ def pending_of_frozen(client: redis.Redis) -> int:
     return sum(row["pending"] for row in summary["consumers"] if row["name"] == b"frozen")
 
 
-def freeze_with_entries(client: redis.Redis, process: "subprocess.Popen[bytes]") -> int:
+def freeze_with_entries(client: redis.Redis, process: psutil.Process) -> int:
     """Stops it while it waits for entries, so that it is given some; returns how many."""
     for _ in range(50):
         process.send_signal(signal.SIGSTOP)
@@ -69,10 +76,9 @@ def freeze_with_entries(client: redis.Redis, process: "subprocess.Popen[bytes]")
 
 def test_a_process_that_was_frozen_delivers_nothing_that_another_has_handed_on(
     redis_client: redis.Redis,
-    process: "subprocess.Popen[bytes]",
+    process: psutil.Process,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    wait_until(lambda: redis_client.zscore(keys.COLLECTORS, "frozen") is not None)
     posted = freeze_with_entries(redis_client, process)
     monkeypatch.setattr("sessions_app.recovery.CLAIM_IDLE_MS", 0)
     with collector("heir") as heir:
@@ -88,8 +94,8 @@ def test_a_process_that_was_frozen_delivers_nothing_that_another_has_handed_on(
     before = server_time_ms(redis_client)
     process.send_signal(signal.SIGCONT)
     wait_until(lambda: (redis_client.zscore(keys.COLLECTORS, "frozen") or 0) > before)
-    process.terminate()
-    assert process.wait(10) == 0
+    process.parent().terminate()
+    wait_until(lambda: redis_client.zscore(keys.COLLECTORS, "frozen") is None)
     score_all(redis_client, tick + 2)
     assert total("reaction_count") == posted
 

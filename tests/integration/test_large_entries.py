@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -35,61 +35,49 @@ PATIENCE_SECONDS = 200
 
 
 class Supervised:
-    """A collector that is started again whenever it ends, under a new name each time if asked.
+    """Collectors' processes, one after the other, until :meth:`stop`."""
 
-    Attributes:
-        exits: the codes it ended with.
-        peak_bytes: the most resident memory that it was seen with.
-    """
+    def __init__(self, redis_url: str, folder: Path, marker: str, names: list[str]) -> None:
+        self._exits = folder / "exits"
+        self._log = folder / "log"
+        program = [sys.executable, "-m", "tests.integration.fragile_collector", str(self._exits)]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*program, str(MEMORY_MEBIBYTES), marker, *names],
+                env={**os.environ, "REDIS_URL": redis_url},
+                stdout=log,
+                stderr=log,
+            )
 
-    def __init__(self, redis_url: str, log: Path, marker: str = "", rename: bool = False) -> None:
-        self.exits: list[int] = []
-        self.peak_bytes = 0
-        self._environment = {**os.environ, "REDIS_URL": redis_url}
-        self._log = log.open("wb")
-        self._marker = marker
-        self._rename = rename
-        self._start()
-
-    def _start(self) -> None:
-        name = f"fragile-{len(self.exits) if self._rename else 0}"
-        program = [sys.executable, "-m", "tests.integration.fragile_collector"]
-        arguments = [name, str(MEMORY_MEBIBYTES), self._marker]
-        self._process = subprocess.Popen(
-            [*program, *arguments], env=self._environment, stdout=self._log, stderr=self._log
-        )
-
-    def look(self) -> None:
-        """Notes its memory, or starts it again."""
-        if (code := self._process.poll()) is not None:
-            self.exits.append(code)
-            self._start()
-        try:
-            resident = psutil.Process(self._process.pid).memory_info().rss
-        except psutil.NoSuchProcess:
-            return
-        self.peak_bytes = max(self.peak_bytes, resident)
+    @property
+    def exits(self) -> list[int]:
+        """The codes with which they have ended."""
+        return [*map(int, self._exits.read_text().split())] if self._exits.exists() else []
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Looks after it until ``condition`` holds."""
+        """Waits until ``condition`` holds."""
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         while not condition():
-            assert time.monotonic() < give_up_at, Path(self._log.name).read_text()
-            self.look()
-            time.sleep(0.01)
+            assert time.monotonic() < give_up_at, (self.exits, self._log.read_text())
+            time.sleep(0.02)
 
     def stop(self) -> None:
+        collectors = psutil.Process(self._process.pid).children()
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(30)
         finally:
             self._process.kill()
-            self._log.close()
+            for process in collectors:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
 
 
 @contextmanager
-def supervised(redis_url: str, log: Path, marker: str = "", rename: bool = False) -> Iterator:
-    running = Supervised(redis_url, log, marker, rename)
+def supervised(
+    redis_url: str, folder: Path, marker: str = "", names: Sequence[str] = ("fragile",)
+) -> Iterator[Supervised]:
+    running = Supervised(redis_url, folder, marker, [*names])
     try:
         yield running
     finally:
@@ -126,7 +114,7 @@ def test_entries_of_a_mebibyte_cost_little_memory_and_stop_nothing(
     post_chat(redis_client, 0, before)
     post_large(redis_client, channels, 900)
     post_chat(redis_client, ORDINARY, 500)
-    with supervised(redis_url, tmp_path / "log") as running:
+    with supervised(redis_url, tmp_path) as running:
         running.wait_until(everything_is_handed_on(redis_client))
     assert running.exits == []
     assert set_aside_for(redis_client, Fault.TOO_LARGE) == 900
@@ -142,7 +130,7 @@ def test_entries_larger_than_all_memory_are_set_aside_too(
     post(redis_client, keys.CHAT_MESSAGE, data)
     redis_client.xadd(keys.SYNC_EVENTS, {"other": data, "data": b'{"sessionId":"s1"}'})
     post_chat(redis_client, 100, 100)
-    with supervised(redis_url, tmp_path / "log") as running:
+    with supervised(redis_url, tmp_path) as running:
         running.wait_until(everything_is_handed_on(redis_client))
     assert running.exits == []
     (letter,) = (fields for _, fields in redis_client.xrange(keys.DEAD_LETTERS))
@@ -151,16 +139,18 @@ def test_entries_larger_than_all_memory_are_set_aside_too(
     assert total("chat_count") == 200
 
 
-@pytest.mark.parametrize("rename", [False, True], ids=["same name", "new names"])
+@pytest.mark.parametrize(
+    "names", [["fragile"], [f"fragile-{number}" for number in range(9)]], ids=["one name", "names"]
+)
 def test_an_entry_that_kills_every_collector_is_set_aside_alone(
-    redis_client: redis.Redis, redis_url: str, tmp_path: Path, rename: bool
+    redis_client: redis.Redis, redis_url: str, tmp_path: Path, names: list[str]
 ) -> None:
     post_chat(redis_client, 0, 2_000)
     post(redis_client, keys.CHAT_MESSAGE, chat("poison"))
     post_chat(redis_client, 2_000, 2_000)
     for number in range(100):
         post(redis_client, keys.SYNC_EVENTS, user("reaction", f"u{number}"))
-    with supervised(redis_url, tmp_path / "log", "poison", rename) as running:
+    with supervised(redis_url, tmp_path, "poison", names) as running:
         running.wait_until(everything_is_handed_on(redis_client))
     assert running.exits == [EXIT_CODE] * MAXIMUM_DELIVERIES
     (letter,) = (fields for _, fields in redis_client.xrange(keys.DEAD_LETTERS))

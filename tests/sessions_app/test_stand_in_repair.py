@@ -26,7 +26,7 @@ from tests.factories import make_anomaly, make_notice
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
-BEFORE, AFTER = "0006_system_page", "0009_separate_stand_ins"
+BEFORE, AFTER = "0006_system_page", "0010_separate_stand_ins"
 LONG_AGO = timezone.now() - timedelta(days=1)
 MOVED_BY_HAND = [{"changed": {"fields": ["Title", "Event"]}}]
 
@@ -72,9 +72,10 @@ def record(what: Any, flag: int, message: Any = "") -> None:
 
 @pytest.fixture
 def past() -> Iterator[Past]:
-    yield Past()
-    Event.objects.all().delete()
-    call_command("migrate", verbosity=0)
+    try:
+        yield Past()
+    finally:
+        call_command("migrate", verbosity=0)
 
 
 def placed() -> dict[str, tuple[str, str]]:

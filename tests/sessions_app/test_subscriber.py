@@ -1,9 +1,14 @@
-"""The queue of published messages: bounded in number and in bytes, with what is lost counted."""
+"""The thread that listens on Pub/Sub: its queue is bounded, and it listens on whatever it meets."""
+
+import threading
+import time
+from typing import Any
 
 import pytest
 import redis
 
 from sessions_app import keys, subscriber
+from sessions_app.connection import connect
 from sessions_app.payloads import KEPT_BYTES
 from sessions_app.subscriber import OVERHEAD_BYTES, Subscriber
 
@@ -62,3 +67,37 @@ def test_a_step_takes_so_many_bytes_and_always_something(listening: Subscriber) 
     assert len(listening.take(100, 2 * (1000 + OVERHEAD_BYTES))) == 2
     assert len(listening.take(100, 1)) == 1
     assert len(listening.take(3, MEBIBYTE)) == 3
+
+
+class Client:
+    """A client whose first subscriptions fail in ways that nobody expects."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.real = connect()
+        self.failures = [*failures]
+
+    def pubsub(self) -> Any:
+        if self.failures:
+            raise self.failures.pop()
+        return self.real.pubsub()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "failure", [ValueError("of ours"), redis.exceptions.RedisClusterException("no node")]
+)
+def test_no_error_leaves_the_collector_deaf(
+    redis_client: "redis.Redis", failure: Exception
+) -> None:
+    listening = Subscriber(Client(failure))
+    listening.start()
+    try:
+        give_up_at = time.monotonic() + 20
+        while not any(message.channel >= 0 for message in listening.take(100, MEBIBYTE)):
+            assert time.monotonic() < give_up_at
+            redis_client.publish(keys.CHAT_MESSAGE, "{}")
+            time.sleep(0.05)
+        assert listening.interruptions == 1
+        assert "subscriber" in [thread.name for thread in threading.enumerate()]
+    finally:
+        listening.stop()

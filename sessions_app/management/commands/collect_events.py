@@ -12,6 +12,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from sessions_app.collector import Collector
 from sessions_app.connection import UNREACHABLE, connect
 from sessions_app.log_context import log_context
+from sessions_app.masking import masked
+from sessions_app.outages import first_line, is_outage, log_failure
 from sessions_app.stopping import StopSignal
 
 logger = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ class Command(BaseCommand):
         # RESP2, because the reader takes the answers as they come on the wire.
         collector = Collector(lambda: connect(protocol=2), name, batch_size, retention_ms)
         with log_context(collector=name):
-            logger.info("Collector %s listens at %s.", name, _without_password(settings.REDIS_URL))
+            logger.info("Collector %s listens at %s.", name, masked(settings.REDIS_URL))
             run(collector, stopping)
             logger.info("Collector %s has stopped.", name)
 
@@ -56,12 +58,11 @@ def run(collector: Collector, stopping: StopSignal) -> None:
             collector.step()
         except (redis.RedisError, *UNREACHABLE) as error:
             connected = False
-            logger.warning("Redis: %s. Trying again in %.1f s.", error, delay)
+            if is_outage(error):
+                reason = first_line(error).rstrip(".")
+                logger.warning("Redis: %s. Trying again in %.1f s.", reason, delay)
+            else:
+                log_failure(logger, "Redis did not do what it was asked", error)
             stopping.wait(delay)
             delay = min(delay * 2, LONGEST_DELAY_SECONDS)
     collector.stop()
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -1,7 +1,8 @@
-"""That an event stands in for another is stored, and so is which session it does that for.
+"""Which stand-in is a session's own.
 
 The reference has no constraint in the database: the version before deletes stand-ins that their
-session has left, and knows nothing of it.
+session has left, and knows nothing of it. It has a migration of its own, as each is one transaction
+and should lock one table: two could wait for somebody who waits for them.
 """
 
 import django.db.models.deletion
@@ -10,21 +11,10 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sessions_app", "0006_system_page"),
+        ("sessions_app", "0007_event_is_stand_in"),
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="event",
-            name="is_stand_in",
-            field=models.BooleanField(
-                db_default=False,
-                default=False,
-                editable=False,
-                help_text="Whether it stands in for the event of one session, of which the platform has named none. The ID is then the session's, and has nothing to do with IDs of events.",
-                verbose_name="stand-in",
-            ),
-        ),
         migrations.AddField(
             model_name="session",
             name="stand_in",

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("sessions_app", "0007_stand_in"),
+        ("sessions_app", "0008_session_stand_in"),
     ]
 
     operations = [

@@ -1,0 +1,156 @@
+"""``make lock``: every package of every requirements file, with its version and its hashes.
+
+``requirements*.txt`` name what we ask for, ``requirements*.lock`` all that comes with it. A lock
+keeps its versions as long as they fit; ``--upgrade`` (or ``--upgrade-package NAME``) takes newer
+ones. Asks the registry.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+# In this order: the later ones, which are installed on top, keep to the versions of those before.
+NAMES = (
+    "requirements-dev",
+    "requirements",
+    "requirements-build",
+    "requirements-audit",
+    "requirements-fuzz",
+    "requirements-node",
+)
+OLDEST_PYTHON = "3.11"
+# Where the product runs. The embedded servers have no wheels for anything else.
+ENVIRONMENT = (
+    "sys_platform == 'linux'",
+    "platform_python_implementation == 'CPython'",
+    "python_full_version < '3.15'",
+)
+PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z,]+\])?==(?P<version>[A-Za-z0-9.]+)")
+PROJECT = f"""\
+[project]
+name = "locked"
+version = "1"
+requires-python = ">={OLDEST_PYTHON}"
+
+[tool.uv]
+environments = ["{" and ".join(ENVIRONMENT)}"]
+"""
+
+
+class Locked(NamedTuple):
+    """One package of a lock.
+
+    Attributes:
+        condition: where it is needed, as an environment marker; empty for everywhere.
+        hashes: how many contents are accepted, of its wheels and its source.
+    """
+
+    version: str
+    condition: str
+    hashes: int
+
+
+def main(options: list[str]) -> int:
+    """Writes the locks; returns the exit code of the compiler."""
+    compiler = shutil.which("uv", path=str(Path(sys.executable).parent))
+    if compiler is None:
+        print("uv is missing: it is in requirements-audit.txt.", file=sys.stderr)
+        return 1
+    # Elsewhere, as the compiler takes its environments from a project file beside what it reads.
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / "pyproject.toml").write_text(PROJECT)
+        for path in (*ROOT.glob("requirements*.txt"), *ROOT.glob("requirements*.lock")):
+            shutil.copy(path, folder)
+        for name in NAMES:
+            code = _compile(compiler, folder, name, options)
+            if code:
+                return code
+            text = (folder / f"{name}.lock").read_text()
+            (ROOT / f"{name}.lock").write_text(without_environment(text))
+    return 0
+
+
+def _compile(compiler: str, folder: Path, name: str, options: list[str]) -> int:
+    before = [f"--constraints={earlier}.lock" for earlier in NAMES[: NAMES.index(name)]]
+    command = [compiler, "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
+    # Neither the command nor any address of a registry is written into the lock.
+    command += ["--no-header", "--no-emit-index-url", "--no-emit-find-links"]
+    command += ["--python-version", OLDEST_PYTHON, *options]
+    command += [*before, "--output-file", f"{name}.lock", f"{name}.txt"]
+    return subprocess.run(command, cwd=folder).returncode
+
+
+def without_environment(text: str) -> str:
+    """A lock without the conditions that hold wherever it is installed."""
+    return "\n".join(map(_shortened, text.splitlines())) + "\n"
+
+
+def _shortened(line: str) -> str:
+    requirement, semicolon, condition = line.removesuffix(" \\").partition(" ; ")
+    if not semicolon:
+        return line
+    parts = [part for part in condition.split(" and ") if part not in ENVIRONMENT]
+    return " ; ".join((requirement, " and ".join(parts))) + " \\" if parts else f"{requirement} \\"
+
+
+def normal_name(name: str) -> str:
+    """A package's name as registries compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def read_lock(path: Path) -> dict[str, Locked]:
+    """The packages of a lock by their normal names.
+
+    Raises:
+        ValueError: something in it is no pinned package.
+    """
+    packages = {}
+    text = re.sub(r"^\s*#.*\n?", "", path.read_text(), flags=re.MULTILINE).replace("\\\n", " ")
+    for line in text.splitlines():
+        requirement, *hashes = line.split(" --hash=")
+        pinned, _, condition = requirement.partition(" ; ")
+        match = PINNED.fullmatch(pinned.strip())
+        if match is None or not all(each.strip().startswith("sha256:") for each in hashes):
+            raise ValueError(f"{path.name}: {line[:80]}")
+        locked = Locked(match["version"], condition.strip(), len(hashes))
+        packages[normal_name(match["name"])] = locked
+    return packages
+
+
+def read_requirements(path: Path) -> dict[str, str]:
+    """The versions of a requirements file and of those that it includes, by normal names."""
+    versions: dict[str, str] = {}
+    for line in path.read_text().splitlines():
+        if line.startswith("-r "):
+            versions |= read_requirements(path.with_name(line.removeprefix("-r ")))
+        elif match := PINNED.fullmatch(line):
+            versions[normal_name(match["name"])] = match["version"]
+    return versions
+
+
+def complaints() -> list[str]:
+    """Locks that are missing, do not fit their requirements, or name a package without a hash."""
+    lines = []
+    names = {path.stem for path in ROOT.glob("requirements*.txt")}
+    lines += [f"{name}.txt is not locked" for name in sorted(names - {*NAMES})]
+    versions: dict[str, str] = {}
+    for name in NAMES:
+        locked = read_lock(ROOT / f"{name}.lock")
+        for package, entry in locked.items():
+            if versions.setdefault(package, entry.version) != entry.version:
+                lines.append(f"{name}.lock has another {package} than a lock before it")
+        for package, version in read_requirements(ROOT / f"{name}.txt").items():
+            if package not in locked or locked[package].version != version:
+                lines.append(f"{name}.lock does not have {package}=={version}: `make lock`")
+        lines += [f"{name}.lock: {each} has no hash" for each in locked if not locked[each].hashes]
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

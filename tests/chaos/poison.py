@@ -1,0 +1,219 @@
+"""Bad items among good ones: each hurts itself only, and everything else goes on exactly.
+
+What is hurt on purpose are sessions of its own, in shards where nothing of the conference lies.
+"""
+
+import contextlib
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+
+from sessions_app import keys
+from sessions_app.windows import SessionWindows
+from tests.chaos.faults import Fault, Watch
+from tests.chaos.stack_run import ChaosError, StackRun, wait_for
+from tests.platform import chat, user, vote
+
+# What the IDs of its sessions begin with, so that nobody compares them with the oracle.
+VICTIM = "poisoned"
+PEOPLE = 20
+CROWD = 20_000
+POLLS = 64
+LARGE_ENTRIES = 100
+MEBIBYTE = 1024 * 1024
+COOKIE = r'engagement_session="\000aaaaaaaaaa"'
+HANDSHAKES_PER_SECOND = 35
+ATTACK_SECONDS = 20
+JUNK = (b"", b"junk", b"\x93\x01\x02", b"\xff" * 300)
+RECOVERY_SECONDS = 90.0
+
+
+class Poisons:
+    """The faults, and how many payloads of theirs are to be set aside.
+
+    Attributes:
+        bad_payloads: posted so far.
+    """
+
+    def __init__(self) -> None:
+        self.bad_payloads = 0
+        self._victims = 0
+
+    def everything(self) -> list[Fault]:
+        return [
+            Fault("poison: a table of a session with a byte too many", self._table),
+            Fault("poison: the windows of a shard", self._blob(keys.shard_windows)),
+            Fault("poison: the detector's state of a shard", self._blob(keys.shard_detector)),
+            Fault("poison: the results of a shard that wait", self._blob(keys.shard_outbox)),
+            Fault("poison: blocks and identities that nobody can read", self._lists),
+            Fault(f"poison: {LARGE_ENTRIES} entries of 1 MiB, and no JSON", self._entries),
+            Fault("poison: an entry of the next second with a long number", self._long_number),
+            Fault(f"poison: a session of {CROWD:,} people and {POLLS} polls", self._session),
+            Fault(f"poison: {HANDSHAKES_PER_SECOND} bad cookies a second", self._cookies),
+        ]
+
+    def _table(self, stack: StackRun, watch: Watch) -> None:
+        with self._victim(stack) as (client, victim, shard):
+            windows = _windows(client, shard)
+            row = windows.external_ids.index(victim)
+            field = str(int(windows.rows["session_id"][row]))
+            table = client.hget(keys.shard_audiences(shard), field)
+            client.hset(keys.shard_audiences(shard), field, (table or b"") + b"x")
+            _post(client, keys.SYNC_EVENTS, user("typing", "u1", victim))
+            _wait_for_ticks(client, shard, watch)
+            self._expect_people(client, shard, victim)
+
+    def _blob(self, key_of: Callable[[int], str]) -> Callable[[StackRun, Watch], None]:
+        def run(stack: StackRun, watch: Watch) -> None:
+            with self._victim(stack) as (client, victim, shard):
+                client.set(key_of(shard), JUNK[1])
+                _wait_for_ticks(client, shard, watch)
+                self._expect_people(client, shard, victim)
+
+        return run
+
+    def _lists(self, stack: StackRun, watch: Watch) -> None:
+        with self._victim(stack) as (client, victim, shard):
+            tick = int(client.get(keys.scored_tick(shard)) or 0) + 2
+            client.rpush(keys.arrivals(shard, tick), *JUNK)
+            client.rpush(keys.late_arrivals(shard), *JUNK)
+            client.rpush(keys.shard_identities(shard), JUNK[3] + b"x")
+            _post(client, keys.CHAT_MESSAGE, chat("m1", session=victim))
+            _wait_for_ticks(client, shard, watch, count=3)
+            self._expect_people(client, shard, victim)
+
+    def _entries(self, stack: StackRun, watch: Watch) -> None:
+        with redis.Redis.from_url(stack.servers["redis"]) as client:
+            for number in range(LARGE_ENTRIES):
+                large = chat(f"l{number}", session=VICTIM) | {"padding": "x" * MEBIBYTE}
+                client.xadd(keys.CHAT_MESSAGE, {"data": json.dumps(large)})
+                client.xadd(keys.SYNC_EVENTS, {"data": JUNK[3]})
+                self.bad_payloads += 2
+                watch(0)
+
+            def is_read() -> bool:
+                watch(0)
+                return int(client.xlen(keys.DEAD_LETTERS)) >= self.bad_payloads
+
+            wait_for(is_read, "bad entries are set aside", RECOVERY_SECONDS)
+
+    def _long_number(self, stack: StackRun, watch: Watch) -> None:
+        with redis.Redis.from_url(stack.servers["redis"]) as client:
+            seconds, microseconds = client.time()
+            ahead = seconds * 1000 + microseconds // 1000 + 1000
+            sign = json.dumps(user("typing", "u1", VICTIM))
+            client.xadd(keys.LIVE_SYNC, {"data": sign}, id=f"{ahead}-{2**40}")
+            for _ in range(100):
+                client.xadd(keys.LIVE_SYNC, {"data": sign})
+            watch(10)
+
+    def _session(self, stack: StackRun, watch: Watch) -> None:
+        with self._victim(stack) as (client, victim, shard):
+            people = [f"u{number}" for number in range(CROWD)]
+            _post(client, keys.SYNC_EVENTS, *(user("user_join", name, victim) for name in people))
+            for poll in range(POLLS):
+                votes = (vote(name, f"p{poll}", victim) for name in people[poll::POLLS])
+                _post(client, keys.POLL_VOTE, *votes)
+                watch(0)
+            _wait_for_ticks(client, shard, watch, count=3)
+            self._expect_people(client, shard, victim, CROWD)
+
+    def _cookies(self, stack: StackRun, watch: Watch) -> None:
+        host = stack.url.removeprefix("http://").rstrip("/")
+        give_up_at = time.monotonic() + ATTACK_SECONDS
+        while time.monotonic() < give_up_at:
+            status = _page_status(host, "/")
+            if status is not None and status >= 500:
+                raise ChaosError(f"a page answers {status} to a bad cookie")
+            _shake_hands(host)
+            watch(0)
+            time.sleep(1 / HANDSHAKES_PER_SECOND)
+
+    @contextmanager
+    def _victim(self, stack: StackRun) -> Iterator[tuple["redis.Redis", str, int]]:
+        """A session with people, in a shard without others."""
+        with redis.Redis.from_url(stack.servers["redis"]) as client:
+            victim, shard = self._free_place(client)
+            joins = (user("user_join", f"u{number}", victim) for number in range(PEOPLE))
+            _post(client, keys.SYNC_EVENTS, *joins)
+
+            def is_there() -> bool:
+                return victim in _windows(client, shard).external_ids
+
+            wait_for(is_there, f"{victim} is scored", RECOVERY_SECONDS)
+            yield client, victim, shard
+
+    def _free_place(self, client: "redis.Redis") -> tuple[str, int]:
+        while True:
+            self._victims += 1
+            name = f"{VICTIM}-{self._victims}"
+            shard = keys.shard_of(name)
+            others = _windows(client, shard).external_ids
+            if all(other.startswith(VICTIM) for other in others):
+                return name, shard
+
+    @staticmethod
+    def _expect_people(
+        client: "redis.Redis", shard: int, victim: str, people: int = PEOPLE
+    ) -> None:
+        windows = _windows(client, shard)
+        if victim not in windows.external_ids:
+            raise ChaosError(f"{victim} is gone")
+        active = int(windows.active_users()[windows.external_ids.index(victim)])
+        if active != people:
+            raise ChaosError(f"{active} of {people} people are left in {victim}")
+
+
+def _windows(client: "redis.Redis", shard: int) -> SessionWindows:
+    stored = client.get(keys.shard_windows(shard))
+    return SessionWindows(0) if stored is None else SessionWindows.from_bytes(stored)
+
+
+def _post(client: "redis.Redis", channel: str, *payloads: dict[str, Any]) -> None:
+    with client.pipeline(transaction=False) as pipeline:
+        for payload in payloads:
+            pipeline.xadd(channel, {"data": json.dumps(payload)})
+        pipeline.execute()
+
+
+def _wait_for_ticks(client: "redis.Redis", shard: int, watch: Watch, count: int = 2) -> None:
+    """Until the shard has scored so many more ticks."""
+    due = int(client.get(keys.scored_tick(shard)) or 0) + count
+
+    def is_due() -> bool:
+        watch(0)
+        return int(client.get(keys.scored_tick(shard)) or 0) >= due
+
+    wait_for(is_due, f"shard {shard} is scored", RECOVERY_SECONDS)
+
+
+def _page_status(host: str, path: str) -> int | None:
+    with contextlib.closing(http.client.HTTPConnection(host, timeout=10)) as connection:
+        try:
+            connection.request("GET", path, headers={"Cookie": COOKIE})
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return None
+
+
+def _shake_hands(host: str) -> None:
+    headers = {
+        "Cookie": COOKIE,
+        "Origin": f"http://{host}",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    connection = http.client.HTTPConnection(host, timeout=10)
+    with (
+        contextlib.closing(connection),
+        contextlib.suppress(OSError, http.client.HTTPException),
+    ):
+        connection.request("GET", "/ws/overview/", headers=headers)
+        connection.getresponse()

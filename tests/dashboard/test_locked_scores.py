@@ -1,0 +1,157 @@
+"""While somebody has locked the scores, everything else is there."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection, connections
+from django.test import Client
+
+from dashboard import consumers
+from dashboard.models import ApiToken
+from sessions_app.locked_scores import ScoresLockedError, forget_lock, reading_scores
+from sessions_app.models import EngagementMetric, Pause
+from tests.conftest import url_of_database
+from tests.dashboard.conftest import logged_in
+from tests.dashboard.sockets import connected, session_path
+from tests.factories import (
+    Cast,
+    last_tick_end,
+    make_anomaly,
+    make_cast,
+    make_metrics,
+    make_notice,
+    make_session,
+)
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("redis_client")]
+WORDS = "The scores cannot be read at the moment"
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Iterator[Cast]:
+    cast = make_cast()
+    for session in (cast.session, cast.bobs_session):
+        make_metrics(session, [0.5] * 3)
+    over = make_session(cast.session.event, "Over", ended_at=last_tick_end())
+    make_metrics(over, [0.5] * 3)
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '300ms'")
+    yield cast
+    forget_lock()
+    connection.close()
+
+
+@contextmanager
+def locked(table: str = "engagement_metrics") -> Iterator[None]:
+    """As maintenance does it, in a connection of its own."""
+    forget_lock()
+    with psycopg.connect(url_of_database()) as link:
+        link.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def test_pages_show_the_rest_and_say_so(cast: Cast) -> None:
+    anomaly = make_anomaly(make_notice(cast.session))
+    alice = logged_in(cast.alice)
+    pages = ["/", f"/sessions/{cast.session.pk}/", "/finished/"]
+    before = [alice.get(page).content.decode() for page in pages]
+    with locked():
+        for page in pages:
+            response = alice.get(page)
+            text = response.content.decode()
+            assert (response.status_code, WORDS in text) == (200, True), page
+            assert "Keynote" in text or page == "/finished/"
+            assert anomaly.reason in text or page == "/finished/"
+    forget_lock()
+    for page, text in zip(pages, before, strict=True):
+        assert WORDS not in text
+        assert WORDS not in alice.get(page).content.decode()
+
+
+def test_what_is_made_of_scores_is_asked_for_again(cast: Cast) -> None:
+    alice = logged_in(cast.alice)
+    alice.raise_request_exception = False
+    base = f"/sessions/{cast.session.pk}"
+    with locked():
+        for page in ("report/", "history/?range=5m", "metrics.csv", "metrics.json"):
+            response = alice.get(f"{base}/{page}")
+            assert response.status_code == 503, page
+            assert response.headers["Retry-After"] == response.headers["Refresh"] == "5"
+        assert "Refresh" not in alice.post(f"{base}/report/").headers
+
+
+def test_nobody_waits_twice_for_the_same_lock(cast: Cast, django_assert_max_num_queries) -> None:
+    with locked():
+        with pytest.raises(ScoresLockedError), reading_scores():
+            EngagementMetric.objects.exists()
+        with django_assert_max_num_queries(0), pytest.raises(ScoresLockedError), reading_scores():
+            EngagementMetric.objects.exists()
+
+
+def test_the_admin_goes_on(cast: Cast) -> None:
+    anomaly = make_anomaly(make_notice(cast.session))
+    admin = logged_in(cast.admin)
+    with locked():
+        for page in (
+            "/admin/",
+            "/admin/sessions_app/session/",
+            "/admin/anomalies_app/anomaly/",
+            f"/admin/anomalies_app/anomaly/{anomaly.pk}/change/",
+        ):
+            assert admin.get(page).status_code == 200, page
+        answer = admin.post(f"/anomalies/{anomaly.pk}/acknowledge/", headers={"accept": "*/json"})
+        assert answer.status_code < 400
+
+
+def test_programs_are_told_to_come_back_and_may_announce(cast: Cast) -> None:
+    _, secret = ApiToken.objects.issue(name="all", all_events=True, can_write=True)
+    program = Client(headers={"authorization": f"Bearer {secret}"})
+    path = f"/api/v1/sessions/{cast.session.external_id}/"
+    with locked():
+        for address in ("/api/v1/sessions/", path, f"{path}history/"):
+            response = program.get(address)
+            assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+            assert "scores" in response.json()["detail"]
+        assert program.get("/api/v1/events/").status_code == 200
+        assert program.get(f"{path}anomalies/").status_code == 200
+        announced = program.post(f"{path}pause/")
+    assert (announced.status_code, announced.json()["pause"]) == (200, "BREAK")
+    assert announced.json()["current"] is None
+    assert Pause.objects.count() == 1
+
+
+def test_another_table_is_not_done_without(cast: Cast) -> None:
+    """An alert that is not shown would be worse than a page that comes later."""
+    alice = logged_in(cast.alice)
+    alice.raise_request_exception = False
+    with locked("anomalies"):
+        response = alice.get("/")
+    assert (response.status_code, response.headers["Refresh"]) == (503, "5")
+
+
+async def test_a_socket_keeps_its_page_until_scores_can_be_read(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "LOCKED_SECONDS", 0.1)
+    monkeypatch.setattr("sessions_app.locked_scores.REST_SECONDS", 0.0)
+    cast = await sync_to_async(make_cast)()
+    await sync_to_async(make_metrics)(cast.session, [0.5] * 3)
+    snapshot = consumers._current_sessions
+    locks = [ScoresLockedError("locked")] * 3
+
+    def fail_at_first(keys: list[int]) -> list[str | None]:
+        if locks:
+            raise locks.pop()
+        return snapshot(keys)
+
+    socket, _ = await connected(session_path(cast), cast.alice)
+    monkeypatch.setattr(consumers, "_current_sessions", fail_at_first)
+    await socket.send_to(text_data=json.dumps({"type": "snapshot"}))
+    again = await socket.receive_json_from(timeout=10)
+    assert (again["type"], len(again["points"]), locks) == ("snapshot", 3, [])
+    await socket.disconnect()
+    await sync_to_async(connections.close_all)()

@@ -1,0 +1,199 @@
+"""An admin moves a session from Alice's event to Bob's: from then on all of it is Bob's."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import redis
+from django.test import Client
+
+from anomalies_app.models import Anomaly
+from anomalies_app.results import Change
+from dashboard import broadcast
+from dashboard.models import ApiToken
+from dashboard.overview import live_cards
+from dashboard.payloads import session_snapshot
+from dashboard.report import session_report
+from dashboard.watching import ALL_EVENTS, WatchedGroups, event_group, session_group
+from engagement_conductor import pipeline
+from engagement_conductor.pipeline import ShardScorer
+from engagement_conductor.rerouting import reroute
+from sessions_app.models import Session
+from sessions_app.poll_notices import PollMomentKind
+from sessions_app.tick_results import METRIC, TickResults
+from sessions_app.ticks import TICK_SECONDS
+from tests.dashboard.conftest import logged_in
+from tests.dashboard.test_broadcast import RecordingLayer
+from tests.factories import (
+    Cast,
+    last_tick_end,
+    make_anomaly,
+    make_metrics,
+    make_notice,
+    make_poll_moment,
+)
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def layer(monkeypatch: pytest.MonkeyPatch) -> RecordingLayer:
+    layer = RecordingLayer()
+    monkeypatch.setattr(broadcast, "get_channel_layer", lambda: layer)
+    return layer
+
+
+@pytest.fixture
+def moved(cast: Cast) -> SimpleNamespace:
+    """Alice's session with an anomaly, as it was scored before it was moved to Bob's event."""
+    make_metrics(cast.session, [0.5] * 3)
+    notice = make_notice(cast.session, ago=40)
+    anomaly = make_anomaly(notice)
+    old, new = cast.session.event, cast.bobs_session.event
+    form = {
+        "title": cast.session.title,
+        "event": new.pk,
+        "ended_at_0": "",
+        "ended_at_1": "",
+        "initial-ended_at_0": "",
+        "initial-ended_at_1": "",
+        "pauses-TOTAL_FORMS": 0,
+        "pauses-INITIAL_FORMS": 0,
+    }
+    address = f"/admin/sessions_app/session/{cast.session.pk}/change/"
+    assert logged_in(cast.admin).post(address, form).status_code == 302
+    session = Session.objects.select_related("event").get(pk=cast.session.pk)
+    assert session.event_id == new.pk
+    assert Anomaly.objects.get().event_id == old.pk, "the copy is stale"
+    return SimpleNamespace(session=session, anomaly=anomaly, notice=notice, old=old, new=new)
+
+
+def assert_told(layer: RecordingLayer, moved: SimpleNamespace) -> None:
+    """The session's page, Bob's overview and the admin's; not Alice's."""
+    assert layer.sent.keys() == {
+        session_group(moved.session.pk),
+        event_group(moved.new.pk),
+        ALL_EVENTS,
+    }
+
+
+def watched(moved: SimpleNamespace) -> WatchedGroups:
+    events = frozenset({moved.old.pk, moved.new.pk})
+    return WatchedGroups(frozenset({moved.session.pk}), events, all_events=True)
+
+
+def scored_before(moved: SimpleNamespace) -> TickResults:
+    """The tick that was scored while the session was Alice's."""
+    metrics = np.zeros(1, METRIC)
+    metrics["session_id"], metrics["event_id"] = moved.session.pk, moved.old.pk
+    tick = int(last_tick_end().timestamp()) // TICK_SECONDS - 1
+    return TickResults(tick, [moved.session.external_id], metrics, [], [moved.session.pk], [])
+
+
+def test_an_acknowledgement_is_told_to_the_new_event(
+    cast: Cast, moved: SimpleNamespace, layer: RecordingLayer
+) -> None:
+    address = f"/anomalies/{moved.anomaly.pk}/acknowledge/"
+    assert logged_in(cast.alice).post(address).status_code == 404
+    assert layer.sent == {}
+    answer = logged_in(cast.bob).post(address, headers={"accept": "application/json"})
+    assert answer.json()["event"] == moved.new.pk
+    assert_told(layer, moved)
+    [told] = layer.sent[event_group(moved.new.pk)]
+    assert told["anomalies"][0]["event"] == moved.new.pk
+
+
+def test_so_is_one_in_the_admin(cast: Cast, moved: SimpleNamespace, layer: RecordingLayer) -> None:
+    data = {"action": "acknowledge", "_selected_action": [str(moved.anomaly.pk)]}
+    logged_in(cast.admin).post("/admin/anomalies_app/anomaly/", data)
+    assert_told(layer, moved)
+
+
+def test_one_that_cannot_be_told_does_not_stop_the_others(
+    cast: Cast, layer: RecordingLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (make_anomaly(make_notice(cast.session, ago=ago)) for ago in (90, 40))
+    tell = broadcast.broadcast_anomaly
+
+    def fail_once(anomaly: Anomaly) -> None:
+        if anomaly.pk == min(first.pk, second.pk):
+            raise ValueError("cannot be told")
+        tell(anomaly)
+
+    monkeypatch.setattr("dashboard.acknowledging.broadcast_anomaly", fail_once)
+    data = {"action": "acknowledge", "_selected_action": [str(first.pk), str(second.pk)]}
+    assert logged_in(cast.admin).post("/admin/anomalies_app/anomaly/", data).status_code == 302
+    assert not Anomaly.objects.filter(acknowledged_at__isnull=True).exists()
+    [told] = layer.sent[ALL_EVENTS]
+    assert told["anomalies"][0]["id"] == str(max(first.pk, second.pk))
+
+
+def test_points_and_anomalies_of_an_earlier_tick_are_too(
+    moved: SimpleNamespace, layer: RecordingLayer
+) -> None:
+    over = make_notice(moved.session, Change.ENDED, event_id=moved.old.pk)
+    results, notices = reroute(scored_before(moved), [moved.notice, over])
+    broadcast.broadcast_notices(notices, watched(moved))
+    assert_told(layer, moved)
+    broadcast.broadcast_points([*results.points({moved.new.pk: "new"})], watched(moved))
+    assert_told(layer, moved)
+    assert len(layer.sent[event_group(moved.new.pk)]) == 2
+
+
+def test_the_scorer_tells_all_of_it_to_the_new_event(
+    moved: SimpleNamespace,
+    layer: RecordingLayer,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_client: redis.Redis,
+) -> None:
+    monkeypatch.setattr(pipeline, "watched_groups", lambda client: watched(moved))
+    moments = [make_poll_moment(moved.session, "p", PollMomentKind.FIRST_VOTE, last_tick_end())]
+    ShardScorer(redis_client, 0)._broadcast(scored_before(moved), [moved.notice], moments)
+    assert_told(layer, moved)
+    kinds = {message["type"] for message in layer.sent[event_group(moved.new.pk)]}
+    assert kinds == {"points", "anomalies", "ended"}
+
+
+def test_sessions_that_were_not_moved_stay_where_they_are(cast: Cast) -> None:
+    Session.objects.update(edited_at=None)
+    stays = SimpleNamespace(session=cast.session, old=cast.session.event)
+    results, notices = [], [make_notice(cast.session)]
+    results, same = reroute(scored_before(stays), notices)
+    assert same is notices
+    assert results.metrics["event_id"].tolist() == [cast.session.event_id]
+
+
+def test_every_page_has_it_under_the_new_event(
+    cast: Cast, moved: SimpleNamespace, django_assert_max_num_queries
+) -> None:
+    with django_assert_max_num_queries(4):
+        [anomaly] = session_snapshot(moved.session)["anomalies"]
+    with django_assert_max_num_queries(4):
+        cards = live_cards(Session.objects.visible_to(cast.bob))
+    [card] = [card for card in cards if card["session"] == moved.session.pk]
+    [reported] = session_report(moved.session)["anomalies"]
+    for found in (anomaly, card["anomaly"], reported, card):
+        assert found["event"] == moved.new.pk
+    assert live_cards(Session.objects.visible_to(cast.alice)) == []
+
+
+@pytest.mark.usefixtures("redis_client")
+def test_programs_and_downloads_too(cast: Cast, moved: SimpleNamespace) -> None:
+    answers: dict[str, Any] = {}
+    for event in (moved.old, moved.new):
+        token, secret = ApiToken.objects.issue(name=event.title)
+        token.events.add(event)
+        program = Client(headers={"authorization": f"Bearer {secret}"})
+        path = f"/api/v1/sessions/{moved.session.external_id}"
+        answers[event.pk] = [
+            program.get(f"{path}{end}") for end in ("/", "/history/", "/anomalies/")
+        ]
+    assert {answer.status_code for answer in answers[moved.old.pk]} == {404}
+    session, _, anomalies = (answer.json() for answer in answers[moved.new.pk])
+    [anomaly] = anomalies["anomalies"]
+    for found in (session, session["anomaly"], anomaly):
+        assert found["eventId"] == moved.new.external_id
+    download = f"/sessions/{moved.session.pk}/anomalies.csv"
+    assert logged_in(cast.alice).get(download).status_code == 404
+    assert logged_in(cast.bob).get(download).status_code == 200
