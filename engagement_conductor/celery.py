@@ -51,6 +51,9 @@ app.conf.update(
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    # A broker that refuses, as one whose memory is full, would otherwise end the worker.
+    broker_channel_error_retry=True,
+    worker_consumer="engagement_conductor.consumer:PatientConsumer",
     broker_transport_options={
         "global_keyprefix": "engagement:celery:",
         "socket_timeout": 30,

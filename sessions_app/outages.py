@@ -75,6 +75,7 @@ SYSTEM_REFUSALS = frozenset(
         errno.EROFS,
     }
 )
+QUOTED_COMMAND = " of pipeline caused error: "
 # Of these only some are outages: ask :func:`is_outage`.
 SERVER_ERRORS: tuple[type[Exception], ...] = (
     redis.RedisError,
@@ -103,7 +104,9 @@ def outage_kind(error: BaseException) -> str:
 
 def first_line(error: BaseException) -> str:
     """What an error says, in one line."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    # The client quotes the command before it, which may hold what somebody posted.
+    text = str(error).rpartition(QUOTED_COMMAND)[2]
+    return text.strip().partition("\n")[0] or type(error).__name__
 
 
 def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None:

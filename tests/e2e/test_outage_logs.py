@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 OUTAGE_SECONDS = 18.0
 # Each process in which something fails in each of three outages, and ticks that wait for others.
 MOST_LINES = 40
-PATHS = ("/accounts/login/", "/", "/health", "/api/v1/sessions/")
+PATHS = ("/login/", "/health")
 
 
 class Visitors(threading.Thread):

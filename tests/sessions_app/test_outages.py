@@ -18,7 +18,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from engagement_conductor import embedded, ports
 from engagement_conductor.valkey import Valkey
-from sessions_app.outages import is_outage, log_failure, outage_kind
+from sessions_app.outages import first_line, is_outage, log_failure, outage_kind
 from tests.conftest import url_of_database
 
 pytestmark = pytest.mark.integration
@@ -199,6 +199,7 @@ def test_what_redis_refuses_is_an_outage(tmp_path: Path, refuse: Refusal) -> Non
         if refuse is keep_busy:
             client.script_kill()
         assert [is_outage(error) for error in errors] == [True] * 3, errors
+        assert not any("Command #" in first_line(error) for error in errors)
 
 
 def test_what_we_ask_wrongly_of_redis_is_no_outage(redis_client: "redis.Redis") -> None:
