@@ -47,7 +47,7 @@ MIDDLEWARE = [
     "dashboard.middleware.ContentSecurityPolicyMiddleware",
     # Before whatever may refuse a request: its answer has the header too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "dashboard.addresses.RefuseNulMiddleware",
+    "dashboard.addresses.RefuseUnreadableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
