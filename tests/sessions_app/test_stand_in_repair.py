@@ -64,7 +64,7 @@ def record(what: Any, flag: int, message: Any = "") -> None:
         user=User.objects.get_or_create(username="root")[0],
         content_type=kind,
         object_id=str(what.pk),
-        object_repr=str(what),
+        object_repr="",
         action_flag=flag,
         change_message=message if isinstance(message, str) else json.dumps(message),
     )
@@ -212,7 +212,7 @@ def test_it_may_be_interrupted_and_repeated(past: Past, monkeypatch: pytest.Monk
     with pytest.raises(KeyboardInterrupt):
         migrate(AFTER)
     monkeypatch.setattr(stand_in_repair, "_batches", batches)
-    assert sum(kind == "its own" for _, kind in placed().values()) == 2
+    assert sum(kind == "its own" for _, kind in placed().values()) == 1, "that of one batch"
     call_command("migrate", verbosity=0)
     assert sum(kind == "its own" for _, kind in placed().values()) == 6
     assert separate_stand_ins(current_apps) == Repaired()

@@ -105,7 +105,12 @@ def test_events_are_listed_with_their_live_sessions(cast: Cast, partner: Program
     make_session(cast.session.event, "Over", ended_at=last_tick_end())
     event = cast.session.event
     assert partner.get("/events/").json()["events"] == [
-        {"eventId": event.external_id, "title": event.title, "liveSessions": 1}
+        {
+            "eventId": event.external_id,
+            "title": event.title,
+            "liveSessions": 1,
+            "isStandIn": False,
+        }
     ]
 
 
