@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sessions_app", "0009_separate_stand_ins")]
+    dependencies = [("sessions_app", "0010_separate_stand_ins")]
 
     operations = [
         migrations.CreateModel(
