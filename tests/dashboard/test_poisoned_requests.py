@@ -36,7 +36,25 @@ POISON = [
 ]
 PARAMETERS = ("q", "event", "page", "p", "o", "all", "range", "from", "to", "limit", "cursor", "id")
 MORE = ("state", "date", "before", "next", "term", "_to_field", "_popup", "_changelist_filters")
-HEADERS = ["accept", "accept-language", "authorization", "content-length", "content-type", "cookie", "host", "if-none-match", "if-modified-since", "origin", "range", "referer", "user-agent", "x-csrftoken", "x-forwarded-for", "x-forwarded-proto", "x-requested-with"]
+HEADERS = [
+    "accept",
+    "accept-language",
+    "authorization",
+    "content-length",
+    "content-type",
+    "cookie",
+    "host",
+    "if-none-match",
+    "if-modified-since",
+    "origin",
+    "range",
+    "referer",
+    "user-agent",
+    "x-csrftoken",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-requested-with",
+]
 CHARSETS = ("utf-7", "utf-16", "rot13", "hex", "idna", "undefined", "unicode_escape", "\xff")
 
 
