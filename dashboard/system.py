@@ -117,6 +117,6 @@ def _detail(part: dict[str, Any]) -> str:
     if "queued_messages" in part:
         return f"{part['queued_messages']:,} queued"
     if "kept" in part:
-        given_up = part["given_up"]
+        given_up = part.get("given_up")
         return f"{part['kept']:,} kept" + (f", {given_up:,} given up" if given_up else "")
     return ""

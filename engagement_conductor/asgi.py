@@ -10,6 +10,7 @@ http_application = get_asgi_application()  # before the imports below, which nee
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.sessions import CookieMiddleware  # noqa: E402
 
+from dashboard.charsets import reading_utf_8  # noqa: E402
 from dashboard.origins import SameOriginValidator  # noqa: E402
 from dashboard.outages import closing_on_outage  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
@@ -17,7 +18,7 @@ from engagement_conductor.admittance import BoundedHandshakes, BoundedRequests  
 
 application = ProtocolTypeRouter(
     {
-        "http": BoundedRequests(http_application),
+        "http": BoundedRequests(reading_utf_8(http_application)),
         "websocket": SameOriginValidator(
             BoundedHandshakes(closing_on_outage(CookieMiddleware(URLRouter(websocket_urlpatterns))))
         ),

@@ -55,7 +55,7 @@ def test_errors_have_the_headers_of_pages(cast: Cast, monkeypatch: pytest.Monkey
 def test_a_page_that_a_server_is_missing_for_says_so(
     cast: Cast, monkeypatch: pytest.MonkeyPatch, outage: type[Exception]
 ) -> None:
-    def fail(user: Any) -> Any:
+    def fail(*_: Any) -> Any:
         raise outage("secret of the database")
 
     monkeypatch.setattr(views, "snapshot", fail)

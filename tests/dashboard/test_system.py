@@ -31,9 +31,10 @@ def letters(redis_client: redis.Redis) -> None:
     """Thirty letters, the last of them hostile."""
     for number in range(29):
         post(redis_client, keys.CHAT_MESSAGE, {"sessionId": number})
-    post(redis_client, keys.SYNC_EVENTS, HOSTILE)
-    post(redis_client, keys.CHAT_MESSAGE, chat("m1"))
     with collector() as running:
+        collect_all(redis_client, running)
+        post(redis_client, keys.SYNC_EVENTS, HOSTILE)
+        post(redis_client, keys.CHAT_MESSAGE, chat("m1"))
         collect_all(redis_client, running)
 
 
