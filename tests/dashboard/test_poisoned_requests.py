@@ -18,24 +18,9 @@ from tests.factories import Cast, make_anomaly, make_notice
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("redis_client")]
 
-# Percent-encoded, as in an address or a form: NUL, half a surrogate, no UTF-8, too much of it, no
-# number that any column has, a NUL and a surrogate in UTF-7.
-POISON = [
-    "%00",
-    "a%00b",
-    "%ED%A0%80",
-    "%FF%FE",
-    "x" * 3_000,
-    "9" * 19,
-    "9" * 40,
-    "9" * 5_000,
-    "-1",
-    "%2BAAA-",
-    "%2B2AA-",
-    "%F0%9F%92%A9",
-    "NaN",
-    "99999-01-01",
-]
+# Percent-encoded, as in an address or a form: NUL, half a surrogate, too much of it, no number that
+# any column has, a NUL and a surrogate in UTF-7.
+POISON = ["a%00b", "%ED%A0%80", "9" * 40, "9" * 5_000, "%2BAAA-"]
 PARAMETERS = ("q", "event", "page", "p", "o", "all", "range", "from", "to", "limit", "cursor", "id")
 MORE = ("state", "date", "before", "next", "term", "_to_field", "_popup", "_changelist_filters")
 HEADERS = [
@@ -157,7 +142,7 @@ async def test_no_charset(charset: str) -> None:
     assert [status for status in found if status >= 500] == []
 
 
-@pytest.mark.parametrize("poison", ["\0", "a\0b", "9" * 40, "9" * 5_000, "x" * 3_000, "-1"])
+@pytest.mark.parametrize("poison", ["a\0b", "9" * 5_000, "-1"])
 def test_no_field_of_a_form(cast: Cast, things: SimpleNamespace, poison: str) -> None:
     admin = tolerant(logged_in(cast.admin))
     names = ("action", "_selected_action", "select_across", "index", "note", "judge", "verdict")

@@ -14,8 +14,16 @@ import redis
 from playwright.sync_api import Browser
 
 from sessions_app import keys
+from sessions_app.streams import server_time_ms
+from sessions_app.ticks import tick_at
 from tests.e2e.browser import Pages, Window
-from tests.e2e.stack_process import PRODUCT, running_product, running_servers
+from tests.e2e.stack_process import (
+    PRODUCT,
+    running_product,
+    running_servers,
+    scored_tick,
+    wait_for,
+)
 from tests.factories import PASSWORD
 from tests.platform import chat, post, user
 
@@ -114,6 +122,13 @@ def pretend(rooms: Collection[Room], seconds: int) -> None:
             room.live(start + step * ROOM_STEP_SECONDS)
 
 
+def wait_until_caught_up(redis_url: str) -> None:
+    """Returns when all that was pretended is scored."""
+    with redis.Redis.from_url(redis_url) as client:
+        due = tick_at(server_time_ms(client)) - 1
+        wait_for(lambda: scored_tick(client) >= due, "what was before is scored")
+
+
 @dataclass
 class Conference:
     """Rooms, the processes that watch them, and browsers in which organizers look at them."""
@@ -150,6 +165,7 @@ def running_conference(directory: Path, browser: Browser) -> Iterator[Conference
         for name in PRODUCT:
             product.start(name)
         product.wait_until_ready()
+        wait_until_caught_up(product.redis_url)
         product.manage("shell", "-c", ASSIGN.format(rooms=ROOMS, password=PASSWORD))
         conference = Conference(Pages(product, browser, product.redis_url), rooms)
         stack.callback(conference.close_windows)
