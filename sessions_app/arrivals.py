@@ -25,13 +25,20 @@ class Delivery(IntEnum):
 
 # Decides at one instant whether the tick is still open, which no reader could.
 _DELIVER = """
-local scored = tonumber(redis.call('GET', KEYS[1]) or '-1')
+local scored = redis.pcall('GET', KEYS[1])
+scored = type(scored) == 'string' and tonumber(scored) or -1
 local list, delivery = KEYS[2], 0
 if scored >= tonumber(ARGV[1]) then
     if tonumber(redis.call('TIME')[1]) > tonumber(ARGV[4]) then return 2 end
     list, delivery = KEYS[3], 1
 end
-redis.call('RPUSH', list, ARGV[3])
+local pushed = redis.pcall('RPUSH', list, ARGV[3])
+if type(pushed) == 'table' and pushed.err then
+    if not string.find(pushed.err, 'WRONGTYPE') then return pushed end
+    -- What is no list is none of ours, and would stop all collectors.
+    redis.call('DEL', list)
+    redis.call('RPUSH', list, ARGV[3])
+end
 redis.call('EXPIRE', list, ARGV[2])
 return delivery
 """

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import redis
 
-from engagement_conductor.pipeline import NEWER_WORKER_TICKS
+from engagement_conductor.pipeline import NEWER_WORKER_TICKS, score_shard
 from sessions_app import keys
 from sessions_app.arrivals import FENCE_SECONDS, RETENTION_SECONDS
 from sessions_app.blocks import BatchBuilder, encode_block
@@ -259,3 +259,18 @@ def test_a_block_of_a_later_version_is_left_to_its_worker_for_a_while(
     score_all(redis_client, tick + NEWER_WORKER_TICKS)
     assert int(redis_client.get(keys.scored_tick(SHARD)) or 0) >= tick
     assert redis_client.llen(keys.unreadable_blocks(SHARD)) == 1
+
+
+@pytest.mark.parametrize("kind", ["scored", "arrivals"])
+def test_a_poisoned_key_of_a_shard_stops_no_collector(redis_client: redis.Redis, kind: str) -> None:
+    start = start_of(redis_client, 4)
+    poisoned = keys.scored_tick(SHARD) if kind == "scored" else keys.arrivals(SHARD, tick_at(start))
+    redis_client.set(poisoned, b"junk")
+    for session in ("s1", "s17", "s2", "s3"):
+        post(redis_client, keys.CHAT_MESSAGE, chat(f"m-{session}", session=session), f"{start}-*")
+    with collector() as running:
+        collect_all(redis_client, running)
+    assert redis_client.lrange(keys.arrivals(SHARD, tick_at(start)), 0, -1)
+    for shard in {keys.shard_of(name) for name in ("s2", "s3")} - {SHARD}:
+        score_shard(redis_client, shard, tick_at(start))
+    assert total("chat_count", "s2") + total("chat_count", "s3") >= 1
