@@ -13,6 +13,7 @@ from dashboard import relay
 from dashboard.losses import Losses
 from dashboard.relay import Relay, get_relay
 from dashboard.updates import Update, encode_items
+from sessions_app.figures import DROPPED_UPDATES, named
 
 
 class Layer:
@@ -151,6 +152,8 @@ async def test_what_fails_on_the_way_does_not_make_the_sockets_deaf(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(relay, "SECONDS_AFTER_FAILURE", 0.01)
+    counted = Losses()
+    monkeypatch.setattr(relay, "losses", counted)
     layer, screen = Layer(), Screen()
     receive, failures = layer.receive, [ValueError("no message"), redis.ConnectionError("away")]
 
@@ -167,7 +170,8 @@ async def test_what_fails_on_the_way_does_not_make_the_sockets_deaf(
     layer.tell("event.1", 2)
     await until(lambda: screen.told)
     assert screen.told[-1] == [2]
-    assert "no message" in caplog.text
+    assert counted.take()[named(DROPPED_UPDATES, "receive")] == 2
+    assert "away" in caplog.text
 
 
 async def test_an_outage_is_the_business_of_who_joins_not_of_who_leaves() -> None:
