@@ -44,6 +44,7 @@ EXPLANATIONS = (
     Explanation(
         ("B608",),
         (
+            "sessions_app/epochs.py",
             "sessions_app/recent_scores.py",
             "sessions_app/retention.py",
             "sessions_app/storage.py",

@@ -30,7 +30,7 @@ class IdentityKeeper:
         Raises:
             redis.RedisError: Redis does not answer.
         """
-        secret = client.get(keys.IDENTITY_SECRET) or _make_secret(client)
+        secret = client.get(keys.IDENTITY_KEY) or _make_secret(client)
         unkeyed = bool(client.exists(keys.UNKEYED_SESSIONS))
         if not reads_keyed_blocks(client, now_ms):
             self._old_worker_ms = now_ms
@@ -49,8 +49,8 @@ def _make_secret(client: "redis.Redis") -> bytes:
     # First this: where the secret is, it has been looked for sessions that began without it.
     if _has_state(events_client(client)):
         note_unkeyed_sessions(client)
-    client.set(keys.IDENTITY_SECRET, os.urandom(SECRET_BYTES), nx=True)
-    secret: bytes = client.get(keys.IDENTITY_SECRET)
+    client.set(keys.IDENTITY_KEY, os.urandom(SECRET_BYTES), nx=True)
+    secret: bytes = client.get(keys.IDENTITY_KEY)
     return secret
 
 

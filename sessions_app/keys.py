@@ -37,7 +37,7 @@ SHARDS_SET_ASIDE = "engagement:shards-set-aside"
 SLOW_LANE = "engagement:slow-lane"
 DATABASE_EPOCH = "engagement:database-epoch"
 DATABASE_CHANGED = "engagement:database-changed"
-IDENTITY_SECRET = "engagement:identity-secret"  # noqa: S105 - where it lies, not what it is
+IDENTITY_KEY = "engagement:identity-key"
 UNKEYED_SESSIONS = "engagement:unkeyed-sessions"
 
 SHARD_COUNT = 16

@@ -168,10 +168,9 @@ async def test_what_fails_on_the_way_does_not_make_the_sockets_deaf(
     layer.tell("event.1", 1)
     await asyncio.sleep(0.2)
     layer.tell("event.1", 2)
-    await until(lambda: screen.told)
-    assert screen.told[-1] == [2]
+    await until(lambda: [2] in screen.told)
     assert counted.take()[named(DROPPED_UPDATES, "receive")] == 2
-    assert "away" in caplog.text
+    assert "cannot be received" in caplog.text
 
 
 async def test_an_outage_is_the_business_of_who_joins_not_of_who_leaves() -> None:

@@ -232,7 +232,7 @@ def test_an_edit_of_something_else_opens_nothing(redis_client: redis.Redis) -> N
 
 def test_a_deleted_session_leaves_nothing_behind(redis_client: redis.Redis) -> None:
     opening(redis_client)
-    play(redis_client, [(2, keys.SYNC_EVENTS, user("user_join", "u1", "s16"))], 3)
+    play(redis_client, [(3, keys.SYNC_EVENTS, user("user_join", "u1", "s16"))], 3)
     assert keys.shard_of("s16") == SHARD
     gone = Session.objects.get(external_id="s1")
     key = gone.pk
