@@ -88,6 +88,10 @@ class UnknownDetectorStateError(ValueError):
     """Bytes that are not a detector's state of this version."""
 
 
+class OldDetectorStateError(UnknownDetectorStateError):
+    """Bytes that a version before has written, as after every upgrade."""
+
+
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(tuple[int, int, int, list[bytes]]).decode
 
@@ -229,17 +233,23 @@ class DetectorState:
         """The state that :meth:`to_bytes` wrote.
 
         Raises:
-            UnknownDetectorStateError: other bytes, or those of another version.
+            OldDetectorStateError: those of a version before.
+            UnknownDetectorStateError: other bytes, or those of a later version.
         """
         try:
             version, tick, count, parts = _unpack(data)
         except msgspec.MsgspecError as error:
             raise UnknownDetectorStateError(str(error)) from error
+        if 0 < version < VERSION:
+            raise OldDetectorStateError(f"a detector's state of version {version}")
+        if version != VERSION:
+            raise UnknownDetectorStateError(f"a detector's state of version {version}")
+        # Compared before there is room for as many sessions as a damaged number says.
+        sizes = [count * array.nbytes for array in _one_session()._arrays()]
+        if count < 0 or [len(part) for part in parts] != sizes:
+            raise UnknownDetectorStateError(f"{len(data)} bytes are no state of {count} sessions")
         state = cls.fresh(tick, np.zeros(count, np.int64))
         arrays = state._arrays()
-        sizes = [array.nbytes for array in arrays]
-        if version != VERSION or [len(part) for part in parts] != sizes:
-            raise UnknownDetectorStateError(f"a detector's state of version {version}")
         for array, part in zip(arrays, parts, strict=True):
             array[...] = np.frombuffer(part, array.dtype).reshape(array.shape)
         return state
@@ -247,5 +257,8 @@ class DetectorState:
 
 def bytes_per_session() -> int:
     """How much is remembered of each session."""
-    state = DetectorState.fresh(0, np.zeros(1, np.int64))
-    return sum(array.nbytes for array in state._arrays())
+    return sum(array.nbytes for array in _one_session()._arrays())
+
+
+def _one_session() -> DetectorState:
+    return DetectorState.fresh(0, np.zeros(1, np.int64))

@@ -1,11 +1,13 @@
-"""What this web process could not pass on: counted, and logged once a minute at most."""
+"""What this web process dropped or had no room for: counted, and logged once a minute at most."""
 
 import logging
 import math
 import time
 from collections import Counter
 
-from sessions_app.figures import DROPPED_UPDATES, named
+import redis
+
+from sessions_app.figures import DROPPED_UPDATES, named, queue_figures
 
 logger = logging.getLogger(__name__)
 
@@ -22,20 +24,39 @@ class Losses:
         self._since_line: Counter[str] = Counter()
         self._line_at: dict[str, float] = {}
 
+    def count(self, name: str) -> None:
+        """Counts one more of what nobody has to be told of."""
+        self._counted[name] += 1
+
     def note(self, step: str, error: Exception) -> None:
-        """Counts one more.
+        """Counts one more update.
 
         Args:
             step: one of :data:`STEPS`.
             error: why; the last one is named in the log.
         """
-        self._counted[named(DROPPED_UPDATES, step)] += 1
+        self.count(named(DROPPED_UPDATES, step))
         self._since_line[step] += 1
         now = time.monotonic()
         if now - self._line_at.get(step, -math.inf) >= SECONDS_BETWEEN_LINES:
             number = self._since_line.pop(step)
             logger.error("%d updates cannot be %s: %r", number, STEPS[step], error)
             self._line_at[step] = now
+
+    def save(self, client: "redis.Redis") -> None:
+        """Adds what was counted to the counters on Redis.
+
+        Raises:
+            redis.RedisError: Redis does not answer; it is added the next time.
+        """
+        counted = self.take()
+        with client.pipeline(transaction=False) as pipeline:
+            queue_figures(pipeline, counted)
+            try:
+                pipeline.execute()
+            except redis.RedisError:
+                self.put_back(counted)
+                raise
 
     def take(self) -> Counter[str]:
         """What was counted since the last call, by the names of the counters."""

@@ -4,6 +4,7 @@ docs/operations.md describes each of them; a test compares.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -19,6 +20,160 @@ from sessions_app import figures as names
 from sessions_app.pipeline_status import PipelineStatus
 
 Figures = Mapping[str, float]
+Amounts = Iterable[tuple[tuple[str, ...], float]]
+
+
+class _Counter(NamedTuple):
+    """A counter of the pipeline.
+
+    Attributes:
+        name: in Prometheus, between ``engagement_`` and ``_total``.
+        figure: its name on Redis.
+        labels: their names.
+        description: for Prometheus.
+    """
+
+    name: str
+    figure: str
+    labels: tuple[str, ...]
+    description: str
+
+
+COUNTERS = (
+    _Counter(
+        "received_events",
+        names.RECEIVED,
+        ("channel", "transport"),
+        "Payloads received, with those that were set aside or had come before.",
+    ),
+    _Counter(
+        "dead_letters",
+        names.DEAD_LETTERS,
+        ("channel", "reason"),
+        "Payloads that were set aside because they could not be read.",
+    ),
+    _Counter(
+        "duplicate_events",
+        names.DUPLICATES,
+        ("reason",),
+        "Events that came more than once and counted once.",
+    ),
+    _Counter(
+        "refused_events",
+        names.REFUSED,
+        (),
+        "Events of new sessions for which there was no room.",
+    ),
+    _Counter(
+        "forgotten_users",
+        names.FORGOTTEN,
+        (),
+        "Users of a session beyond those that are remembered: they are only counted.",
+    ),
+    _Counter(
+        "forgotten_voters",
+        names.FORGOTTEN_VOTERS,
+        (),
+        "Voters of a session beyond those that are remembered: another vote counts again.",
+    ),
+    _Counter(
+        "forgotten_polls",
+        names.FORGOTTEN_POLLS,
+        (),
+        "Polls of a session beyond those that are remembered: their participation is over.",
+    ),
+    _Counter(
+        "lost_tables",
+        names.LOST_TABLES,
+        ("kind",),
+        "Tables of sessions on Redis that could not be read and were set aside.",
+    ),
+    _Counter(
+        "lost_log_lines",
+        names.LOST_LOG_LINES,
+        ("process",),
+        "Lines of a process that are in no log, because it could not be written for too long.",
+    ),
+    _Counter(
+        "too_late_events",
+        names.TOO_LATE,
+        (),
+        "Events that came so late that nobody knows whether they have counted: they do not.",
+    ),
+    _Counter(
+        "unreadable_blobs",
+        names.UNREADABLE,
+        ("kind",),
+        "What was written for the scorer and cannot be read, set aside.",
+    ),
+    _Counter(
+        "subscription_breaks",
+        names.SUBSCRIPTION_BREAKS,
+        (),
+        "How often the subscription broke: what was published meanwhile is lost.",
+    ),
+    _Counter(
+        "dropped_messages",
+        names.DROPPED_MESSAGES,
+        (),
+        "Pub/Sub messages that were dropped: the queue was full, or they were held up too long.",
+    ),
+    _Counter(
+        "dropped_updates",
+        names.DROPPED_UPDATES,
+        ("step",),
+        "Updates that web processes could not receive, read or tell a page.",
+    ),
+    _Counter(
+        "refused_requests",
+        names.REFUSED_REQUESTS,
+        ("kind",),
+        "Requests and handshakes that web processes had no room for.",
+    ),
+    _Counter("session_scores", names.SCORES, (), "Scores of a session and tick."),
+    _Counter(
+        "alerts",
+        names.ALERTS,
+        ("change", "type", "severity"),
+        "Changes of anomalies that were published.",
+    ),
+    _Counter(
+        "shard_failures",
+        names.SHARD_FAILURES,
+        ("stage",),
+        "Times that a shard could not be scored, without an outage.",
+    ),
+    _Counter(
+        "set_aside",
+        names.SET_ASIDE,
+        ("what",),
+        "What was taken out of shards because it could not be worked on.",
+    ),
+    _Counter(
+        "skipped_ticks",
+        names.named(names.SKIPPED, "ticks"),
+        (),
+        "Ticks that were skipped after an outage too long to catch up with.",
+    ),
+    _Counter(
+        "skipped_events",
+        names.named(names.SKIPPED, "events"),
+        (),
+        "Events that were skipped after an outage too long to catch up with.",
+    ),
+    _Counter(
+        "rekeyed_sessions",
+        names.REKEYED,
+        (),
+        "Live sessions that had another key after the database went back in time.",
+    ),
+    _Counter(
+        "missed_broadcasts",
+        names.MISSED_BROADCASTS,
+        (),
+        "Ticks of a shard that did not reach the screens.",
+    ),
+)
 
 
 def part_family(answers: Mapping[str, Answer]) -> Metric:
@@ -34,7 +189,13 @@ def part_family(answers: Mapping[str, Answer]) -> Metric:
 def redis_families(answer: Answer) -> Iterator[Metric]:
     """What the pipeline has counted, and how it stands now."""
     figures, pipeline = answer["figures"], answer["pipeline"]
-    yield from _collection_counters(figures, pipeline)
+    for name, figure, labels, description in COUNTERS:
+        amounts = _labelled(figures, figure) if labels else [((), figures.get(figure, 0))]
+        yield _counter(name, description, labels, amounts)
+    late = [((), pipeline.totals.get("late_blocks", 0))]
+    yield _counter(
+        "late_blocks", "Blocks of events that came after their tick was scored.", (), late
+    )
     yield from _stream_gauges(pipeline)
     yield from _scoring_families(figures, pipeline)
     yield from _shard_families(figures, pipeline)
@@ -50,91 +211,6 @@ def database_families(answer: Answer) -> Iterator[Metric]:
     for severity in Severity.values:
         family.add_metric([severity], answer["open_anomalies"].get(severity, 0))
     yield family
-
-
-def _collection_counters(figures: Figures, pipeline: PipelineStatus) -> Iterator[Metric]:
-    yield _counter(
-        "received_events",
-        "Payloads received, with those that were set aside or had come before.",
-        ("channel", "transport"),
-        _labelled(figures, names.RECEIVED),
-    )
-    yield _counter(
-        "dead_letters",
-        "Payloads that were set aside because they could not be read.",
-        ("channel", "reason"),
-        _labelled(figures, names.DEAD_LETTERS),
-    )
-    yield _counter(
-        "duplicate_events",
-        "Events that came more than once and counted once.",
-        ("reason",),
-        _labelled(figures, names.DUPLICATES),
-    )
-    yield _counter(
-        "refused_events",
-        "Events of new sessions for which there was no room.",
-        (),
-        [((), figures.get(names.REFUSED, 0))],
-    )
-    yield _counter(
-        "forgotten_users",
-        "Users of a session beyond those that are remembered: they are only counted.",
-        (),
-        [((), figures.get(names.FORGOTTEN, 0))],
-    )
-    yield _counter(
-        "forgotten_voters",
-        "Voters of a session beyond those that are remembered: another vote counts again.",
-        (),
-        [((), figures.get(names.FORGOTTEN_VOTERS, 0))],
-    )
-    yield _counter(
-        "lost_tables",
-        "Tables of sessions on Redis that could not be read and were set aside.",
-        ("kind",),
-        _labelled(figures, names.LOST_TABLES),
-    )
-    yield _counter(
-        "lost_log_lines",
-        "Lines of a process that are in no log, because it could not be written for too long.",
-        ("process",),
-        _labelled(figures, names.LOST_LOG_LINES),
-    )
-    late = pipeline.totals.get("late_blocks", 0)
-    yield _counter(
-        "late_blocks", "Blocks of events that came after their tick was scored.", (), [((), late)]
-    )
-    yield _counter(
-        "too_late_events",
-        "Events that came so late that nobody knows whether they have counted: they do not.",
-        (),
-        [((), figures.get(names.TOO_LATE, 0))],
-    )
-    yield _counter(
-        "unreadable_blobs",
-        "What was written for the scorer and cannot be read, set aside.",
-        ("kind",),
-        _labelled(figures, names.UNREADABLE),
-    )
-    yield _counter(
-        "subscription_breaks",
-        "How often the subscription broke: what was published meanwhile is lost.",
-        (),
-        [((), figures.get(names.SUBSCRIPTION_BREAKS, 0))],
-    )
-    yield _counter(
-        "dropped_messages",
-        "Pub/Sub messages that were dropped: the queue was full, or they were held up too long.",
-        (),
-        [((), figures.get(names.DROPPED_MESSAGES, 0))],
-    )
-    yield _counter(
-        "dropped_updates",
-        "Updates that web processes could not receive, read or tell a page.",
-        ("step",),
-        _labelled(figures, names.DROPPED_UPDATES),
-    )
 
 
 def _stream_gauges(pipeline: PipelineStatus) -> Iterator[Metric]:
@@ -159,12 +235,6 @@ def _stream_gauges(pipeline: PipelineStatus) -> Iterator[Metric]:
 
 
 def _scoring_families(figures: Figures, pipeline: PipelineStatus) -> Iterator[Metric]:
-    yield _counter(
-        "session_scores",
-        "Scores of a session and tick.",
-        (),
-        [((), figures.get(names.SCORES, 0))],
-    )
     yield _tick_durations(figures)
     stages = SummaryMetricFamily(
         "engagement_tick_stage_seconds",
@@ -175,12 +245,6 @@ def _scoring_families(figures: Figures, pipeline: PipelineStatus) -> Iterator[Me
     for labels, runs in _labelled(figures, names.STAGE_RUNS):
         stages.add_metric(labels, int(runs), seconds.get(labels, 0))
     yield stages
-    yield _counter(
-        "alerts",
-        "Changes of anomalies that were published.",
-        ("change", "type", "severity"),
-        _labelled(figures, names.ALERTS),
-    )
     if pipeline.scored_tick_age_seconds is not None:
         age = pipeline.scored_tick_age_seconds
         yield _gauge(
@@ -215,38 +279,6 @@ def _shard_families(figures: Figures, pipeline: PipelineStatus) -> Iterator[Metr
     yield _gauge("failing_shards", "Shards that could not be scored the last time.", failing)
     apart = sum(shard.is_apart for shard in pipeline.shards)
     yield _gauge("slow_shards", "Shards over their budget of time, in a lane of their own.", apart)
-    yield _counter(
-        "shard_failures",
-        "Times that a shard could not be scored, without an outage.",
-        ("stage",),
-        _labelled(figures, names.SHARD_FAILURES),
-    )
-    yield _counter(
-        "set_aside",
-        "What was taken out of shards because it could not be worked on.",
-        ("what",),
-        _labelled(figures, names.SET_ASIDE),
-    )
-    for unit in ("ticks", "events"):
-        amount = figures.get(names.named(names.SKIPPED, unit), 0)
-        yield _counter(
-            f"skipped_{unit}",
-            f"{unit.capitalize()} that were skipped after an outage too long to catch up with.",
-            (),
-            [((), amount)],
-        )
-    yield _counter(
-        "rekeyed_sessions",
-        "Live sessions that had another key after the database went back in time.",
-        (),
-        [((), figures.get(names.REKEYED, 0))],
-    )
-    yield _counter(
-        "missed_broadcasts",
-        "Ticks of a shard that did not reach the screens.",
-        (),
-        [((), figures.get(names.MISSED_BROADCASTS, 0))],
-    )
 
 
 def _tick_durations(figures: Figures) -> Metric:
@@ -272,12 +304,7 @@ def _labelled(figures: Figures, counter: str) -> list[tuple[tuple[str, ...], flo
     return sorted(found)
 
 
-def _counter(
-    name: str,
-    description: str,
-    labels: tuple[str, ...],
-    amounts: Iterable[tuple[tuple[str, ...], float]],
-) -> Metric:
+def _counter(name: str, description: str, labels: tuple[str, ...], amounts: Amounts) -> Metric:
     family = CounterMetricFamily(f"engagement_{name}", description, labels=labels)
     for values, amount in amounts:
         family.add_metric(values, amount)

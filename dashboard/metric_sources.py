@@ -4,6 +4,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Count
 
 from anomalies_app.models import Anomaly
+from dashboard.losses import losses
 from dashboard.probe import Answer, Probe
 from dashboard.watching import count_open_sockets
 from sessions_app.connection import connect
@@ -15,8 +16,9 @@ TIMEOUT_SECONDS = 2
 
 
 def ask_redis() -> Answer:
-    """The counters, and the state of the pipeline now."""
+    """The counters, with what this process has not added yet, and the state of the pipeline."""
     with connect(socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS) as client:
+        losses.save(client)
         return {
             "figures": read_figures(client),
             "pipeline": pipeline_status(client),

@@ -16,8 +16,10 @@ from django.http import parse_cookie
 
 from dashboard.credentials import checked_login
 from dashboard.logins import network_of, outermost_address
+from dashboard.losses import losses
 from dashboard.outages import Application
 from engagement_conductor.gate import Gate, NoRoomError
+from sessions_app.figures import REFUSED_REQUESTS, named
 
 # A browser asks for six things at a time.
 REQUESTS_OF_ONE = 6
@@ -49,6 +51,7 @@ class BoundedRequests:
             async with self._gate.place(caller_of(scope)):
                 await self._answer(scope, receive, send)
         except NoRoomError:
+            losses.count(named(REFUSED_REQUESTS, "request"))
             await _refuse(send)
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
@@ -80,6 +83,7 @@ class BoundedHandshakes:
             try:
                 await handshake.enter_async_context(self._gate.place(caller_of(scope)))
             except NoRoomError:
+                losses.count(named(REFUSED_REQUESTS, "handshake"))
                 await send({"type": "websocket.close"})
                 return
             await self._application(scope, receive, send_first)

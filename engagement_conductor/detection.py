@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 
 from anomalies_app.calibration_store import load_calibration
 from anomalies_app.detector import Detector
-from anomalies_app.detector_state import DetectorState, UnknownDetectorStateError
+from anomalies_app.detector_state import (
+    DetectorState,
+    OldDetectorStateError,
+    UnknownDetectorStateError,
+)
 from anomalies_app.episodes import Kind, Level
 from anomalies_app.judgement import Judgement
 from anomalies_app.reasons import Reason
@@ -40,18 +44,23 @@ class ShardDetection:
 
     Attributes:
         seconds: how long the last step took.
+        unreadable: why ``stored`` cannot be read, and is rebuilt from the metrics; otherwise empty.
     """
 
     def __init__(self, stored: bytes | None, tick: int) -> None:
         self.detector = current_detector()
         self.state = DetectorState(tick)
         self.seconds = 0.0
+        self.unreadable = ""
         if not stored:
             return
         try:
             state = DetectorState.from_bytes(stored)
+        except OldDetectorStateError as error:
+            logger.info("Rebuilt from the stored metrics: %s.", error)
+            return
         except UnknownDetectorStateError as error:
-            logger.warning("Rebuilt from the stored metrics: %s.", error)
+            self.unreadable = str(error)
             return
         if state.tick == tick:
             self.state = state

@@ -46,6 +46,7 @@ from sessions_app.figures import (
     ALERTS,
     DUPLICATES,
     FORGOTTEN,
+    FORGOTTEN_POLLS,
     FORGOTTEN_VOTERS,
     LOST_TABLES,
     MISSED_BROADCASTS,
@@ -71,7 +72,7 @@ from sessions_app.readdressing import readdress
 from sessions_app.rebuilding import rebuild_windows
 from sessions_app.registry import end_sessions, note_signs_of_life
 from sessions_app.rekeying import find_sessions, rekey_sessions
-from sessions_app.remedies import OUTBOX, STORE, apply_remedy, is_due
+from sessions_app.remedies import DETECTOR, OUTBOX, STORE, WINDOWS, apply_remedy, is_due
 from sessions_app.renewed_lock import RenewedLock
 from sessions_app.scoring import score
 from sessions_app.setting_aside import keep_pieces, set_aside_key, tell_set_aside
@@ -288,6 +289,9 @@ class ShardScorer:
             self._count_skipped(windows, skipped)
             windows.skip_to(oldest)
         self.detection = ShardDetection(detector, windows.tick)
+        if self.detection.unreadable:
+            reason = self.detection.unreadable
+            self._set_state_aside(keys.shard_detector(self.shard), DETECTOR, reason)
         if len(windows) and windows.epoch != self._epoch():
             self._look_up_sessions(windows)
         return windows
@@ -299,8 +303,13 @@ class ShardScorer:
         try:
             return SessionWindows.from_bytes(stored)
         except UnknownStateError as error:
-            logger.warning("Windows of shard %d cannot be read: %s.", self.shard, error)
+            self._set_state_aside(keys.shard_windows(self.shard), WINDOWS, one_line(error))
             return None
+
+    def _set_state_aside(self, key: str, what: str, reason: str) -> None:
+        """Takes out what cannot be read; windows and detector are rebuilt from the metrics."""
+        set_aside_key(self.node, self.shard, key, what)
+        tell_set_aside(self.client, self.shard, what, 1, reason)
 
     def _rebuilt(self, scored: int) -> SessionWindows:
         """The windows from what is stored in the database."""
@@ -356,8 +365,7 @@ class ShardScorer:
             results = TickResults.from_bytes(outbox)
             changes = decode_changes(results.attached) if results.attached else []
         except (UnknownResultsError, msgspec.MsgspecError) as error:
-            set_aside_key(self.node, self.shard, keys.shard_outbox(self.shard), OUTBOX)
-            tell_set_aside(self.client, self.shard, OUTBOX, 1, one_line(error))
+            self._set_state_aside(keys.shard_outbox(self.shard), OUTBOX, one_line(error))
             return
         results = readdress(results, keys_hold=epoch != "" and epoch == self._epoch())
         changes = _readdressed(changes)
@@ -423,6 +431,7 @@ class ShardScorer:
         counted = {EventKind.CHAT: outcome.counts.chat_count}
         counted[EventKind.REACTION] = outcome.counts.reaction_count
         add(outcome.forgotten_voters, FORGOTTEN_VOTERS)
+        add(outcome.forgotten_polls, FORGOTTEN_POLLS)
         for table in outcome.lost:
             add(1, LOST_TABLES, table.kind)
         lost_tables.report(self.shard, outcome.lost)

@@ -25,10 +25,13 @@ from engagement_conductor import embedded, guardian  # noqa: E402
 from engagement_conductor.processes import STOP_SECONDS, guard  # noqa: E402
 
 FOLDER = ROOT / ".data" / "tests"
-PARTS = ["-m", "not e2e", "-n", "2"]
-# Whole-system tests measure time and use both processors: they run alone, one after another.
-WHOLE_SYSTEM = ["-m", "e2e"]
-SOME_FAILED = 1
+# One after the other. A file of the whole system has one server and browser; those that measure
+# run while nothing else does.
+RUNS = (
+    ["-m", "not e2e", "-n", "2"],
+    ["-m", "e2e and not alone", "-n", "2", "--dist", "loadfile"],
+    ["-m", "alone"],
+)
 NOTHING_SELECTED = 5
 
 
@@ -98,30 +101,11 @@ def _database(data_dir: Path) -> Iterator[dict[str, str]]:
 
 
 def _all_runs(environment: dict[str, str], missing: list[str]) -> int:
-    """Runs the tests of parts, then those of the whole system; returns the first bad exit code."""
-    codes = [
-        _pytest(PARTS, environment, missing),
-        _whole_system(environment, missing),
-    ]
+    """Runs all tests, those of parts first; returns the first bad exit code."""
+    codes = [_pytest(options, environment, missing) for options in RUNS]
     if all(code == NOTHING_SELECTED for code in codes):
         return NOTHING_SELECTED
     return next((code for code in codes if code not in (0, NOTHING_SELECTED)), 0)
-
-
-def _whole_system(environment: dict[str, str], missing: list[str]) -> int:
-    """Runs what fails once more, in processes of its own, and says so.
-
-    A dozen servers and a browser share the machine with whatever else it does. What fails twice is
-    broken; what fails once is still a defect, of the product or of its test, and is to be read.
-    """
-    code = _pytest(WHOLE_SYSTEM, environment, missing)
-    if code != SOME_FAILED:
-        return code
-    print("Tests of the whole system failed, see above. They run once more ...", flush=True)
-    code = _pytest([*WHOLE_SYSTEM, "--last-failed"], environment, missing)
-    if code == 0:
-        print("UNSTEADY: what failed above passed at the second try.", flush=True)
-    return code
 
 
 def _pytest(options: list[str], environment: dict[str, str], missing: list[str]) -> int:

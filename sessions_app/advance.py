@@ -60,6 +60,7 @@ class Outcome(NamedTuple):
         poll_moments: by rows of the windows, and the identities that the events have.
         lost: tables that could not be read.
         forgotten_voters: how many new voters are not remembered.
+        forgotten_polls: how many polls are not remembered any more.
     """
 
     counts: TickCounts
@@ -69,6 +70,7 @@ class Outcome(NamedTuple):
     poll_moments: polls.Moments
     lost: list[LostTable]
     forgotten_voters: int
+    forgotten_polls: int
 
     def signals(self, windows: SessionWindows) -> Signals:
         """The signals of each row of the windows that were advanced."""
@@ -167,7 +169,8 @@ def advance(
         identities.pack(newly_seen),
         folded.moments,
         [*lost_seen, *lost, *lost_polls],
-        folded.forgotten,
+        folded.forgotten_voters,
+        folded.forgotten_polls,
     )
 
 
@@ -231,7 +234,7 @@ def _fold_polls(
 ) -> polls.Folded:
     chosen = _of_polls(events)
     if not chosen.any():
-        return polls.Folded(tables, np.zeros(len(windows), np.int64), polls.Moments.none(), 0)
+        return polls.Folded.unchanged(tables, len(windows))
     happened = polls.PollEvents(
         rows_of[chosen],
         subjects[chosen],

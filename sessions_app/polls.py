@@ -147,13 +147,20 @@ class Folded(NamedTuple):
     Attributes:
         voters: the new voters of each session.
         moments: what the tick was to which poll.
-        forgotten: how many of the new voters are not remembered.
+        forgotten_voters: how many of the new voters are not remembered.
+        forgotten_polls: how many polls are not remembered any more.
     """
 
     tables: PollTables
     voters: NDArray[np.int64]
     moments: Moments
-    forgotten: int
+    forgotten_voters: int
+    forgotten_polls: int
+
+    @classmethod
+    def unchanged(cls, tables: PollTables, row_count: int) -> Self:
+        """After a tick without votes and closings, of so many sessions."""
+        return cls(tables, np.zeros(row_count, np.int64), Moments.none(), 0, 0)
 
 
 class _Votes(NamedTuple):
@@ -233,7 +240,8 @@ def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.i
     """
     before = np.sort(tables.polls.records, order="poll")
     shut = before["poll"][before["closed"]]
-    polls = _bounded(_open_and_close(tables.polls, events, tick, active))
+    mentioned = _open_and_close(tables.polls, events, tick, active)
+    polls = _bounded(mentioned)
     was_open = (polls.records["slot"] != _NO_SLOT) & ~np.isin(polls.records["poll"], shut)
     voters = _only_on(polls, was_open, tables.voters)
     polls = _with_slots(polls)
@@ -241,7 +249,13 @@ def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.i
     voters, new, forgotten = _cast(polls, voters, votes)
     voters = _only_on(polls, ~polls.records["closed"], voters)
     counts = np.bincount(votes.rows[new], minlength=len(active))
-    return Folded(PollTables(polls, voters), counts, _moments(before, polls), forgotten)
+    return Folded(
+        PollTables(polls, voters),
+        counts,
+        _moments(before, polls),
+        forgotten,
+        len(mentioned.rows) - len(polls.rows),
+    )
 
 
 def participation(tables: PollTables, row_count: int) -> NDArray[np.float64]:

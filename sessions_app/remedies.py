@@ -24,6 +24,7 @@ REPEATS = 3
 LONGEST_ID = 255
 STORE = "store"
 
+WINDOWS = "windows"
 DETECTOR = "detector"
 OUTBOX = "outbox"
 STATE = "state"
@@ -106,7 +107,7 @@ def _set_state_aside(case: Case) -> bool:
     """All that the shard remembers but the number of the tick; it is rebuilt from the metrics."""
     scored = keys.scored_tick(case.shard)
     parts = {
-        "windows": keys.shard_windows(case.shard),
+        WINDOWS: keys.shard_windows(case.shard),
         DETECTOR: keys.shard_detector(case.shard),
         "audiences": keys.shard_audiences(case.shard),
         "polls": keys.shard_polls(case.shard),

@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from anomalies_app.calibration_store import load_calibration
 from anomalies_app.detector import Detector
 from anomalies_app.detector_state import (
     DetectorState,
+    OldDetectorStateError,
     UnknownDetectorStateError,
     bytes_per_session,
 )
@@ -198,6 +200,20 @@ def _run(recorded: RecordedSignals, store: bool) -> list[tuple]:
 def test_other_bytes_are_no_state(data: bytes) -> None:
     with pytest.raises(UnknownDetectorStateError):
         DetectorState.from_bytes(data)
+
+
+@pytest.mark.parametrize("count", [-1, 1, 2**31, 2**62])
+def test_a_state_of_more_sessions_than_it_holds_takes_no_room(count: int) -> None:
+    version, tick, _, parts = msgspec.msgpack.decode(DetectorState(5).to_bytes())
+    damaged = msgspec.msgpack.encode((version, tick, count, parts))
+    with pytest.raises(UnknownDetectorStateError, match=f"{count} sessions"):
+        DetectorState.from_bytes(damaged)
+
+
+def test_a_state_of_a_version_before_is_told_apart() -> None:
+    _, *rest = msgspec.msgpack.decode(DetectorState(5).to_bytes())
+    with pytest.raises(OldDetectorStateError):
+        DetectorState.from_bytes(msgspec.msgpack.encode((1, *rest)))
 
 
 def test_a_session_takes_no_more_than_two_kilobytes() -> None:

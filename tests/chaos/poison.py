@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import redis
 
 from sessions_app import keys
+from sessions_app.figures import LOST_TABLES, SET_ASIDE, UNREADABLE, read_figures
 from sessions_app.windows import SessionWindows
 from tests.chaos.faults import Fault, Watch
 from tests.chaos.stack_run import ChaosError, StackRun, wait_for
@@ -62,29 +64,38 @@ class Poisons:
             windows = _windows(client, shard)
             row = windows.external_ids.index(victim)
             field = str(int(windows.rows["session_id"][row]))
-            table = client.hget(keys.shard_audiences(shard), field)
-            client.hset(keys.shard_audiences(shard), field, (table or b"") + b"x")
-            _post(client, keys.SYNC_EVENTS, user("typing", "u1", victim))
-            _wait_for_ticks(client, shard, watch)
+
+            def hurt() -> None:
+                table = client.hget(keys.shard_audiences(shard), field)
+                client.hset(keys.shard_audiences(shard), field, (table or b"") + b"x")
+                _post(client, keys.SYNC_EVENTS, user("typing", "u1", victim))
+
+            _until_counted(client, shard, watch, hurt, LOST_TABLES)
             self._expect_people(client, shard, victim)
 
     def _blob(self, key_of: Callable[[int], str]) -> Callable[[StackRun, Watch], None]:
         def run(stack: StackRun, watch: Watch) -> None:
             with self._victim(stack) as (client, victim, shard):
-                client.set(key_of(shard), JUNK[1])
-                _wait_for_ticks(client, shard, watch)
+
+                def hurt() -> None:
+                    client.set(key_of(shard), JUNK[1])
+
+                _until_counted(client, shard, watch, hurt, SET_ASIDE)
                 self._expect_people(client, shard, victim)
 
         return run
 
     def _lists(self, stack: StackRun, watch: Watch) -> None:
         with self._victim(stack) as (client, victim, shard):
-            tick = int(client.get(keys.scored_tick(shard)) or 0) + 2
-            client.rpush(keys.arrivals(shard, tick), *JUNK)
-            client.rpush(keys.late_arrivals(shard), *JUNK)
-            client.rpush(keys.shard_identities(shard), JUNK[3] + b"x")
-            _post(client, keys.CHAT_MESSAGE, chat("m1", session=victim))
-            _wait_for_ticks(client, shard, watch, count=3)
+
+            def hurt() -> None:
+                tick = int(client.get(keys.scored_tick(shard)) or 0) + 2
+                client.rpush(keys.arrivals(shard, tick), *JUNK)
+                client.rpush(keys.late_arrivals(shard), *JUNK)
+                client.rpush(keys.shard_identities(shard), JUNK[3] + b"x")
+                _post(client, keys.CHAT_MESSAGE, chat("m1", session=victim))
+
+            _until_counted(client, shard, watch, hurt, UNREADABLE, LOST_TABLES)
             self._expect_people(client, shard, victim)
 
     def _entries(self, stack: StackRun, watch: Watch) -> None:
@@ -190,6 +201,29 @@ def _wait_for_ticks(client: "redis.Redis", shard: int, watch: Watch, count: int 
         return int(client.get(keys.scored_tick(shard)) or 0) >= due
 
     wait_for(is_due, f"shard {shard} is scored", RECOVERY_SECONDS)
+
+
+def _until_counted(
+    client: "redis.Redis", shard: int, watch: Watch, hurt: Callable[[], None], *counters: str
+) -> None:
+    """Hurts until each counter shows it: what a tick in progress writes over was never seen."""
+    before = _counted(client)
+
+    def is_counted() -> bool:
+        hurt()
+        _wait_for_ticks(client, shard, watch)
+        now = _counted(client)
+        return all(now[counter] > before[counter] for counter in counters)
+
+    wait_for(is_counted, f"{' and '.join(counters)} are counted", RECOVERY_SECONDS)
+
+
+def _counted(client: "redis.Redis") -> Counter[str]:
+    """The counters, over all labels."""
+    totals: Counter[str] = Counter()
+    for name, amount in read_figures(client).items():
+        totals[name.partition(":")[0]] += round(amount)
+    return totals
 
 
 def _page_status(host: str, path: str) -> int | None:

@@ -1,10 +1,10 @@
 """Pages in a real browser, as several files of tests use them."""
 
+import fcntl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.management import call_command
 
 from tests.conftest import RestartableValkey, url_of_database
@@ -15,9 +15,19 @@ from tests.factories import Cast, make_cast, make_metrics
 
 
 @pytest.fixture(scope="session")
-def _collected(django_db_setup: None) -> None:
-    """The server serves what was collected, under names that depend on the content."""
-    call_command("collectstatic", interactive=False, verbosity=0)
+def _collected(
+    django_db_setup: None, testrun_uid: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The server serves what was collected, under names that depend on the content.
+
+    Tests that run at the same time use the same folder: the first of them collects.
+    """
+    marker = tmp_path_factory.getbasetemp().parent / f"collected-{testrun_uid}"
+    with marker.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not file.tell():
+            call_command("collectstatic", interactive=False, verbosity=0)
+            file.write("collected")
 
 
 @pytest.fixture
@@ -51,11 +61,17 @@ def cast(transactional_db: None) -> Cast:
 
 
 @pytest.fixture(scope="module")
-def stage(_collected: None, redis_url: str, chromium_path: str) -> Iterator[Stage]:
+def stage(
+    _collected: None,
+    tmp_path_factory: pytest.TempPathFactory,
+    redis_url: str,
+    chromium_path: str,
+) -> Iterator[Stage]:
     """One server and browser for all scenes of a file."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         # Playwright has a loop running in this thread, in which nothing here awaits anything.
         monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        product = RunningProcesses(settings.DATA_DIR, url_of_database(), redis_url)
+        directory = tmp_path_factory.mktemp("stage")
+        product = RunningProcesses(directory, url_of_database(), redis_url)
         with open_browser(chromium_path) as browser, running_stage(product, browser) as stage:
             yield stage

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import redis
+from django.conf import settings
 
 from engagement_conductor import embedded, ports, stack_commands
 from engagement_conductor.env import BASE_DIR
@@ -55,6 +56,8 @@ class RunningProcesses:
             "REDIS_URL": self.redis_url,
             "DATA_DIR": str(self.directory),
             "PORT": str(self.web_port),
+            # A login of the tests is one of the product.
+            "SECRET_KEY": settings.SECRET_KEY,
             "TIMESCALEDB_REQUIRED": "False",
             "PYTHONUNBUFFERED": "1",
         }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from django.contrib.auth.models import User
 from django.db import connections
@@ -39,6 +40,8 @@ class Stage:
             page = context.new_page()
             scene.prepare(page)
             page.goto(self.base + path)
+            shown = urlsplit(page.url).path
+            assert shown == urlsplit(path).path, f"{path} leads to {shown}"
             scene.act(page)
             yield page
         finally:

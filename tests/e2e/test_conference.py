@@ -23,7 +23,7 @@ from tests.e2e.conference import Conference, running_conference
 from tests.e2e.stack_process import scored_tick, wait_for
 from tests.e2e.traffic import stored_scores
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(420)]
 
 PROMISE_SECONDS = 10.0
 # Two thirds: no network takes so many, so the detector need not wait whether they come back.

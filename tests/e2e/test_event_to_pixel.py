@@ -16,7 +16,7 @@ from tests.e2e.browser import note_problems, open_browser
 from tests.e2e.stack_process import PRODUCT, RunningProcesses, running_product, running_servers
 from tests.platform import chat, user
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 # Beyond the tick, which an event has to wait for in the worst case.
 PROMISE_SECONDS = TICK_SECONDS + 0.5

@@ -13,7 +13,6 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 
@@ -33,7 +32,7 @@ from tests.e2e.greedy import (
 from tests.e2e.stack_process import RunningProcesses, wait_for
 from tests.factories import Cast, last_tick_end, make_cast, make_event, make_metrics, make_session
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 MEGABYTE = 1024 * 1024
 CONNECTIONS = int(os.environ.get("ABUSE_CONNECTIONS", "300"))
@@ -68,7 +67,7 @@ def start(
         arguments = launch.arguments
         if descriptors:
             arguments = ["prlimit", f"--nofile={descriptors}:{descriptors}", *arguments]
-        variables = {**product.environment, "SECRET_KEY": settings.SECRET_KEY, **environment}
+        variables = {**product.environment, **environment}
         product.launch(replace(launch, arguments=arguments, environment=variables), "web")
         wait_for(lambda: product.page_status("/healthz") == 200, "the web server answers")
         return product

@@ -5,20 +5,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import psycopg
 import pytest
-from django.conf import settings
 
-from engagement_conductor import stack_commands
 from tests.conftest import RestartableValkey
 from tests.e2e.greedy import Polite, Target, attack, cookies_of
 from tests.e2e.live_socket import LiveSocket
 from tests.e2e.stack_process import RunningProcesses, wait_for
 from tests.factories import Cast, make_cast, make_metrics
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
 # Generous, on a busy machine; a page waits two seconds for a lock.
 LONGEST_WAIT_SECONDS = 12.0
@@ -38,9 +35,7 @@ def product(
     tmp_path, database_url: str, valkey: RestartableValkey, cast: Cast
 ) -> Iterator[RunningProcesses]:
     product = RunningProcesses(tmp_path, database_url, valkey.url)
-    launch = stack_commands.processes(product.web_port, demo=False)["web"]
-    variables = {**product.environment, "SECRET_KEY": settings.SECRET_KEY}
-    product.launch(replace(launch, environment=variables), "web")
+    product.start("web")
     wait_for(lambda: product.page_status("/healthz") == 200, "the web server answers")
     yield product
     product.stop()

@@ -17,7 +17,7 @@ from sessions_app.ticks import WINDOW_TICKS, tick_at
 from tests.e2e.stack_process import RunningProcesses, running_product, scored_tick, wait_for
 from tests.e2e.traffic import StoredTick, UpdateListener, posted_chat, stored_ticks
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(180)]
 
 BRIEFING = BASE_DIR.parent / "shared" / "data" / "press-briefing-chat.jsonl"
 SPEED = "600"

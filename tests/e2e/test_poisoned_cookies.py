@@ -3,18 +3,15 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
-from django.conf import settings
 
-from engagement_conductor import stack_commands
 from tests.conftest import RestartableValkey
 from tests.e2e.greedy import Target, attack, cookies_of
 from tests.e2e.stack_process import RunningProcesses, wait_for
 from tests.factories import Cast, make_cast
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
 HANDSHAKES_A_SECOND = 35
 TRIES = 30
@@ -46,9 +43,7 @@ def product(
 ) -> Iterator[RunningProcesses]:
     """The web server as it is started by ``make up``."""
     product = RunningProcesses(tmp_path, database_url, valkey.url)
-    launch = stack_commands.processes(product.web_port, demo=False)["web"]
-    variables = {**product.environment, "SECRET_KEY": settings.SECRET_KEY}
-    product.launch(replace(launch, environment=variables), "web")
+    product.start("web")
     wait_for(lambda: product.page_status("/healthz") == 200, "the web server answers")
     yield product
     product.stop()

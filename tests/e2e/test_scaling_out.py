@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import redis
-from django.conf import settings
 from django.test import Client
 
 from engagement_conductor import ports, stack_commands
@@ -47,7 +46,6 @@ def product(
     second_port: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[RunningProcesses]:
-    monkeypatch.setenv("SECRET_KEY", settings.SECRET_KEY)
     # So that workers say which shard and tick they have scored.
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     names = ("web", "collector", "worker", "beat")

@@ -22,7 +22,7 @@ from sessions_app.ticks import tick_at
 from tests.e2e.stack_process import RunningProcesses, running_product, running_servers, wait_for
 from tests.e2e.traffic import SteadyChat
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(240)]
 
 SLOW = 3
 # Longer than LOCK_SECONDS, which is renewed meanwhile.

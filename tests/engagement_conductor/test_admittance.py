@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.losses import losses
 from engagement_conductor.admittance import BoundedHandshakes, BoundedRequests, caller_of
 
 
@@ -51,6 +52,11 @@ class Application:
         await self.go_on.wait()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_counted() -> None:
+    losses.take()
+
+
 async def test_requests_wait_and_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engagement_conductor.admittance.REQUESTS_OF_ONE", 2)
     monkeypatch.setattr("engagement_conductor.admittance.WAITING_SECONDS", 0.1)
@@ -66,6 +72,7 @@ async def test_requests_wait_and_are_refused_in_words(monkeypatch: pytest.Monkey
     assert application.inside == 2
     assert [message.get("status") for message in sent] == [200, 200, 503, None]
     assert (b"retry-after", b"5") in sent[2]["headers"]
+    assert losses.take() == {"refused_requests:request": 1}
     alive = asyncio.create_task(bounded(scope(path="/healthz"), None, send))
     await asyncio.sleep(0.05)
     assert application.inside == 3
@@ -111,5 +118,6 @@ async def test_a_handshake_whose_turn_does_not_come_is_refused(
     await asyncio.sleep(0)
     await bounded(scope(), None, send)
     assert sent == ["websocket.close"]
+    assert losses.take() == {"refused_requests:handshake": 1}
     stuck.set()
     await first

@@ -169,6 +169,26 @@ def test_poison_is_set_aside_and_the_shard_goes_on(stage: Stage, kind: str) -> N
     assert all(row.active_users >= 30 for row in rows(GOOD))
 
 
+@pytest.mark.parametrize(
+    ("what", "key"),
+    [
+        ("windows", keys.shard_windows(SHARD)),
+        ("detector", keys.shard_detector(SHARD)),
+        ("outbox", keys.shard_outbox(SHARD)),
+    ],
+)
+def test_state_that_cannot_be_read_is_kept_counted_and_told(
+    stage: Stage, what: str, key: str
+) -> None:
+    junk(key)(stage.client, stage.tick)
+    stage.play()
+    assert stage.client.get(keys.set_aside(SHARD, what)) is not None
+    assert read_figures(stage.client)[f"{SET_ASIDE}:{what}"] == 1
+    told = pipeline_status(stage.client).shards[SHARD].set_aside
+    assert told is not None
+    assert told.what == what
+
+
 def test_what_was_set_aside_is_kept_counted_and_told(stage: Stage) -> None:
     bad_block(Mention("NUL \0", None), 0)(stage.client, stage.tick)
     for _ in range(REPEATS + 1):

@@ -198,6 +198,7 @@ def test_votes_on_more_polls_than_are_kept_count_in_their_tick() -> None:
     items = [event for poll in range(1, 91) for event in vote(poll, 1, 2)]
     folded = polls.fold(polls.PollTables.none(), events_of(items), TICK, np.array([10, 0]))
     assert folded.voters.tolist() == [180, 0]
+    assert folded.forgotten_polls == 90 - polls.MAXIMUM_POLLS
     assert len(folded.tables.polls.records) == len(folded.moments.polls) == polls.MAXIMUM_POLLS
     assert set(folded.moments.voters.tolist()) == {2}
 
@@ -210,7 +211,7 @@ def test_voters_beyond_the_limit_count_and_are_not_remembered(
     folded = polls.fold(
         stored(folded.tables), events_of(vote(1, 1, 2, 3, 4, 5)), TICK + 1, np.array([10, 0])
     )
-    assert (folded.voters.tolist(), folded.forgotten) == ([3, 0], 2)
+    assert (folded.voters.tolist(), folded.forgotten_voters) == ([3, 0], 2)
     assert sorted(folded.tables.voters.records["user"].tolist()) == [1, 2, 3]
     folded = polls.fold(
         stored(folded.tables), events_of(vote(1, 1, 4)), TICK + 2, np.array([10, 0])
