@@ -16,10 +16,10 @@ from sessions_app.blocks import COLUMNS
 from sessions_app.connection import connect
 from sessions_app.events import EventKind
 from sessions_app.hashing import combine
-from sessions_app.models import Session
+from sessions_app.models import EngagementMetric, Session
 from sessions_app.polls import MAXIMUM_POLLS, POLL, POLL_FORM, VOTER, VOTER_FORM
 from sessions_app.tables import Table, pack_table, unpack_table
-from sessions_app.ticks import TICK_SECONDS, tick_at
+from sessions_app.ticks import TICK_SECONDS, tick_at, tick_end
 
 SESSIONS = 10_000
 EVENTS_OF_ORGANIZERS = 50
@@ -57,6 +57,7 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
         for number, (name, acts) in enumerate(hot.items(), tick + 2):
             deliver(client, number, names, np.concatenate([activity(SESSIONS, numbers), acts]))
             seconds, peak = _score(scorers, number)
+            _check(names[0], number, SESSIONS)
             measurements.append(
                 Measurement(
                     f"hot_session_{name}", seconds, "s", float(TICK_SECONDS), "length of a tick"
@@ -73,6 +74,14 @@ def _score(scorers: Scorers, tick: int) -> tuple[float, float]:
     scorers.score(tick)
     seconds = time.perf_counter() - began
     return seconds, max(map(memory.resident_bytes, scorers.pids))
+
+
+def _check(hot: str, tick: int, sessions: int) -> None:
+    """Everybody is there, and every session has its row."""
+    rows = EngagementMetric.objects.filter(time=tick_end(tick))
+    active = rows.get(session__external_id=hot).active_users
+    if rows.count() != sessions or active < MAXIMUM_USERS - sessions:
+        raise AssertionError(f"{rows.count()} rows, {active} people in {hot}")
 
 
 def _acts(kind: EventKind, people: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from sessions_app.arrivals import queue_delivery
 from sessions_app.blocks import COLUMNS, Block, Mention
 from sessions_app.events import EventKind
 from sessions_app.models import EngagementMetric, Event, Session
+from sessions_app.ticks import TICK_MS
 
 USERS_PER_SESSION = 20
 EVENTS_PER_SESSION = 2
@@ -73,6 +74,9 @@ def deliver(client: redis.Redis, tick: int, names: list[str], events: np.ndarray
 
 
 def _blocks(tick: int, names: list[str], events: np.ndarray) -> Iterator[tuple[int, Block]]:
+    # Each is an entry of its own; those with the same ID would count once.
+    events["time"], events["sequence"] = tick * TICK_MS, np.arange(len(events))
+    events["keyed"] = True
     shards = np.array([keys.shard_of(name) for name in names])
     for shard in range(keys.SHARD_COUNT):
         members = np.flatnonzero(shards == shard)

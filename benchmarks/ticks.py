@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import redis
+from django.db.models import Sum
 
 from benchmarks import memory
 from benchmarks.live_sessions import USERS_PER_SESSION, activity, deliver, joins, register
@@ -22,7 +23,7 @@ from sessions_app import keys
 from sessions_app.connection import connect
 from sessions_app.figures import STAGE_SECONDS, named, read_figures
 from sessions_app.models import EngagementMetric, Event
-from sessions_app.ticks import TICK_SECONDS, tick_at
+from sessions_app.ticks import TICK_SECONDS, tick_at, tick_end
 
 SIZES = (100, 1_000, 10_000, 100_000)
 MEASURED_TICKS = 5
@@ -31,6 +32,8 @@ EVENTS_OF_ORGANIZERS = 50
 STAGES = ("read", "advance", "score", "detect", "commit", "store", "publish", "broadcast")
 WATCHED_SECONDS = 3_600
 SEED = 1
+# Two events a session and tick, of which one in twenty is a leave.
+MOST_STAY = 0.9
 
 
 class Sizing(NamedTuple):
@@ -118,9 +121,7 @@ def _measure_size(size: int) -> Sizing:
             seconds.append(time.perf_counter() - started)
         after = read_figures(client)
         process_bytes = statistics.mean(map(memory.resident_bytes, scorers.pids))
-    stored = EngagementMetric.objects.count()
-    if stored != size * (MEASURED_TICKS + 1):
-        raise AssertionError(f"{stored} rows stored for {size} sessions")
+    _check(size, first + MEASURED_TICKS)
     state_bytes = _state_bytes(client)
     client.flushdb()
     stages = {
@@ -129,6 +130,17 @@ def _measure_size(size: int) -> Sizing:
         for name in [named(STAGE_SECONDS, stage)]
     }
     return Sizing(statistics.median(seconds), stages, state_bytes, process_bytes)
+
+
+def _check(size: int, last: int) -> None:
+    """Every tick has its rows, and nearly everybody who joined is still there."""
+    stored = EngagementMetric.objects.count()
+    if stored != size * (MEASURED_TICKS + 1):
+        raise AssertionError(f"{stored} rows stored for {size} sessions")
+    rows = EngagementMetric.objects.filter(time=tick_end(last))
+    active = rows.aggregate(people=Sum("active_users"))["people"]
+    if active < size * USERS_PER_SESSION * MOST_STAY:
+        raise AssertionError(f"{active} people in {size} sessions")
 
 
 def _watch_one_event(client: redis.Redis) -> None:
