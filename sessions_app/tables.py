@@ -96,10 +96,10 @@ def is_bare(blob: bytes) -> bool:
 
 def unpack_table(rows: NDArray[np.int64], blobs: Sequence[bytes | None], form: Form) -> Unpacked:
     """Joins the blobs of the sessions ``rows``, which are sorted; None is an empty one."""
-    parts: list[bytes | memoryview] = []
+    parts: list[bytes] = []
     lost = []
     for row, blob in zip(rows.tolist(), blobs, strict=True):
-        part: bytes | memoryview = b""
+        part = b""
         if blob:
             try:
                 part = _packed_records(blob, form)
@@ -119,7 +119,7 @@ def pack_table(table: Table, rows: NDArray[np.int64], form: Form) -> list[bytes]
     The blob of an empty table is empty.
     """
     table = in_order(table)
-    data = memoryview(table.records.tobytes())
+    data = table.records.tobytes()
     ends = np.searchsorted(table.rows, rows, side="right") * form.dtype.itemsize
     return [_with_header(data[start:end], form) for start, end in pairwise([0, *ends.tolist()])]
 
@@ -155,25 +155,33 @@ def ranks(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return places
 
 
-def _with_header(data: memoryview, form: Form) -> bytes:
-    if not data:
-        return b""
-    return b"".join((_HEADER.pack(MAGIC, form.version, zlib.crc32(data)), data))
+def _with_header(data: bytes, form: Form) -> bytes:
+    return _header(data, form) + data if data else b""
 
 
-def _packed_records(blob: bytes, form: Form) -> bytes | memoryview:
+def _header(data: bytes, form: Form) -> bytes:
+    return _HEADER.pack(MAGIC, form.version, zlib.crc32(data))
+
+
+def _packed_records(blob: bytes, form: Form) -> bytes:
     """The records in a blob, as bytes of the form's type."""
+    # A slice is quicker than a view, unless it is very long.
+    data = blob[_HEADER.size :]
+    if _header(data, form) != blob[: _HEADER.size]:
+        return _otherwise(blob, form)
+    if len(data) % form.dtype.itemsize:
+        raise BadTableError(f"{len(blob)} bytes")
+    return data
+
+
+def _otherwise(blob: bytes, form: Form) -> bytes:
+    """The records of a blob that does not begin as those that are written now."""
     if is_bare(blob):
         return _bare_records(blob, form)
-    data = memoryview(blob)[_HEADER.size :]
-    if len(blob) < _HEADER.size or len(data) % form.dtype.itemsize:
+    if len(blob) < _HEADER.size:
         raise BadTableError(f"{len(blob)} bytes")
-    _, version, checksum = _HEADER.unpack_from(blob)
-    if version != form.version:
-        raise BadTableError(f"version {version}")
-    if zlib.crc32(data) != checksum:
-        raise BadTableError("wrong checksum")
-    return data
+    _, version, _ = _HEADER.unpack_from(blob)
+    raise BadTableError("wrong checksum" if version == form.version else f"version {version}")
 
 
 def _bare_records(blob: bytes, form: Form) -> bytes:

@@ -79,7 +79,7 @@ def test_polls_follow_every_vote(
                 new[row] += voter not in cast
                 cast.add(voter)
         events = events_of(items)
-        tables, counted, moments, _ = polls.fold(stored(tables), events, tick, active)
+        tables, counted, moments, *_ = polls.fold(stored(tables), events, tick, active)
         told = [(row, int(poll) - 100 * row, *rest) for row, poll, *rest in _spelled_out(moments)]
         first_votes = [
             (*key, False, len(voters[key]), base[key]) for key in base.keys() - begun - shut
