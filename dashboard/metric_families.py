@@ -128,7 +128,13 @@ COUNTERS = (
         "refused_requests",
         names.REFUSED_REQUESTS,
         ("kind",),
-        "Requests and handshakes that web processes had no room for.",
+        "Requests, handshakes and connections that web processes had no room for.",
+    ),
+    _Counter(
+        "cut_off_clients",
+        names.CUT_OFF_CLIENTS,
+        ("kind",),
+        "Connections that web processes ended because of what their clients did or did not do.",
     ),
     _Counter("session_scores", names.SCORES, (), "Scores of a session and tick."),
     _Counter(

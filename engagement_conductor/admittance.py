@@ -14,10 +14,11 @@ from django.conf import settings
 from django.db import connections
 from django.http import parse_cookie
 
-from dashboard.credentials import checked_login
+from dashboard.credentials import checked_login, checked_token
 from dashboard.logins import network_of, outermost_address
 from dashboard.losses import losses
 from dashboard.outages import Application
+from engagement_conductor import bare_answers
 from engagement_conductor.gate import Gate, NoRoomError
 from sessions_app.figures import REFUSED_REQUESTS, named
 
@@ -102,8 +103,8 @@ def _names(headers: dict[bytes, bytes], client: Any) -> Iterator[str]:
     cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin1"))
     if login := checked_login(cookies.get(settings.SESSION_COOKIE_NAME)):
         yield f"login {login}"
-    if token := headers.get(b"authorization"):
-        yield f"token {token.decode('latin1')}"
+    if token := checked_token(headers.get(b"authorization", b"").decode("latin1")):
+        yield f"token {token}"
     forwarded = headers.get(b"x-forwarded-for", b"").decode("latin1")
     yield f"address {network_of(outermost_address(forwarded) or (client or [''])[0])}"
 
@@ -115,8 +116,7 @@ async def _refuse(send: Any) -> None:
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
         (b"retry-after", RETRY_SECONDS),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
+        *bare_answers.HEADERS,
     ]
     await send({"type": "http.response.start", "status": status.value, "headers": headers})
     await send({"type": "http.response.body", "body": body})

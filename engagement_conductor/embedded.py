@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from engagement_conductor import env, ports
-from engagement_conductor.postgresql import PostgreSQL
+from engagement_conductor.postgresql import PostgreSQL, runs_as_another_user
 from engagement_conductor.processes import Process, wait_until
 from engagement_conductor.valkey import Valkey
 
@@ -35,6 +35,21 @@ def postgresql(data_dir: Path) -> PostgreSQL:
 def valkey(data_dir: Path) -> Valkey:
     """The Redis server of a data folder, on its port of last time if that is free."""
     return Valkey(directory=data_dir / "valkey", port=_port(data_dir, "redis"))
+
+
+def prepare_data_folder(data_dir: Path) -> None:
+    """Makes the data folder; the one of this checkout is closed to others.
+
+    A folder that somebody has named may be his for other things, too: it keeps its rights.
+
+    Raises:
+        OSError: it cannot be made or closed.
+    """
+    if not env.is_own_data_dir(data_dir):
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return
+    # A server that runs as another user has to pass through.
+    env.private_folder(data_dir, 0o711 if runs_as_another_user() else 0o700)
 
 
 def remember(data_dir: Path, urls: Mapping[str, str]) -> None:
@@ -63,7 +78,7 @@ def running(server: Server, log_directory: Path) -> Iterator[Server]:
 @contextmanager
 def running_pair(data_dir: Path) -> Iterator[dict[str, str]]:
     """Both servers of a data folder, until the block ends: the contents of ``servers.json``."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    prepare_data_folder(data_dir)
     with ExitStack() as servers:
         database = servers.enter_context(running(postgresql(data_dir), data_dir / "logs"))
         redis = servers.enter_context(running(valkey(data_dir), data_dir / "logs"))

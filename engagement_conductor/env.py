@@ -4,10 +4,13 @@ Every reader raises ``ImproperlyConfigured`` with the variable's name and what i
 typing error stops the process at its start instead of changing its behaviour.
 """
 
+import fcntl
 import json
 import os
 import secrets
-from contextlib import suppress
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -59,14 +62,32 @@ def read_list(name: str, default: list[str]) -> list[str]:
 
 def data_dir() -> Path:
     """The ignored folder of everything this checkout writes: servers, keys, logs."""
-    return Path(read_string("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
+    return Path(read_string("DATA_DIR", str(_own_data_dir()))).resolve()
 
 
-def private_folder(path: Path) -> Path:
-    """The folder, made if need be, which nobody but its owner may look into."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.stat().st_mode & 0o077:
-        path.chmod(0o700)
+def _own_data_dir() -> Path:
+    return BASE_DIR / ".data"
+
+
+def is_own_data_dir(path: Path) -> bool:
+    """Whether a data folder is the one that is made here, and not one that somebody has named."""
+    return path.resolve() == _own_data_dir().resolve()
+
+
+def private_folder(path: Path, mode: int = 0o700) -> Path:
+    """The folder, made if need be, which nobody but its owner may look into.
+
+    Args:
+        path: the folder.
+        mode: what it allows at most; less than that stays less.
+
+    Raises:
+        OSError: it cannot be made, or is somebody else's.
+    """
+    path.mkdir(mode=mode, parents=True, exist_ok=True)
+    allowed = stat.S_IMODE(path.stat().st_mode)
+    if allowed & ~mode:
+        path.chmod(allowed & mode)
     return path
 
 
@@ -119,13 +140,9 @@ def kept_secret(path: Path) -> str:
     """
     if not _has_contents(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-        try:
-            with open_private(unfinished) as file:
-                file.write(secrets.token_urlsafe(50).encode())
-            _give_name(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with _alone_in(path.parent):
+            if not _has_contents(path):  # by whoever was first
+                _make_secret(path)
     return path.read_text(encoding="utf-8").strip()
 
 
@@ -133,12 +150,28 @@ def _has_contents(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 
 
-def _give_name(unfinished: Path, path: Path) -> None:
-    """Whoever was first has made the secret, be it another process at the same moment."""
-    if path.exists() and not _has_contents(path):
-        path.unlink()  # of a release that was interrupted while it made one
-    with suppress(FileExistsError):
-        path.hardlink_to(unfinished)
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keeps other processes that ask for the same out until the block ends.
+
+    A lock of the folder itself: disks without hard links, such as exFAT or FUSE, have it as well.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make_secret(path: Path) -> None:
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        with open_private(unfinished) as file:
+            file.write(secrets.token_urlsafe(50).encode())
+        unfinished.replace(path)  # also an empty one, of a release that was interrupted
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def embedded_url(name: str) -> str:

@@ -13,34 +13,58 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from engagement_conductor.env import private_folder
+
 LOG_BYTES = 5_000_000
 MOST_WAITING_BYTES = 1_000_000
 # A process that writes without ending a line is taken at its word after so much.
 LONGEST_LINE_BYTES = 64 * 1024
 RETRY_SECONDS = 1.0
+# A disk that hangs says nothing: what has not been written for so long is a problem, too.
+HUNG_SECONDS = 10.0
 PRIVATE = 0o600
 
 
 class LogFile:
     """A file of at most ``limit`` bytes or so; a full one becomes ``<name>.log.1``.
 
-    Attributes:
-        lost: lines that were given and will never be in it.
-        problem: why it cannot be written just now; empty while it can.
+    Several processes may be copied to it, one after the other or at once.
     """
 
     def __init__(self, path: Path, limit: int = LOG_BYTES) -> None:
         self.path = path
-        self.lost = 0
-        self.problem = ""
         self._limit = limit
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
+        self._progress_at = 0.0
+        self._lost = 0
         self._untold = 0
+        self._refusal = ""
         self._reason = ""
         self._ended = False
+        self._given_up = False
         self._changed = threading.Condition()
         self._descriptor: int | None = None
+        self._writer = threading.Thread(target=self.write, daemon=True)
+
+    @property
+    def lost(self) -> int:
+        """Lines that were given and will never be in it."""
+        with self._changed:
+            return self._lost + (len(self._waiting) if self._given_up else 0)
+
+    @property
+    def problem(self) -> str:
+        """Why what it is given is not in it just now; empty while it is."""
+        with self._changed:
+            return self._problem()
+
+    def _problem(self) -> str:
+        if self._refusal:
+            return self._refusal
+        if self._waiting and time.monotonic() - self._progress_at > HUNG_SECONDS:
+            return f"nothing was written for over {HUNG_SECONDS:g} s"
+        return "it is written too slowly" if self._untold else ""
 
     def add(self, line: bytes) -> None:
         """Takes a line to be written; never waits for the disk."""
@@ -48,34 +72,74 @@ class LogFile:
             # Once there was no room, there is to be some for more than a line or two.
             room = MOST_WAITING_BYTES // 2 if self._untold else MOST_WAITING_BYTES
             if self._waiting_bytes + len(line) > room:
-                self.lost += 1
-                self._reason = self._reason if self._untold else self.problem
+                self._lost += 1
+                self._reason = self._reason if self._untold else self._problem()
                 self._untold += 1
                 return
             self._tell()
             self._queue(line)
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def begin(self) -> None:
+        """From now on a thread of its own writes what is added."""
+        self._writer.start()
+
+    def copy(self, source: IO[bytes], then_end: bool = False) -> threading.Thread:
+        """Copies what a process says, in a thread of its own, until the process is silent.
+
+        Args:
+            source: the pipe; it is closed afterwards.
+            then_end: nobody else is copied to this log.
+        """
+        reader = threading.Thread(target=self._read, args=(source, then_end), daemon=True)
+        reader.start()
+        return reader
 
     def end(self) -> None:
         """There will be no more lines: what still waits is written if it can be now."""
         with self._changed:
             self._ended = True
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def close(self, seconds: float) -> None:
+        """Ends it, waits until all is written, and after ``seconds`` takes the rest for lost."""
+        self.end()
+        self.wait(seconds)
+        with self._changed:
+            self._given_up = True
+
+    def wait(self, seconds: float) -> None:
+        """Returns when all that was added is written, or after ``seconds``."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._given_up or self._is_all_written(), seconds)
 
     def write(self) -> None:
         """Writes what is added, across every failure, until the end; for a thread of its own."""
         while lines := self._next():
             try:
                 self._write(lines)
-                self.problem = ""
+                self._refusal = ""
             except OSError as error:
-                self.problem = error.strerror or str(error)
+                self._refusal = error.strerror or str(error)
                 self._close()
                 if not self._wait_to_retry():
                     break
         self._close()
         with self._changed:
-            self.lost += len(self._waiting)
+            self._given_up = True
+            self._changed.notify_all()
+
+    def _read(self, source: IO[bytes], then_end: bool) -> None:
+        try:
+            with source:
+                while line := source.readline(LONGEST_LINE_BYTES):
+                    self.add(line)
+        finally:
+            if then_end:
+                self.end()
+
+    def _is_all_written(self) -> bool:
+        return not self._waiting and not self._untold
 
     def _next(self) -> list[bytes]:
         """What is to be written now; nothing at the end."""
@@ -94,6 +158,8 @@ class LogFile:
             self._untold = 0
 
     def _queue(self, line: bytes) -> None:
+        if not self._waiting:
+            self._progress_at = time.monotonic()
         self._waiting.append(line)
         self._waiting_bytes += len(line)
 
@@ -120,8 +186,10 @@ class LogFile:
             with self._changed:
                 self._waiting_bytes -= written
                 self._waiting[0] = line
+                self._progress_at = time.monotonic()
         with self._changed:
             self._waiting.popleft()
+            self._changed.notify_all()
 
     def _open(self) -> int:
         """The file of that name: somebody may have moved or deleted the one that was written."""
@@ -129,6 +197,8 @@ class LogFile:
             self._close()
         if self._descriptor is None:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(OSError):  # as below
+                private_folder(self.path.parent)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self._descriptor = os.open(self.path, flags, PRIVATE)
             with suppress(OSError):  # somebody else's, or on a disk without rights
@@ -156,29 +226,3 @@ def _is_at(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except OSError:
         return False
-
-
-class LogCopier:
-    """Copies what a process says to its log, in threads of its own, until the process is silent."""
-
-    def __init__(self, source: IO[bytes], log: LogFile) -> None:
-        self.log = log
-        self._source = source
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._writer = threading.Thread(target=log.write, daemon=True)
-        self._reader.start()
-        self._writer.start()
-
-    def wait(self, seconds: float) -> None:
-        """Returns when all is written, or after ``seconds``."""
-        deadline = time.monotonic() + seconds
-        for thread in (self._reader, self._writer):
-            thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _read(self) -> None:
-        try:
-            with self._source:
-                while line := self._source.readline(LONGEST_LINE_BYTES):
-                    self.log.add(line)
-        finally:
-            self.log.end()

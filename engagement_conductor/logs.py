@@ -9,7 +9,7 @@ from typing import Any
 
 from sessions_app.log_context import log_fields
 from sessions_app.once_a_minute import OnceAMinute, with_count
-from sessions_app.outages import fault_place, first_line, is_outage, outage_kind
+from sessions_app.outages import fault_kind, first_line, is_outage, outage_kind
 
 TEXT = "text"
 JSON = "json"
@@ -46,7 +46,7 @@ def _repeated_kind(record: logging.LogRecord) -> tuple[str, ...] | None:
     """What tells a record of an outage or a fault from others; None for all other records."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
-        kind = outage_kind(error) if is_outage(error) else fault_place(error)
+        kind = outage_kind(error) if is_outage(error) else fault_kind(error)
         return record.name, str(record.msg), kind
     status = getattr(record, "status_code", None)
     # Django tells of each request that was answered so, and every page is while a server is away.

@@ -24,15 +24,15 @@ def run_once(arguments: list[str], log_directory: Path, pause: Callable[[float],
 
     Args:
         arguments: the command; its last word but options names the log, ``<name>.log``.
-        log_directory: where its error output is appended.
+        log_directory: where its error output replaces that of the run before.
         pause: sleeps, and may raise to give up: then the command is killed.
 
     Raises:
         CommandFailedError: it ended with an error.
+        OSError: its log cannot be written.
     """
     name = next(part for part in arguments[2:] if not part.startswith("-"))
-    log_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    log = log_directory / f"{name}.log"
+    log = env.private_folder(log_directory) / f"{name}.log"
     with (
         env.open_private(log) as errors,
         subprocess.Popen(  # noqa: S603

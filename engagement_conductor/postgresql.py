@@ -137,6 +137,11 @@ def program(name: str) -> Path:
     return Path(package.origin).parent / "pginstall18" / "bin" / name
 
 
+def runs_as_another_user() -> bool:
+    """Whether the server is no process of this user: as root, where there are no namespaces."""
+    return _is_root() and not _can_unshare()
+
+
 @functools.cache
 def _is_root() -> bool:
     return os.geteuid() == 0
@@ -157,7 +162,7 @@ def _prefix() -> list[str]:
 @functools.cache
 def _system_user() -> int | None:
     """As root where there are no user namespaces, the user ID that the server runs as."""
-    if not _is_root() or _can_unshare():
+    if not runs_as_another_user():
         return None
     utils = _wheel_utilities()
 

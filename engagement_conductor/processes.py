@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from engagement_conductor import guardian
-from engagement_conductor.log_files import LogCopier, LogFile
+from engagement_conductor.log_files import LogFile
 
 if TYPE_CHECKING:
     import psutil
@@ -117,11 +117,22 @@ atexit.register(guard.close)
 
 
 class Process:
-    """One running child, the leader of a session and process group of its own."""
+    """One running child, the leader of a session and process group of its own.
 
-    def __init__(self, launch: Launch, log_directory: Path) -> None:
+    Args:
+        launch: how to start it.
+        log_directory: it writes to ``<name>.log`` there.
+        log: one that has begun, and to which other runs may write, too; without it the process has
+            its own, which ends with it.
+
+    Raises:
+        OSError: it cannot be started.
+        RuntimeError: its ground cannot be made ready; the message is for the user.
+    """
+
+    def __init__(self, launch: Launch, log_directory: Path, log: LogFile | None = None) -> None:
         self.launch = launch
-        self.log = LogFile(log_directory / f"{launch.name}.log")
+        self.log = log or LogFile(log_directory / f"{launch.name}.log")
         launch.before()
         self._child = subprocess.Popen(  # noqa: S603
             launch.arguments,
@@ -138,7 +149,9 @@ class Process:
         guard.add(self.pid, launch.stop_signal)
         self.started_at = time.monotonic()
         self._buried = False
-        self._copier = LogCopier(cast("IO[bytes]", self._child.stdout), self.log)
+        if log is None:
+            self.log.begin()
+        self._copier = self.log.copy(cast("IO[bytes]", self._child.stdout), then_end=log is None)
 
     def exit_code(self) -> int | None:
         """None while it runs. Once it has ended, nothing of its group is left either."""
@@ -158,9 +171,15 @@ class Process:
             self._child.wait()
         self._bury()
 
+    def wait_for_silence(self, seconds: float) -> None:
+        """Returns when all that it said is with its log, or after ``seconds``."""
+        self._copier.join(seconds)
+
     def last_lines(self, count: int = 5) -> str:
         """The end of its log, for a message to the user."""
-        self._copier.wait(1 if self._child.poll() is not None else 0)
+        if self._child.poll() is not None:
+            self.wait_for_silence(1)
+            self.log.wait(1)
         try:
             text = self.log.path.read_text(encoding="utf-8", errors="replace")
         except OSError:

@@ -218,7 +218,7 @@ def lock(data_dir: Path) -> IO[str]:
         StackError: another one has it, or the folder cannot be used.
     """
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        embedded.prepare_data_folder(data_dir)
         descriptor = os.open(data_dir / "stack.lock", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         file = os.fdopen(descriptor, "a+", encoding="utf-8")
     except OSError as error:

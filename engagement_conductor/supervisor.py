@@ -1,40 +1,36 @@
 """Keeps a list of processes running, and ends all of them together."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engagement_conductor.log_files import LogFile
 from engagement_conductor.processes import STOP_SECONDS, Launch, Process, guard
 
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 10.0
 STEADY_SECONDS = 60.0
 REPORT_SECONDS = 60.0
+LAST_LINES_SECONDS = 1.0
 
 
 @dataclass
 class _Kept:
-    """One process that is kept running. While ``process`` is None it waits for ``restart_at``."""
+    """One process that is kept running. While ``process`` is None it waits for ``restart_at``.
+
+    The log is that of all its runs: what one could not say before it ended still waits there.
+    """
 
     launch: Launch
-    process: Process | None
+    log: LogFile
+    process: Process | None = None
     delay: float = FIRST_DELAY_SECONDS
     restart_at: float = 0.0
-    lost_before: int = 0
     lost_told: int = 0
     problem_told: str = ""
     tell_at: float = 0.0
-
-    @property
-    def lost_lines(self) -> int:
-        """Lines that are in no log, of all runs of it."""
-        return self.lost_before + (self.process.log.lost if self.process else 0)
-
-    @property
-    def log_problem(self) -> str:
-        """Why its log is not written just now; empty while it is."""
-        return self.process.log.problem if self.process else ""
 
 
 class Supervisor:
@@ -51,8 +47,16 @@ class Supervisor:
         self._kept: list[_Kept] = []
 
     def start(self, launch: Launch) -> None:
-        """Starts a process now and keeps it running from then on."""
-        self._kept.append(_Kept(launch, Process(launch, self._log_directory)))
+        """Starts a process now and keeps it running from then on.
+
+        Raises:
+            OSError: it cannot be started.
+            RuntimeError: its ground cannot be made ready; the message is for the user.
+        """
+        kept = _Kept(launch, LogFile(self._log_directory / f"{launch.name}.log"))
+        self._run(kept)
+        kept.log.begin()
+        self._kept.append(kept)
 
     def tend(self) -> None:
         """One step: notices who has ended, and starts again whose time has come."""
@@ -68,11 +72,12 @@ class Supervisor:
 
     def lost_lines(self) -> dict[str, int]:
         """How many lines of each process are in no log."""
-        return {kept.launch.name: kept.lost_lines for kept in self._kept}
+        return {kept.launch.name: kept.log.lost for kept in self._kept}
 
     def log_problems(self) -> dict[str, str]:
         """Why the log of a process is not written just now, for those that are not."""
-        return {kept.launch.name: kept.log_problem for kept in self._kept if kept.log_problem}
+        problems = {kept.launch.name: kept.log.problem for kept in self._kept}
+        return {name: problem for name, problem in problems.items() if problem}
 
     def last_lines(self, name: str) -> str:
         """The end of the log of the process of that name."""
@@ -88,36 +93,46 @@ class Supervisor:
                 self._report(f"Stopping {kept.launch.name}.")
                 # However late it has become, a server that obeys gets the time to write its data.
                 kept.process.stop(max(deadline - time.monotonic(), 1.0))
+        self._close_logs()
         self._kept.clear()
+
+    def _close_logs(self) -> None:
+        """Says which last lines are in no log; a disk that hangs is waited for a moment in all."""
+        deadline = time.monotonic() + LAST_LINES_SECONDS
+        for kept in self._kept:
+            if kept.process is not None:
+                kept.process.wait_for_silence(max(deadline - time.monotonic(), 0.0))
+            kept.log.close(max(deadline - time.monotonic(), 0.0))
+            if kept.log.lost > kept.lost_told:
+                self._tell_of_log(kept, math.inf)
 
     def _tell_of_log(self, kept: _Kept, now: float) -> None:
         """Says what is wrong with a log, or not any more; once a minute at most."""
-        state = (kept.lost_lines, kept.log_problem)
+        lost, problem = state = (kept.log.lost, kept.log.problem)
         if now < kept.tell_at or state == (kept.lost_told, kept.problem_told):
             return
-        lost = kept.lost_lines - kept.lost_told
-        what = f"is not written ({kept.log_problem})" if kept.log_problem else "is written"
-        missing = f"; {lost} more lines are missing" if lost else ""
-        self._report(f"The log of {kept.launch.name} {what}{missing}: {self._log_of(kept)}")
+        what = f"is not written ({problem})" if problem else "is written"
+        more = lost - kept.lost_told
+        missing = f"; {more} more lines are missing" if more else ""
+        self._report(f"The log of {kept.launch.name} {what}{missing}: {kept.log.path}")
         kept.lost_told, kept.problem_told = state
         kept.tell_at = now + REPORT_SECONDS
 
-    def _log_of(self, kept: _Kept) -> Path:
-        return self._log_directory / f"{kept.launch.name}.log"
-
     def _restart(self, kept: _Kept) -> None:
         try:
-            kept.process = Process(kept.launch, self._log_directory)
+            self._run(kept)
         except (OSError, RuntimeError) as error:
             self._schedule(kept, time.monotonic(), f"cannot be started ({error})")
+
+    def _run(self, kept: _Kept) -> None:
+        kept.process = Process(kept.launch, self._log_directory, kept.log)
 
     def _schedule(self, kept: _Kept, now: float, what: str) -> None:
         if kept.process is not None and now - kept.process.started_at > STEADY_SECONDS:
             kept.delay = FIRST_DELAY_SECONDS
-        kept.lost_before = kept.lost_lines
         kept.process = None
         kept.restart_at = now + kept.delay
-        again = f"Starting it again in {kept.delay:g} s: {self._log_of(kept)}"
+        again = f"Starting it again in {kept.delay:g} s: {kept.log.path}"
         self._report(f"{kept.launch.name} {what}. {again}")
         kept.delay = min(kept.delay * 2, LONGEST_DELAY_SECONDS)
 

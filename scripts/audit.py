@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import insecure_code
@@ -20,7 +20,16 @@ import lock
 ROOT = Path(__file__).resolve().parent.parent
 NODE_LOCK = "package-lock.json"
 IMAGE_FILES = ("Dockerfile", "docker-compose.yml")
-DEFAULT_IMAGE = re.compile(r"\b([A-Z]+_IMAGE)(?:=|:-)([\w./:@-]+)")
+# Where an image is named: with a variable that may name another, or without; but not one of ours.
+IMAGE = re.compile(
+    r"^(?:ARG (?P<argument>\w+_IMAGE)=|FROM (?:--\S+ )?|\s+(?:\w+_IMAGE|image): )"
+    r"[\"']?(?P<named>[^\s\"']+)",
+    re.MULTILINE,
+)
+VARIABLE = re.compile(r"\$\{(\w+)(?::?-([^}]*))?\}")
+STAGE = re.compile(r"^FROM .* AS (\S+)$", re.MULTILINE | re.IGNORECASE)
+ARGUMENT = re.compile(r"^ARG (\w+_IMAGE)=", re.MULTILINE)
+OURS = "engagement-conductor:latest"
 
 
 class NotAskedError(Exception):
@@ -126,10 +135,24 @@ def loose_images(environment: Mapping[str, str]) -> list[str]:
     Args:
         environment: variables that name other images, as for docker compose.
     """
-    text = "".join((ROOT / name).read_text() for name in IMAGE_FILES)
-    images = dict(DEFAULT_IMAGE.findall(text))
-    chosen = {name: environment.get(name) or default for name, default in images.items()}
-    return [image for image in chosen.values() if "@sha256:" not in image]
+    texts = [(ROOT / name).read_text() for name in IMAGE_FILES]
+    named = {image for text in texts for image in _named_images(text, environment)}
+    return sorted(image for image in named if "@sha256:" not in image)
+
+
+def _named_images(text: str, environment: Mapping[str, str]) -> Iterator[str]:
+    stages, declared = STAGE.findall(text), ARGUMENT.findall(text)
+    for found in IMAGE.finditer(text):
+        name, image = found["argument"], found["named"]
+        if name:
+            yield environment.get(name) or image
+            continue
+        if variable := VARIABLE.fullmatch(image):
+            name, default = variable.groups()
+            image = environment.get(name) or default or image
+        # An argument is looked at where it is declared.
+        if name not in declared and image not in {OURS, *stages}:
+            yield image
 
 
 def python_weaknesses(report: str, said: str) -> list[str]:

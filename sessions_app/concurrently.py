@@ -13,7 +13,7 @@ from django.db.models import Index, Model, UniqueConstraint
 
 from sessions_app.hypertables import is_hypertable
 
-# A hypertable has no CONCURRENTLY, but is locked chunk by chunk.
+# A hypertable has no CONCURRENTLY, but writers are locked out of one chunk after the other only.
 _BY_CHUNK = (
     "CREATE INDEX %(name)s ON %(table)s%(using)s (%(columns)s)%(include)s"
     " WITH (timescaledb.transaction_per_chunk)%(extra)s%(condition)s"
@@ -27,12 +27,13 @@ class AddIndexConcurrently(operations.AddIndexConcurrently):
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
     ) -> None:
         model = to_state.apps.get_model(app_label, self.model_name)
+        if _is_chunked(schema_editor, model):
+            # Others wait behind these locks, so these wait no longer than any migration does.
+            self._ensure_not_in_transaction(schema_editor)
+            schema_editor.execute(f"DROP INDEX IF EXISTS {_name(schema_editor, self.index)}")
+            schema_editor.execute(self.index.create_sql(model, schema_editor, sql=_BY_CHUNK))
+            return
         with _patient(schema_editor):
-            if _is_chunked(schema_editor, model):
-                self._ensure_not_in_transaction(schema_editor)
-                schema_editor.execute(f"DROP INDEX IF EXISTS {_name(schema_editor, self.index)}")
-                schema_editor.execute(self.index.create_sql(model, schema_editor, sql=_BY_CHUNK))
-                return
             _drop_leftover(schema_editor, self.index)
             super().database_forwards(app_label, schema_editor, from_state, to_state)
 
@@ -87,7 +88,10 @@ class AddUniqueConcurrently(operations.NotInTransactionMixin, AddConstraint):
 
 @contextmanager
 def _patient(schema_editor: Any) -> Iterator[None]:
-    """No limit for waiting: these locks stand in nobody's way, and transactions may be long."""
+    """No limit for waiting, of what is done ``CONCURRENTLY`` and of nothing else.
+
+    These locks stand in nobody's way, and transactions may be long.
+    """
     schema_editor.execute("SET lock_timeout = 0")
     try:
         yield

@@ -4,8 +4,10 @@ An outage is one line a minute in the log of a process; anything else has its tr
 """
 
 import errno
+import hashlib
 import logging
 import socket
+import traceback
 from collections.abc import Iterator
 
 import django.db
@@ -110,14 +112,14 @@ def first_line(error: BaseException) -> str:
 
 
 def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None:
-    """Logs that something failed: once a minute for each kind of outage and each place of a fault.
+    """Logs that something failed: once a minute for each kind of outage and of fault.
 
     Args:
         what: failed, the same words each time; names and numbers go into the log's context.
         error: why. An outage is a line, anything else has its traceback.
     """
     outage = is_outage(error)
-    kind = outage_kind(error) if outage else fault_place(error)
+    kind = outage_kind(error) if outage else fault_kind(error)
     left_out = _lines.left_out((logger.name, what, kind))
     if left_out is None:
         return
@@ -128,15 +130,28 @@ def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None
         logger.error("%s", message, exc_info=error)
 
 
-def fault_place(error: BaseException) -> str:
-    """Where an error was raised and of which class it is: what tells one fault from another."""
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    if traceback is None:
-        return type(error).__name__
-    place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
-    return f"{type(error).__name__} {place}"
+def fault_kind(error: BaseException) -> str:
+    """What tells one fault from another: of which class it is, and how the code came to it.
+
+    The line that raises it alone would not do: in a library it is that of many faults.
+    """
+    ways = "\n".join(_ways(error))
+    digest = hashlib.blake2b(ways.encode(errors="replace"), digest_size=8).hexdigest()
+    return f"{type(error).__name__} {digest}"
+
+
+def _ways(error: BaseException) -> Iterator[str]:
+    """Class and lines of code, of an error, of what it was raised from, and of what it groups."""
+    for cause in _causes(error):
+        yield type(cause).__name__
+        # Each line once: how deep a recursion went makes no other fault.
+        yield from dict.fromkeys(
+            f"{frame.f_code.co_filename}:{line}"
+            for frame, line in traceback.walk_tb(cause.__traceback__)
+        )
+        if isinstance(cause, BaseExceptionGroup):
+            for each in cause.exceptions:
+                yield from _ways(each)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

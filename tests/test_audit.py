@@ -62,6 +62,48 @@ def test_images_without_a_digest_are_named(
     assert audit._images() == []
 
 
+DIGEST = f"@sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "compose", "loose"),
+    [
+        # A digest in one file says nothing of the other.
+        (
+            "ARG PYTHON_IMAGE=python:3.11\nFROM ${PYTHON_IMAGE}",
+            "  x:\n    args:\n      PYTHON_IMAGE: ${PYTHON_IMAGE:-python:3.11" + DIGEST + "}",
+            ["python:3.11"],
+        ),
+        (
+            f"ARG PYTHON_IMAGE=python:3.11{DIGEST}\nFROM ${{PYTHON_IMAGE}}",
+            "  x:\n    args:\n      PYTHON_IMAGE: ${PYTHON_IMAGE:-python:3.12}",
+            ["python:3.12"],
+        ),
+        ("", "  proxy:\n    image: nginx:1.27.3\n", ["nginx:1.27.3"]),
+        ("", f"  proxy:\n    image: nginx:1.27.3{DIGEST}\n", []),
+        ("", '  proxy:\n    image: "nginx:1.27.3"  # why\n', ["nginx:1.27.3"]),
+        ("", "  proxy:\n    image: ${PROXY_IMAGE}\n", ["${PROXY_IMAGE}"]),
+        ("", "  ours:\n    image: engagement-conductor:latest\n", []),
+        ("FROM --platform=linux/amd64 debian:12 AS base\nFROM base", "", ["debian:12"]),
+    ],
+)
+def test_every_name_of_an_image_is_looked_at(
+    audit: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dockerfile: str,
+    compose: str,
+    loose: list[str],
+) -> None:
+    monkeypatch.setattr(audit, "ROOT", tmp_path)
+    (tmp_path / "Dockerfile").write_text(dockerfile)
+    (tmp_path / "docker-compose.yml").write_text(compose)
+    assert audit.loose_images({}) == loose
+    assert audit.loose_images({"PYTHON_IMAGE": f"python:3.13{DIGEST}"}) == [
+        image for image in loose if not image.startswith("python")
+    ]
+
+
 def test_a_registry_that_is_silent_is_no_all_clear(audit: ModuleType) -> None:
     skipped = {"name": "Django", "skip_reason": "not found"}
     known = {"name": "celery", "version": "1.0", "vulns": []}

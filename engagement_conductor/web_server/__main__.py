@@ -22,7 +22,8 @@ def allow_all_descriptors() -> None:
 
 def wait_briefly_for_locks() -> None:
     """A page that waits for a lock keeps a connection from others; the scorer may be patient."""
-    os.environ.setdefault("DATABASE_LOCK_MS", "2000")
+    # Docker compose passes an empty one where none is set.
+    os.environ["DATABASE_LOCK_MS"] = os.environ.get("DATABASE_LOCK_MS") or "2000"
 
 
 if __name__ == "__main__":

@@ -5,16 +5,17 @@ from typing import Any
 
 from twisted.web.http import HTTPChannel
 
+from dashboard.losses import losses
+from engagement_conductor.bare_answers import raw_answer
 from engagement_conductor.web_server.request import Request
+from sessions_app.figures import CUT_OFF_CLIENTS, REFUSED_REQUESTS, named
 
 # For the whole of a request, from its first byte; Twisted's own limit begins anew with each byte.
 REQUEST_SECONDS = 30.0
 # What is not read at all for so long never will be.
 STALLED_SECONDS = 30.0
-TOO_LONG = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"Connection: close\r\nContent-Length: 0\r\n\r\n"
-)
+TOO_LONG = raw_answer(431, "Request Header Fields Too Large")
+MALFORMED = raw_answer(400, "Bad Request")
 
 
 class Connection(HTTPChannel):
@@ -31,17 +32,20 @@ class Connection(HTTPChannel):
         self._deadline: Any = None
         self._stalled: Any = None
         self._answering = False
+        self._heard = False
 
     def connectionMade(self) -> None:  # noqa: N802
         super().connectionMade()
         # Daphne's factory has set its own.
         self.requestFactory = Request
         if not self.factory.server.has_room():
+            losses.count(named(REFUSED_REQUESTS, "connection"))
             self.transport.abortConnection()
             return
         self._expect_request()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        self._heard = True
         if not self._answering:
             self._expect_request()
         super().dataReceived(data)
@@ -59,6 +63,10 @@ class Connection(HTTPChannel):
         """An address or a header of more than 16 KiB."""
         self.transport.write(TOO_LONG)
         super().lineLengthExceeded(line)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - Twisted's own has no headers
+        self.transport.write(MALFORMED)
+        self.loseConnection()
 
     def pauseProducing(self) -> None:  # noqa: N802
         """What was sent is not taken fast enough."""
@@ -85,10 +93,12 @@ class Connection(HTTPChannel):
 
     def _end_late(self) -> None:
         self._deadline = None
+        losses.count(named(CUT_OFF_CLIENTS, "late" if self._heard else "silent"))
         self.transport.abortConnection()
 
     def _end_stalled(self) -> None:
         self._stalled = None
+        losses.count(named(CUT_OFF_CLIENTS, "unread"))
         self.transport.abortConnection()
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from daphne.http_protocol import WebRequest
 from django.conf import settings
 
+from engagement_conductor import bare_answers
+
 
 class Request(WebRequest):
     """Daphne's request, which would keep a body of any length, and queue all of it in memory."""
@@ -30,6 +32,11 @@ class Request(WebRequest):
         self.setHeader(b"connection", b"close")
         self.channel.persistent = False
         return self.basic_error(413, b"Content Too Large", "The request is too large.")
+
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        for name, value in bare_answers.HEADERS:
+            self.setHeader(name, value)
+        super().basic_error(status, status_text, body)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":

@@ -4,6 +4,9 @@ from typing import Any
 
 from daphne.ws_protocol import WebSocketProtocol
 
+from dashboard.losses import losses
+from sessions_app.figures import CUT_OFF_CLIENTS, named
+
 # More than anything that is sent at once, on top of the first message that was not taken in time.
 MOST_UNREAD_BYTES = 8 * 1024 * 1024
 # A page comes back by itself and is told everything anew.
@@ -33,11 +36,11 @@ class Socket(WebSocketProtocol):
         """Frames are bounded one by one; this is about a message in many."""
         super().onMessageFrameBegin(length)
         if self.message_data_total_length > LONGEST_MESSAGE_BYTES:
-            self._give_up()
+            self._give_up("too_long")
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
         if self.application_queue.qsize() >= MOST_WAITING_MESSAGES:
-            self._give_up()
+            self._give_up("flood")
         if not self._given_up:
             super().onMessage(payload, isBinary)
 
@@ -47,14 +50,14 @@ class Socket(WebSocketProtocol):
         was_stalled = self._stalled is not None
         super().serverSend(content, binary)
         if self._stalled is not None:
-            unread = self.server.unread.add(self._give_up, len(content))
+            unread = self.server.unread.add(self._end_unread, len(content))
             if was_stalled and unread > MOST_UNREAD_BYTES:
-                self._give_up()
+                self._end_unread()
 
     def pauseProducing(self) -> None:  # noqa: N802
         """What was sent is not taken fast enough."""
         self._stalled = self._stalled or self.factory.reactor.callLater(
-            STALLED_SECONDS, self._give_up
+            STALLED_SECONDS, self._end_unread
         )
 
     def resumeProducing(self) -> None:  # noqa: N802
@@ -66,11 +69,17 @@ class Socket(WebSocketProtocol):
         self._forget()
 
     def _forget(self) -> None:
-        self.server.unread.forget(self._give_up)
+        self.server.unread.forget(self._end_unread)
         if self._stalled is not None and self._stalled.active():
             self._stalled.cancel()
         self._stalled = None
 
-    def _give_up(self) -> None:
+    def _end_unread(self) -> None:
+        self._give_up("unread")
+
+    def _give_up(self, kind: str) -> None:
+        if self._given_up:
+            return
         self._given_up = True
+        losses.count(named(CUT_OFF_CLIENTS, kind))
         self.dropConnection(abort=True)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dashboard.losses import losses
+from engagement_conductor import bare_answers
 from engagement_conductor.admittance import BoundedHandshakes, BoundedRequests, caller_of
 
 
@@ -22,7 +23,11 @@ def scope(*headers: tuple[bytes, bytes], path: str = "/", client: Any = ("10.0.0
         (((b"cookie", b'engagement_session="\\000aaaaaaaaaa"'),), "address 10.0.0.1"),
         (((b"cookie", b"engagement_session="),), "address 10.0.0.1"),
         (((b"cookie", b"\xff=;;="),), "address 10.0.0.1"),
-        (((b"authorization", b"Bearer secret"),), "token Bearer secret"),
+        (((b"authorization", b"Bearer secret"),), "token secret"),
+        (((b"authorization", b" bearer  secret "),), "token secret"),
+        (((b"authorization", b"Basic bWU6c2VjcmV0"),), "address 10.0.0.1"),
+        (((b"authorization", b"Bearer \x00"),), "address 10.0.0.1"),
+        (((b"authorization", b"Bearer " + b"x" * 5_000),), "address 10.0.0.1"),
         (((b"x-forwarded-for", b"6.6.6.6, 1.1.1.1"),), "address 1.1.1.1"),
         (((b"x-forwarded-for", b"nonsense"),), "address 10.0.0.1"),
         (((b"x-forwarded-for", b"2001:db8::1:2:3:4"),), "address 2001:db8::"),
@@ -72,6 +77,8 @@ async def test_requests_wait_and_are_refused_in_words(monkeypatch: pytest.Monkey
     assert application.inside == 2
     assert [message.get("status") for message in sent] == [200, 200, 503, None]
     assert (b"retry-after", b"5") in sent[2]["headers"]
+    assert set(bare_answers.HEADERS) < set(sent[2]["headers"])
+    assert (b"x-frame-options", b"DENY") in sent[2]["headers"]
     assert losses.take() == {"refused_requests:request": 1}
     alive = asyncio.create_task(bounded(scope(path="/healthz"), None, send))
     await asyncio.sleep(0.05)

@@ -1,6 +1,9 @@
 """docker-compose.yml and Dockerfile, as far as they can be tested without an engine."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +79,46 @@ def test_every_variable_of_the_file_is_in_the_example():
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT))
     given = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert used == given
+
+
+def test_every_documented_variable_is_passed_or_named_as_settled():
+    text = (ROOT / "docs" / "operations.md").read_text()
+    table = text.partition("## Environment variables")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"^\| `([A-Z_]+)`", table, re.MULTILINE))
+    [settled] = re.findall(r"variables above but these, [^:]+: ([^;]+);", text)
+    not_taken = set(re.findall(r"`([A-Z_]+)`", settled))
+    taken = set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT))
+    assert documented - taken == not_taken
+    environment = COMPOSE["x-application"]["environment"]
+    assert documented - not_taken - {"PORT"} <= set(environment)
+    for name in documented & set(environment) & taken:
+        assert environment[name].startswith(f"${{{name}:")
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "2000"), ("", "2000"), ("70", "70")])
+def test_pages_wait_briefly_for_locks_unless_told_otherwise(given, expected):
+    script = (
+        "import os; from engagement_conductor.web_server import __main__ as web;"
+        "web.wait_briefly_for_locks(); print(os.environ['DATABASE_LOCK_MS'])"
+    )
+    clean = {name: value for name, value in os.environ.items() if name != "DATABASE_LOCK_MS"}
+    environment = clean if given is None else {**clean, "DATABASE_LOCK_MS": given}
+    command = [sys.executable, "-c", script]
+    output = subprocess.check_output(command, cwd=ROOT, env=environment, text=True)
+    assert output.strip() == expected
+
+
+def test_a_backup_by_the_recipe_is_for_its_owner_only(tmp_path):
+    text = (ROOT / "docs" / "operations.md").read_text()
+    [recipe] = re.findall(r"^    (.*pg_dump.* > night\.dump.*)$", text, re.MULTILINE)
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\necho dumped\n")
+    docker.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    shell = ["sh", "-c", f"umask 022; {recipe}"]
+    subprocess.run(shell, cwd=tmp_path, env={**os.environ, "PATH": path}, check=True)
+    assert (tmp_path / "night.dump").read_text() == "dumped\n"
+    assert (tmp_path / "night.dump").stat().st_mode & 0o777 == 0o600
 
 
 def test_data_lies_in_named_volumes():

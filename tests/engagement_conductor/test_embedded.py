@@ -13,9 +13,10 @@ import pytest
 import redis
 from django.conf import settings
 
-from engagement_conductor import embedded, ports
+from engagement_conductor import embedded, env, ports
 from engagement_conductor.postgresql import PostgreSQL
 from engagement_conductor.processes import Process, stop_leftover, wait_until
+from engagement_conductor.stack import lock
 from engagement_conductor.valkey import Valkey
 from tests.privacy import readable_by_others
 
@@ -89,12 +90,30 @@ def test_what_an_earlier_release_left_readable_is_readable_no_more(tmp_path):
     data.chmod(0o755)
     (data / "valkey" / "old").write_text("what was posted")
     (data / "logs" / "valkey.log").write_text("what was said")
-    (data / "logs" / "valkey.log").chmod(0o644)
+    for name in ("valkey.log", "web.log.1", "conference.log"):
+        (data / "logs" / name).touch()
+        (data / "logs" / name).chmod(0o644)
     with embedded.running_pair(data) as urls, redis.Redis.from_url(urls["redis"]) as client:
         client.set("posted", "by somebody")
         assert readable_by_others(data) == []
+        assert (data / "logs").stat().st_mode & 0o777 == 0o700
         [journal] = (data / "valkey").glob("appendonlydir/*.incr.aof")
         assert journal.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(("other_user", "expected"), [(False, 0o700), (True, 0o711)])
+def test_our_own_data_folder_of_an_earlier_release_is_closed(
+    tmp_path, monkeypatch, other_user, expected
+):
+    monkeypatch.setattr(env, "BASE_DIR", tmp_path)
+    monkeypatch.setattr(embedded, "runs_as_another_user", lambda: other_user)
+    ours, named = tmp_path / ".data", tmp_path / "named"
+    for folder in (ours, named):
+        folder.mkdir()
+        folder.chmod(0o755)
+        lock(folder).close()
+    assert ours.stat().st_mode & 0o777 == expected
+    assert named.stat().st_mode & 0o777 == 0o755
 
 
 def test_servers_listen_on_this_machine_only_and_ask_for_the_password(data_dir):

@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -167,3 +172,32 @@ def test_a_secret_that_could_not_be_written_is_made_the_next_time(monkeypatch, t
     assert len(made) > 40
     assert env.kept_secret(path) == made
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_secret_is_made_on_a_disk_without_hard_links(monkeypatch, tmp_path):
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    monkeypatch.setattr(os, "link", refuse)
+    made = env.kept_secret(tmp_path / "secret_key")
+    assert len(made) > 40
+    assert env.kept_secret(tmp_path / "secret_key") == made
+
+
+def test_processes_that_ask_at_once_have_the_same_secret(tmp_path):
+    path = tmp_path / "data" / "secret_key"
+    path.parent.mkdir()
+    path.touch()  # of a release that was interrupted
+    script = (
+        "import sys; from pathlib import Path; from engagement_conductor import env;"
+        "input(); print(env.kept_secret(Path(sys.argv[1])))"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, cwd=env.BASE_DIR, **pipes) for _ in range(8)]
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert len({process.communicate()[0] for process in processes}) == 1
+    assert list(path.parent.iterdir()) == [path]

@@ -212,6 +212,63 @@ def test_a_slow_disk_stops_nobody_and_takes_little_memory(
     assert f"{log.lost} lines were not written here." in log.path.read_text()
 
 
+def test_a_disk_that_hangs_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_files, "HUNG_SECONDS", 0.2)
+    log = LogFile(tmp_path / "a.log")
+    os.mkfifo(log.path)  # opening it waits for a reader
+    log.begin()
+    log.add(b"first\n")
+    assert log.problem == ""
+    wait_until(lambda: log.problem == "nothing was written for over 0.2 s")
+    for _ in range(3_000):
+        log.add(b"x" * 999 + b"\n")
+    assert log.lost > 1_000
+    with log.path.open("rb") as reader:
+        assert reader.readline() == b"first\n"
+        told = next(line for line in reader if b"were not written here" in line)
+        reason = b"nothing was written for over 0.2 s"
+        assert told == b"%d lines were not written here (%b).\n" % (log.lost, reason)
+        wait_until(lambda: not log.problem)
+        log.close(1)
+
+
+def test_lines_that_are_lost_are_a_problem_until_the_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_files, "MOST_WAITING_BYTES", 20)
+    log = LogFile(tmp_path / "a.log")
+    for _ in range(5):
+        log.add(b"123456789\n")
+    assert (log.lost, log.problem) == (3, "it is written too slowly")
+    log.begin()
+    wait_until(lambda: not log.problem)
+    log.close(5)
+    assert "3 lines were not written here." in log.path.read_text()
+
+
+def test_what_a_disk_that_hangs_keeps_to_itself_is_lost_in_the_end(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "a.log")
+    os.mkfifo(log.path)
+    log.begin()
+    for number in range(7):
+        log.add(b"%d\n" % number)
+    assert log.lost == 0
+    log.close(0.1)
+    assert log.lost == 7
+    with log.path.open("rb") as reader:
+        assert reader.read() == b"".join(b"%d\n" % number for number in range(7))
+
+
+def test_a_folder_of_an_earlier_release_is_closed(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir(mode=0o755)
+    logs.chmod(0o755)
+    for name in ("web.log.1", "conference.log"):
+        (logs / name).touch(mode=0o644)
+    written(logs / "web.log", [b"line\n"], limit=100)
+    assert logs.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_full_file_becomes_the_old_one(tmp_path: Path) -> None:
     log = written(tmp_path / "a.log", [b"%04d\n" % number for number in range(100)], limit=200)
     old = log.path.with_name("a.log.1")

@@ -7,12 +7,14 @@ import logging
 import os
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import django.db
 import pytest
 import redis
+from django.db import IntegrityError
 
 from engagement_conductor import settings as product_settings
 from engagement_conductor.logs import JsonFormatter, OutageHandler, TextFormatter, WithFields
@@ -59,6 +61,59 @@ def test_faults_have_their_traceback_once_a_minute_for_each_place(written) -> No
     except ValueError:
         logging.getLogger("product").exception("Cannot read %s:", "that")
     assert sum("Traceback" in line for line in written()) == 2
+
+
+def page_a() -> None:
+    uuid.UUID("of page A")
+
+
+def page_b() -> None:
+    uuid.UUID("of page B")
+
+
+def store(cause: Callable[[], None]) -> None:
+    """As a library does that raises every error on the same line."""
+    try:
+        cause()
+    except ValueError as error:
+        raise IntegrityError from error
+
+
+def gather(cause: Callable[[], None]) -> None:
+    errors = []
+    try:
+        cause()
+    except ValueError as error:
+        errors.append(error)
+    raise ExceptionGroup("tasks", errors)
+
+
+def descend(depth: int) -> None:
+    if depth == 0:
+        raise ValueError("too deep")
+    descend(depth - 1)
+
+
+def log_faults(action: Callable[[], None], times: int = 1) -> None:
+    for _ in range(times):
+        try:
+            action()
+        except Exception:
+            logging.getLogger("product").exception("Internal Server Error")
+
+
+@pytest.mark.parametrize("within", [lambda cause: cause(), store, gather])
+def test_a_frequent_fault_hides_no_rare_one(written, within) -> None:
+    log_faults(lambda: within(page_a), 50)
+    log_faults(lambda: within(page_b))
+    text = "\n".join(written())
+    assert text.count('uuid.UUID("of page A")') == text.count('uuid.UUID("of page B")') == 1
+
+
+def test_a_fault_is_the_same_however_deep_it_was(written) -> None:
+    for depth in range(2, 40):
+        log_faults(lambda depth=depth: descend(depth))
+    assert sum("Traceback" in line for line in written()) == 1
 
 
 def test_the_next_line_tells_how_many_were_left_out(written, monkeypatch) -> None:

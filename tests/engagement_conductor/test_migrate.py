@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -11,12 +12,13 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection, models
+from django.db import OperationalError, connection, models
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 
 from anomalies_app.models import Anomaly
 from engagement_conductor.management.commands.migrate import limits_of_migrations
+from sessions_app import concurrently
 from sessions_app.concurrently import AddIndexConcurrently, AddUniqueConcurrently
 from sessions_app.models import Event
 from tests.conftest import url_of_database
@@ -135,6 +137,40 @@ def test_an_index_is_built_while_the_table_is_written_to(name: str) -> None:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP INDEX for_a_test")
+
+
+@pytest.fixture
+def chunked(monkeypatch: pytest.MonkeyPatch) -> Iterator[AddIndexConcurrently]:
+    """An index of a hypertable that is there already; where there are none, built as if."""
+    if not connection.has_timescaledb:
+        option = " WITH (timescaledb.transaction_per_chunk)"
+        monkeypatch.setattr(concurrently, "_is_chunked", lambda *_: True)
+        monkeypatch.setattr(concurrently, "_BY_CHUNK", concurrently._BY_CHUNK.replace(option, ""))
+    operation = AddIndexConcurrently("anomaly", models.Index(fields=["reason"], name="for_a_test"))
+    apply(operation)
+    yield operation
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX IF EXISTS for_a_test")
+
+
+@pytest.mark.parametrize(
+    "held", ["SELECT count(*) FROM anomalies", "LOCK anomalies IN ROW EXCLUSIVE MODE"]
+)
+def test_what_others_wait_behind_waits_for_a_lock_no_longer_than_any(
+    chunked: AddIndexConcurrently, held: str
+) -> None:
+    with psycopg.connect(url_of_database()) as other:
+        other.execute(held)
+        patience = threading.Timer(15, other.close)
+        patience.start()
+        try:
+            with (
+                limits_of_migrations(connection),
+                pytest.raises(OperationalError, match="lock timeout"),
+            ):
+                apply(chunked)
+        finally:
+            patience.cancel()
 
 
 def test_migrating_is_overridden_for_everybody(tmp_path: Path) -> None:

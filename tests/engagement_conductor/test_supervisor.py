@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -78,6 +78,57 @@ def test_a_log_that_is_not_written_is_told_and_counted(
         assert len(said) < 60
     finally:
         kept.stop(1)
+
+
+LAST_WORDS = """
+import os, time
+for number in range(500):
+    print("last words", number)
+raise SystemExit("gone")
+"""
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
+    """A supervisor whose log of ``talker`` cannot be written."""
+    monkeypatch.setattr(log_files, "RETRY_SECONDS", 0.05)
+    (tmp_path / "talker.log").mkdir()
+    supervisor = Supervisor(tmp_path, said.append)
+    said.clear()
+    yield supervisor
+    supervisor.stop(1)
+
+
+said: list[str] = []
+
+
+def test_last_words_wait_for_the_disk(kept: Supervisor, tmp_path: Path) -> None:
+    kept.start(Launch("talker", [sys.executable, "-c", LAST_WORDS]))
+
+    def ended(times: int) -> bool:
+        kept.tend()
+        return sum("ended (exit code 1)" in line for line in said) >= times
+
+    wait_until(lambda: ended(2))
+    # Across the restarts there is the problem, and nothing is given up.
+    assert kept.log_problems() == {"talker": "Is a directory"}
+    assert kept.lost_lines() == {"talker": 0}
+    log = tmp_path / "talker.log"
+    log.rmdir()
+    wait_until(lambda: log.is_file() and log.read_text().count("gone\n") >= 2)
+    assert log.read_text().count("last words") >= 1_000
+    wait_until(lambda: kept.log_problems() == {})
+
+
+def test_last_words_that_are_never_written_are_counted(kept: Supervisor) -> None:
+    """Also where a child of the process still holds the pipe."""
+    script = "import os\nif os.fork() == 0:\n    os.setsid(); os.execlp('sleep', 'sleep', '2')\n"
+    kept.start(Launch("talker", [sys.executable, "-c", script + LAST_WORDS]))
+    wait_until(lambda: kept.tend() or any("ended (exit code 1)" in line for line in said))
+    wait_until(lambda: kept.log_problems())
+    kept.stop(1)
+    [told] = [line for line in said if "lines are missing" in line]
+    assert "is not written (Is a directory); 501 more lines are missing" in told
 
 
 def test_a_guardian_that_was_killed_is_replaced_by_one_that_knows_all(tmp_path: Path) -> None:
