@@ -4,6 +4,7 @@ They are kept for three days, counted and logged.
 """
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,10 +31,17 @@ if redis.call('TTL', KEYS[1]) ~= -1 then return 0 end
 redis.call('RENAME', KEYS[1], KEYS[2])
 return redis.call('EXPIRE', KEYS[2], ARGV[1])
 """
+# Hashes to whose fields everybody adds, and what these may be.
+_COUNTERS = {
+    keys.COLLECTOR_TOTALS: re.compile(rb"-?[0-9]{1,18}"),
+    keys.FIGURES: re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?"),
+}
 
 
 def move_misplaced(client: "redis.Redis") -> None:
     """Moves what is of another type than :data:`sessions_app.keys.TYPES` says.
+
+    Of counters, to which nobody could add any more, what is no number is dropped.
 
     Args:
         client: of the server of ``REDIS_URL``.
@@ -41,6 +49,18 @@ def move_misplaced(client: "redis.Redis") -> None:
     Raises:
         redis.RedisError: Redis does not answer.
     """
+    _move_by_type(client)
+    for name, is_number in _COUNTERS.items():
+        odd = [
+            field for field, text in client.hgetall(name).items() if not is_number.fullmatch(text)
+        ]
+        if odd:
+            client.hdel(name, *odd)
+            client.hincrbyfloat(keys.FIGURES, named(SET_ASIDE, MISPLACED), len(odd))
+            logger.error("%s had %d counters that are no numbers: dropped.", name, len(odd))
+
+
+def _move_by_type(client: "redis.Redis") -> None:
     events = events_client(client)
     letters = {keys.DEAD_LETTERS: keys.TYPES[keys.DEAD_LETTERS]}
     small = {name: kind for name, kind in keys.TYPES.items() if name not in letters}

@@ -26,6 +26,13 @@ STATE_LIFETIME_SECONDS = 86_400
 _CLEAR_OUTBOX = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 """
+# A worker that was frozen meanwhile must not set back what another has scored.
+_RESTORE_SCORED = """
+local scored = redis.call('GET', KEYS[1])
+if not (scored and string.match(scored, '^%d+$')) then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+end
+"""
 
 
 class TickTakenError(Exception):
@@ -81,7 +88,9 @@ class ShardStore:
         Raises:
             redis.RedisError: Redis does not answer.
         """
-        self.client.set(keys.scored_tick(self.shard), tick, ex=STATE_LIFETIME_SECONDS)
+        self.client.eval(
+            _RESTORE_SCORED, 1, keys.scored_tick(self.shard), tick, STATE_LIFETIME_SECONDS
+        )
 
     def begin(self, ticks: range) -> bool:
         """Opens the transaction that :meth:`commit` ends, for scoring the last of ``ticks``.

@@ -12,6 +12,7 @@ from engagement_conductor.pipeline import event_settings
 from sessions_app import keys
 from sessions_app.figures import SET_ASIDE, read_figures
 from sessions_app.shard_conditions import read_failures, scored_ticks
+from sessions_app.shard_store import ShardStore
 from sessions_app.streams import server_time_ms
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, rows
@@ -121,6 +122,23 @@ def test_all_that_a_shard_keeps_has_a_type() -> None:
     assert set(keys.SHARD_STATE) < set(keys.SHARD_TYPES)
 
 
+def test_counters_that_are_no_numbers_stop_no_collector(stage: Stage) -> None:
+    totals = stage.client.hgetall(keys.COLLECTOR_TOTALS)
+    stage.client.hset(keys.COLLECTOR_TOTALS, "events", "junk")
+    figure = f"received:{keys.CHAT_MESSAGE}:stream"
+    stage.client.hset(keys.FIGURES, mapping={figure: "nan", "tick_seconds": "1e-05"})
+    with pytest.raises(redis.ResponseError):
+        stage.client.hincrby(keys.COLLECTOR_TOTALS, "events", 1)
+    stage.score()
+    stage.play()
+    is_all_right(stage, ticks=3)
+    assert int(totals[b"events"]) > int(stage.client.hget(keys.COLLECTOR_TOTALS, "events")) > 0
+    figures = read_figures(stage.client)
+    assert figures[figure] == 2
+    assert figures["tick_seconds"] > 1e-05
+    assert figures[f"{SET_ASIDE}:misplaced"] == 2
+
+
 def test_a_lock_that_never_ends_is_no_lock(stage: Stage) -> None:
     stage.client.set(keys.shard_lock(SHARD), "somebody's")
     stage.client.set(keys.SLOW_LANE, "somebody's")
@@ -132,10 +150,18 @@ def test_a_lock_that_never_ends_is_no_lock(stage: Stage) -> None:
     assert not stage.client.exists(keys.SLOW_LANE, keys.SUBSCRIBER_LEASE)
 
 
-def test_where_the_number_of_the_last_tick_is_junk_none_is_scored_again(stage: Stage) -> None:
-    stage.client.set(keys.scored_tick(SHARD), "junk")
+@pytest.mark.parametrize("junk", ["junk", "1e9", "-5", ""])
+def test_where_the_number_of_the_last_tick_is_junk_none_is_scored_again(
+    stage: Stage, junk: str
+) -> None:
+    stage.client.set(keys.scored_tick(SHARD), junk)
     stage.play()
     is_all_right(stage, ticks=3)
+
+
+def test_whoever_was_frozen_does_not_set_the_number_of_the_last_tick_back(stage: Stage) -> None:
+    ShardStore(stage.client, SHARD).restore_scored(stage.tick - 7)
+    assert scored_ticks(stage.client)[SHARD] == stage.tick
 
 
 @pytest.mark.parametrize("lost", [(), (keys.shard_windows,)], ids=["number", "number and windows"])
