@@ -10,8 +10,10 @@ from channels.layers import get_channel_layer
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from dashboard.probe import Answer, Probe
+from sessions_app import keys
 from sessions_app.connection import connect
 from sessions_app.pipeline_status import pipeline_status
+from sessions_app.readings import Readings
 from sessions_app.shard_conditions import SET_ASIDE_IS_NEWS_SECONDS
 from sessions_app.ticks import TICK_SECONDS
 from sessions_app.unwritten_logs import unwritten_logs
@@ -52,10 +54,13 @@ def ask_redis() -> Answer:
     """The server's version, and all that the pipeline leaves on it."""
     with connect(socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS) as client:
         server = client.info("server")
+        readings, pipeline = Readings(), pipeline_status(client)
+        unwritten = readings.read(keys.UNWRITTEN_LOGS, lambda: unwritten_logs(client), [])
         return {
             "version": str(server.get("valkey_version") or server["redis_version"]),
-            "pipeline": msgspec.to_builtins(pipeline_status(client)),
-            "unwritten_logs": unwritten_logs(client),
+            "pipeline": msgspec.to_builtins(pipeline),
+            "unwritten_logs": unwritten,
+            "unreadable": {**pipeline.unreadable, **readings.problems},
         }
 
 
@@ -85,10 +90,14 @@ def judge(answers: Mapping[str, Answer]) -> dict[str, Any]:
     parts = {name: dict(answer) for name, answer in answers.items()}
     pipeline = parts["redis"].pop("pipeline", None)
     unwritten = parts["redis"].pop("unwritten_logs", [])
+    unreadable = parts["redis"].pop("unreadable", {})
     if pipeline is None:
         return parts
-    logs = {"logs": {"ok": not unwritten, "unwritten": unwritten}}
-    return {**parts, **_pipeline_parts(pipeline), **logs}
+    more = {
+        "logs": {"ok": not unwritten, "unwritten": unwritten},
+        "figures": {"ok": not unreadable, "unreadable": unreadable},
+    }
+    return {**parts, **_pipeline_parts(pipeline), **more}
 
 
 def overall_status(parts: Mapping[str, Answer]) -> str:

@@ -116,7 +116,7 @@ COUNTERS = (
         "dropped_messages",
         names.DROPPED_MESSAGES,
         (),
-        "Pub/Sub messages that were dropped: the queue was full, or they were held up too long.",
+        "Pub/Sub messages dropped: no room, held up too long, or another collector has them.",
     ),
     _Counter(
         "dropped_updates",
@@ -165,7 +165,7 @@ COUNTERS = (
         "skipped_events",
         names.named(names.SKIPPED, "events"),
         (),
-        "Events that were skipped after an outage too long to catch up with.",
+        "Events of skipped ticks, of those that were still kept.",
     ),
     _Counter(
         "rekeyed_sessions",
@@ -205,7 +205,9 @@ def redis_families(answer: Answer) -> Iterator[Metric]:
     yield from _stream_gauges(pipeline)
     yield from _scoring_families(figures, pipeline)
     yield from _shard_families(figures, pipeline)
-    yield _gauge("open_sockets", "Sockets of open pages.", answer["open_sockets"])
+    if answer["open_sockets"] is not None:
+        yield _gauge("open_sockets", "Sockets of open pages.", answer["open_sockets"])
+    yield _gauge("unreadable_keys", "Keys on Redis that cannot be read.", answer["unreadable"])
 
 
 def database_families(answer: Answer) -> Iterator[Metric]:
@@ -232,8 +234,9 @@ def _stream_gauges(pipeline: PipelineStatus) -> Iterator[Metric]:
         labels=["channel"],
     )
     for stream in pipeline.streams:
-        entries.add_metric([stream.name], stream.length)
-        pending.add_metric([stream.name], stream.pending)
+        if stream.length is not None:
+            entries.add_metric([stream.name], stream.length)
+            pending.add_metric([stream.name], stream.pending)
         if stream.backlog is not None:
             backlog.add_metric([stream.name], stream.backlog)
     yield from (entries, backlog, pending)
@@ -284,7 +287,7 @@ def _shard_families(figures: Figures, pipeline: PipelineStatus) -> Iterator[Metr
     failing = sum(shard.failure is not None for shard in pipeline.shards)
     yield _gauge("failing_shards", "Shards that could not be scored the last time.", failing)
     apart = sum(shard.is_apart for shard in pipeline.shards)
-    yield _gauge("slow_shards", "Shards over their budget of time, in a lane of their own.", apart)
+    yield _gauge("slow_shards", "Shards in the lane for slow ones.", apart)
 
 
 def _tick_durations(figures: Figures) -> Metric:

@@ -7,10 +7,12 @@ from anomalies_app.models import Anomaly
 from dashboard.losses import losses
 from dashboard.probe import Answer, Probe
 from dashboard.watching import count_open_sockets
+from sessions_app import keys
 from sessions_app.connection import connect
 from sessions_app.figures import read_figures
 from sessions_app.models import Session
 from sessions_app.pipeline_status import pipeline_status
+from sessions_app.readings import Readings
 
 TIMEOUT_SECONDS = 2
 
@@ -18,11 +20,16 @@ TIMEOUT_SECONDS = 2
 def ask_redis() -> Answer:
     """The counters, with what this process has not added yet, and the state of the pipeline."""
     with connect(socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS) as client:
-        losses.save(client)
+        readings = Readings()
+        readings.read(keys.FIGURES, lambda: losses.save(client), None)
+        figures = read_figures(client, readings)
+        sockets = readings.read(keys.OPEN_SOCKETS, lambda: count_open_sockets(client), None)
+        pipeline = pipeline_status(client)
         return {
-            "figures": read_figures(client),
-            "pipeline": pipeline_status(client),
-            "open_sockets": count_open_sockets(client),
+            "figures": figures,
+            "pipeline": pipeline,
+            "open_sockets": sockets,
+            "unreadable": len({**readings.problems, **pipeline.unreadable}),
         }
 
 

@@ -33,6 +33,7 @@ PART_LABELS = {
     "shards": "Shards",
     "lost_tables": "Lost tables",
     "logs": "Logs",
+    "figures": "Figures",
 }
 STATUS_SENTENCES = {
     "ok": "Everything works.",
@@ -101,6 +102,8 @@ def _detail(part: dict[str, Any]) -> str:
         return f"{part['version']}{more}"
     if "unwritten" in part:
         return "; ".join(part["unwritten"])
+    if "unreadable" in part:
+        return "; ".join(f"{name}: {reason}" for name, reason in part["unreadable"].items())
     if "running" in part:
         return f"{len(part['running'])} running"
     if "streams" in part:
@@ -118,5 +121,7 @@ def _detail(part: dict[str, Any]) -> str:
         return f"{part['queued_messages']:,} queued"
     if "kept" in part:
         given_up = part.get("given_up")
+        if part["kept"] is None:
+            return "unknown"
         return f"{part['kept']:,} kept" + (f", {given_up:,} given up" if given_up else "")
     return ""

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -60,6 +61,7 @@ from sessions_app.figures import (
 from sessions_app.identity_secret import note_unkeyed_sessions
 from sessions_app.log_context import log_context
 from sessions_app.lost_tables import LostTableLog
+from sessions_app.misplaced import set_endless_lock_aside, set_misplaced_aside
 from sessions_app.models import PollMoment, Session
 from sessions_app.outages import is_outage, log_failure
 from sessions_app.pauses import PauseCache
@@ -69,10 +71,10 @@ from sessions_app.poll_moments import store_poll_notices
 from sessions_app.poll_notices import PollNotice, poll_notices
 from sessions_app.publication import publish_updates
 from sessions_app.readdressing import readdress
-from sessions_app.rebuilding import rebuild_windows
+from sessions_app.rebuilding import last_stored_tick, rebuild_windows
 from sessions_app.registry import end_sessions, note_signs_of_life
 from sessions_app.rekeying import find_sessions, rekey_sessions
-from sessions_app.remedies import DETECTOR, OUTBOX, STORE, WINDOWS, apply_remedy, is_due
+from sessions_app.remedies import DETECTOR, OUTBOX, STORE, WINDOWS, apply_remedy, is_piecewise
 from sessions_app.renewed_lock import RenewedLock
 from sessions_app.scoring import score
 from sessions_app.setting_aside import keep_pieces, set_aside_key, tell_set_aside
@@ -133,13 +135,17 @@ def score_shard(
     """
     lock = RenewedLock(shard_client(client, shard), keys.shard_lock(shard), LOCK_SECONDS)
     if not lock.acquire():
+        set_endless_lock_aside(client, shard_client(client, shard), shard)
         return 0
     scorer = ShardScorer(client, shard, lock)
     try:
         with log_context(shard=shard), _noting_work(client, shard, scorer):
+            set_misplaced_aside(client, scorer.node, shard)
             if failure is not None:
+                # What fails meanwhile is another failure of the same kind.
+                scorer.stage, scorer.tick = failure.stage, failure.tick
                 apply_remedy(client, shard, failure)
-                scorer.is_piecewise = failure.stage == STORE and is_due(failure)
+                scorer.is_piecewise = is_piecewise(failure)
             return scorer.catch_up(up_to_tick, lock.check, seconds)
     except Exception as error:
         if is_outage(error):
@@ -165,6 +171,13 @@ def _noting_work(client: "redis.Redis", shard: int, scorer: "ShardScorer") -> It
         raise
     finally:
         end_work(client, shard, seconds)
+
+
+class Skipped(NamedTuple):
+    """Ticks that are left out, and how many events of theirs are kept."""
+
+    ticks: range
+    events: int
 
 
 class ShardScorer:
@@ -196,6 +209,7 @@ class ShardScorer:
         self.is_piecewise = False
         self._lock = lock
         self._followed_at = -math.inf
+        self._skipped: Skipped | None = None
 
     def catch_up(
         self, up_to_tick: int, keep_lock: Callable[[], object], seconds: float = math.inf
@@ -273,12 +287,14 @@ class ShardScorer:
     def _load(self, up_to_tick: int) -> SessionWindows:
         self._begin("load")
         scored, stored, detector, outbox = self.store.load()
+        known = self._decoded(stored)
+        if scored is None:
+            scored = self._recovered_tick(known, outbox, up_to_tick)
         if scored is None:
             # All that may have been collected before the very first tick.
             first = up_to_tick - RETENTION_TICKS
             self.detection = ShardDetection(None, first)
             return SessionWindows(tick=first)
-        known = self._decoded(stored)
         if outbox:
             self._flush_outbox(scored, outbox, "" if known is None else known.epoch)
             self._begin("load")
@@ -286,8 +302,7 @@ class ShardScorer:
         oldest = up_to_tick - CATCH_UP_TICKS
         skipped = range(windows.tick + 1, oldest + 1)
         if skipped:
-            self._count_skipped(windows, skipped)
-            windows.skip_to(oldest)
+            self._skipped = self._skip(windows, skipped)
         self.detection = ShardDetection(detector, windows.tick)
         if self.detection.unreadable:
             reason = self.detection.unreadable
@@ -295,6 +310,22 @@ class ShardScorer:
         if len(windows) and windows.epoch != self._epoch():
             self._look_up_sessions(windows)
         return windows
+
+    def _recovered_tick(
+        self, known: SessionWindows | None, outbox: bytes | None, up_to_tick: int
+    ) -> int | None:
+        """The last tick that was scored, where its number is lost; None where nothing tells."""
+        if known is not None:
+            tick: int | None = known.tick
+        else:
+            if outbox:
+                self._flush_outbox(0, outbox, "")
+                self._begin("load")
+            tick = last_stored_tick(self.shard, up_to_tick - RETENTION_TICKS)
+        if tick is not None:
+            self.store.restore_scored(tick)
+            logger.warning("Shard %d had lost the number of its last tick: %d.", self.shard, tick)
+        return tick
 
     def _decoded(self, stored: bytes | None) -> SessionWindows | None:
         """The windows; None where there are none that can be read."""
@@ -342,19 +373,27 @@ class ShardScorer:
         self.figures.add(int(np.isin(windows.rows["session_id"], changed).sum()), REKEYED)
         logger.warning("Shard %d: %d keys of sessions have changed.", self.shard, len(changed))
 
-    def _count_skipped(self, windows: SessionWindows, skipped: range) -> None:
-        """Counts and tells what nobody will count any more."""
+    def _skip(self, windows: SessionWindows, skipped: range) -> Skipped | None:
+        """Leaves out ticks that nobody will count any more; what there was in them is returned."""
+        # What came for those before has expired.
         kept = skipped[max(0, len(skipped) - RETENTION_TICKS) :]
         events = self.store.arrivals.waiting_events(kept)
-        if not (len(windows) or events):
+        was_empty = not len(windows)
+        windows.skip_to(skipped[-1])
+        return None if was_empty and not events else Skipped(skipped, events)
+
+    def _count_skipped(self) -> None:
+        """Counts and tells what was skipped, as soon as that is stored."""
+        if self._skipped is None:
             return
-        self.figures.add(len(skipped), SKIPPED, "ticks")
+        (ticks, events), self._skipped = self._skipped, None
+        self.figures.add(len(ticks), SKIPPED, "ticks")
         self.figures.add(events, SKIPPED, "events")
         logger.warning(
-            "Shard %d skips ticks %d to %d: %d events of theirs are not counted.",
+            "Shard %d skips ticks %d to %d: %d events of theirs that are kept are not counted.",
             self.shard,
-            skipped[0],
-            skipped[-1],
+            ticks[0],
+            ticks[-1],
             events,
         )
 
@@ -402,6 +441,7 @@ class ShardScorer:
         self.figures.add_stage("detect", self.detection.seconds)
         with self._measured("commit"):
             self.store.commit(windows, outcome, results, session_ids, self.detection.to_bytes())
+        self._count_skipped()
         self._count(events, outcome, results)
         self._flush(results)
 

@@ -21,9 +21,11 @@ from sessions_app.connection import connect, events_client, look_up_nodes_again
 from sessions_app.epochs import advance_mark
 from sessions_app.heartbeats import WORKER, note_heartbeat
 from sessions_app.log_context import log_context
+from sessions_app.misplaced import move_endless_lane, move_misplaced
 from sessions_app.once_a_minute import OnceAMinute, with_count
 from sessions_app.outages import SERVER_ERRORS, log_failure
 from sessions_app.poll_moments import drop_poll_moments_before
+from sessions_app.readings import Readings
 from sessions_app.registry import end_silent_sessions as mark_silent_sessions
 from sessions_app.renewed_lock import RenewedLock
 from sessions_app.retention import drop_metrics_before
@@ -31,6 +33,7 @@ from sessions_app.shard_conditions import (
     Failure,
     forget_failure,
     note_failure,
+    note_interruption,
     one_line,
     read_failures,
     read_seconds,
@@ -78,6 +81,7 @@ def load_pipeline(**_: Any) -> None:
 @shared_task(ignore_result=True)
 def score_tick() -> None:
     """Has every shard score up to the tick that has just ended, once all its events are in."""
+    move_misplaced(client())
     note_heartbeat(client(), WORKER)
     tick = tick_at(server_time_ms(client())) - 1
     if not _wait_for_watermark(tick):
@@ -97,12 +101,13 @@ def score_tick() -> None:
 def _known_of_shards() -> tuple[list[ShardLoad], set[int]]:
     """What there is to be done for each shard, and which of them are slow."""
     events, seconds = events_client(client()), read_seconds(client())
+    names = [keys.shard_windows(shard) for shard in range(keys.SHARD_COUNT)]
     with events.pipeline(transaction=False) as pipeline:
-        for shard in range(keys.SHARD_COUNT):
-            pipeline.strlen(keys.shard_windows(shard))
-        sizes = pipeline.execute()
+        for name in names:
+            pipeline.strlen(name)
+        sizes = Readings().answers(pipeline, names)
     loads = [
-        ShardLoad(shard, size, seconds.get(shard, 0.0), scored or 0)
+        ShardLoad(shard, size or 0, seconds.get(shard, 0.0), scored or 0)
         for shard, (size, scored) in enumerate(zip(sizes, scored_ticks(events), strict=True))
     ]
     return loads, shards_apart(seconds)
@@ -145,6 +150,7 @@ def score_slow_shards(shards: list[int], tick: int) -> None:
     """The same for shards that are over their budget: one process at a time is at such a one."""
     lane = RenewedLock(client(), keys.SLOW_LANE, LANE_SECONDS)
     if not lane.acquire():
+        move_endless_lane(client())
         return
     try:
         _score_in_turn(shards, tick)
@@ -176,13 +182,35 @@ def _score_one(shard: int, tick: int, seconds: float, failure: Failure | None) -
     except ShardFailedError as error:
         cause = error.__cause__ or error
         _connect_anew()
+        if _was_interrupted(cause):
+            _note_interruption(shard, error.stage, error.tick)
+            raise SoftTimeLimitExceeded from None
         _note_failure(shard, error.stage, error.tick, cause)
-        if isinstance(cause, SoftTimeLimitExceeded):
-            raise cause from None
     except Exception as error:  # noqa: BLE001 - one that fails stops none
         _connect_anew()
         with log_context(shard=shard, tick=tick):
             log_failure(logger, "The tick waits in a shard", error)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether it, or what it was raised from or during, is the end of the task's time."""
+    while error is not None:
+        if isinstance(error, SoftTimeLimitExceeded):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _note_interruption(shard: int, stage: str, tick: int) -> None:
+    """That a shard is slow is kept with its seconds; nothing of it is bad."""
+    with log_context(shard=shard, tick=tick, stage=stage):
+        if (left_out := slow_lines.left_out(("interrupted", shard))) is not None:
+            what = f"Shard {shard} was interrupted in {stage}: its tick took too long"
+            logger.warning("%s", with_count(what, left_out))
+    try:
+        note_interruption(client())
+    except SERVER_ERRORS as outage:
+        log_failure(logger, "A shard's interruption is not counted", outage)
 
 
 def _note_failure(shard: int, stage: str, tick: int, error: BaseException) -> None:

@@ -27,7 +27,15 @@ from sessions_app.identity_secret import IdentityKeeper
 from sessions_app.read_size import BUDGET_BYTES
 from sessions_app.recovery import Batch
 from sessions_app.streams import create_groups, server_time_ms, stream_reader
-from sessions_app.subscriber import Message, Subscriber, hold_lease, release_lease
+from sessions_app.subscriber import (
+    LEASE_MS,
+    Hold,
+    Message,
+    Subscriber,
+    hold_lease,
+    release_lease,
+    steady_seconds,
+)
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS
 
 logger = logging.getLogger(__name__)
@@ -80,11 +88,14 @@ class Collector:
         self._subscriber_read_ms = 0
         self._recovering = True
         self._has_just_recovered = False
+        self._lease_due = 0.0
         self._status_due = 0.0
         self._housekeeping_due = 0.0
 
     def start(self) -> None:
         """Prepares groups and lease; to be called first, and again after a failure."""
+        self._lease_due = 0.0
+        self._keep_lease()
         create_groups(self.events, server_time_ms(self.client))
         self._look_up_identification()
         self._recovering = True
@@ -100,6 +111,7 @@ class Collector:
             redis.RedisError: Redis does not answer or refuses; nothing is lost, call :meth:`start`
                 and go on.
         """
+        self._keep_lease()
         if not self._held:
             self._keep_up_status()
             # By the server's clock, and before anything is read: whatever holds us up counts.
@@ -284,7 +296,6 @@ class Collector:
         now = time.monotonic()
         if now >= self._status_due:
             self._status_due = now + STATUS_SECONDS
-            self._keep_lease()
             self._look_up_identification()
             self._recovering = True
             self._report.publish()
@@ -294,12 +305,20 @@ class Collector:
             self._housekeep()
 
     def _keep_lease(self) -> None:
-        held = hold_lease(self.client, self.name)
-        if held and not self.subscriber.running:
+        """Renews the lease once a second, also while something else is held up."""
+        began = steady_seconds()
+        if began < self._lease_due:
+            return
+        hold = hold_lease(self.client, self.name)
+        self._lease_due = began + STATUS_SECONDS
+        if hold is Hold.ANOTHERS:
+            self.subscriber.stop()
+            return
+        # From before it was asked for: whoever comes next has it later than that.
+        self.subscriber.keep_until(began + LEASE_MS / 1000, hold is Hold.TAKEN)
+        if not self.subscriber.running:
             self._subscriber_read_ms = 0
             self.subscriber.start()
-        elif not held and self.subscriber.running:
-            self.subscriber.stop()
 
     def _housekeep(self) -> None:
         now = server_time_ms(self.client)

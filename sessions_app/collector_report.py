@@ -95,8 +95,8 @@ class CollectorReport:
             return
         if fresh[DROPPED_MESSAGES]:
             logger.warning(
-                "Dropped %d Pub/Sub messages: there were more than the queue holds, or they were "
-                "held up for too long.",
+                "Dropped %d Pub/Sub messages: there were more than the queue holds, they were held "
+                "up for too long, or the lease had run out.",
                 fresh[DROPPED_MESSAGES],
             )
         if fresh[TOO_LATE]:

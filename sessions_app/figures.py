@@ -14,6 +14,7 @@ from typing import Any
 import redis
 
 from sessions_app import keys
+from sessions_app.readings import Readings
 
 # Upper bounds in seconds of the classes that durations of ticks are counted in.
 DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -59,13 +60,17 @@ def queue_figures(pipeline: Any, figures: Mapping[str, float]) -> None:
             pipeline.hincrbyfloat(keys.FIGURES, name, amount)
 
 
-def read_figures(client: "redis.Redis") -> dict[str, float]:
-    """All counters.
+def read_figures(client: "redis.Redis", readings: Readings | None = None) -> dict[str, float]:
+    """All counters that can be read.
+
+    Args:
+        readings: where what cannot be read is noted.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    return {name.decode(): float(value) for name, value in client.hgetall(keys.FIGURES).items()}
+    key, readings = keys.FIGURES, readings or Readings()
+    return readings.numbers(key, readings.read(key, lambda: client.hgetall(key), {}))
 
 
 class TickFigures:

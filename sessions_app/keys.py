@@ -5,6 +5,7 @@ can be changed in one transaction.
 """
 
 import zlib
+from collections.abc import Callable
 
 CHAT_MESSAGE = "platform.events.chat.message.v1"
 POLL_VOTE = "platform.events.poll.vote.v1"
@@ -40,6 +41,29 @@ DATABASE_CHANGED = "engagement:database-changed"
 IDENTITY_KEY = "engagement:identity-key"
 UNKEYED_SESSIONS = "engagement:unkeyed-sessions"
 
+# What each of them is; whatever else lies there is moved out of the way.
+TYPES = {
+    DEAD_LETTERS: "stream",
+    COLLECTORS: "zset",
+    COLLECTOR_TOTALS: "hash",
+    HEARTBEATS: "hash",
+    UNWRITTEN_LOGS: "zset",
+    FIGURES: "hash",
+    SUBSCRIBER_LEASE: "string",
+    SUBSCRIBER_READ: "string",
+    WATCHED_GROUPS: "zset",
+    OPEN_SOCKETS: "zset",
+    SHARD_FAILURES: "hash",
+    SHARD_SECONDS: "hash",
+    SHARDS_AT_WORK: "hash",
+    SHARDS_SET_ASIDE: "hash",
+    SLOW_LANE: "string",
+    DATABASE_EPOCH: "hash",
+    DATABASE_CHANGED: "string",
+    IDENTITY_KEY: "string",
+    UNKEYED_SESSIONS: "string",
+}
+
 SHARD_COUNT = 16
 
 
@@ -48,9 +72,9 @@ def shard_of(session_id: str) -> int:
     return zlib.crc32(session_id.encode("utf-8")) % SHARD_COUNT
 
 
-def misplaced(channel: str) -> str:
-    """Where what is no stream lies that bore the name of one: on the same node of a cluster."""
-    return f"engagement:misplaced:{{{channel}}}"
+def misplaced(name: str) -> str:
+    """Where something lies that is not of the type of its name: on the same node of a cluster."""
+    return f"engagement:misplaced:{{{name}}}"
 
 
 def api_requests(token: int, minute: int) -> str:
@@ -146,3 +170,37 @@ def shard_lock(shard: int) -> str:
 def set_aside(shard: int, what: str) -> str:
     """What was taken out of a shard because it could not be worked on, as it was."""
     return f"engagement:{{{shard}}}:set-aside:{what}"
+
+
+# What each key of a shard is. The lock comes and goes, and is looked at apart.
+SHARD_TYPES: dict[Callable[[int], str], str] = {
+    late_arrivals: "list",
+    scored_tick: "string",
+    shard_windows: "string",
+    shard_detector: "string",
+    shard_audiences: "hash",
+    shard_polls: "hash",
+    shard_voters: "hash",
+    shard_ballots: "hash",
+    shard_set_aside: "list",
+    shard_identities: "list",
+    shard_strays: "list",
+    unreadable_blocks: "list",
+    shard_outbox: "string",
+}
+# All that a shard remembers from one tick to the next, but the number of the tick.
+SHARD_STATE = (
+    shard_windows,
+    shard_detector,
+    shard_audiences,
+    shard_polls,
+    shard_voters,
+    shard_ballots,
+    shard_identities,
+    shard_strays,
+)
+
+
+def part_of_shard(key: str) -> str:
+    """A word for a shard's key."""
+    return key.rpartition(":")[2]

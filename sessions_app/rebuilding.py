@@ -8,6 +8,7 @@ audiences' tables.
 from collections.abc import Iterator
 
 import numpy as np
+from django.db.models import Max
 from django.utils import timezone
 from numpy.typing import NDArray
 
@@ -37,6 +38,28 @@ def rebuild_windows(store: ShardStore, tick: int) -> SessionWindows:
     windows = SessionWindows(tick, names, rows, _tombstones(store.shard, tick))
     _count_people(windows, store)
     return windows
+
+
+def last_stored_tick(shard: int, after: int) -> int | None:
+    """The newest tick of which a session of the shard has a metric; None for none.
+
+    Args:
+        shard: its number.
+        after: only ticks after this one are looked for.
+
+    Raises:
+        django.db.Error: the database does not answer.
+    """
+    since = tick_end(after)
+    found = Session.objects.filter(last_seen_at__gt=since) | Session.objects.live()
+    sessions = [
+        key
+        for key, external_id in found.values_list("pk", "external_id").iterator()
+        if keys.shard_of(external_id) == shard
+    ]
+    metrics = EngagementMetric.objects.filter(session_id__in=sessions, time__gt=since)
+    newest = metrics.aggregate(newest=Max("time"))["newest"]
+    return None if newest is None else tick_ending(newest)
 
 
 def _live_sessions(shard: int) -> Iterator[Session]:

@@ -1,22 +1,27 @@
 """What is done for a shard that fails again and again: what it may be failing on is set aside.
 
 After each few failures in the same stage the next remedy for that stage is tried, the one that
-costs least first. Every one of them is tried once; a shard that still fails is told of and left
-alone, and goes on as soon as a worker can score it.
+costs least first. Every one of them is tried once, also one that fails itself; a shard that still
+fails is told of and left alone, and goes on as soon as a worker can score it.
 """
 
+import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import redis
+from celery.exceptions import SoftTimeLimitExceeded
 
 from sessions_app import keys
 from sessions_app.blocks import BadBlockError, NewerBlockError, decode_block
 from sessions_app.connection import shard_client
 from sessions_app.events import EventKind
+from sessions_app.outages import is_outage, log_failure
 from sessions_app.setting_aside import keep_pieces, set_aside_key, tell_set_aside
-from sessions_app.shard_conditions import MOST_AT_FAULT, Failure, read_failures
+from sessions_app.shard_conditions import MOST_AT_FAULT, Failure, note_treated, read_failures
+
+logger = logging.getLogger(__name__)
 
 # A quarter of a minute: no accident, and less than the minute that the windows hold.
 REPEATS = 3
@@ -61,7 +66,12 @@ Remedy = Callable[[Case], bool]
 
 def is_due(failure: Failure) -> bool:
     """Whether the shard has failed so often that something is to be done first."""
-    return failure.count % REPEATS == 0
+    return failure.count % REPEATS == 0 and failure.treated != failure.count
+
+
+def is_piecewise(failure: Failure) -> bool:
+    """Whether results are to be stored in pieces, so that one that cannot be costs only itself."""
+    return failure.stage == STORE and failure.count >= REPEATS
 
 
 def apply_remedy(client: "redis.Redis", shard: int, failure: Failure) -> None:
@@ -77,16 +87,31 @@ def apply_remedy(client: "redis.Redis", shard: int, failure: Failure) -> None:
     """
     if not is_due(failure):
         return
+    # Before: one that kills its process, or is followed by an outage, is not tried again.
+    note_treated(client, shard, failure)
     case = Case(client, shard_client(client, shard), shard, failure)
     for remedy in _LADDERS.get(failure.stage, ())[failure.count // REPEATS - 1 :]:
         if remedy in _DRASTIC and len(read_failures(client)) > MOST_AT_FAULT:
             return  # it is nothing of this shard
-        if remedy(case):
+        if _has_done(remedy, case):
             return
 
 
+def _has_done(remedy: Remedy, case: Case) -> bool:
+    """Whether a remedy has done anything; one that fails has not, and the next one follows."""
+    try:
+        return remedy(case)
+    except SoftTimeLimitExceeded:
+        raise  # it was only slow
+    except Exception as error:
+        if is_outage(error):
+            raise
+        log_failure(logger, "A remedy has failed", error)
+        return False
+
+
 def _store_in_pieces(_: Case) -> bool:
-    return True  # by the worker, which is told the failure
+    return True  # by the worker, see is_piecewise()
 
 
 def _set_detector_aside(case: Case) -> bool:
@@ -105,19 +130,8 @@ def _set_outbox_aside(case: Case) -> bool:
 
 def _set_state_aside(case: Case) -> bool:
     """All that the shard remembers but the number of the tick; it is rebuilt from the metrics."""
-    scored = keys.scored_tick(case.shard)
-    parts = {
-        WINDOWS: keys.shard_windows(case.shard),
-        DETECTOR: keys.shard_detector(case.shard),
-        "audiences": keys.shard_audiences(case.shard),
-        "polls": keys.shard_polls(case.shard),
-        "voters": keys.shard_voters(case.shard),
-        "ballots": keys.shard_ballots(case.shard),
-        "identities": keys.shard_identities(case.shard),
-    }
-    if not (case.node.get(scored) or b"0").isdigit():
-        parts["scored"] = scored
-    found = [case.set_aside(key, what) for what, key in parts.items()]
+    state = [name(case.shard) for name in keys.SHARD_STATE]
+    found = [case.set_aside(key, keys.part_of_shard(key)) for key in state]
     if any(found):
         case.tell(STATE, 1)
     return any(found)

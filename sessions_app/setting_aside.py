@@ -45,6 +45,8 @@ def keep_pieces(node: "redis.Redis", shard: int, what: str, pieces: Iterable[byt
         redis.RedisError: Redis does not answer.
     """
     aside = keys.set_aside(shard, what)
+    if node.type(aside) not in (b"none", b"list"):
+        node.delete(aside)  # whoever has put it there: nothing may stand in the way of this
     with node.pipeline(transaction=True) as pipeline:
         pipeline.rpush(aside, *pieces)
         pipeline.ltrim(aside, -MAXIMUM_PIECES, -1)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from sessions_app.merging import (
     merge_tick,
     without_entries,
 )
+from sessions_app.readings import Readings
 from sessions_app.streams import server_time_ms
 
 # As long as an entry may come again (sessions_app/handover.py).
@@ -85,9 +87,10 @@ class ShardArrivals:
 
     def waiting_events(self, ticks: range) -> int:
         """How many events of ``ticks`` have come and are kept, of those that can be read."""
-        waiting = 0
+        waiting, readings = 0, Readings()
         for tick in ticks:
-            blobs = self._client.lrange(keys.arrivals(self.shard, tick), 0, -1)
+            key = keys.arrivals(self.shard, tick)
+            blobs = readings.read(key, partial(self._client.lrange, key, 0, -1), [])
             waiting += sum(len(block.events) for block in _readable(blobs))
         return waiting
 

@@ -13,6 +13,8 @@ import redis
 
 from sessions_app import keys
 from sessions_app.figures import SHARD_FAILURES, named, queue_figures
+from sessions_app.readings import Readings
+from sessions_app.ticks import TICK_SECONDS
 
 # Half of what one process has: with more, a shard would keep the others of its task from theirs.
 BUDGET_SECONDS = 2.5
@@ -25,6 +27,7 @@ SET_ASIDE_LIFETIME_SECONDS = 3 * 86_400
 # Long enough for somebody who is called to see it.
 SET_ASIDE_IS_NEWS_SECONDS = 3_600
 LONGEST_REASON = 300
+INTERRUPTED = "interrupted"
 
 
 class Failure(msgspec.Struct):
@@ -36,6 +39,7 @@ class Failure(msgspec.Struct):
         since: Unix time of the first one, in seconds.
         tick: that could not be scored, the last time.
         reason: of the last one, in one line.
+        treated: at which count something was last done about it, whatever came of that.
     """
 
     stage: str
@@ -43,6 +47,7 @@ class Failure(msgspec.Struct):
     since: float
     tick: int
     reason: str
+    treated: int = 0
 
 
 class SetAside(msgspec.Struct):
@@ -99,12 +104,32 @@ def note_failure(client: "redis.Redis", shard: int, stage: str, tick: int, reaso
     if before is None or before.stage != stage:
         failure = Failure(stage, 1, time.time(), tick, reason)
     else:
-        failure = Failure(stage, before.count + 1, before.since, tick, reason)
+        count = before.count + 1
+        failure = Failure(stage, count, before.since, tick, reason, before.treated)
     with client.pipeline(transaction=False) as pipeline:
         pipeline.hset(keys.SHARD_FAILURES, str(shard), _encode(failure))
         queue_figures(pipeline, {named(SHARD_FAILURES, stage): 1})
         pipeline.execute()
     return failure
+
+
+def note_treated(client: "redis.Redis", shard: int, failure: Failure) -> None:
+    """Notes that something is done about a failure now, so that it is done once only.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    noted = msgspec.structs.replace(failure, treated=failure.count)
+    client.hset(keys.SHARD_FAILURES, str(shard), _encode(noted))
+
+
+def note_interruption(client: "redis.Redis") -> None:
+    """Counts a tick that was interrupted because it took too long: that is slow, and no failure.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    client.hincrbyfloat(keys.FIGURES, named(SHARD_FAILURES, INTERRUPTED), 1)
 
 
 def forget_failure(client: "redis.Redis", shard: int) -> None:
@@ -116,13 +141,16 @@ def forget_failure(client: "redis.Redis", shard: int) -> None:
     client.hdel(keys.SHARD_FAILURES, str(shard))
 
 
-def read_failures(client: "redis.Redis") -> dict[int, Failure]:
+def read_failures(client: "redis.Redis", readings: Readings | None = None) -> dict[int, Failure]:
     """The shards that fail, by number.
+
+    Args:
+        readings: where what cannot be read is noted.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    return _decoded(client.hgetall(keys.SHARD_FAILURES), _decode_failure)
+    return _read(client, keys.SHARD_FAILURES, _decode_failure, readings)
 
 
 def note_set_aside(client: "redis.Redis", shard: int, what: str, reason: str) -> None:
@@ -172,38 +200,50 @@ def _note_seconds(client: "redis.Redis", shard: int, seconds: float) -> None:
     client.hset(keys.SHARD_SECONDS, str(shard), round(average, 4))
 
 
-def read_seconds(client: "redis.Redis") -> dict[int, float]:
+def read_seconds(client: "redis.Redis", readings: Readings | None = None) -> dict[int, float]:
     """How long a tick of each shard has taken of late.
+
+    Args:
+        readings: where what cannot be read is noted.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    return _decoded(client.hgetall(keys.SHARD_SECONDS), float)
+    return _read(client, keys.SHARD_SECONDS, float, readings)
 
 
 def shards_apart(seconds: Mapping[int, float]) -> set[int]:
-    """The shards that are over their budget; none where so many are that it is no fault of theirs.
+    """The shards for a lane of their own: those that cannot keep up, else the slowest over budget.
+
+    One process is at them in turn, so two that each keep up might not keep up together. None where
+    so many are slow that it is no fault of theirs.
 
     Args:
         seconds: of :func:`read_seconds`.
     """
     slow = {shard for shard, average in seconds.items() if average > BUDGET_SECONDS}
-    return slow if len(slow) <= MOST_AT_FAULT else set()
+    if not slow or len(slow) > MOST_AT_FAULT:
+        return set()
+    hopeless = {shard for shard in slow if seconds[shard] >= TICK_SECONDS}
+    return hopeless or {max(slow, key=lambda shard: (seconds[shard], shard))}
 
 
-def shard_conditions(client: "redis.Redis", events: Any) -> list[ShardCondition]:
+def shard_conditions(
+    client: "redis.Redis", events: Any, readings: Readings | None = None
+) -> list[ShardCondition]:
     """How all shards do.
 
     Args:
         client: of the server of ``REDIS_URL``.
         events: of the nodes that have the shards.
+        readings: where what cannot be read is noted.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    seconds, failures = read_seconds(client), read_failures(client)
-    set_aside = _decoded(client.hgetall(keys.SHARDS_SET_ASIDE), _decode_set_aside)
-    at_work = _decoded(client.hgetall(keys.SHARDS_AT_WORK), _number)
+    seconds, failures = read_seconds(client, readings), read_failures(client, readings)
+    set_aside = _read(client, keys.SHARDS_SET_ASIDE, _decode_set_aside, readings)
+    at_work = _read(client, keys.SHARDS_AT_WORK, _number, readings)
     apart, now = shards_apart(seconds), time.time()
     return [
         ShardCondition(
@@ -215,20 +255,25 @@ def shard_conditions(client: "redis.Redis", events: Any) -> list[ShardCondition]
             failures.get(shard),
             _kept(set_aside.get(shard), now),
         )
-        for shard, scored in enumerate(scored_ticks(events))
+        for shard, scored in enumerate(scored_ticks(events, readings))
     ]
 
 
-def scored_ticks(events: Any) -> list[int | None]:
-    """The last tick that each shard has scored; None before its first.
+def scored_ticks(events: Any, readings: Readings | None = None) -> list[int | None]:
+    """The last tick that each shard has scored; None before its first, or where nobody can tell.
+
+    Args:
+        readings: where what cannot be read is noted.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
+    names = [keys.scored_tick(shard) for shard in range(keys.SHARD_COUNT)]
     with events.pipeline(transaction=False) as pipeline:
-        for shard in range(keys.SHARD_COUNT):
-            pipeline.get(keys.scored_tick(shard))
-        return [int(tick) if (tick or b"").isdigit() else None for tick in pipeline.execute()]
+        for name in names:
+            pipeline.get(name)
+        found = (readings or Readings()).answers(pipeline, names)
+    return [int(tick) if (tick or b"").isdigit() else None for tick in found]
 
 
 def _kept(noted: SetAside | None, now: float) -> SetAside | None:
@@ -241,6 +286,14 @@ def _number(text: bytes | None) -> float | None:
         return None if text is None else float(text)
     except ValueError:
         return None
+
+
+def _read(
+    client: "redis.Redis", key: str, decode: Any, readings: Readings | None
+) -> dict[int, Any]:
+    """A hash by shard; empty where it is none."""
+    readings = readings or Readings()
+    return _decoded(readings.read(key, lambda: client.hgetall(key), {}), decode)
 
 
 def _decoded(stored: Mapping[bytes, bytes], decode: Any) -> dict[int, Any]:

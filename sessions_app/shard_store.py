@@ -26,6 +26,13 @@ STATE_LIFETIME_SECONDS = 86_400
 _CLEAR_OUTBOX = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 """
+# A worker that was frozen meanwhile must not set back what another has scored.
+_RESTORE_SCORED = """
+local scored = redis.call('GET', KEYS[1])
+if not (scored and string.match(scored, '^%d+$')) then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+end
+"""
 
 
 class TickTakenError(Exception):
@@ -36,7 +43,7 @@ class StoredShard(NamedTuple):
     """A shard as it is stored, each None where there is none.
 
     Attributes:
-        scored: the last tick that is contained.
+        scored: the last tick that is contained; None also where it is no number.
         windows: of :class:`sessions_app.windows.SessionWindows`.
         detector: what the detector remembers; not looked into here.
         outbox: of :class:`sessions_app.tick_results.TickResults`.
@@ -73,7 +80,17 @@ class ShardStore:
             keys.shard_detector(self.shard),
             keys.shard_outbox(self.shard),
         )
-        return StoredShard(None if scored is None else int(scored), *blobs)
+        return StoredShard(int(scored) if (scored or b"").isdigit() else None, *blobs)
+
+    def restore_scored(self, tick: int) -> None:
+        """Stores the number of the last tick anew, where it is lost or no number.
+
+        Raises:
+            redis.RedisError: Redis does not answer.
+        """
+        self.client.eval(
+            _RESTORE_SCORED, 1, keys.scored_tick(self.shard), tick, STATE_LIFETIME_SECONDS
+        )
 
     def begin(self, ticks: range) -> bool:
         """Opens the transaction that :meth:`commit` ends, for scoring the last of ``ticks``.

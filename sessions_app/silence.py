@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sessions_app import keys
+from sessions_app.readings import Readings
 from sessions_app.windows import SessionWindows, UnknownStateError
 
 SCORING_IS_CURRENT_TICKS = 12
@@ -33,7 +34,8 @@ def known_sessions(events: Any, current_tick: int) -> dict[int, frozenset[str]]:
 
 
 def _live_names(events: Any, shard: int, current_tick: int) -> frozenset[str] | None:
-    stored = events.get(keys.shard_windows(shard))
+    key = keys.shard_windows(shard)
+    stored = Readings().read(key, lambda: events.get(key), None)
     if stored is None or events.exists(keys.shard_outbox(shard)):
         return None
     try:

@@ -4,14 +4,17 @@ Pub/Sub has no consumer groups. One collector at a time holds the lease for it.
 """
 
 import logging
+import math
 import threading
 import time
 from collections import deque
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import redis
 
 from sessions_app import keys
+from sessions_app.once_a_minute import OnceAMinute, with_count
 from sessions_app.outages import log_failure
 from sessions_app.payloads import cut_if_too_large
 from sessions_app.ticks import TICK_MS
@@ -24,6 +27,33 @@ MAXIMUM_QUEUED_BYTES = 64 * 1024 * 1024
 # What Python takes for a message beside its data.
 OVERHEAD_BYTES = 150
 PING_SECONDS = 0.2
+LEASE_POLL_SECONDS = 0.05
+DROPPING_SECONDS = 1.0
+# Not the wall clock, which jumps, nor the monotonic one, which sleeps with the machine.
+_STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+_lines = OnceAMinute()
+
+# What never ends is no lease of ours.
+_HOLD = """
+if redis.call('TTL', KEYS[1]) == -1 then redis.call('DEL', KEYS[1]) end
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return holder and 1 or 2
+"""
+_RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+"""
+
+
+class Hold(IntEnum):
+    """What has become of the lease."""
+
+    ANOTHERS = 0
+    RENEWED = 1
+    TAKEN = 2
 
 
 class Message(NamedTuple):
@@ -37,12 +67,33 @@ class Message(NamedTuple):
     time_ms: int
 
 
+class Lease(NamedTuple):
+    """The right to listen.
+
+    Attributes:
+        number: another one each time that somebody else may have had it in between.
+        until: by :func:`steady_seconds`.
+    """
+
+    number: int
+    until: float
+
+
+class LeaseRanOutError(Exception):
+    """Another collector may listen by now."""
+
+
+def steady_seconds() -> float:
+    """Seconds that go on while the process is frozen or the machine sleeps, and never jump."""
+    return time.clock_gettime(_STEADY_CLOCK)
+
+
 class Subscriber:
     """Queues what is published on the platform's channels.
 
     Attributes:
         interruptions: how often the subscription broke; what was published meanwhile is lost.
-        overflows: messages that were dropped because the queue was full.
+        overflows: messages that were dropped because the queue was full, or the lease had run out.
         clock_offset_ms: what to add to the local clock to get the server's.
         subscribed: whether the server has confirmed the subscription.
     """
@@ -57,6 +108,7 @@ class Subscriber:
         # Each is written by one thread only: that which queues, and that which takes.
         self._bytes_queued = 0
         self._bytes_taken = 0
+        self._lease = Lease(0, math.inf)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -68,6 +120,16 @@ class Subscriber:
     def queued_bytes(self) -> int:
         """What the queue takes of the memory, about."""
         return self._bytes_queued - self._bytes_taken
+
+    def keep_until(self, until: float, is_new: bool) -> None:
+        """Says how long the lease holds; what comes later is another collector's.
+
+        Args:
+            until: by :func:`steady_seconds`.
+            is_new: whether somebody else may have had it before: a connection from that time is
+                given up, as nobody knows what of that waits in it.
+        """
+        self._lease = Lease(self._lease.number + is_new, until)
 
     def start(self) -> None:
         """Subscribes, in a thread of its own, until :meth:`stop`."""
@@ -103,7 +165,15 @@ class Subscriber:
         while not stopping.is_set():
             started = time.monotonic()
             try:
-                self._listen(stopping)
+                if self._holds(lease := self._lease):
+                    self._listen(stopping, lease.number)
+                else:
+                    stopping.wait(LEASE_POLL_SECONDS)
+            except LeaseRanOutError:
+                self.interruptions += 1
+                if (left_out := _lines.left_out("lease")) is not None:
+                    what = "The lease for Pub/Sub ran out, and the subscription is made again"
+                    logger.warning("%s.", with_count(what, left_out))
             except Exception as error:  # noqa: BLE001 - nobody else listens, nor sees this end
                 if stopping.is_set():
                     return
@@ -112,7 +182,7 @@ class Subscriber:
                 delay = 0.1 if time.monotonic() - started > 10 else min(5.0, delay * 2)
                 stopping.wait(delay)
 
-    def _listen(self, stopping: threading.Event) -> None:
+    def _listen(self, stopping: threading.Event, lease: int) -> None:
         pubsub = self._client.pubsub()
         try:
             pubsub.subscribe(*keys.CHANNELS)
@@ -123,6 +193,10 @@ class Subscriber:
                     pubsub.ping(str(self._now_ms()))
                     next_ping = now + min(PING_SECONDS, self._seconds_to_next_tick())
                 message = pubsub.get_message(timeout=max(0.001, next_ping - now))
+                # Whatever has come before this is asked came while it held.
+                if self._lease.number != lease or not self._holds(self._lease):
+                    self._drop_what_waits(pubsub, message)
+                    raise LeaseRanOutError
                 if message is None:
                     continue
                 if message["type"] == "subscribe":
@@ -135,6 +209,17 @@ class Subscriber:
         finally:
             self.subscribed = False
             pubsub.close()
+
+    @staticmethod
+    def _holds(lease: Lease) -> bool:
+        return steady_seconds() <= lease.until
+
+    def _drop_what_waits(self, pubsub: Any, message: dict[str, Any] | None) -> None:
+        """Counts what the connection still has, as far as that can be told soon."""
+        give_up_at = time.monotonic() + DROPPING_SECONDS
+        while message is not None and time.monotonic() < give_up_at:
+            self.overflows += message["type"] == "message"
+            message = pubsub.get_message(timeout=0)
 
     def _queue_message(self, message: dict[str, Any]) -> None:
         if message["type"] == "pong":
@@ -170,16 +255,19 @@ def _weight(data: bytes) -> int:
 _POSITIONS = {name.encode(): position for position, name in enumerate(keys.CHANNELS)}
 
 
-def hold_lease(client: "redis.Redis", name: str) -> bool:
-    """Takes or renews the lease for Pub/Sub; whether ``name`` holds it now."""
-    if client.set(keys.SUBSCRIBER_LEASE, name, nx=True, px=LEASE_MS):
-        return True
-    if client.get(keys.SUBSCRIBER_LEASE) != name.encode():
-        return False
-    return bool(client.pexpire(keys.SUBSCRIBER_LEASE, LEASE_MS))
+def hold_lease(client: "redis.Redis", name: str) -> Hold:
+    """Takes or renews the lease for Pub/Sub, if nobody else has it.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    return Hold(client.eval(_HOLD, 1, keys.SUBSCRIBER_LEASE, name, LEASE_MS))
 
 
 def release_lease(client: "redis.Redis", name: str) -> None:
-    """Gives the lease up, if ``name`` holds it, so that another collector need not wait."""
-    if client.get(keys.SUBSCRIBER_LEASE) == name.encode():
-        client.delete(keys.SUBSCRIBER_LEASE)
+    """Gives the lease up, if ``name`` holds it, so that another collector need not wait.
+
+    Raises:
+        redis.RedisError: Redis does not answer; it ends by itself.
+    """
+    client.eval(_RELEASE, 1, keys.SUBSCRIBER_LEASE, name)

@@ -49,7 +49,7 @@ class Sampler:
             "redis_resident": memory["used_memory_rss"],
             "redis_streams": self._streams(),
             "redis_kept": self._kept(scored),
-            "stream_entries": sum(stream.length for stream in status.streams),
+            "stream_entries": sum(stream.length or 0 for stream in status.streams),
             "backlog": sum((stream.backlog or 0) + stream.pending for stream in status.streams),
             "tick_age": status.scored_tick_age_seconds,
             "dead_letters": status.dead_letters,

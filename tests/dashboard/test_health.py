@@ -126,6 +126,7 @@ def test_only_admins_are_told_details(cast: Cast, working: redis.Redis) -> None:
         "shards",
         "lost_tables",
         "logs",
+        "figures",
     }
 
 
@@ -225,3 +226,68 @@ def test_logs_that_are_not_written_are_seen(cast: Cast, working: redis.Redis) ->
     assert report["status"] == "degraded"
     unwritten = ["web on host: No space left on device"]
     assert report["parts"]["logs"] == {"ok": False, "unwritten": unwritten}
+
+
+FIGURES = [*keys.TYPES, *keys.CHANNELS, keys.shard_set_aside(3), keys.collector_status("c1")]
+NOT_SHOWN = {
+    keys.FIGURES,
+    keys.SUBSCRIBER_LEASE,
+    keys.SUBSCRIBER_READ,
+    keys.WATCHED_GROUPS,
+    keys.OPEN_SOCKETS,
+    keys.SLOW_LANE,
+    keys.DATABASE_EPOCH,
+    keys.DATABASE_CHANGED,
+    keys.IDENTITY_KEY,
+    keys.UNKEYED_SESSIONS,
+}
+
+
+def hidden_parts(cast: Cast, client: redis.Redis) -> set[str]:
+    """The parts that are not ok although only one figure cannot be read."""
+    status, report = report_to(cast.admin)
+    assert (status, report["status"]) == (200, "degraded")
+    assert report["parts"]["redis"]["ok"], "it has answered"
+    assert len(report["parts"]) == 14, "no part is hidden"
+    return {name for name, part in report["parts"].items() if not part["ok"]}
+
+
+@pytest.mark.parametrize("key", [key for key in FIGURES if key not in NOT_SHOWN])
+def test_a_figure_of_another_type_hides_no_other_part(
+    cast: Cast, working: redis.Redis, key: str
+) -> None:
+    working.delete(key)
+    working.sadd(key, "junk")
+    broken = hidden_parts(cast, working)
+    assert "figures" in broken
+    assert broken <= {"figures", "collectors", "beat", "worker"}
+    assert key in report_to(cast.admin)[1]["parts"]["figures"]["unreadable"]
+    page = logged_in(cast.admin).get("/admin/system/")
+    assert page.status_code == 200
+
+
+def test_the_last_tick_of_a_shard_of_another_type_is_told(cast: Cast, working: redis.Redis) -> None:
+    key = keys.scored_tick(3)
+    working.delete(key)
+    working.sadd(key, "junk")
+    assert hidden_parts(cast, working) == {"figures", "scoring"}
+
+
+@pytest.mark.parametrize("key", [keys.COLLECTOR_TOTALS, keys.collector_status("c1")])
+@pytest.mark.parametrize("junk", ["junk", "nan"])
+def test_a_field_that_is_no_number_hides_nothing(
+    cast: Cast, working: redis.Redis, key: str, junk: str
+) -> None:
+    working.hset(key, "odd", junk)
+    assert hidden_parts(cast, working) == {"figures"}
+    assert key in report_to(cast.admin)[1]["parts"]["figures"]["unreadable"]
+
+
+def test_a_redis_that_refuses_is_down(
+    cast: Cast, working: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise redis.ResponseError("NOPERM this user has no permissions")
+
+    monkeypatch.setattr(health_parts, "unwritten_logs", refuse)
+    assert report_to(None) == (503, {"status": "down"})

@@ -29,6 +29,11 @@ def test_what_is_furthest_behind_is_sent_first() -> None:
     assert plan(loads, set(), 4).usual == [[2], [0], [1], [3]]
 
 
+def test_slow_ones_that_stay_are_spread_and_keep_no_other_task_waiting() -> None:
+    loads = [load(0, 9), load(1, 8), load(2, 7, 2.7, scored=-5), load(3, 6, 2.8), load(4), load(5)]
+    assert plan(loads, set(), 3).usual == [[5, 0], [4, 2], [1, 3]]
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.floats(0, 9), st.integers(0, 9)), max_size=16),
     st.sets(st.integers(0, 15)),

@@ -8,11 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 import redis
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError, connection
 
 from engagement_conductor import pipeline, tasks
 from engagement_conductor.pipeline import event_settings
-from sessions_app import keys
+from sessions_app import keys, remedies
 from sessions_app.blocks import COLUMNS, Block, Mention, encode_block
 from sessions_app.figures import SET_ASIDE, read_figures
 from sessions_app.models import EngagementMetric, PollMoment
@@ -136,6 +137,10 @@ def bad_block(mention: Mention, place: int) -> Callable[[redis.Redis, int], None
     return poison
 
 
+def strays_of_another_version(client: redis.Redis, tick: int) -> None:
+    client.rpush(keys.shard_strays(SHARD), b"\x99 odd")
+
+
 def odd_identities(client: redis.Redis, tick: int) -> None:
     client.rpush(keys.shard_identities(SHARD), b"odd")
 
@@ -146,6 +151,8 @@ POISONS = {
     "voters": one_byte_more(keys.shard_voters(SHARD)),
     "identities": odd_identities,
     "audiences of another type": another_type(keys.shard_audiences(SHARD)),
+    "strays": strays_of_another_version,
+    "number of the last tick": junk(keys.scored_tick(SHARD)),
     "windows": junk(keys.shard_windows(SHARD)),
     "windows of another type": another_type(keys.shard_windows(SHARD)),
     "detector": junk(keys.shard_detector(SHARD)),
@@ -154,6 +161,89 @@ POISONS = {
     "block of a session that cannot be": bad_block(Mention("NUL \0", None), 0),
     "block of an event that cannot be": bad_block(Mention(f"{BAD}", "e" * 300), 0),
 }
+
+
+def fail_in(stage: str) -> Callable[..., None]:
+    score_next = pipeline.ShardScorer._score_next
+
+    def fail(self: Any, *arguments: Any) -> None:
+        if self.shard != SHARD:
+            return score_next(self, *arguments)
+        self.stage = stage
+        raise ZeroDivisionError("a fault of our own")
+
+    return fail
+
+
+def test_a_remedy_that_fails_counts_as_tried_and_the_next_follows(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline.ShardScorer, "_score_next", fail_in("advance"))
+    tried = []
+
+    def fail(case: Any) -> bool:
+        tried.append(case.failure.count)
+        raise ZeroDivisionError("of the remedy")
+
+    *_, last = remedies._LADDERS["advance"]
+    monkeypatch.setitem(remedies._LADDERS, "advance", (fail, fail, last))
+    for _ in range(2 * REPEATS + 1):
+        stage.play()
+    failure = read_failures(stage.client)[SHARD]
+    assert (failure.stage, failure.count) == ("advance", 2 * REPEATS + 1), "never another stage"
+    assert tried == [REPEATS, REPEATS, 2 * REPEATS]
+
+
+def test_whatever_fails_before_a_shard_is_read_is_no_other_failure(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("where remedies are chosen")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.ShardScorer, "_score_next", fail_in("advance"))
+        for _ in range(REPEATS):
+            stage.play()
+        patch.setattr(pipeline, "apply_remedy", fail)
+        stage.play()
+    failure = read_failures(stage.client)[SHARD]
+    assert (failure.stage, failure.count) == ("advance", REPEATS + 1)
+
+
+def test_a_tick_that_takes_too_long_loses_its_shard_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: Any, *_: Any) -> None:
+        self.stage = "advance"
+        raise SoftTimeLimitExceeded
+
+    kept = {key: stage.client.dump(key(SHARD)) for key in keys.SHARD_STATE}
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.ShardScorer, "_score_next", interrupt)
+        for _ in range(PATIENCE):
+            stage.play()
+    assert not read_failures(stage.client)
+    assert not [*stage.client.scan_iter("*set-aside*")]
+    assert {key: stage.client.dump(key(SHARD)) for key in keys.SHARD_STATE} == kept
+    assert read_figures(stage.client)["shard_failures:interrupted"] == PATIENCE
+    tasks.score_shards([SHARD, OTHERS[0]], stage.tick)
+    assert [row.chat_count for row in rows(BAD)] == [1] * (PATIENCE + 2)
+
+
+def test_a_remedy_is_not_tried_again_when_a_tick_takes_too_long(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.ShardScorer, "_score_next", fail_in("load"))
+        for _ in range(REPEATS):
+            stage.play()
+        patch.setattr(pipeline.ShardScorer, "_score_next", interrupt)
+        for _ in range(3):
+            stage.play()
+    assert read_figures(stage.client)[f"{SET_ASIDE}:state"] == 1
 
 
 @pytest.mark.parametrize("kind", POISONS)

@@ -158,3 +158,87 @@ def test_what_is_held_up_for_less_is_delivered(
     collect_all(redis_client, holding)
     score_all(redis_client, tick_at(server_time_ms(redis_client)))
     assert total("chat_count") == 15
+
+
+def react(client: redis.Redis, first: int, count: int) -> None:
+    for number in range(first, first + count):
+        publish(client, keys.SYNC_EVENTS, user("reaction", f"u{number}"))
+
+
+def pass_lease_on(client: redis.Redis) -> None:
+    """As time does when nobody renews it."""
+    client.delete(keys.SUBSCRIBER_LEASE)
+
+
+@pytest.mark.parametrize("is_back", [False, True], ids=["another has it", "it is free again"])
+def test_what_is_published_after_the_lease_ran_out_is_counted_by_one(
+    redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, is_back: bool
+) -> None:
+    monkeypatch.setattr("sessions_app.collector.LEASE_MS", 600)
+    with collector("first") as first, collector("second") as second:
+        step_until(first, lambda: first.subscriber.subscribed)
+        react(redis_client, 0, 5)
+        wait_until(lambda: sum(m.channel >= 0 for m in first.subscriber._queue) == 5)
+        # Held up: its thread goes on, and its lease runs out.
+        time.sleep(0.7)
+        pass_lease_on(redis_client)
+        second._lease_due = 0.0
+        step_until(second, lambda: second.subscriber.subscribed)
+        react(redis_client, 5, 7)
+        step_until(second, lambda: second._report.collected == 7)
+        if is_back:
+            second.subscriber.stop()
+            pass_lease_on(redis_client)
+        first._lease_due = 0.0
+        step_until(first, lambda: first._report.collected == 5)
+        if is_back:
+            step_until(first, lambda: first.subscriber.subscribed)
+            react(redis_client, 12, 2)
+            step_until(first, lambda: first._report.collected == 7)
+        assert first.subscriber.interruptions == 1, "it has left as soon as the lease ran out"
+    score_all(redis_client, tick_at(server_time_ms(redis_client)))
+    assert total("reaction_count") == (14 if is_back else 12)
+
+
+def test_a_process_that_was_frozen_counts_nothing_that_was_published_meanwhile(
+    redis_client: redis.Redis, process: psutil.Process
+) -> None:
+    wait_until(lambda: redis_client.pubsub_numsub(keys.SYNC_EVENTS)[0][1] == 1)
+    process.send_signal(signal.SIGSTOP)
+    with collector("heir") as heir:
+        step_until(heir, lambda: heir.subscriber.subscribed)
+        react(redis_client, 0, 10)
+        step_until(heir, lambda: heir._report.collected == 10)
+        before = server_time_ms(redis_client)
+        process.send_signal(signal.SIGCONT)
+        wait_until(lambda: (redis_client.zscore(keys.COLLECTORS, "frozen") or 0) > before + 500)
+    process.parent().terminate()
+    wait_until(lambda: redis_client.zscore(keys.COLLECTORS, "frozen") is None)
+    score_all(redis_client, tick_at(server_time_ms(redis_client)))
+    assert total("reaction_count") == 10
+    assert 1 <= read_figures(redis_client)[DROPPED_MESSAGES] <= 10
+
+
+def test_the_lease_is_renewed_while_what_is_held_cannot_be_handed_on(
+    redis_client: redis.Redis, holding: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise redis.ConnectionError("a node is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(holding, "_deliver", away)
+        patch.setattr("sessions_app.collector.STATUS_SECONDS", 0.0)
+        for _ in range(3):
+            redis_client.pexpire(keys.SUBSCRIBER_LEASE, 300)
+            holding._lease_due = 0.0
+            with pytest.raises(redis.ConnectionError):
+                holding.step()
+            assert redis_client.pttl(keys.SUBSCRIBER_LEASE) > 1_000
+        patch.setattr("sessions_app.collector.create_groups", away)
+        redis_client.pexpire(keys.SUBSCRIBER_LEASE, 300)
+        with pytest.raises(redis.ConnectionError):
+            holding.start()
+        assert redis_client.pttl(keys.SUBSCRIBER_LEASE) > 1_000
+    collect_all(redis_client, holding)
+    score_all(redis_client, tick_at(server_time_ms(redis_client)))
+    assert total("chat_count") == 15

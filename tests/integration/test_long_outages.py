@@ -9,7 +9,7 @@ import redis
 from django.utils import timezone
 
 from anomalies_app.models import Anomaly
-from engagement_conductor import tasks
+from engagement_conductor import pipeline, tasks
 from engagement_conductor.pipeline import event_settings
 from sessions_app import keys
 from sessions_app.figures import SKIPPED, read_figures
@@ -102,6 +102,33 @@ def test_what_nobody_counts_any_more_is_counted_as_skipped(
     assert sum(row.chat_count for row in rows()) == 1 + CATCH_UP_TICKS
     told = [record for record in caplog.records if "skips ticks" in record.message]
     assert len(told) == 1
+
+
+def test_what_is_skipped_is_counted_once_though_the_shard_fails(
+    redis_client: redis.Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = tick_at(server_time_ms(redis_client)) - 1
+    first = now - CATCH_UP_TICKS - 5
+    with collector() as running:
+        for tick in range(first, first + 3):
+            say(redis_client, tick)
+        collect_all(redis_client, running)
+    score_all(redis_client, first)
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a fault of our own")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.ShardScorer, "_placed", fail)
+        for _ in range(5):
+            tasks.score_shards([keys.shard_of("s1")], now)
+    assert f"{SKIPPED}:ticks" not in read_figures(redis_client), "it is not stored yet"
+    # Blocks of another type among them are no reason to fail.
+    redis_client.set(keys.arrivals(keys.shard_of("s1"), first + 3), "junk")
+    score_all(redis_client, now)
+    assert read_figures(redis_client)[f"{SKIPPED}:ticks"] == 5
+    assert read_figures(redis_client)[f"{SKIPPED}:events"] == 2
+    assert len([record for record in caplog.records if "skips ticks" in record.message]) == 1
 
 
 def test_sessions_that_a_shard_knows_are_not_ended_by_the_clock(

@@ -84,6 +84,12 @@ def test_where_most_are_slow_none_is_to_blame() -> None:
     assert shards_apart({**slow, MOST_AT_FAULT: BUDGET_SECONDS * 2}) == set()
 
 
+def test_of_slow_shards_that_keep_up_only_the_slowest_is_set_apart() -> None:
+    assert shards_apart({3: 2.7, 9: 2.8}) == {9}, "one lane cannot do both in five seconds"
+    assert shards_apart({3: 2.7, 9: 2.7}) == {9}
+    assert shards_apart({3: 2.7, 5: 22.0, 9: 12.0}) == {5, 9}, "which never keep up"
+
+
 def test_health_tells_which_shard_has_which_trouble(redis_client: "redis.Redis") -> None:
     set_scored(redis_client)
     assert part(redis_client) == {"ok": True, "count": 16, "troubled": [], "reasons": []}

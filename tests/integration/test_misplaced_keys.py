@@ -1,0 +1,180 @@
+"""A key that is not what its name says stops nobody: by the task of the tick, on real servers."""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import redis
+
+from engagement_conductor import tasks
+from engagement_conductor.pipeline import event_settings
+from sessions_app import keys
+from sessions_app.figures import SET_ASIDE, read_figures
+from sessions_app.shard_conditions import read_failures, scored_ticks
+from sessions_app.shard_store import ShardStore
+from sessions_app.streams import server_time_ms
+from sessions_app.ticks import TICK_MS, tick_at
+from tests.pipeline import collect_all, collector, rows
+from tests.platform import chat, post, user
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+BAD = "poisoned"
+SHARD = keys.shard_of(BAD)
+GOOD = next(name for name in map("room-{}".format, range(99)) if keys.shard_of(name) != SHARD)
+OF_A_SHARD = [
+    function
+    for name, function in vars(keys).items()
+    if inspect.isfunction(function) and [*inspect.signature(function).parameters] == ["shard"]
+]
+
+
+@dataclass
+class Stage:
+    """Two sessions in two shards, scored by the task that beat sends."""
+
+    client: redis.Redis
+    patch: pytest.MonkeyPatch
+    tick: int
+
+    def play(self) -> None:
+        """One tick later: a message in each session."""
+        self.tick += 1
+        with collector() as running:
+            for name in (BAD, GOOD):
+                said = chat(f"m{self.tick}", "u1", name)
+                post(self.client, keys.CHAT_MESSAGE, said, f"{self.tick * TICK_MS + 1}-*")
+            collect_all(self.client, running)
+        self.score()
+
+    def score(self) -> None:
+        self.patch.setattr(tasks, "server_time_ms", lambda _: (self.tick + 1) * TICK_MS)
+        tasks.score_tick()
+
+    def misplace(self, key: str) -> None:
+        """A set, as which nothing of ours is kept."""
+        self.client.delete(key)
+        self.client.sadd(key, "somebody's")
+
+
+@pytest.fixture
+def stage(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    event_settings.__init__()
+    tasks._client = None
+    monkeypatch.setattr(tasks, "_wait_for_watermark", lambda _: True)
+    for task in (tasks.score_shards, tasks.score_slow_shards):
+        monkeypatch.setattr(task, "apply_async", lambda to, task=task, **_: task(*to))
+    made = Stage(redis_client, monkeypatch, tick_at(server_time_ms(redis_client)) - 60)
+    with collector() as running:
+        for name in (BAD, GOOD):
+            for number in range(30):
+                joined = user("user_join", f"u{number}", name)
+                post(redis_client, keys.SYNC_EVENTS, joined, f"{(made.tick + 1) * TICK_MS}-*")
+        collect_all(redis_client, running)
+    made.play()
+    made.play()
+    yield made
+    tasks.client().close()
+    tasks._client = None
+
+
+def is_all_right(stage: Stage, ticks: int) -> None:
+    assert scored_ticks(stage.client) == [stage.tick] * keys.SHARD_COUNT
+    assert not read_failures(stage.client)
+    for name in (BAD, GOOD):
+        assert [row.chat_count for row in rows(name)] == [1] * ticks, "not a message is lost"
+        assert rows(name)[-1].active_users == 30
+
+
+def test_keys_of_another_type_are_moved_away_before_a_tick(stage: Stage) -> None:
+    # Without the old secret, who is there already and speaks again is somebody else.
+    for played, key in enumerate((key for key in keys.TYPES if key != keys.IDENTITY_KEY), 1):
+        stage.misplace(key)
+        stage.score()
+        stage.play()
+        is_all_right(stage, ticks=2 + played)
+        assert stage.client.smembers(keys.misplaced(key)) == {b"somebody's"}, key
+        assert 0 < stage.client.ttl(keys.misplaced(key)) <= 3 * 86_400
+        assert read_figures(stage.client)[f"{SET_ASIDE}:misplaced"] >= 1
+    stage.misplace(keys.IDENTITY_KEY)
+    stage.score()
+    stage.play()
+    assert scored_ticks(stage.client) == [stage.tick] * keys.SHARD_COUNT
+    assert rows(GOOD)[-1].active_users == 31
+
+
+def test_a_shards_keys_of_another_type_are_set_aside_in_the_next_tick(stage: Stage) -> None:
+    for played, key in enumerate(OF_A_SHARD, 1):
+        name = key(SHARD)
+        stage.misplace(name)
+        if key is keys.shard_lock:
+            stage.score()
+        stage.play()
+        is_all_right(stage, ticks=2 + played)
+        what = keys.part_of_shard(name)
+        assert stage.client.smembers(keys.set_aside(SHARD, what)) == {b"somebody's"}, what
+        assert read_figures(stage.client)[f"{SET_ASIDE}:{what}"] == 1
+
+
+def test_all_that_a_shard_keeps_has_a_type() -> None:
+    assert {*keys.SHARD_TYPES, keys.shard_lock} == set(OF_A_SHARD)
+    assert set(keys.SHARD_STATE) < set(keys.SHARD_TYPES)
+
+
+def test_counters_that_are_no_numbers_stop_no_collector(stage: Stage) -> None:
+    totals = stage.client.hgetall(keys.COLLECTOR_TOTALS)
+    stage.client.hset(keys.COLLECTOR_TOTALS, "events", "junk")
+    figure = f"received:{keys.CHAT_MESSAGE}:stream"
+    stage.client.hset(keys.FIGURES, mapping={figure: "nan", "tick_seconds": "1e-05"})
+    with pytest.raises(redis.ResponseError):
+        stage.client.hincrby(keys.COLLECTOR_TOTALS, "events", 1)
+    stage.score()
+    stage.play()
+    is_all_right(stage, ticks=3)
+    assert int(totals[b"events"]) > int(stage.client.hget(keys.COLLECTOR_TOTALS, "events")) > 0
+    figures = read_figures(stage.client)
+    assert figures[figure] == 2
+    assert figures["tick_seconds"] > 1e-05
+    assert figures[f"{SET_ASIDE}:misplaced"] == 2
+
+
+def test_a_lock_that_never_ends_is_no_lock(stage: Stage) -> None:
+    stage.client.set(keys.shard_lock(SHARD), "somebody's")
+    stage.client.set(keys.SLOW_LANE, "somebody's")
+    stage.client.set(keys.SUBSCRIBER_LEASE, "somebody's")
+    stage.play()
+    stage.play()
+    is_all_right(stage, ticks=4)
+    tasks.score_slow_shards([SHARD], stage.tick)
+    assert not stage.client.exists(keys.SLOW_LANE, keys.SUBSCRIBER_LEASE)
+
+
+@pytest.mark.parametrize("junk", ["junk", "1e9", "-5", ""])
+def test_where_the_number_of_the_last_tick_is_junk_none_is_scored_again(
+    stage: Stage, junk: str
+) -> None:
+    stage.client.set(keys.scored_tick(SHARD), junk)
+    stage.play()
+    is_all_right(stage, ticks=3)
+
+
+def test_whoever_was_frozen_does_not_set_the_number_of_the_last_tick_back(stage: Stage) -> None:
+    ShardStore(stage.client, SHARD).restore_scored(stage.tick - 7)
+    assert scored_ticks(stage.client)[SHARD] == stage.tick
+
+
+@pytest.mark.parametrize("lost", [(), (keys.shard_windows,)], ids=["number", "number and windows"])
+def test_where_the_number_of_the_last_tick_is_lost_none_is_scored_again(
+    stage: Stage, lost: tuple[object, ...]
+) -> None:
+    before = [(row.time, row.score) for row in rows(BAD)]
+    stage.client.delete(keys.scored_tick(SHARD), *(key(SHARD) for key in lost))
+    with stage.client.pubsub(ignore_subscribe_messages=True) as listener:
+        listener.subscribe(keys.ENGAGEMENT_UPDATE)
+        listener.get_message(timeout=1)
+        stage.play()
+        told = [listener.get_message(timeout=0.2) for _ in range(6)]
+    is_all_right(stage, ticks=3)
+    assert [(row.time, row.score) for row in rows(BAD)][:2] == before
+    assert len([update for update in told if update]) == 2, "one for each session"
