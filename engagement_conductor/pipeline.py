@@ -61,6 +61,7 @@ from sessions_app.identity_secret import note_unkeyed_sessions
 from sessions_app.log_context import log_context
 from sessions_app.lost_tables import LostTableLog
 from sessions_app.models import PollMoment, Session
+from sessions_app.once_a_minute import log_once_a_minute
 from sessions_app.outages import is_outage, log_failure
 from sessions_app.pauses import PauseCache
 from sessions_app.pieces import BadPiece, Pieces
@@ -421,13 +422,11 @@ class ShardScorer:
         add(arrivals.redelivered, DUPLICATES, "redelivered")
         add(arrivals.too_late, TOO_LATE)
         add(len(arrivals.unreadable), UNREADABLE, "block")
-        add(arrivals.unknown_strays, UNREADABLE, "strays")
-        if arrivals.unreadable:
-            logger.error(
-                "Set aside %d blocks of events that cannot be read: %s.",
-                len(arrivals.unreadable),
-                keys.unreadable_blocks(self.shard),
-            )
+        add(len(arrivals.unknown_strays), UNREADABLE, "strays")
+        if unreadable := len(arrivals.unreadable) + len(arrivals.unknown_strays):
+            text = "Set aside %d blocks or lists of entries that cannot be read: %s."
+            place = keys.unreadable_blocks(self.shard)
+            log_once_a_minute(logger, logging.ERROR, text, unreadable, place)
         counted = {EventKind.CHAT: outcome.counts.chat_count}
         counted[EventKind.REACTION] = outcome.counts.reaction_count
         add(outcome.forgotten_voters, FORGOTTEN_VOTERS)
@@ -499,6 +498,7 @@ class ShardScorer:
         try:
             watched = watched_groups(self.client)
             results, notices = reroute(results, notices)
+            event_settings.ensure(results.metrics["event_id"])
             rows = np.flatnonzero(watched_rows(results.metrics, watched)).tolist()
             if rows:
                 points = [*results.points(event_settings.external_ids, rows)]
