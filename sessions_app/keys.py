@@ -138,6 +138,11 @@ def shard_outbox(shard: int) -> str:
     return f"engagement:{{{shard}}}:outbox"
 
 
+def shard_probe(shard: int) -> str:
+    """String: written to see whether the shard takes blocks of events."""
+    return f"engagement:{{{shard}}}:probe"
+
+
 def shard_lock(shard: int) -> str:
     """String: which worker is at the shard."""
     return f"engagement:{{{shard}}}:lock"
