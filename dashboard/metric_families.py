@@ -162,6 +162,12 @@ COUNTERS = (
         "Events that were skipped after an outage too long to catch up with.",
     ),
     _Counter(
+        "left_out",
+        names.LEFT_OUT,
+        ("reason",),
+        "Events and results that count for nothing: their session or poll is over, or gone.",
+    ),
+    _Counter(
         "rekeyed_sessions",
         names.REKEYED,
         (),

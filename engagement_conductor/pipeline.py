@@ -48,10 +48,13 @@ from sessions_app.figures import (
     FORGOTTEN,
     FORGOTTEN_POLLS,
     FORGOTTEN_VOTERS,
+    LEFT_OUT,
     LOST_TABLES,
     MISSED_BROADCASTS,
+    POLL_CLOSED,
     REKEYED,
     SCORES,
+    SESSION_GONE,
     SKIPPED,
     TOO_LATE,
     UNREADABLE,
@@ -191,6 +194,8 @@ class ShardScorer:
         self.store = ShardStore(self.node, shard)
         self.detection: ShardDetection
         self.figures = TickFigures()
+        # What will not happen again once the next tick is committed.
+        self._uncommitted = TickFigures()
         self.done = 0
         self.stage = ""
         self.tick = 0
@@ -340,7 +345,8 @@ class ShardScorer:
             return
         self.store.drop_tables(changed)
         self.detection.forget(changed)
-        self.figures.add(int(np.isin(windows.rows["session_id"], changed).sum()), REKEYED)
+        rekeyed = int(np.isin(windows.rows["session_id"], changed).sum())
+        self._uncommitted.add(rekeyed, REKEYED)
         logger.warning("Shard %d: %d keys of sessions have changed.", self.shard, len(changed))
 
     def _count_skipped(self, windows: SessionWindows, skipped: range) -> None:
@@ -349,8 +355,8 @@ class ShardScorer:
         events = self.store.arrivals.waiting_events(kept)
         if not (len(windows) or events):
             return
-        self.figures.add(len(skipped), SKIPPED, "ticks")
-        self.figures.add(events, SKIPPED, "events")
+        self._uncommitted.add(len(skipped), SKIPPED, "ticks")
+        self._uncommitted.add(events, SKIPPED, "events")
         logger.warning(
             "Shard %d skips ticks %d to %d: %d events of theirs are not counted.",
             self.shard,
@@ -368,18 +374,21 @@ class ShardScorer:
         except (UnknownResultsError, msgspec.MsgspecError) as error:
             self._set_state_aside(keys.shard_outbox(self.shard), OUTBOX, one_line(error))
             return
+        everything = len(results.metrics) + len(results.polls) + len(changes)
         results = readdress(results, keys_hold=epoch != "" and epoch == self._epoch())
         changes = _readdressed(changes)
         results = results._replace(attached=encode_changes(changes) if changes else b"")
         if results.is_empty:
             self.store.clear_outbox(scored)
         self._flush(results)
+        kept = len(results.metrics) + len(results.polls) + len(changes)
+        self.figures.add(everything - kept, LEFT_OUT, SESSION_GONE)
 
     def _score_next(self, windows: SessionWindows, up_to_tick: int) -> None:
         tick = self.tick = windows.tick + 1
         with self._measured("read"):
             happened = self.store.read_events(tick, up_to_tick - tick < NEWER_WORKER_TICKS)
-            happened = take_in(windows, tick, happened, self.figures)
+            happened = take_in(windows, tick, happened, self._uncommitted)
             self._begin("place")
             known = len(windows)
             rows = self._placed(windows, happened.mentions, tick)
@@ -392,7 +401,8 @@ class ShardScorer:
         with self._measured("advance"):
             outcome = advance(windows, tick, events, rows, touched, seen)
         # Sessions that are over take theirs along.
-        self.figures.add(max(0, int(windows.rows["forgotten"].sum()) - forgotten), FORGOTTEN)
+        forgotten = max(0, int(windows.rows["forgotten"].sum()) - forgotten)
+        self._uncommitted.add(forgotten, FORGOTTEN)
         session_ids = windows.rows["session_id"].copy()
         note_all = tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
         if note_all and windows.rows["unkeyed"].any():
@@ -416,6 +426,7 @@ class ShardScorer:
         return place_sessions(windows, mentions, tick)
 
     def _count(self, events: NDArray[np.void], outcome: Outcome, results: TickResults) -> None:
+        self.figures.add_all(self._uncommitted)
         add = self.figures.add
         add(len(results.metrics), SCORES)
         arrivals = self.store.arrivals
@@ -431,6 +442,7 @@ class ShardScorer:
         counted[EventKind.REACTION] = outcome.counts.reaction_count
         add(outcome.forgotten_voters, FORGOTTEN_VOTERS)
         add(outcome.forgotten_polls, FORGOTTEN_POLLS)
+        add(outcome.late_votes, LEFT_OUT, POLL_CLOSED)
         for table in outcome.lost:
             add(1, LOST_TABLES, table.kind)
         lost_tables.report(self.shard, outcome.lost)
@@ -449,13 +461,13 @@ class ShardScorer:
         with self._measured("publish"):
             publish_updates(self.node, results.points(event_settings.external_ids))
             publish_notices(events_client(self.client), notices)
+        with self._measured("broadcast"):
+            self._broadcast(results, notices, moments)
+        self.store.clear_outbox(results.tick)
         for notice in notices:
             self.figures.add(1, ALERTS, notice.change, notice.type, notice.severity)
             with log_context(session=notice.external_id, anomaly=str(notice.id)):
                 logger.info("Alert %s: %s %s.", notice.change, notice.severity, notice.type)
-        with self._measured("broadcast"):
-            self._broadcast(results, notices, moments)
-        self.store.clear_outbox(results.tick)
         logger.debug("Scored %d sessions, %d are over.", len(results.metrics), len(results.ended))
 
     def _store(
