@@ -60,7 +60,11 @@ from sessions_app.figures import (
     UNREADABLE,
     TickFigures,
 )
-from sessions_app.identity_secret import note_unkeyed_sessions
+from sessions_app.identity_secret import (
+    may_be_unkeyed,
+    note_old_worker,
+    note_unkeyed_sessions,
+)
 from sessions_app.log_context import log_context
 from sessions_app.lost_tables import LostTableLog
 from sessions_app.models import PollMoment, Session
@@ -85,7 +89,7 @@ from sessions_app.shard_store import ShardStore, TickTakenError
 from sessions_app.storage import store_metrics
 from sessions_app.tick_results import TickResults, UnknownResultsError, metric_rows
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_SECONDS, WINDOW_TICKS, tick_end
-from sessions_app.windows import SessionWindows, UnknownStateError
+from sessions_app.windows import VERSION, SessionWindows, UnknownStateError
 
 logger = logging.getLogger(__name__)
 
@@ -307,10 +311,13 @@ class ShardScorer:
         if stored is None:
             return None
         try:
-            return SessionWindows.from_bytes(stored)
+            windows = SessionWindows.from_bytes(stored)
         except UnknownStateError as error:
             self._set_state_aside(keys.shard_windows(self.shard), WINDOWS, one_line(error))
             return None
+        if windows.version != VERSION:
+            note_old_worker(self.client)
+        return windows
 
     def _set_state_aside(self, key: str, what: str, reason: str) -> None:
         """Takes out what cannot be read; windows and detector are rebuilt from the metrics."""
@@ -320,7 +327,7 @@ class ShardScorer:
     def _rebuilt(self, scored: int) -> SessionWindows:
         """The windows from what is stored in the database."""
         epoch = self._epoch()
-        windows = rebuild_windows(self.store, scored)
+        windows = rebuild_windows(self.store, scored, may_be_unkeyed(self.client))
         windows.epoch = epoch
         if len(windows):
             logger.warning(

@@ -38,7 +38,9 @@ SLOW_LANE = "engagement:slow-lane"
 DATABASE_EPOCH = "engagement:database-epoch"
 DATABASE_CHANGED = "engagement:database-changed"
 IDENTITY_KEY = "engagement:identity-key"
+DAMAGED_IDENTITY_KEY = "engagement:set-aside:identity-key"
 UNKEYED_SESSIONS = "engagement:unkeyed-sessions"
+OLD_WORKER = "engagement:old-worker"
 
 SHARD_COUNT = 16
 
@@ -91,6 +93,11 @@ def shard_windows(shard: int) -> str:
 def shard_detector(shard: int) -> str:
     """String: what the detector remembers of the shard's sessions."""
     return f"engagement:{{{shard}}}:detector"
+
+
+def shard_unkeyed(shard: int) -> str:
+    """String: database keys of the sessions of the shard whose identities have no key."""
+    return f"engagement:{{{shard}}}:unkeyed"
 
 
 def shard_audiences(shard: int) -> str:
