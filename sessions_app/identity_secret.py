@@ -113,29 +113,30 @@ def _stored_secret(client: "redis.Redis") -> bytes | None:
 
 def _prepare_for_new_secret(client: "redis.Redis") -> None:
     """To be done before there is one: where it is, nobody looks for what was there before."""
-    versions = _versions_of_state(client)
-    if versions:
-        note_unkeyed_sessions(client)
-    if set(versions.values()) - {VERSION}:
+    state = _state(client)
+    if any(version != VERSION for version, _ in state.values()):
         note_old_worker(client)
-    nameless = [shard for shard, version in versions.items() if version == VERSION]
+    nameless = [shard for shard, found in state.items() if found == (VERSION, True)]
+    if not nameless:
+        return
+    note_unkeyed_sessions(client)
     for shard in nameless:
         # Its people were told by a secret that is lost. As unnamed ones they count once.
         ShardStore(shard_client(client, shard), shard).forget_people()
-    if nameless:
-        logger.error("The secret of identities is lost: shards %s know nobody by name.", nameless)
+    logger.error("The secret of identities is lost: shards %s know nobody by name.", nameless)
 
 
-def _versions_of_state(client: "redis.Redis") -> dict[int, int | None]:
-    """The version of the windows of each shard that has been scored; None where it has none."""
+def _state(client: "redis.Redis") -> dict[int, tuple[int | None, bool]]:
+    """Of each shard that has been scored: the version of its windows, and whether it has people."""
     with events_client(client).pipeline(transaction=False) as pipeline:
         for shard in range(keys.SHARD_COUNT):
             pipeline.exists(keys.scored_tick(shard))
             pipeline.getrange(keys.shard_windows(shard), 0, 1)
+            pipeline.exists(keys.shard_audiences(shard))
         answers = pipeline.execute()
-    found = zip(answers[::2], answers[1::2], strict=True)
+    found = zip(answers[::3], answers[1::3], answers[2::3], strict=True)
     return {
-        shard: stored_version(beginning)
-        for shard, (scored, beginning) in enumerate(found)
+        shard: (stored_version(beginning), bool(people))
+        for shard, (scored, beginning, people) in enumerate(found)
         if scored
     }

@@ -153,7 +153,7 @@ class SessionWindows:
         if version == 2:
             rows["unkeyed"] = True
         buried = {name: Tombstone(*values) for name, values in tombstones.items()}
-        return cls(tick, external_ids, rows, buried, *epoch, version=version)
+        return cls(tick, external_ids, rows, buried, "".join(epoch), version)
 
     def add_sessions(self, external_ids: list[str], rows: Rows) -> None:
         """Appends sessions; their windows are as empty as ``rows`` leaves them."""

@@ -216,3 +216,8 @@ def test_a_tick_that_began_with_lost_identities_is_scored_anew(redis_client: red
         pipeline.set("written", 1)
         with pytest.raises(redis.WatchError):
             pipeline.execute()
+
+
+def test_a_worker_that_was_first_is_no_reason_to_do_without_keys(redis_client: redis.Redis) -> None:
+    score_shard(redis_client, SHARD, FIRST)
+    assert look(redis_client) == look(redis_client)._replace(unkeyed_too=False, keyed_too=True)
