@@ -168,6 +168,12 @@ COUNTERS = (
         "Events of skipped ticks, of those that were still kept.",
     ),
     _Counter(
+        "left_out",
+        names.LEFT_OUT,
+        ("reason",),
+        "Events and results that count for nothing: their session or poll is over, or gone.",
+    ),
+    _Counter(
         "rekeyed_sessions",
         names.REKEYED,
         (),

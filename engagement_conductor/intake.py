@@ -6,8 +6,9 @@ from django.conf import settings
 
 from sessions_app.admission import Limits, excess_sessions
 from sessions_app.afterlife import ends_of_strangers, leave_buried, without_sessions
-from sessions_app.figures import REFUSED, TickFigures
+from sessions_app.figures import AFTER_END, LEFT_OUT, REFUSED, UNKNOWN_END, TickFigures
 from sessions_app.merging import TickEvents
+from sessions_app.once_a_minute import log_once_a_minute
 from sessions_app.registry import event_keys, live_sessions
 from sessions_app.windows import SessionWindows
 
@@ -23,12 +24,19 @@ def take_in(
         windows: of the shard, at the tick before; tombstones note what was heard.
         tick: the one in which it happened.
         happened: in all sessions of the shard.
-        figures: what is refused is counted there.
+        figures: what is refused or left out is counted there.
+
+    Raises:
+        django.db.Error: the database does not answer.
     """
+    everything = len(happened.events)
     happened = leave_buried(windows, tick, happened)
+    figures.add(everything - len(happened.events), LEFT_OUT, AFTER_END)
     strangers = ends_of_strangers(windows, happened)
     if strangers:
+        everything = len(happened.events)
         happened = without_sessions(happened, strangers - live_sessions(strangers))
+        figures.add(everything - len(happened.events), LEFT_OUT, UNKNOWN_END)
     limits = Limits.of_shard(settings.MAX_LIVE_SESSIONS, settings.MAX_LIVE_SESSIONS_PER_EVENT)
     excess = excess_sessions(windows, happened.mentions, limits, event_keys)
     if not excess:
@@ -36,5 +44,6 @@ def take_in(
     admitted = without_sessions(happened, excess)
     refused = len(happened.events) - len(admitted.events)
     figures.add(refused, REFUSED)
-    logger.warning("Refused %d events of %d new sessions: too many.", refused, len(excess))
+    text = "Refused %d events of %d new sessions: too many."
+    log_once_a_minute(logger, logging.WARNING, text, refused, len(excess))
     return admitted

@@ -49,20 +49,28 @@ from sessions_app.figures import (
     FORGOTTEN,
     FORGOTTEN_POLLS,
     FORGOTTEN_VOTERS,
+    LEFT_OUT,
     LOST_TABLES,
     MISSED_BROADCASTS,
+    POLL_CLOSED,
     REKEYED,
     SCORES,
+    SESSION_GONE,
     SKIPPED,
     TOO_LATE,
     UNREADABLE,
     TickFigures,
 )
-from sessions_app.identity_secret import note_unkeyed_sessions
+from sessions_app.identity_secret import (
+    may_be_unkeyed,
+    note_old_worker,
+    note_unkeyed_sessions,
+)
 from sessions_app.log_context import log_context
 from sessions_app.lost_tables import LostTableLog
 from sessions_app.misplaced import set_endless_lock_aside, set_misplaced_aside
 from sessions_app.models import PollMoment, Session
+from sessions_app.once_a_minute import log_once_a_minute
 from sessions_app.outages import is_outage, log_failure
 from sessions_app.pauses import PauseCache
 from sessions_app.pieces import BadPiece, Pieces
@@ -83,7 +91,7 @@ from sessions_app.shard_store import ShardStore, TickTakenError
 from sessions_app.storage import store_metrics
 from sessions_app.tick_results import TickResults, UnknownResultsError, metric_rows
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_SECONDS, WINDOW_TICKS, tick_end
-from sessions_app.windows import SessionWindows, UnknownStateError
+from sessions_app.windows import VERSION, SessionWindows, UnknownStateError
 
 logger = logging.getLogger(__name__)
 
@@ -203,6 +211,8 @@ class ShardScorer:
         self.store = ShardStore(self.node, shard)
         self.detection: ShardDetection
         self.figures = TickFigures()
+        # What will not happen again once the next tick is committed.
+        self._uncommitted = TickFigures()
         self.done = 0
         self.stage = ""
         self.tick = 0
@@ -332,10 +342,13 @@ class ShardScorer:
         if stored is None:
             return None
         try:
-            return SessionWindows.from_bytes(stored)
+            windows = SessionWindows.from_bytes(stored)
         except UnknownStateError as error:
             self._set_state_aside(keys.shard_windows(self.shard), WINDOWS, one_line(error))
             return None
+        if windows.version != VERSION:
+            note_old_worker(self.client)
+        return windows
 
     def _set_state_aside(self, key: str, what: str, reason: str) -> None:
         """Takes out what cannot be read; windows and detector are rebuilt from the metrics."""
@@ -345,7 +358,7 @@ class ShardScorer:
     def _rebuilt(self, scored: int) -> SessionWindows:
         """The windows from what is stored in the database."""
         epoch = self._epoch()
-        windows = rebuild_windows(self.store, scored)
+        windows = rebuild_windows(self.store, scored, may_be_unkeyed(self.client))
         windows.epoch = epoch
         if len(windows):
             logger.warning(
@@ -370,7 +383,8 @@ class ShardScorer:
             return
         self.store.drop_tables(changed)
         self.detection.forget(changed)
-        self.figures.add(int(np.isin(windows.rows["session_id"], changed).sum()), REKEYED)
+        rekeyed = int(np.isin(windows.rows["session_id"], changed).sum())
+        self._uncommitted.add(rekeyed, REKEYED)
         logger.warning("Shard %d: %d keys of sessions have changed.", self.shard, len(changed))
 
     def _skip(self, windows: SessionWindows, skipped: range) -> Skipped | None:
@@ -406,18 +420,21 @@ class ShardScorer:
         except (UnknownResultsError, msgspec.MsgspecError) as error:
             self._set_state_aside(keys.shard_outbox(self.shard), OUTBOX, one_line(error))
             return
+        everything = len(results.metrics) + len(results.polls) + len(changes)
         results = readdress(results, keys_hold=epoch != "" and epoch == self._epoch())
         changes = _readdressed(changes)
         results = results._replace(attached=encode_changes(changes) if changes else b"")
         if results.is_empty:
             self.store.clear_outbox(scored)
         self._flush(results)
+        kept = len(results.metrics) + len(results.polls) + len(changes)
+        self.figures.add(everything - kept, LEFT_OUT, SESSION_GONE)
 
     def _score_next(self, windows: SessionWindows, up_to_tick: int) -> None:
         tick = self.tick = windows.tick + 1
         with self._measured("read"):
             happened = self.store.read_events(tick, up_to_tick - tick < NEWER_WORKER_TICKS)
-            happened = take_in(windows, tick, happened, self.figures)
+            happened = take_in(windows, tick, happened, self._uncommitted)
             self._begin("place")
             known = len(windows)
             rows = self._placed(windows, happened.mentions, tick)
@@ -430,7 +447,8 @@ class ShardScorer:
         with self._measured("advance"):
             outcome = advance(windows, tick, events, rows, touched, seen)
         # Sessions that are over take theirs along.
-        self.figures.add(max(0, int(windows.rows["forgotten"].sum()) - forgotten), FORGOTTEN)
+        forgotten = max(0, int(windows.rows["forgotten"].sum()) - forgotten)
+        self._uncommitted.add(forgotten, FORGOTTEN)
         session_ids = windows.rows["session_id"].copy()
         note_all = tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
         if note_all and windows.rows["unkeyed"].any():
@@ -455,23 +473,23 @@ class ShardScorer:
         return place_sessions(windows, mentions, tick)
 
     def _count(self, events: NDArray[np.void], outcome: Outcome, results: TickResults) -> None:
+        self.figures.add_all(self._uncommitted)
         add = self.figures.add
         add(len(results.metrics), SCORES)
         arrivals = self.store.arrivals
         add(arrivals.redelivered, DUPLICATES, "redelivered")
         add(arrivals.too_late, TOO_LATE)
         add(len(arrivals.unreadable), UNREADABLE, "block")
-        add(arrivals.unknown_strays, UNREADABLE, "strays")
-        if arrivals.unreadable:
-            logger.error(
-                "Set aside %d blocks of events that cannot be read: %s.",
-                len(arrivals.unreadable),
-                keys.unreadable_blocks(self.shard),
-            )
+        add(len(arrivals.unknown_strays), UNREADABLE, "strays")
+        if unreadable := len(arrivals.unreadable) + len(arrivals.unknown_strays):
+            text = "Set aside %d blocks or lists of entries that cannot be read: %s."
+            place = keys.unreadable_blocks(self.shard)
+            log_once_a_minute(logger, logging.ERROR, text, unreadable, place)
         counted = {EventKind.CHAT: outcome.counts.chat_count}
         counted[EventKind.REACTION] = outcome.counts.reaction_count
         add(outcome.forgotten_voters, FORGOTTEN_VOTERS)
         add(outcome.forgotten_polls, FORGOTTEN_POLLS)
+        add(outcome.late_votes, LEFT_OUT, POLL_CLOSED)
         for table in outcome.lost:
             add(1, LOST_TABLES, table.kind)
         lost_tables.report(self.shard, outcome.lost)
@@ -490,13 +508,13 @@ class ShardScorer:
         with self._measured("publish"):
             publish_updates(self.node, results.points(event_settings.external_ids))
             publish_notices(events_client(self.client), notices)
+        with self._measured("broadcast"):
+            self._broadcast(results, notices, moments)
+        self.store.clear_outbox(results.tick)
         for notice in notices:
             self.figures.add(1, ALERTS, notice.change, notice.type, notice.severity)
             with log_context(session=notice.external_id, anomaly=str(notice.id)):
                 logger.info("Alert %s: %s %s.", notice.change, notice.severity, notice.type)
-        with self._measured("broadcast"):
-            self._broadcast(results, notices, moments)
-        self.store.clear_outbox(results.tick)
         logger.debug("Scored %d sessions, %d are over.", len(results.metrics), len(results.ended))
 
     def _store(
@@ -539,6 +557,7 @@ class ShardScorer:
         try:
             watched = watched_groups(self.client)
             results, notices = reroute(results, notices)
+            event_settings.ensure(results.metrics["event_id"])
             rows = np.flatnonzero(watched_rows(results.metrics, watched)).tolist()
             if rows:
                 points = [*results.points(event_settings.external_ids, rows)]

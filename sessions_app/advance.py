@@ -61,6 +61,7 @@ class Outcome(NamedTuple):
         lost: tables that could not be read.
         forgotten_voters: how many new voters are not remembered.
         forgotten_polls: how many polls are not remembered any more.
+        late_votes: how many votes came after the end of their poll.
     """
 
     counts: TickCounts
@@ -71,6 +72,7 @@ class Outcome(NamedTuple):
     lost: list[LostTable]
     forgotten_voters: int
     forgotten_polls: int
+    late_votes: int
 
     def signals(self, windows: SessionWindows) -> Signals:
         """The signals of each row of the windows that were advanced."""
@@ -171,6 +173,7 @@ def advance(
         [*lost_seen, *lost, *lost_polls],
         folded.forgotten_voters,
         folded.forgotten_polls,
+        folded.late_votes,
     )
 
 

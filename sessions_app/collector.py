@@ -24,6 +24,7 @@ from sessions_app.figures import queue_figures
 from sessions_app.handover import Handover
 from sessions_app.identification import Identification
 from sessions_app.identity_secret import IdentityKeeper
+from sessions_app.once_a_minute import log_once_a_minute
 from sessions_app.read_size import BUDGET_BYTES
 from sessions_app.recovery import Batch
 from sessions_app.streams import create_groups, server_time_ms, stream_reader
@@ -244,7 +245,9 @@ class Collector:
         messages = []
         for handover in self._held:
             if handover.entry_ids:
-                logger.warning(
+                log_once_a_minute(
+                    logger,
+                    logging.WARNING,
                     "Held up for %d s: %d stream entries are not delivered, but read again.",
                     (now_ms - self._held_since_ms) // 1000,
                     len(handover),

@@ -9,15 +9,16 @@ shard looks up its sessions in it before it goes on (:mod:`sessions_app.rekeying
 """
 
 import logging
-from functools import cache
 from typing import NamedTuple
 from uuid import uuid4
 
 import redis
 from django.db import DatabaseError, connection, transaction
+from psycopg import errors
 
 from sessions_app import keys
 from sessions_app.models import DatabaseEpoch, Session
+from sessions_app.outages import log_failure
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,15 @@ PAGES_WAIT_SECONDS = 30
 _INCARNATION = """(SELECT system_identifier FROM pg_control_system())::text
     || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
     || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())"""
+
+# What a server says that never tells it, as some of the hosted ones. Anything else passes.
+_NEVER_TOLD = (
+    errors.FeatureNotSupported,
+    errors.InsufficientPrivilege,
+    errors.UndefinedFunction,
+)
+# Whether the server tells it; None while this process does not know.
+_tells: bool | None = None
 
 
 class Position(NamedTuple):
@@ -110,7 +120,7 @@ def _settle(client: "redis.Redis") -> str:
 
 
 def _found() -> Position:
-    incarnation = _INCARNATION if _tells_incarnation() else "''"
+    incarnation = _INCARNATION if tells_incarnation() else "''"
     with connection.cursor() as cursor:
         # Only names of our own.
         cursor.execute(
@@ -123,17 +133,28 @@ def _found() -> Position:
     return Position(epoch.hex if epoch else "", mark, last_session, server)
 
 
-@cache
-def _tells_incarnation() -> bool:
-    """Whether this kind of server tells who it is: some of the hosted ones do not."""
+def tells_incarnation() -> bool:
+    """Whether the server tells who it is. Only what it says for good is remembered.
+
+    Raises:
+        django.db.Error: the database does not answer.
+    """
+    global _tells
+    if _tells is not None:
+        return _tells
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SELECT {_INCARNATION}")
     except DatabaseError as error:
         if connection.connection is None or connection.connection.closed:
             raise
+        if not isinstance(error.__cause__, _NEVER_TOLD):
+            log_failure(logger, "The server does not tell its timeline this time", error)
+            return False
         logger.info("The server does not tell its timeline: %s", error)
+        _tells = False
         return False
+    _tells = True
     return True
 
 
@@ -151,4 +172,10 @@ def _remembered(client: "redis.Redis") -> Position | None:
 
 
 def _remember(client: "redis.Redis", position: Position) -> None:
-    client.hset(keys.DATABASE_EPOCH, mapping=position._asdict())
+    known = position._asdict()
+    with client.pipeline(transaction=True) as pipeline:
+        if not position.incarnation:
+            # Whoever is not told does not take it from those who are.
+            pipeline.hsetnx(keys.DATABASE_EPOCH, "incarnation", known.pop("incarnation"))
+        pipeline.hset(keys.DATABASE_EPOCH, mapping=known)
+        pipeline.execute()

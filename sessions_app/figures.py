@@ -1,7 +1,8 @@
 """Counters of the pipeline, kept on Redis, so that every process can tell those of all of them.
 
-A name is ``counter`` or ``counter:label:label``. Counters are added to after the work: a process
-that dies in between leaves them a little low, one that repeats its work a little high.
+A name is ``counter`` or ``counter:label:label``. What happened in a tick is added after the tick
+was committed: a process that dies in between leaves the counters a little low, and one that repeats
+its work leaves them right. Times, failures and what was set aside count whenever they occur.
 """
 
 import time
@@ -38,6 +39,7 @@ CUT_OFF_CLIENTS = "cut_off_clients"
 SHARD_FAILURES = "shard_failures"
 SET_ASIDE = "set_aside"
 SKIPPED = "skipped"
+LEFT_OUT = "left_out"
 REKEYED = "rekeyed"
 MISSED_BROADCASTS = "missed_broadcasts"
 SCORES = "scores"
@@ -46,6 +48,12 @@ STAGE_SECONDS = "stage_seconds"
 STAGE_RUNS = "stage_runs"
 TICK_SECONDS = "tick_seconds"
 TICK_CLASSES = "tick_classes"
+
+# Reasons of LEFT_OUT.
+AFTER_END = "after_end"
+UNKNOWN_END = "unknown_end"
+POLL_CLOSED = "poll_closed"
+SESSION_GONE = "session_gone"
 
 
 def named(counter: str, *labels: str) -> str:
@@ -82,6 +90,12 @@ class TickFigures:
     def add(self, amount: float, counter: str, *labels: str) -> None:
         """Adds to a counter."""
         self._figures[named(counter, *labels)] += amount
+
+    def add_all(self, others: "TickFigures") -> None:
+        """Adds what the others have counted, who begin anew."""
+        for name, amount in others._figures.items():
+            self._figures[name] += amount
+        others._figures.clear()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -10,8 +10,8 @@ WORKER = "worker"
 PROCESSES = (BEAT, WORKER)
 # Noted with its heartbeat by every worker that reads blocks with keyed identities.
 _KEYED_WORKER = "worker-reads-keyed"
-# So many ticks in a row would hardly all be sent by other workers.
-OLD_WORKER_IS_GONE_MS = 60_000
+# Whoever was last at work longer ago than this may be gone.
+_FRESH_MS = 60_000
 
 
 def note_heartbeat(client: "redis.Redis", process: str) -> None:
@@ -34,7 +34,7 @@ def reads_keyed_blocks(client: "redis.Redis", now_ms: int) -> bool:
         redis.RedisError: Redis does not answer.
     """
     last, keyed = client.hmget(keys.HEARTBEATS, [WORKER, _KEYED_WORKER])
-    return last is None or last == keyed or now_ms - int(last) > OLD_WORKER_IS_GONE_MS
+    return last is None or last == keyed or now_ms - int(last) > _FRESH_MS
 
 
 def heartbeat_ages(client: "redis.Redis", now_ms: int) -> dict[str, float | None]:

@@ -39,7 +39,9 @@ SLOW_LANE = "engagement:slow-lane"
 DATABASE_EPOCH = "engagement:database-epoch"
 DATABASE_CHANGED = "engagement:database-changed"
 IDENTITY_KEY = "engagement:identity-key"
+DAMAGED_IDENTITY_KEY = "engagement:set-aside:identity-key"
 UNKEYED_SESSIONS = "engagement:unkeyed-sessions"
+OLD_WORKER = "engagement:old-worker"
 
 # What each of them is; whatever else lies there is moved out of the way.
 TYPES = {
@@ -62,6 +64,7 @@ TYPES = {
     DATABASE_CHANGED: "string",
     IDENTITY_KEY: "string",
     UNKEYED_SESSIONS: "string",
+    OLD_WORKER: "string",
 }
 
 SHARD_COUNT = 16
@@ -117,6 +120,11 @@ def shard_detector(shard: int) -> str:
     return f"engagement:{{{shard}}}:detector"
 
 
+def shard_unkeyed(shard: int) -> str:
+    """String: database keys of the sessions of the shard whose identities have no key."""
+    return f"engagement:{{{shard}}}:unkeyed"
+
+
 def shard_audiences(shard: int) -> str:
     """Hash: one packed table of users per live session."""
     return f"engagement:{{{shard}}}:audiences"
@@ -162,6 +170,11 @@ def shard_outbox(shard: int) -> str:
     return f"engagement:{{{shard}}}:outbox"
 
 
+def shard_probe(shard: int) -> str:
+    """String: written to see whether the shard takes blocks of events."""
+    return f"engagement:{{{shard}}}:probe"
+
+
 def shard_lock(shard: int) -> str:
     """String: which worker is at the shard."""
     return f"engagement:{{{shard}}}:lock"
@@ -187,6 +200,7 @@ SHARD_TYPES: dict[Callable[[int], str], str] = {
     shard_strays: "list",
     unreadable_blocks: "list",
     shard_outbox: "string",
+    shard_unkeyed: "string",
 }
 # All that a shard remembers from one tick to the next, but the number of the tick.
 SHARD_STATE = (

@@ -1,5 +1,6 @@
 """Of what is said again and again, once a minute, with how often it was left out in between."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -38,6 +39,21 @@ class OnceAMinute:
                 self._passed.pop(next(iter(self._passed)))
             self._passed[kind] = (now, 0)
             return count
+
+
+_lines = OnceAMinute()
+
+
+def log_once_a_minute(logger: logging.Logger, level: int, text: str, *values: object) -> None:
+    """Logs a line, unless one with the same words was logged within the last minute.
+
+    Args:
+        level: of :mod:`logging`.
+        text: the same words each time, with a place for each of the ``values``.
+    """
+    left_out = _lines.left_out((logger.name, text))
+    if left_out is not None:
+        logger.log(level, "%s", with_count(text % values, left_out))
 
 
 def with_count(message: str, left_out: int) -> str:

@@ -149,6 +149,7 @@ class Folded(NamedTuple):
         moments: what the tick was to which poll.
         forgotten_voters: how many of the new voters are not remembered.
         forgotten_polls: how many polls are not remembered any more.
+        late_votes: how many votes came after the end of their poll.
     """
 
     tables: PollTables
@@ -156,11 +157,12 @@ class Folded(NamedTuple):
     moments: Moments
     forgotten_voters: int
     forgotten_polls: int
+    late_votes: int
 
     @classmethod
     def unchanged(cls, tables: PollTables, row_count: int) -> Self:
         """After a tick without votes and closings, of so many sessions."""
-        return cls(tables, np.zeros(row_count, np.int64), Moments.none(), 0, 0)
+        return cls(tables, np.zeros(row_count, np.int64), Moments.none(), 0, 0, 0)
 
 
 class _Votes(NamedTuple):
@@ -245,7 +247,8 @@ def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.i
     was_open = (polls.records["slot"] != _NO_SLOT) & ~np.isin(polls.records["poll"], shut)
     voters = _only_on(polls, was_open, tables.voters)
     polls = _with_slots(polls)
-    votes = _votes(events, _in_time(events, shut))
+    in_time = _in_time(events, shut)
+    votes = _votes(events, in_time)
     voters, new, forgotten = _cast(polls, voters, votes)
     voters = _only_on(polls, ~polls.records["closed"], voters)
     counts = np.bincount(votes.rows[new], minlength=len(active))
@@ -255,6 +258,7 @@ def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.i
         _moments(before, polls),
         forgotten,
         len(mentioned.rows) - len(polls.rows),
+        int((events.kinds == EventKind.VOTE).sum() - in_time.sum()),
     )
 
 

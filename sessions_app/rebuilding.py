@@ -22,12 +22,13 @@ _METRIC = ("session_id", "time", "chat_count", "reaction_count", "active_users")
 _LATEST = ("total_users", "poll_participation")
 
 
-def rebuild_windows(store: ShardStore, tick: int) -> SessionWindows:
+def rebuild_windows(store: ShardStore, tick: int, unkeyed: bool = False) -> SessionWindows:
     """The windows of all sessions of the shard that were scored in the last minute.
 
     Args:
         store: of the shard.
         tick: the last one that was scored.
+        unkeyed: whether identities have no key where nothing is noted of that.
 
     Raises:
         redis.RedisError, django.db.Error: a server does not answer.
@@ -37,6 +38,9 @@ def rebuild_windows(store: ShardStore, tick: int) -> SessionWindows:
     names = [sessions[key].external_id for key in rows["session_id"].tolist()]
     windows = SessionWindows(tick, names, rows, _tombstones(store.shard, tick))
     _count_people(windows, store)
+    noted = store.unkeyed_sessions()
+    session_ids = windows.rows["session_id"]
+    windows.rows["unkeyed"] = unkeyed if noted is None else np.isin(session_ids, noted)
     return windows
 
 

@@ -4,6 +4,9 @@ Only IDs are asked for first, with how often each was delivered: whoever read th
 one of them. What was delivered before is read again in groups that get smaller each time, in the
 end alone; and what was delivered :data:`MAXIMUM_DELIVERIES` times is set aside unread. One entry
 that kills every collector costs that many restarts, and nothing else is lost with it.
+
+An outage kills nobody: while a shard takes no blocks, entries stay with whoever holds them, so that
+deliveries tell of deaths only.
 """
 
 from collections import defaultdict
@@ -21,6 +24,8 @@ CLAIM_IDLE_MS = 5_000
 MAXIMUM_DELIVERIES = 5
 # Entries of a group by how often they were delivered; more often means one at a time.
 SUSPECTS = {2: 16}
+# Long enough to be seen, and gone afterwards.
+PROBE_SECONDS = 60
 # Of each stream at once, without their payloads.
 LISTED = 1_000
 
@@ -101,8 +106,14 @@ class Recovery:
         self._batch_size = batch_size
 
     def next_batches(self) -> list[Batch]:
-        """The next entries, those that were delivered least often first; empty for none."""
+        """The next entries, those that were delivered least often first; empty for none.
+
+        Raises:
+            redis.RedisError: Redis does not answer, or a shard would not take what is in them.
+        """
         pending = self._pending()
+        if pending:
+            self._probe_shards()
         hopeless = [entry for entry in pending if entry.deliveries >= MAXIMUM_DELIVERIES]
         if hopeless:
             return self._give_up(hopeless)
@@ -122,6 +133,13 @@ class Recovery:
                 entry = self._as_pending(number // 2, row)
                 found[entry.position, entry.entry_id] = entry
         return list(found.values())
+
+    def _probe_shards(self) -> None:
+        """Writes to every shard: one that refuses writes is as far away as one that is down."""
+        with self._client.pipeline(transaction=False) as pipeline:
+            for shard in range(keys.SHARD_COUNT):
+                pipeline.set(keys.shard_probe(shard), 1, ex=PROBE_SECONDS)
+            pipeline.execute()
 
     def _as_pending(self, position: int, row: dict[str, Any]) -> _Pending:
         is_ours = row["consumer"] == self._name.encode()

@@ -11,6 +11,7 @@ import redis
 
 from sessions_app import keys
 from sessions_app.figures import SET_ASIDE, named
+from sessions_app.once_a_minute import log_once_a_minute
 from sessions_app.shard_conditions import SET_ASIDE_LIFETIME_SECONDS, note_set_aside
 
 logger = logging.getLogger(__name__)
@@ -68,4 +69,5 @@ def tell_set_aside(client: "redis.Redis", shard: int, what: str, count: int, rea
     """
     client.hincrbyfloat(keys.FIGURES, named(SET_ASIDE, what), count)
     note_set_aside(client, shard, what, reason)
-    logger.error("Shard %d: %s set aside (%d): %s", shard, what, count, reason)
+    text = f"Shard %d: {what} set aside (%d): %s"  # a line a minute for each kind
+    log_once_a_minute(logger, logging.ERROR, text, shard, count, reason)

@@ -41,7 +41,7 @@ class ShardArrivals:
         redelivered: events of the tick read last that had been delivered before.
         too_late: events that came so late that nobody knows whether they have counted.
         unreadable: blocks of the tick read last that cannot be read, as they are stored.
-        unknown_strays: lists of stray entries that another version has written.
+        unknown_strays: lists of stray entries that cannot be read, as they are stored.
     """
 
     def __init__(self, client: "redis.Redis", shard: int) -> None:
@@ -49,7 +49,7 @@ class ShardArrivals:
         self.redelivered = 0
         self.too_late = 0
         self.unreadable: list[bytes] = []
-        self.unknown_strays = 0
+        self.unknown_strays: list[bytes] = []
         self._client = client
         self._late: list[bytes] = []
         self._late_blocks: list[tuple[int, bytes]] = []
@@ -77,7 +77,7 @@ class ShardArrivals:
             parts.append(merge_late(blocks, list(_readable(counted))))
             delivered += blocks
         known = [blob for blob in strays if _is_known(blob)]
-        self.unknown_strays = len(strays) - len(known)
+        self.unknown_strays = [blob for blob in strays if not _is_known(blob)]
         happened = without_entries(
             parts[0] if len(parts) == 1 else join_all(parts), _entries(known)
         )
@@ -99,9 +99,11 @@ class ShardArrivals:
         self._queue_late(pipeline)
         if len(self._strays):
             self._queue_strays(pipeline)
-        if self.unreadable:
+        for blob in self.unknown_strays:
+            pipeline.lrem(keys.shard_strays(self.shard), 1, blob)
+        if self.unreadable or self.unknown_strays:
             key = keys.unreadable_blocks(self.shard)
-            pipeline.rpush(key, *self.unreadable)
+            pipeline.rpush(key, *self.unreadable, *self.unknown_strays)
             pipeline.ltrim(key, -MAXIMUM_UNREADABLE, -1)
             pipeline.expire(key, UNREADABLE_LIFETIME_SECONDS)
 

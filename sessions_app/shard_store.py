@@ -220,11 +220,38 @@ class ShardStore:
             pipeline.delete(keys.shard_identities(self.shard))
             pipeline.execute()
 
+    def forget_people(self) -> None:
+        """Forgets who is in the sessions; how many they are is in the windows.
+
+        Also what a worker has read of them that is in the middle of a tick: it begins again.
+
+        Raises:
+            redis.RedisError: Redis does not answer.
+        """
+        with self.client.pipeline(transaction=True) as pipeline:
+            pipeline.delete(*_tables(self.shard), keys.shard_identities(self.shard))
+            # Such a worker watches this key.
+            pipeline.expire(keys.scored_tick(self.shard), STATE_LIFETIME_SECONDS)
+            pipeline.execute()
+
+    def unkeyed_sessions(self) -> NDArray[np.int64] | None:
+        """Database keys of the sessions whose identities have no key; None where nobody knows.
+
+        Raises:
+            redis.RedisError: Redis does not answer.
+        """
+        stored = self.client.get(keys.shard_unkeyed(self.shard))
+        if stored is None or len(stored) % np.dtype(np.int64).itemsize:
+            return None
+        return np.frombuffer(stored, np.int64)
+
     def _queue_windows(self, pipeline: Any, windows: SessionWindows, detector: bytes) -> None:
         state = {
             keys.shard_windows(self.shard): windows.to_bytes(),
             keys.shard_detector(self.shard): detector,
             keys.scored_tick(self.shard): windows.tick,
+            # Beside the windows: where these cannot be read, they are rebuilt with it.
+            keys.shard_unkeyed(self.shard): windows.unkeyed_sessions().tobytes(),
         }
         for key, value in state.items():
             pipeline.set(key, value, ex=STATE_LIFETIME_SECONDS)

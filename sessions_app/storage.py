@@ -81,3 +81,5 @@ def _copy_what_is_missing(cursor: Any, table: str, data: bytes) -> None:
         f"INSERT INTO {table} ({_COLUMN_LIST}) "  # noqa: S608
         f"SELECT {_COLUMN_LIST} FROM missing_metrics ON CONFLICT DO NOTHING"
     )
+    # Another part of the same tick may come this way before the transaction ends.
+    cursor.execute("DROP TABLE missing_metrics")

@@ -40,6 +40,14 @@ class Entry(NamedTuple):
 
 EntryIds = tuple[int, Sequence[bytes]]
 
+# In one go: between looking and renaming, another collector may have made a stream of it.
+_MAKE_WAY = """
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind == 'stream' or kind == 'none' then return 0 end
+redis.call('RENAME', KEYS[1], KEYS[2])
+return 1
+"""
+
 
 def server_time_ms(client: "redis.Redis") -> int:
     """Redis' own clock, which stamps the entries."""
@@ -60,8 +68,8 @@ def create_groups(client: "redis.Redis", now_ms: int) -> None:
         except redis.ResponseError as error:
             if "WRONGTYPE" not in str(error):
                 raise
-            client.rename(channel, keys.misplaced(channel))
-            logger.error("%s is no stream: it is %s now.", channel, keys.misplaced(channel))
+            if client.eval(_MAKE_WAY, 2, channel, keys.misplaced(channel)):
+                logger.error("%s is no stream: it is %s now.", channel, keys.misplaced(channel))
             _create_group(client, channel, start)
 
 

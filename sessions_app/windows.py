@@ -73,6 +73,14 @@ _unpack_2 = msgspec.msgpack.Decoder(
 ).decode
 
 
+def stored_version(beginning: bytes) -> int | None:
+    """The version of windows of which at least the first two bytes are given; None for others."""
+    # MessagePack's array of up to 15 elements, of which the first is a small number.
+    if len(beginning) < 2 or beginning[0] >> 4 != 0x9 or beginning[1] >= 0x80:
+        return None
+    return beginning[1]
+
+
 def _decoded(data: bytes) -> tuple[Any, ...]:
     try:
         return _unpack(data)
@@ -98,6 +106,7 @@ class SessionWindows:
         tombstones: sessions whose end was announced, by the platform's ID.
         epoch: of the database that gave the keys (:class:`sessions_app.models.DatabaseEpoch`);
             empty while it is not known.
+        version: in which the windows were stored.
     """
 
     tick: int
@@ -105,6 +114,7 @@ class SessionWindows:
     rows: Rows = field(default_factory=lambda: np.zeros(0, ROW))
     tombstones: dict[str, Tombstone] = field(default_factory=dict)
     epoch: str = ""
+    version: int = VERSION
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -143,7 +153,7 @@ class SessionWindows:
         if version == 2:
             rows["unkeyed"] = True
         buried = {name: Tombstone(*values) for name, values in tombstones.items()}
-        return cls(tick, external_ids, rows, buried, *epoch)
+        return cls(tick, external_ids, rows, buried, "".join(epoch), version)
 
     def add_sessions(self, external_ids: list[str], rows: Rows) -> None:
         """Appends sessions; their windows are as empty as ``rows`` leaves them."""
@@ -206,6 +216,11 @@ class SessionWindows:
             reactions_per_min=self.rows["reactions"].sum(axis=1) * per_minute,
             user_leave_rate=np.minimum(1.0, leave_rate),
         )
+
+    def unkeyed_sessions(self) -> Counts:
+        """Keys of the sessions whose identities have no key."""
+        session_ids: Counts = self.rows["session_id"][self.rows["unkeyed"]]
+        return session_ids
 
     def silent_rows(self) -> NDArray[np.bool_]:
         """Which sessions nothing was heard of for half an hour."""

@@ -15,7 +15,7 @@ import redis
 from engagement_conductor import embedded, ports, processes
 from engagement_conductor import settings as product_settings
 from engagement_conductor.valkey import Valkey
-from sessions_app import outages
+from sessions_app import once_a_minute, outages
 from sessions_app.once_a_minute import OnceAMinute
 from tests.requirements import missing
 
@@ -73,6 +73,7 @@ def use_plain_static_files() -> None:
 def _nothing_was_logged_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is logged once a minute is logged in each test."""
     monkeypatch.setattr(outages, "_lines", OnceAMinute())
+    monkeypatch.setattr(once_a_minute, "_lines", OnceAMinute())
 
 
 @pytest.fixture(scope="session")

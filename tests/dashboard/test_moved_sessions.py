@@ -19,7 +19,7 @@ from dashboard.watching import ALL_EVENTS, WatchedGroups, event_group, session_g
 from engagement_conductor import pipeline
 from engagement_conductor.pipeline import ShardScorer
 from engagement_conductor.rerouting import reroute
-from sessions_app.models import Session
+from sessions_app.models import Event, Session
 from sessions_app.poll_notices import PollMomentKind
 from sessions_app.tick_results import METRIC, TickResults
 from sessions_app.ticks import TICK_SECONDS
@@ -153,6 +153,20 @@ def test_the_scorer_tells_all_of_it_to_the_new_event(
     assert_told(layer, moved)
     kinds = {message["type"] for message in layer.sent[event_group(moved.new.pk)]}
     assert kinds == {"points", "anomalies", "ended"}
+
+
+def test_the_scorer_knows_an_event_that_a_session_has_just_been_moved_to(
+    moved: SimpleNamespace,
+    layer: RecordingLayer,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_client: redis.Redis,
+) -> None:
+    pipeline.event_settings.__init__()
+    Event.objects.filter(pk=moved.new.pk).update(chat_weight=0.5)
+    monkeypatch.setattr(pipeline, "watched_groups", lambda client: watched(moved))
+    ShardScorer(redis_client, 0)._broadcast(scored_before(moved), [], [])
+    assert pipeline.event_settings.external_ids[moved.new.pk] == moved.new.external_id
+    assert pipeline.event_settings.settings_of(moved.new.pk).chat_weight == 0.5
 
 
 def test_sessions_that_were_not_moved_stay_where_they_are(cast: Cast) -> None:

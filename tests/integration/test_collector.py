@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import redis
 
-from sessions_app import keys
+from sessions_app import keys, streams
 from sessions_app.collector import Collector
 from sessions_app.connection import connect
 from sessions_app.pipeline_status import pipeline_status
@@ -357,3 +357,27 @@ def test_what_is_no_stream_is_moved_out_of_the_way(
     assert "is no stream" in caplog.text
     score_now(redis_client)
     assert (total("chat_count"), total("vote_count")) == (1, 1)
+
+
+def test_two_collectors_that_meet_what_is_no_stream_leave_the_new_one_alone(
+    redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_client.set(keys.POLL_VOTE, "somebody's")
+    create_group, met = streams._create_group, []
+
+    def be_overtaken(client: redis.Redis, channel: str, start_ms: int) -> None:
+        """Meets it, but another collector and the platform are quicker to go on."""
+        try:
+            create_group(client, channel, start_ms)
+        except redis.ResponseError as error:
+            if "WRONGTYPE" in str(error) and not met:
+                met.append(channel)
+                streams.create_groups(redis_client, 0)
+                post(redis_client, keys.POLL_VOTE, vote("u1"))
+            raise
+
+    monkeypatch.setattr(streams, "_create_group", be_overtaken)
+    streams.create_groups(redis_client, 0)
+    assert met == [keys.POLL_VOTE]
+    assert redis_client.xlen(keys.POLL_VOTE) == 1
+    assert redis_client.get(keys.misplaced(keys.POLL_VOTE)) == b"somebody's"

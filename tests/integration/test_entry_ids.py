@@ -245,6 +245,19 @@ def test_blocks_that_nobody_can_read_are_set_aside_and_counted(
     assert read_figures(redis_client)[named(UNREADABLE, "block")] == 1
 
 
+def test_a_list_of_strays_that_nobody_can_read_is_counted_once(redis_client: redis.Redis) -> None:
+    tick = tick_at(start_of(redis_client, 10))
+    post(redis_client, keys.CHAT_MESSAGE, chat("m1"), f"{tick * TICK_MS}-0")
+    with collector() as running:
+        collect_all(redis_client, running)
+    redis_client.rpush(keys.shard_strays(SHARD), b"junk")
+    for passed in range(4):
+        score_all(redis_client, tick + passed)
+    assert read_figures(redis_client)[named(UNREADABLE, "strays")] == 1
+    assert not redis_client.exists(keys.shard_strays(SHARD))
+    assert redis_client.lrange(keys.unreadable_blocks(SHARD), 0, -1) == [b"junk"]
+
+
 def test_a_block_of_a_later_version_is_left_to_its_worker_for_a_while(
     redis_client: redis.Redis,
 ) -> None:

@@ -68,7 +68,7 @@ def test_polls_follow_every_vote(
     for tick, items in enumerate(ticks, TICK):
         active = np.array([present + tick - TICK] * 2)
         begun, was_shut = set(base), set(shut)
-        new = Counter[int]()
+        new, late = Counter[int](), 0
         # Within a millisecond, votes come first.
         for row, poll, voter, closing, _ in sorted(items, key=itemgetter(4, 3)):
             if closing:
@@ -78,8 +78,11 @@ def test_polls_follow_every_vote(
                 cast = voters.setdefault((row, poll), set())
                 new[row] += voter not in cast
                 cast.add(voter)
+            else:
+                late += 1
         events = events_of(items)
-        tables, counted, moments, *_ = polls.fold(stored(tables), events, tick, active)
+        folded = polls.fold(stored(tables), events, tick, active)
+        tables, counted, moments = folded.tables, folded.voters, folded.moments
         told = [(row, int(poll) - 100 * row, *rest) for row, poll, *rest in _spelled_out(moments)]
         first_votes = [
             (*key, False, len(voters[key]), base[key]) for key in base.keys() - begun - shut
@@ -90,6 +93,7 @@ def test_polls_follow_every_vote(
         ]
         assert sorted(told) == sorted(first_votes + closings)
         assert counted.tolist() == [new[0], new[1]]
+        assert folded.late_votes == late
         expected = [
             max(
                 (

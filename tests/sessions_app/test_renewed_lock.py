@@ -1,5 +1,6 @@
 """A lock that lasts as long as the work, on a real server."""
 
+import gc
 import time
 
 import pytest
@@ -57,9 +58,36 @@ def test_a_holder_that_was_frozen_notices_before_its_thread_does(
 def test_a_process_that_dies_leaves_it_for_its_lifetime(redis_client: "redis.Redis") -> None:
     lock = RenewedLock(redis_client, "lock", LIFETIME)
     assert lock.acquire()
-    lock._released.set()  # the thread ends, as with its process
+    lock._renewal.stop()  # the thread ends, as with its process
     assert 0 < redis_client.pttl("lock") <= LIFETIME * 1000
     time.sleep(LIFETIME * 1.2)
     successor = RenewedLock(redis_client, "lock", LIFETIME)
     assert successor.acquire()
     assert successor.release()
+
+
+def taken_and_left(client: "redis.Redis") -> None:
+    """Takes the lock, and is interrupted before it could release it."""
+    lock = RenewedLock(client, "lock", LIFETIME)
+    assert lock.acquire()
+    raise InterruptedError
+
+
+def test_work_that_is_interrupted_before_it_can_release_it_does_not_hold_it(
+    redis_client: "redis.Redis",
+) -> None:
+    with pytest.raises(InterruptedError):
+        taken_and_left(redis_client)
+    gc.collect()
+    time.sleep(LIFETIME * 1.5)
+    assert not redis_client.exists("lock")
+
+
+def test_it_is_not_renewed_for_ever(redis_client: "redis.Redis") -> None:
+    lock = RenewedLock(redis_client, "lock", LIFETIME, longest=LIFETIME)
+    assert lock.acquire()
+    time.sleep(LIFETIME * 3)
+    assert not redis_client.exists("lock")
+    with pytest.raises(LOST):
+        lock.check()
+    assert not lock.release()
