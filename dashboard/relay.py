@@ -54,7 +54,7 @@ class Relay:
         wanted = frozenset(groups)
         async with self._changing:
             await self._listen()
-            for group in wanted - self._joined:
+            for group in (wanted | self._wanted.keys()) - self._joined:
                 await self._layer.group_add(group, self._channel)
                 self._joined.add(group)
             self._count(self._groups_of.get(socket, frozenset()), wanted)
@@ -72,6 +72,8 @@ class Relay:
     async def _listen(self) -> None:
         if self._receiving is None or self._receiving.done():
             self._channel = await self._layer.new_channel()
+            # The groups know the channel before this one, if any.
+            self._joined.clear()
             self._receiving = asyncio.create_task(self._receive())
 
     def _count(self, before: frozenset[str], after: frozenset[str]) -> None:
