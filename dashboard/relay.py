@@ -16,6 +16,7 @@ from channels.layers import get_channel_layer
 from dashboard.losses import losses
 from dashboard.outages import UNAVAILABLE
 from dashboard.updates import Update, messages, read_update
+from sessions_app.figures import DROPPED_UPDATES, named
 
 # What arrives within this time after the first update goes out together.
 GATHERING_SECONDS = 0.05
@@ -104,7 +105,7 @@ class Relay:
             try:
                 message = await self._layer.receive(self._channel)
             except Exception as error:  # noqa: BLE001 - the next one may come
-                losses.note("receive", error)
+                losses.count(named(DROPPED_UPDATES, "receive"), repr(error))
                 await asyncio.sleep(SECONDS_AFTER_FAILURE)
             else:
                 self._gather(message)
@@ -114,7 +115,7 @@ class Relay:
             self._gathered.append(read_update(message))
         except Exception as error:  # noqa: BLE001 - it may be anything
             # Of a scorer of another version, while it is being replaced; or of nobody of ours.
-            losses.note("read", error)
+            losses.count(named(DROPPED_UPDATES, "read"), repr(error))
             return
         if self._passing is None:
             self._passing = asyncio.create_task(self._pass_on())
@@ -127,7 +128,7 @@ class Relay:
             try:
                 texts = messages(update for update in gathered if update.group in groups)
             except Exception as error:  # noqa: BLE001 - others may be told something else
-                losses.note("tell", error)
+                losses.count(named(DROPPED_UPDATES, "tell"), repr(error))
                 continue
             for socket in sockets:
                 await _tell(socket, texts)
@@ -146,7 +147,7 @@ async def _tell(socket: Socket, texts: list[str]) -> None:
             await socket(text)
     except Exception as error:  # noqa: BLE001 - it may be anything
         # It is the fault of this socket, not of those that are told after it.
-        losses.note("tell", error)
+        losses.count(named(DROPPED_UPDATES, "tell"), repr(error))
 
 
 _relays: WeakKeyDictionary[asyncio.AbstractEventLoop, Relay] = WeakKeyDictionary()
