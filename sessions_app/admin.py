@@ -6,7 +6,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, QuerySet
@@ -21,7 +22,7 @@ from sessions_app.announcing import (
     overlap,
     reopen_session,
 )
-from sessions_app.checked_list import CheckedList
+from sessions_app.checked_list import CheckedAdmin
 from sessions_app.counted_deletion import CountedDeletion
 from sessions_app.deleting import delete_events, delete_sessions
 from sessions_app.models import Event, Pause, Session
@@ -131,9 +132,6 @@ class EventAdmin(CountedDeletion):
         ("Times", {"fields": ("created_at", "updated_at")}),
     )
 
-    def get_changelist(self, request: HttpRequest, **arguments: Any) -> type[CheckedList]:
-        return CheckedList
-
     def get_readonly_fields(
         self, request: HttpRequest, obj: Event | None = None
     ) -> tuple[str, ...]:
@@ -214,9 +212,6 @@ class SessionAdmin(CountedDeletion):
     inlines = (PauseInline,)
     actions = ("begin_breaks", "end_breaks", "end_sessions", "open_sessions")
 
-    def get_changelist(self, request: HttpRequest, **arguments: Any) -> type[CheckedList]:
-        return CheckedList
-
     def get_readonly_fields(
         self, request: HttpRequest, obj: Session | None = None
     ) -> tuple[str, ...]:
@@ -278,9 +273,14 @@ class SessionAdmin(CountedDeletion):
         self.message_user(request, f"{done} {count} session{plural}.")
 
 
-admin.site.unregister(get_user_model())
+admin.site.unregister([get_user_model(), Group])
 
 
 @admin.register(get_user_model())
 class AccountAdmin(CountedDeletion, UserAdmin):
     """Django's own; with a user goes the record of what that user did in the admin."""
+
+
+@admin.register(Group)
+class CheckedGroupAdmin(CheckedAdmin, GroupAdmin):
+    """Django's own, with checked addresses."""
