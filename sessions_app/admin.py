@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -25,6 +26,7 @@ from sessions_app.announcing import (
 from sessions_app.checked_list import CheckedAdmin
 from sessions_app.counted_deletion import CountedDeletion
 from sessions_app.deleting import delete_events, delete_sessions
+from sessions_app.events import has_control_characters
 from sessions_app.models import Event, Pause, Session
 
 
@@ -67,10 +69,22 @@ class StandInFilter(admin.SimpleListFilter):
         return queryset
 
 
+class PlatformIdForm(forms.ModelForm):
+    """A form in which the platform's ID is one that the platform's events can have."""
+
+    def clean_external_id(self) -> str:
+        external_id: str = self.cleaned_data["external_id"]
+        # One from before is left: nobody could save anything else of its row.
+        if "external_id" in self.changed_data and has_control_characters(external_id):
+            raise ValidationError("An ID has no control characters: no event could name it.")
+        return external_id
+
+
 @admin.register(Event)
 class EventAdmin(CountedDeletion):
     """Who looks after an event, and how its sessions are scored."""
 
+    form = PlatformIdForm
     list_display = (
         "title",
         "external_id",
@@ -202,6 +216,7 @@ class IsLiveFilter(admin.SimpleListFilter):
 class SessionAdmin(CountedDeletion):
     """Sessions, their titles, the event that they belong to, and whether they are over."""
 
+    form = PlatformIdForm
     list_display = ("title", "event", "external_id", "started_at", "last_seen_at", "ended_at")
     list_filter = (IsLiveFilter, "started_at")
     list_select_related = ("event",)
