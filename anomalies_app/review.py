@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 
-# Sent with the ``anomaly`` when it is stored that somebody has seen it, so that pages can be told.
+# Sent with ``anomaly_ids`` when it is stored that somebody has seen them: pages can be told then.
 acknowledged = Signal()
 
 
@@ -42,7 +42,7 @@ def acknowledge_anomaly(anomaly_id: UUID, user: Any) -> Anomaly:
             .get(pk=anomaly_id)
         )
         _acknowledge([anomaly], user)
-    acknowledged.send_robust(Anomaly, anomaly=anomaly)
+    acknowledged.send_robust(Anomaly, anomaly_ids=[anomaly.pk])
     return anomaly
 
 
@@ -58,12 +58,10 @@ def acknowledge_anomalies(anomaly_ids: Iterable[UUID], user: Any) -> int:
     if not may_review(user):
         raise PermissionDenied
     with transaction.atomic():
-        anomalies = Anomaly.objects.select_related("session").locked(list(anomaly_ids))
-        changed = _acknowledge(anomalies, user)
+        changed = _acknowledge(Anomaly.objects.locked(list(anomaly_ids)), user)
     # Of what is over, pages learn with their next snapshot: there may be thousands.
-    going_on = [anomaly for anomaly in changed if anomaly.ended_at is None]
-    for anomaly in going_on:
-        acknowledged.send_robust(Anomaly, anomaly=anomaly)
+    going_on = [anomaly.pk for anomaly in changed if anomaly.ended_at is None]
+    acknowledged.send_robust(Anomaly, anomaly_ids=going_on)
     return len(changed)
 
 

@@ -1,6 +1,7 @@
 """Requests that nothing can be read from, or that ask for what cannot be."""
 
 import logging
+import traceback
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -12,10 +13,16 @@ from django.http import HttpRequest, HttpResponse
 from django.views.defaults import bad_request
 
 from dashboard.api.problems import ProblemError
+from dashboard.losses import losses
+from sessions_app.figures import REFUSED_REQUESTS, named
+from sessions_app.outages import first_line, log_failure
 
 logger = logging.getLogger(__name__)
 
 API_PREFIX = "/api/"
+OUR_PACKAGES = frozenset({"anomalies_app", "dashboard", "engagement_conductor", "sessions_app"})
+# What reading a value raises.
+UNREADABLE = (OverflowError, TypeError, ValidationError, ValueError)
 
 
 class RefuseUnreadableMiddleware:
@@ -49,11 +56,21 @@ class RefuseUnreadableMiddleware:
         return _refuse(request, "There cannot be a row with this key.")
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Called by Django with what a view raises."""
-        if not isinstance(error, DataError):
+        """Called by Django with what a view raises.
+
+        Django's admin raises what it finds when it reads a value late, such as a year of a filter
+        or the key in a link. What our own code raises is a fault of ours and stays one.
+        """
+        if isinstance(error, DataError):
+            return _refuse(request, "A value is out of range.", error)
+        if not _is_of_the_admin(request) or not isinstance(error, UNREADABLE):
             return None
-        logger.warning("A page was asked for what cannot be: %s", str(error).partition("\n")[0])
-        return _refuse(request, "A value is out of range.")
+        packages = _packages(error)
+        if packages[-1] in OUR_PACKAGES:
+            return None
+        if not OUR_PACKAGES.isdisjoint(packages):
+            log_failure(logger, "A page of the admin fails on what it was asked", error)
+        return _refuse(request, "A value cannot be read.", error)
 
 
 def _is_key(key: Any, value: str) -> bool:
@@ -64,7 +81,20 @@ def _is_key(key: Any, value: str) -> bool:
     return "\0" not in value
 
 
-def _refuse(request: HttpRequest, reason: str) -> HttpResponse:
+def _is_of_the_admin(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    return match is not None and "admin" in match.app_names
+
+
+def _packages(error: Exception) -> list[str]:
+    """The packages through which an error has come; the one that raised it is the last."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return [frame.f_globals.get("__name__", "").partition(".")[0] for frame in frames]
+
+
+def _refuse(request: HttpRequest, reason: str, error: Exception | None = None) -> HttpResponse:
+    why = reason if error is None else f"{type(error).__name__}: {first_line(error)}"
+    losses.count(named(REFUSED_REQUESTS, "unreadable"), f"{request.path[:100]!r}: {why}")
     if request.path.startswith(API_PREFIX):
         return ProblemError(HTTPStatus.BAD_REQUEST, reason).response()
     return bad_request(request, BadRequest(reason))

@@ -8,10 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from dashboard.models import ApiToken
+from sessions_app.checked_list import CheckedAdmin
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin):
+class ApiTokenAdmin(CheckedAdmin):
     """Who may use the API. A secret is shown once, when its token is made."""
 
     list_display = ("name", "beginning", "all_events", "can_write", "last_used_at", "revoked_at")

@@ -1,9 +1,11 @@
 """From the scorer to the open pages, through the channel layer."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -23,8 +25,14 @@ from dashboard.payloads import (
 from dashboard.updates import Update, encode_items
 from dashboard.watching import ALL_EVENTS, WatchedGroups, event_group, session_group
 from sessions_app.models import PollMoment
+from sessions_app.outages import log_failure
 from sessions_app.results import SessionPoint
 from sessions_app.scoring import ScoreSettings, Signals
+
+logger = logging.getLogger(__name__)
+
+# Rows that are read and told together: 100 KB at most.
+ANOMALIES_AT_ONCE = 100
 
 # What each group is told.
 Told = dict[str, list[dict[str, Any]]]
@@ -107,17 +115,33 @@ def broadcast_notices(notices: Sequence[AnomalyNotice], watched: WatchedGroups) 
     _send("anomalies", "anomalies", told)
 
 
-def broadcast_anomaly(anomaly: Anomaly) -> None:
-    """Sends an anomaly whose row has changed to all pages on which it may stand.
+def broadcast_anomalies(anomaly_ids: Sequence[UUID]) -> None:
+    """Sends anomalies whose rows have changed to all pages on which they may stand.
 
-    They are those of its session and of the event that its session belongs to now.
+    They are those of their sessions and of the events that these belong to when it is sent: rows
+    are read a few at a time, right before. One that cannot be told does not stop the others.
 
     Raises:
+        django.db.Error: the database does not answer.
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
+    for start in range(0, len(anomaly_ids), ANOMALIES_AT_ONCE):
+        told: Told = defaultdict(list)
+        some = Anomaly.objects.filter(pk__in=anomaly_ids[start : start + ANOMALIES_AT_ONCE])
+        for anomaly in some.select_related("session", "acknowledged_by"):
+            _tell_of(anomaly, told)
+        _send("anomalies", "anomalies", told)
+
+
+def _tell_of(anomaly: Anomaly, told: Told) -> None:
+    try:
+        payload = anomaly_payload(anomaly)
+    except Exception as error:  # noqa: BLE001 - others can be told
+        log_failure(logger, "Pages are not told of an anomaly", error)
+        return
     event = event_group(anomaly.session.event_id)
-    groups = (session_group(anomaly.session_id), event, ALL_EVENTS)
-    _send("anomalies", "anomalies", {group: [anomaly_payload(anomaly)] for group in groups})
+    for group in (session_group(anomaly.session_id), event, ALL_EVENTS):
+        told[group].append(payload)
 
 
 def _groups_of(session_id: int, event_id: int, watched: WatchedGroups) -> list[str]:

@@ -18,6 +18,7 @@ from dashboard import overview
 from dashboard.allowance import Allowance
 from dashboard.credentials import checked_login
 from dashboard.head_count import HeadCount
+from dashboard.losses import losses
 from dashboard.outages import TRY_AGAIN_LATER, UNAVAILABLE
 from dashboard.payloads import session_snapshots
 from dashboard.relay import get_relay
@@ -31,6 +32,7 @@ from dashboard.watching import (
     forget_socket,
     renew_all,
 )
+from sessions_app.figures import REFUSED_REQUESTS, named
 from sessions_app.locked_scores import ScoresLockedError
 from sessions_app.models import Session
 from sessions_app.outages import is_outage, log_failure
@@ -90,6 +92,7 @@ class WatchingConsumer(AsyncWebsocketConsumer):
         self._held: list[str] | None = []
         self._sending = asyncio.Lock()
         self._renewal: asyncio.Task[None] | None = None
+        self._unlocking: asyncio.Task[None] | None = None
         self._counted_as: int | None = None
         self._requests = Allowance(SNAPSHOTS_AT_ONCE, SECONDS_PER_SNAPSHOT, time.monotonic())
 
@@ -135,7 +138,7 @@ class WatchingConsumer(AsyncWebsocketConsumer):
 
     def _count(self, user_id: int) -> bool:
         if not open_sockets.enter(user_id):
-            logger.warning("User %d has too many sockets open: one more is refused.", user_id)
+            losses.count(named(REFUSED_REQUESTS, "socket"), f"user {user_id}")
             return False
         self._counted_as = user_id
         return True
@@ -144,8 +147,11 @@ class WatchingConsumer(AsyncWebsocketConsumer):
         self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
     ) -> None:
         if len(text_data or bytes_data or "") > LONGEST_MESSAGE:
+            losses.count(named(REFUSED_REQUESTS, "message"), f"user {self._counted_as}")
             await self.close(code=TOO_BIG)
-        elif self._requests.take(time.monotonic()) and _asks_for_snapshot(text_data):
+        elif not self._requests.take(time.monotonic()):
+            losses.count(named(REFUSED_REQUESTS, "snapshot"), f"user {self._counted_as}")
+        elif _asks_for_snapshot(text_data):
             await self._send_snapshot()
 
     async def tell(self, text: str) -> None:
@@ -156,26 +162,41 @@ class WatchingConsumer(AsyncWebsocketConsumer):
             self._held.append(text)
 
     async def _send_snapshot(self) -> None:
+        """Sends the current state; as long as its scores are locked the page keeps what it shows.
+
+        Whatever the page says meanwhile is heard, its end above all.
+        """
+        try:
+            await self._try_snapshot()
+        except ScoresLockedError:
+            if self._unlocking is None or self._unlocking.done():
+                self._unlocking = asyncio.create_task(self._send_when_unlocked())
+
+    async def _send_when_unlocked(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(LOCKED_SECONDS)
+                with contextlib.suppress(ScoresLockedError):
+                    return await self._try_snapshot()
+        except Exception as error:  # noqa: BLE001 - a page that waits for ever must not stay
+            log_failure(logger, "Sockets get no snapshot and end", error)
+            await self.close(code=TRY_AGAIN_LATER)
+
+    async def _try_snapshot(self) -> None:
         async with self._sending:
             self._held = self._held or []
             try:
-                text = await self._snapshot_when_unlocked()
+                text = await self.snapshot()
                 if text is None:
                     await self.close(code=NO_LONGER_ALLOWED)
                     return
                 await self.send(text_data=text)
                 await self._tell_held()
-            finally:
-                self._held = None
-
-    async def _snapshot_when_unlocked(self) -> str | None:
-        """The current state; as long as its scores are locked the page keeps what it shows."""
-        while True:
-            try:
-                return await self.snapshot()
             except ScoresLockedError:
                 await self._tell_held()
-                await asyncio.sleep(LOCKED_SECONDS)
+                raise
+            finally:
+                self._held = None
 
     async def _tell_held(self) -> None:
         while self._held:
@@ -189,9 +210,11 @@ class WatchingConsumer(AsyncWebsocketConsumer):
     async def _leave(self) -> None:
         if self._counted_as is not None:
             open_sockets.leave(self._counted_as)
-        if self._renewal is not None:
-            self._renewal.cancel()
-            await asyncio.wait([self._renewal])
+        tasks = [task for task in (self._renewal, self._unlocking) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         await get_relay().leave(self.tell)
         if self.joined:
             with contextlib.suppress(*UNAVAILABLE):

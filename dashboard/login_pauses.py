@@ -1,9 +1,12 @@
-"""Guesses at one name from many networks are slowed down, and nobody is locked out by them.
+"""Guesses at one name from many networks are slowed down, and its owner hardly is.
 
 While a name is guessed at, each network that has not logged in as it before has to wait before each
 attempt: longer the more wrong passwords there were, and half a minute at most. Networks do not wait
 for one another. So whoever knows the password is in at once from a usual place, and after a moment
-from any other, whatever somebody else does meanwhile.
+from any other to which he comes back, whatever somebody else does meanwhile.
+
+Whoever comes from another new network with each attempt waits anew each time, and is not in before
+the guessing ends: he cannot be told from whom the pauses are for.
 """
 
 from datetime import datetime, timedelta

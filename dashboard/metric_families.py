@@ -128,7 +128,7 @@ COUNTERS = (
         "refused_requests",
         names.REFUSED_REQUESTS,
         ("kind",),
-        "Requests, handshakes and connections that web processes had no room for.",
+        "What web processes were asked for and refused, for want of room or sense.",
     ),
     _Counter(
         "cut_off_clients",

@@ -1,6 +1,6 @@
 """Metrics for Prometheus: read from Redis and the database, so every web process tells the same."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -41,5 +41,13 @@ def show_metrics(request: HttpRequest) -> HttpResponse:
     if not may_look_inside(request):
         headers = {"WWW-Authenticate": 'Bearer realm="metrics"'}
         return HttpResponse("A token is needed.\n", "text/plain", 401, headers=headers)
-    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    encode, content_type = _encoder(request.headers.get("Accept", ""))
     return HttpResponse(encode(_Families(ask_all(PROBES))), content_type=content_type)
+
+
+def _encoder(accepted: str) -> tuple[Callable[[Collector], bytes], str]:
+    """By what the client accepts; plain text if that cannot be read."""
+    try:
+        return choose_encoder(accepted)
+    except (TypeError, ValueError):  # a version of letters
+        return choose_encoder("")

@@ -16,6 +16,7 @@ from channels.layers import get_channel_layer
 from dashboard.losses import losses
 from dashboard.outages import UNAVAILABLE
 from dashboard.updates import Update, messages, read_update
+from sessions_app.figures import DROPPED_UPDATES, named
 
 # What arrives within this time after the first update goes out together.
 GATHERING_SECONDS = 0.05
@@ -54,7 +55,7 @@ class Relay:
         wanted = frozenset(groups)
         async with self._changing:
             await self._listen()
-            for group in wanted - self._joined:
+            for group in (wanted | self._wanted.keys()) - self._joined:
                 await self._layer.group_add(group, self._channel)
                 self._joined.add(group)
             self._count(self._groups_of.get(socket, frozenset()), wanted)
@@ -72,6 +73,8 @@ class Relay:
     async def _listen(self) -> None:
         if self._receiving is None or self._receiving.done():
             self._channel = await self._layer.new_channel()
+            # The groups know the channel before this one, if any.
+            self._joined.clear()
             self._receiving = asyncio.create_task(self._receive())
 
     def _count(self, before: frozenset[str], after: frozenset[str]) -> None:
@@ -102,7 +105,7 @@ class Relay:
             try:
                 message = await self._layer.receive(self._channel)
             except Exception as error:  # noqa: BLE001 - the next one may come
-                losses.note("receive", error)
+                losses.count(named(DROPPED_UPDATES, "receive"), repr(error))
                 await asyncio.sleep(SECONDS_AFTER_FAILURE)
             else:
                 self._gather(message)
@@ -112,7 +115,7 @@ class Relay:
             self._gathered.append(read_update(message))
         except Exception as error:  # noqa: BLE001 - it may be anything
             # Of a scorer of another version, while it is being replaced; or of nobody of ours.
-            losses.note("read", error)
+            losses.count(named(DROPPED_UPDATES, "read"), repr(error))
             return
         if self._passing is None:
             self._passing = asyncio.create_task(self._pass_on())
@@ -125,7 +128,7 @@ class Relay:
             try:
                 texts = messages(update for update in gathered if update.group in groups)
             except Exception as error:  # noqa: BLE001 - others may be told something else
-                losses.note("tell", error)
+                losses.count(named(DROPPED_UPDATES, "tell"), repr(error))
                 continue
             for socket in sockets:
                 await _tell(socket, texts)
@@ -144,7 +147,7 @@ async def _tell(socket: Socket, texts: list[str]) -> None:
             await socket(text)
     except Exception as error:  # noqa: BLE001 - it may be anything
         # It is the fault of this socket, not of those that are told after it.
-        losses.note("tell", error)
+        losses.count(named(DROPPED_UPDATES, "tell"), repr(error))
 
 
 _relays: WeakKeyDictionary[asyncio.AbstractEventLoop, Relay] = WeakKeyDictionary()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from sessions_app.outages import is_outage
+from sessions_app.outages import is_outage, may_be_of_one_item
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -20,7 +20,9 @@ class Together(Generic[Item, Result]):
     Args:
         seconds: for how long to gather at least, from the first that asks.
         answer: gives a result for each of the items, in their order, or the error of that item.
-            Where it fails as a whole, and not for an outage, it is asked again for fewer of them.
+            Where it fails as a whole, and not for an outage, it is asked again for fewer of them;
+            where it takes too long, or meets another in a deadlock, once, as each time costs as
+            much.
         most: items of one round.
     """
 
@@ -66,7 +68,9 @@ class Together(Generic[Item, Result]):
             self._gathering = None
         return await self._outcomes(items)
 
-    async def _outcomes(self, items: list[Item]) -> Sequence[Result | Exception]:
+    async def _outcomes(
+        self, items: list[Item], was_slow: bool = False
+    ) -> Sequence[Result | Exception]:
         """A result or an error for each: by halves, if one of them spoils the answer for all."""
         try:
             outcomes = await self._answer(items)
@@ -74,10 +78,12 @@ class Together(Generic[Item, Result]):
                 raise RuntimeError(f"{len(outcomes)} answers to {len(items)} questions")
             return outcomes
         except Exception as error:  # noqa: BLE001 - it goes to whom it belongs
-            if len(items) == 1 or is_outage(error):
+            is_slow = may_be_of_one_item(error)
+            if len(items) == 1 or (was_slow if is_slow else is_outage(error)):
                 return [error] * len(items)
-        middle = len(items) // 2
-        return [*await self._outcomes(items[:middle]), *await self._outcomes(items[middle:])]
+        middle, was_slow = len(items) // 2, was_slow or is_slow
+        first = await self._outcomes(items[:middle], was_slow)
+        return [*first, *await self._outcomes(items[middle:], was_slow)]
 
 
 def _is_of_this_loop(task: "asyncio.Task[Any]") -> bool:

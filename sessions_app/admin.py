@@ -4,9 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, QuerySet
@@ -21,9 +23,10 @@ from sessions_app.announcing import (
     overlap,
     reopen_session,
 )
-from sessions_app.checked_list import CheckedList
+from sessions_app.checked_list import CheckedAdmin
 from sessions_app.counted_deletion import CountedDeletion
 from sessions_app.deleting import delete_events, delete_sessions
+from sessions_app.events import has_control_characters
 from sessions_app.models import Event, Pause, Session
 
 
@@ -66,10 +69,22 @@ class StandInFilter(admin.SimpleListFilter):
         return queryset
 
 
+class PlatformIdForm(forms.ModelForm):
+    """A form in which the platform's ID is one that the platform's events can have."""
+
+    def clean_external_id(self) -> str:
+        external_id: str = self.cleaned_data["external_id"]
+        # One from before is left: nobody could save anything else of its row.
+        if "external_id" in self.changed_data and has_control_characters(external_id):
+            raise ValidationError("An ID has no control characters: no event could name it.")
+        return external_id
+
+
 @admin.register(Event)
 class EventAdmin(CountedDeletion):
     """Who looks after an event, and how its sessions are scored."""
 
+    form = PlatformIdForm
     list_display = (
         "title",
         "external_id",
@@ -130,9 +145,6 @@ class EventAdmin(CountedDeletion):
         ),
         ("Times", {"fields": ("created_at", "updated_at")}),
     )
-
-    def get_changelist(self, request: HttpRequest, **arguments: Any) -> type[CheckedList]:
-        return CheckedList
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Event | None = None
@@ -204,6 +216,7 @@ class IsLiveFilter(admin.SimpleListFilter):
 class SessionAdmin(CountedDeletion):
     """Sessions, their titles, the event that they belong to, and whether they are over."""
 
+    form = PlatformIdForm
     list_display = ("title", "event", "external_id", "started_at", "last_seen_at", "ended_at")
     list_filter = (IsLiveFilter, "started_at")
     list_select_related = ("event",)
@@ -213,9 +226,6 @@ class SessionAdmin(CountedDeletion):
     fields = ("title", "external_id", "event", "started_at", "last_seen_at", "ended_at")
     inlines = (PauseInline,)
     actions = ("begin_breaks", "end_breaks", "end_sessions", "open_sessions")
-
-    def get_changelist(self, request: HttpRequest, **arguments: Any) -> type[CheckedList]:
-        return CheckedList
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Session | None = None
@@ -278,9 +288,14 @@ class SessionAdmin(CountedDeletion):
         self.message_user(request, f"{done} {count} session{plural}.")
 
 
-admin.site.unregister(get_user_model())
+admin.site.unregister([get_user_model(), Group])
 
 
 @admin.register(get_user_model())
 class AccountAdmin(CountedDeletion, UserAdmin):
     """Django's own; with a user goes the record of what that user did in the admin."""
+
+
+@admin.register(Group)
+class CheckedGroupAdmin(CheckedAdmin, GroupAdmin):
+    """Django's own, with checked addresses."""

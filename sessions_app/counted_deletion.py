@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from sessions_app.checked_list import CheckedAdmin
 from sessions_app.deleting import COUNTED_ROWS, count_deleted
 
 NAMED = 100
 
 
-class CountedDeletion(admin.ModelAdmin):
+class CountedDeletion(CheckedAdmin):
     """Django's own loads every row that would go, in order to name it."""
 
     def delete_keys(self, keys: list[int]) -> None:

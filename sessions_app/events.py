@@ -99,11 +99,16 @@ def _without_halves(payload: bytes) -> bytes:
     return _ESCAPES.sub(lambda escape: rb"\u0000" if escape["half"] else escape[0], payload)
 
 
-def _checked(identifier: str) -> str:
+def has_control_characters(identifier: str) -> bool:
+    """Whether an ID has any, or lone surrogates: no ID of the platform may."""
     # isprintable is fast and refuses more than control characters: a second look decides.
-    if not identifier.isprintable() and any(
+    return not identifier.isprintable() and any(
         unicodedata.category(character) in {"Cc", "Cs"} for character in identifier
-    ):
+    )
+
+
+def _checked(identifier: str) -> str:
+    if has_control_characters(identifier):
         raise BadEventError("an ID has control characters", Fault.BAD_ID)
     return identifier
 

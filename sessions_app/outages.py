@@ -53,6 +53,8 @@ DATABASE_CODES = frozenset(
         "55P03",  # a lock is not to be had
     }
 )
+# Of these, what one item of many may be the cause of: it takes too long, or is in another's way.
+CODES_OF_ITEMS = frozenset({"40P01", "57014"})
 # Without a code nobody was reached, or is there any more.
 DATABASE_IS_AWAY = (
     django.db.OperationalError,
@@ -96,6 +98,14 @@ def is_outage(error: BaseException | None) -> bool:
     causes = [*_causes(error)]
     coded = [each for each in causes if isinstance(each, psycopg.Error) and each.sqlstate]
     return any(map(_says_so, coded or causes))
+
+
+def may_be_of_one_item(error: BaseException) -> bool:
+    """Whether fewer at once may do: a statement took too long, or met another in a deadlock."""
+    return any(
+        isinstance(each, psycopg.Error) and each.sqlstate in CODES_OF_ITEMS
+        for each in _causes(error)
+    )
 
 
 def outage_kind(error: BaseException) -> str:

@@ -5,7 +5,6 @@ A recording is a file of JSON lines, gzipped if its name ends in ``.gz``. Each l
 """
 
 import gzip
-import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import IO, NamedTuple, cast
 import msgspec
 
 from sessions_app import keys
+from sessions_app.events import has_control_characters
 
 LONGEST_LINE_BYTES = 1024 * 1024
 LONGEST_IDENTIFIER = 255
@@ -138,7 +138,7 @@ def check_session_id(session_id: str) -> str:
     """
     if not 1 <= len(session_id) <= LONGEST_IDENTIFIER:
         raise ValueError(f"a session ID has 1 to {LONGEST_IDENTIFIER} characters")
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in session_id):
+    if has_control_characters(session_id):
         raise ValueError("a session ID has no control characters")
     return session_id
 

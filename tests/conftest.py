@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 import redis
 
+from dashboard.losses import losses
 from engagement_conductor import embedded, ports, processes
 from engagement_conductor import settings as product_settings
 from engagement_conductor.valkey import Valkey
@@ -74,6 +75,7 @@ def _nothing_was_logged_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is logged once a minute is logged in each test."""
     monkeypatch.setattr(outages, "_lines", OnceAMinute())
     monkeypatch.setattr(once_a_minute, "_lines", OnceAMinute())
+    monkeypatch.setattr(losses, "_lines", OnceAMinute())
 
 
 @pytest.fixture(scope="session")

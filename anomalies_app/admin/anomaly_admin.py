@@ -39,6 +39,7 @@ from anomalies_app.admin.wording import (
 )
 from anomalies_app.models import Anomaly, AnomalyReview, Verdict
 from anomalies_app.review import acknowledge_anomalies, may_review, review_anomalies
+from sessions_app.checked_list import CheckedAdmin
 
 VERDICT_BUTTONS = {Verdict.CONFIRMED.value: "Confirm", Verdict.FALSE_ALARM.value: "False alarm"}
 
@@ -59,7 +60,7 @@ class ReviewForm(forms.ModelForm):
 
 
 @admin.register(Anomaly)
-class AnomalyAdmin(admin.ModelAdmin):
+class AnomalyAdmin(CheckedAdmin):
     """What the detector found is read-only; verdict and note are the reviewer's."""
 
     list_display = ("raised", "where", "kind", "picture", "status")

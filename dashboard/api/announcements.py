@@ -43,16 +43,13 @@ def _announce(
     what: str,
     also_when_over: bool = False,
 ) -> dict[str, Any]:
-    found = find_session(token, external_id)
     with transaction.atomic():
-        session = Session.objects.select_for_update(of=("self",)).get(pk=found.pk)
+        session = find_session(token, external_id, for_update=True)
         if session.is_over and not also_when_over:
             raise ProblemError(HTTPStatus.CONFLICT, "The session is over.")
         if announce(session, timezone.now()):
             with log_context(session=external_id, token=token.name):
                 logger.info("Token %s announces %s.", token, what)
     # It is announced, whether the score can be told or not.
-    body, _ = with_or_without_scores(
-        lambda scores: describe_session(find_session(token, external_id), scores)
-    )
+    body, _ = with_or_without_scores(lambda scores: describe_session(session, scores))
     return body

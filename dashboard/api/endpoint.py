@@ -15,10 +15,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from dashboard.api.limits import take_request
 from dashboard.api.problems import ProblemError
+from dashboard.losses import losses
 from dashboard.models import ApiToken
 from dashboard.monitoring import bearer_token
+from sessions_app.figures import REFUSED_REQUESTS, named
 from sessions_app.locked_scores import ScoresLockedError
-from sessions_app.outages import log_failure
+from sessions_app.outages import first_line, log_failure
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ def endpoint(method: str, handler: Handler) -> Callable[..., HttpResponse]:
         except ProblemError as problem:
             response = problem.response()
         except django.db.DataError as error:
-            logger.warning("The API was asked for what cannot be: %s", error)
+            losses.count(named(REFUSED_REQUESTS, "unreadable"), first_line(error))
             response = ProblemError(HTTPStatus.BAD_REQUEST, "A value is out of range.").response()
         except ScoresLockedError as error:
             response = _unavailable(str(error)).response()

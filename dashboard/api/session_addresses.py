@@ -33,6 +33,16 @@ def read_session_address(encoded: str) -> SessionAddress:
     return SessionAddress("/".join((*before, last)), "")
 
 
+def encoded_behind_root(encoded: str) -> str | None:
+    """What stands behind ``sessions/`` in the path of a request, as it was sent.
+
+    None where the path leads here only once it is decoded, and its root has other parts: which of
+    its slashes are encoded ones cannot be told by counting then.
+    """
+    *root, rest = encoded.split("/", ROOT.count("/"))
+    return rest if unquote("/".join((*root, ""))) == ROOT else None
+
+
 def encoded_path(scope: dict[str, object], path: str) -> str:
     """The path of a request as it was sent, percent-encoded.
 

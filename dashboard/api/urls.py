@@ -15,7 +15,12 @@ from dashboard.api import announcements, views
 from dashboard.api.endpoint import Handler, endpoint
 from dashboard.api.parameters import read_id
 from dashboard.api.problems import ProblemError
-from dashboard.api.session_addresses import ROOT, encoded_path, read_session_address
+from dashboard.api.session_addresses import (
+    ROOT,
+    encoded_behind_root,
+    encoded_path,
+    read_session_address,
+)
 from dashboard.models import ApiToken
 
 # What there is of a session, by the end of its address: the method, and what answers.
@@ -27,6 +32,14 @@ OF_A_SESSION: dict[str, tuple[str, Handler]] = {
     "resume": ("POST", announcements.resume),
     "end": ("POST", announcements.end),
 }
+
+
+def refuse(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
+    """Every other address."""
+    raise ProblemError(HTTPStatus.NOT_FOUND, "The API has no such address: see openapi.yaml.")
+
+
+_REFUSED = endpoint("GET", refuse)
 _ENDPOINTS = {part: endpoint(*answering) for part, answering in OF_A_SESSION.items()}
 
 
@@ -34,8 +47,10 @@ _ENDPOINTS = {part: endpoint(*answering) for part, answering in OF_A_SESSION.ite
 @login_not_required
 def answer_by_path(request: HttpRequest, path: str) -> HttpResponse:
     """What the path asks of the session whose ID is in it."""
-    encoded = encoded_path(getattr(request, "scope", {}), ROOT + path).partition(ROOT)[2]
-    external_id, part = read_session_address(encoded or path)
+    encoded = encoded_behind_root(encoded_path(getattr(request, "scope", {}), ROOT + path))
+    if encoded is None:
+        return _REFUSED(request)
+    external_id, part = read_session_address(encoded)
     return _ENDPOINTS[part](request, external_id=external_id)
 
 
@@ -44,11 +59,6 @@ def _by_query(handler: Handler) -> Handler:
         return handler(request, token, read_id(request))
 
     return handle
-
-
-def refuse(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
-    """Every other address."""
-    raise ProblemError(HTTPStatus.NOT_FOUND, "The API has no such address: see openapi.yaml.")
 
 
 urlpatterns = [
@@ -64,5 +74,5 @@ urlpatterns = [
         )
         for part, (method, handler) in OF_A_SESSION.items()
     ),
-    re_path("", endpoint("GET", refuse), name="api-unknown"),
+    re_path("", _REFUSED, name="api-unknown"),
 ]

@@ -123,13 +123,19 @@ def list_anomalies(request: HttpRequest, token: ApiToken, external_id: str) -> d
     }
 
 
-def find_session(token: ApiToken, external_id: str) -> Session:
+def find_session(token: ApiToken, external_id: str, for_update: bool = False) -> Session:
     """The session with the platform's ID, if the token may see it.
+
+    Args:
+        for_update: whether nobody else may change it until the transaction ends; the right is that
+            of the moment from which on nobody does.
 
     Raises:
         ProblemError: it does not exist, or it may not.
     """
     sessions = token.visible_sessions().select_related("event")
+    if for_update:
+        sessions = sessions.select_for_update(of=("self",))
     session: Session | None = sessions.filter(external_id=_known_id(external_id)).first()
     if session is None:
         raise not_found()

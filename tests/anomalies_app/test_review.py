@@ -81,7 +81,7 @@ def test_many_verdicts_take_the_same_queries(
 ) -> None:
     sessions = [make_session(cast.session.event, f"Talk {number}") for number in range(count)]
     ids = [make_anomaly(make_notice(session)).pk for session in sessions]
-    with django_assert_num_queries(5):  # begin, select, update, insert, commit
+    with django_assert_num_queries(5):  # begin, select, update, insert, commit, tell
         assert review_anomalies(ids, cast.admin, Verdict.CONFIRMED) == count
     assert AnomalyReview.objects.count() == count
 
@@ -132,7 +132,7 @@ def test_many_are_acknowledged_with_the_same_queries(
     seen = make_anomaly(make_notice(cast.session))
     acknowledge_anomaly(seen.pk, cast.alice)
     reviewer.has_perm("anomalies_app.change_anomaly")
-    with django_assert_num_queries(5):  # begin, select, update, insert, commit
+    with django_assert_num_queries(6):  # begin, select, update, insert, commit, tell
         assert acknowledge_anomalies([*ids, seen.pk, uuid4()], reviewer) == count
     by_user = Anomaly.objects.values_list("pk", "acknowledged_by__username")
     assert dict(by_user) == {**dict.fromkeys(ids, "reviewer"), seen.pk: "alice"}

@@ -4,6 +4,7 @@ import pytest
 from django.contrib import admin
 from django.test import RequestFactory
 
+from sessions_app.checked_list import CheckedList
 from tests.dashboard.access import MODELS
 from tests.dashboard.conftest import logged_in
 from tests.factories import Cast, make_event
@@ -22,6 +23,21 @@ def test_every_list_has_an_order(cast: Cast) -> None:
     request.user = cast.admin
     for model_admin in admin.site._registry.values():
         assert model_admin.get_queryset(request).ordered, model_admin
+
+
+def test_every_list_is_checked() -> None:
+    request = RequestFactory().get("/")
+    for model_admin in admin.site._registry.values():
+        assert issubclass(model_admin.get_changelist(request), CheckedList), model_admin
+
+
+def test_a_new_row_is_filled_with_what_its_fields_can_have(cast: Cast) -> None:
+    query = f"title=Talk&event={cast.session.event.pk}&ended_at=2026-11-28T10:20&nothing=7"
+    page = logged_in(cast.admin).get(f"/admin/sessions_app/session/add/?{query}")
+    shown = page.context["adminform"].form
+    assert shown["event"].value() == cast.session.event.pk
+    for text in ('value="Talk"', 'value="2026-11-28"', 'value="10:20:00"'):
+        assert text in page.content.decode()
 
 
 def test_there_is_something_to_complete() -> None:

@@ -166,8 +166,20 @@ def test_polls_are_told_to_their_sessions_pages_only(layer: RecordingLayer) -> N
 def test_a_changed_row_is_told_wherever_it_may_stand(layer: RecordingLayer, db: None) -> None:
     cast = make_cast()
     anomaly = make_anomaly(make_notice(cast.session))
-    broadcast.broadcast_anomaly(anomaly)
+    broadcast.broadcast_anomalies([anomaly.pk])
     session, event = anomaly.session_id, anomaly.event_id
     groups = {f"session.{session}", f"event.{event}", "events.all"}
     assert layer.sent.keys() == groups
     assert sessions_by_group(layer, "anomalies") == {group: [session] for group in groups}
+
+
+@pytest.mark.integration
+def test_many_changed_rows_are_read_and_told_together(
+    layer: RecordingLayer, db: None, django_assert_num_queries: Any
+) -> None:
+    cast = make_cast()
+    anomalies = [make_anomaly(make_notice(cast.session, ago=ago)) for ago in range(40, 160, 20)]
+    with django_assert_num_queries(1):
+        broadcast.broadcast_anomalies([anomaly.pk for anomaly in anomalies])
+    [message] = layer.sent["events.all"]
+    assert {each["id"] for each in message["anomalies"]} == {str(each.pk) for each in anomalies}

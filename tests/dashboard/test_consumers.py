@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from anomalies_app.results import Change
 from dashboard import consumers, overview, watching
 from dashboard.broadcast import broadcast_ended, broadcast_notices, broadcast_points
 from dashboard.head_count import HeadCount
+from dashboard.losses import Losses
 from dashboard.payloads import EndedSession, notice_payload
 from dashboard.together import Together
 from dashboard.watching import WatchedGroups, watched_groups
@@ -52,6 +54,14 @@ async def _close_connections() -> AsyncIterator[None]:
     """The thread in which consumers ask the database outlives the tests, and so would theirs."""
     yield
     await sync_to_async(connections.close_all)()
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """What was dropped; a socket's renewal would take it to Redis."""
+    fresh = Losses()
+    monkeypatch.setattr(consumers, "losses", fresh)
+    return fresh._counted
 
 
 @sync_to_async
@@ -124,15 +134,19 @@ async def test_other_messages_are_ignored(cast: Cast, text: str) -> None:
 
 @pytest.mark.parametrize("message", [{"text_data": "x" * 1_000}, {"bytes_data": b"x" * 1_000}])
 async def test_a_message_that_is_too_long_ends_the_connection(
-    cast: Cast, message: dict[str, Any]
+    cast: Cast, message: dict[str, Any], counted: Counter[str]
 ) -> None:
     socket, _ = await connected(session_path(cast), cast.alice)
     await socket.send_to(**message)
     closing = await socket.receive_output(timeout=5)
     assert (closing["type"], closing["code"]) == ("websocket.close", consumers.TOO_BIG)
+    assert counted["refused_requests:message"] == 1
+    await socket.disconnect()
 
 
-async def test_whoever_asks_too_often_is_answered_now_and_then(cast: Cast) -> None:
+async def test_whoever_asks_too_often_is_answered_now_and_then(
+    cast: Cast, counted: Counter[str], caplog: pytest.LogCaptureFixture
+) -> None:
     socket, _ = await connected(session_path(cast), cast.alice)
     for _ in range(20):
         await socket.send_json_to({"type": "snapshot"})
@@ -140,6 +154,8 @@ async def test_whoever_asks_too_often_is_answered_now_and_then(cast: Cast) -> No
         assert (await socket.receive_json_from(timeout=5))["type"] == "snapshot"
     assert await socket.receive_nothing(timeout=0.3)
     await socket.disconnect()
+    assert counted == {"refused_requests:snapshot": 20 - consumers.SNAPSHOTS_AT_ONCE}
+    assert caplog.text.count("too often") == 1
 
 
 async def test_an_overview_gets_its_own_events_only(cast: Cast, redis_client) -> None:
@@ -329,13 +345,19 @@ async def test_a_renewal_that_is_at_fault_ends_its_socket(cast: Cast, monkeypatc
 
 
 async def test_a_user_has_so_many_sockets_and_no_more(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
+    cast: Cast,
+    monkeypatch: pytest.MonkeyPatch,
+    counted: Counter[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     count = HeadCount(2)
     monkeypatch.setattr(consumers, "open_sockets", count)
     first, _ = await connected(session_path(cast), cast.alice)
     second, _ = await connected("/ws/overview/", cast.alice)
     assert await refused("/ws/overview/", cast.alice)
+    assert await refused("/ws/overview/", cast.alice)
+    assert counted == {"refused_requests:socket": 2}
+    assert caplog.text.count("too many open") == 1
     other, _ = await connected("/ws/overview/", cast.bob)
     await first.disconnect()
     third, _ = await connected(session_path(cast), cast.alice)

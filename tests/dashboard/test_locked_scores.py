@@ -1,5 +1,6 @@
 """While somebody has locked the scores, everything else is there."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,13 @@ from django.db import connection, connections
 from django.test import Client
 
 from dashboard import consumers
+from dashboard.head_count import HeadCount
 from dashboard.models import ApiToken
 from sessions_app.locked_scores import ScoresLockedError, forget_lock, reading_scores
 from sessions_app.models import EngagementMetric, Pause
 from tests.conftest import url_of_database
 from tests.dashboard.conftest import logged_in
-from tests.dashboard.sockets import connected, session_path
+from tests.dashboard.sockets import connected, open_socket, session_path
 from tests.factories import (
     Cast,
     last_tick_end,
@@ -131,6 +133,32 @@ def test_another_table_is_not_done_without(cast: Cast) -> None:
     with locked("anomalies"):
         response = alice.get("/")
     assert (response.status_code, response.headers["Refresh"]) == (503, "5")
+
+
+async def test_a_socket_that_waits_for_scores_notices_that_its_client_has_gone(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = HeadCount(2)
+    monkeypatch.setattr(consumers, "open_sockets", count)
+    cast = await sync_to_async(make_cast)()
+
+    def fail(keys: list[int]) -> list[str | None]:
+        raise ScoresLockedError("locked")
+
+    monkeypatch.setattr(consumers, "_current_sessions", fail)
+    socket = await open_socket(session_path(cast), cast.alice)
+    assert (await socket.connect(timeout=5))[0]
+    await socket.send_to(text_data=json.dumps({"type": "snapshot"}))
+    assert await socket.receive_nothing(timeout=0.1)
+    assert len(count) == 1
+    await socket.send_input({"type": "websocket.disconnect", "code": 1001})
+    async with asyncio.timeout(3):
+        while len(count):
+            await asyncio.sleep(0.01)
+    await socket.wait()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not [task for task in others if "_send_when_unlocked" in repr(task)]
+    await sync_to_async(connections.close_all)()
 
 
 async def test_a_socket_keeps_its_page_until_scores_can_be_read(

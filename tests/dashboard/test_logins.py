@@ -181,6 +181,25 @@ def test_whoever_has_logged_in_here_before_does_not_wait(cast: Cast) -> None:
     assert log_in({**RIGHT, "username": "charlie"}).status_code == 302
 
 
+def test_whoever_comes_from_another_network_each_time_waits_until_he_stays(cast: Cast) -> None:
+    """What docs/security.md says that is not covered, and the ways out of it that it names."""
+    guess(12)
+    statuses = []
+    for number in range(5):
+        statuses.append(log_in(RIGHT, address=f"192.0.2.{number}").status_code)
+        wait(30)
+    assert statuses == [429] * 5
+    assert log_in(RIGHT, address="192.0.2.4").status_code == 302
+    assert log_in(RIGHT, address="192.0.2.4").status_code == 302, "a usual network from now on"
+
+
+def test_whoever_changes_networks_is_in_when_the_guessing_is_over(cast: Cast) -> None:
+    guess(12)
+    assert log_in(RIGHT, address="192.0.2.0").status_code == 429
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=6))
+    assert log_in(RIGHT, address="192.0.2.1").status_code == 302
+
+
 def test_somebody_who_was_here_long_ago_waits(cast: Cast) -> None:
     log_in(RIGHT)
     LoginPlace.objects.update(logged_in_at=timezone.now() - timedelta(days=91))

@@ -126,6 +126,14 @@ def test_each_metric_is_in_the_documentation(redis_client: redis.Redis) -> None:
     assert told == described
 
 
+@pytest.mark.parametrize("version", ["abc", "1.x", "", "9" * 5_000, "\xff", "-1", "2.0.0"])
+def test_a_version_that_cannot_be_read_is_no_error(version: str) -> None:
+    for kind in ("application/openmetrics-text", "text/plain"):
+        answer = Client().get("/metrics", headers={**TOKEN, "accept": f"{kind};version={version}"})
+        assert answer.status_code == 200
+        assert b"engagement_server_up" in answer.content
+
+
 def test_metrics_are_told_as_openmetrics_too(redis_client: redis.Redis) -> None:
     run_pipeline(redis_client)
     accept = {"accept": "application/openmetrics-text; version=1.0.0"}

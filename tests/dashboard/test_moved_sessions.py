@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import redis
+from asgiref.sync import sync_to_async
 from django.test import Client
 
 from anomalies_app.models import Anomaly
 from anomalies_app.results import Change
+from anomalies_app.review import acknowledge_anomalies
 from dashboard import broadcast
 from dashboard.models import ApiToken
 from dashboard.overview import live_cards
@@ -32,6 +34,7 @@ from tests.factories import (
     make_metrics,
     make_notice,
     make_poll_moment,
+    make_session,
 )
 
 pytestmark = pytest.mark.integration
@@ -110,18 +113,40 @@ def test_so_is_one_in_the_admin(cast: Cast, moved: SimpleNamespace, layer: Recor
     assert_told(layer, moved)
 
 
+def test_a_session_that_is_moved_while_many_are_told_of_is_told_to_the_new_event_alone(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An admin acknowledges many at once, and another moves their sessions meanwhile."""
+    old, new = cast.session.event, cast.bobs_session.event
+    others = [make_session(old, f"Room {number}") for number in range(3)]
+    anomalies = [make_anomaly(make_notice(session, ago=40)) for session in others]
+
+    class MovingLayer(RecordingLayer):
+        async def group_send(self, group: str, message: dict[str, Any]) -> None:
+            await super().group_send(group, message)
+            await sync_to_async(Session.objects.filter(event=old).update)(event=new)
+
+    layer = MovingLayer()
+    monkeypatch.setattr(broadcast, "get_channel_layer", lambda: layer)
+    monkeypatch.setattr(broadcast, "ANOMALIES_AT_ONCE", 1)
+    acknowledge_anomalies([anomaly.pk for anomaly in anomalies], cast.admin)
+    assert len(layer.sent[event_group(old.pk)]) == 1
+    assert len(layer.sent[event_group(new.pk)]) == len(others) - 1
+    assert len(layer.sent[ALL_EVENTS]) == len(others)
+
+
 def test_one_that_cannot_be_told_does_not_stop_the_others(
     cast: Cast, layer: RecordingLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (make_anomaly(make_notice(cast.session, ago=ago)) for ago in (90, 40))
-    tell = broadcast.broadcast_anomaly
+    payload_of = broadcast.anomaly_payload
 
-    def fail_once(anomaly: Anomaly) -> None:
+    def fail_once(anomaly: Anomaly) -> dict[str, Any]:
         if anomaly.pk == min(first.pk, second.pk):
             raise ValueError("cannot be told")
-        tell(anomaly)
+        return payload_of(anomaly)
 
-    monkeypatch.setattr("dashboard.acknowledging.broadcast_anomaly", fail_once)
+    monkeypatch.setattr(broadcast, "anomaly_payload", fail_once)
     data = {"action": "acknowledge", "_selected_action": [str(first.pk), str(second.pk)]}
     assert logged_in(cast.admin).post("/admin/anomalies_app/anomaly/", data).status_code == 302
     assert not Anomaly.objects.filter(acknowledged_at__isnull=True).exists()

@@ -1,14 +1,23 @@
 """Whatever stands in an address, a header or a form, it is no error of ours."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import DateField
 from django.test import Client
 
+from anomalies_app.models import Anomaly
+from dashboard import addresses
+from dashboard.losses import losses
 from dashboard.models import ApiToken
+from sessions_app.admin import SessionAdmin
 from tests.dashboard.access import ROWS
 from tests.dashboard.api.described import make_token
 from tests.dashboard.conftest import logged_in
@@ -40,6 +49,12 @@ HEADERS = [
     "x-forwarded-proto",
     "x-requested-with",
 ]
+
+LISTS = {
+    f"/admin/{model._meta.app_label}/{model._meta.model_name}/": model
+    for model in admin.site._registry
+}
+BEFORE_ALL_TIME = "0001-01-01T00:00%2B14:00"
 
 
 @pytest.fixture
@@ -85,7 +100,8 @@ def test_no_query(cast: Cast, things: SimpleNamespace, poison: str) -> None:
             yield plain, admin.get(f"{plain}?{query}", headers=headers)
             for name in ("q", "range", "from", "limit", "id", "page", "event"):
                 address = f"{plain}?{name}={poison}"
-                if path.startswith("/api/") or name in ("q", "range"):
+                is_page = plain in LISTS or not plain.startswith("/admin/")
+                if path.startswith("/api/") or (is_page and name in ("q", "range")):
                     yield address[:80], admin.get(address, headers=headers)
 
     assert wrong(ask()) == []
@@ -124,20 +140,97 @@ def test_no_field_of_a_form(cast: Cast, things: SimpleNamespace, poison: str) ->
     more = ("title", "name", "external_id", "event", "organizers", "events", "username", "password")
     pauses = {"pauses-TOTAL_FORMS": "1", "pauses-INITIAL_FORMS": "0", "pauses-0-note": poison}
     forms = [dict.fromkeys((*names, *more), poison), pauses | {"title": poison}]
-    for name in ("acknowledge", "confirm", "call_false_alarm", "delete_selected", "begin_breaks"):
-        forms.append({"action": name, "_selected_action": poison, "note": poison})
-        forms.append({"action": name, "_selected_action": str(things.anomaly.pk), "note": poison})
-    forms.append({"judge": f"CONFIRMED:{things.anomaly.pk}", "note": poison})
     forms.append({"verdict_note": poison, "verdict": "CONFIRMED"})
+    of_lists = [{"judge": f"CONFIRMED:{things.anomaly.pk}", "note": poison}]
+    for name in ("acknowledge", "confirm", "call_false_alarm", "delete_selected", "begin_breaks"):
+        of_lists += [
+            {"action": name, "_selected_action": key, "note": poison}
+            for key in (poison, str(things.anomaly.pk))
+        ]
 
     def ask() -> Iterator[tuple[str, Any]]:
         for path in paths(things):
-            if not path.startswith(("/admin/", "/login/")):
-                continue
-            for number, form in enumerate(forms):
-                yield f"{path} {number}", admin.post(path, form)
+            if path.startswith(("/admin/", "/login/")):
+                fitting = forms + of_lists if path in LISTS else forms
+                for number, form in enumerate(fitting):
+                    yield f"{path} {number}", admin.post(path, form)
 
     assert wrong(ask()) == []
+
+
+def is_in_a_form(field: Any) -> bool:
+    return bool(field.editable)
+
+
+def odd_addresses() -> Iterator[str]:
+    """Filters of each list, and fields of a new row, with values that they cannot have."""
+    for page, model in LISTS.items():
+        fields = (*model._meta.fields, *model._meta.many_to_many)
+        # Of each kind one, if possible one that a form has.
+        for field in {type(each): each for each in sorted(fields, key=is_in_a_form)}.values():
+            yield f"{page}?{field.name}=abc"
+            if isinstance(field, DateField):
+                yield from (f"{page}?{field.name}__year={year}" for year in (99999, -1, "abc"))
+                yield f"{page}?{field.name}__gte={BEFORE_ALL_TIME}"
+                yield f"{page}add/?{field.name}={BEFORE_ALL_TIME}"
+            if field.editable:
+                yield from (f"{page}add/?{field.name}={value}" for value in ("abc", "9" * 40))
+
+
+def test_no_value_that_a_field_cannot_have(cast: Cast, things: SimpleNamespace) -> None:
+    browser = tolerant(logged_in(cast.admin))
+    assert wrong((path[:90], browser.get(path)) for path in odd_addresses()) == []
+    kind = ContentType.objects.get_for_model(Anomaly).pk
+    assert browser.get(f"/admin/r/{kind}/x/").status_code == HTTPStatus.BAD_REQUEST
+    forms = {
+        f"/admin/sessions_app/session/{things.session.pk}/change/": {"event": "abc"},
+        "/admin/sessions_app/session/add/": {"event": "abc", "ended_at_0": "abc"},
+        "/admin/sessions_app/event/add/": {"organizers": "abc"},
+        "/admin/dashboard/apitoken/add/": {"events": "abc"},
+        "/admin/auth/group/add/": {"permissions": "abc"},
+        "/admin/auth/user/add/": {"usable_password": "abc"},
+    }
+    assert wrong((path, browser.post(path, form)) for path, form in forms.items()) == []
+
+
+@pytest.fixture
+def failing(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], Any]:
+    """Answers of a page of the admin in which our own code does something."""
+
+    def ask(what: Callable[[], Any]) -> Any:
+        monkeypatch.setattr(addresses, "OUR_PACKAGES", frozenset({"tests"}))
+        monkeypatch.setattr(SessionAdmin, "get_fields", lambda *_, **__: what())
+        return tolerant(logged_in(cast.admin)).get("/admin/sessions_app/session/add/")
+
+    return ask
+
+
+def raise_ours() -> None:
+    raise ValueError("a fault of ours")
+
+
+def test_a_fault_of_our_own_is_no_bad_request(failing: Any) -> None:
+    assert failing(raise_ours).status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def test_what_fails_below_our_own_code_is_logged_as_a_fault(
+    failing: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert failing(lambda: json.loads("{")).status_code == HTTPStatus.BAD_REQUEST
+    assert failing(lambda: json.loads("{")).status_code == HTTPStatus.BAD_REQUEST
+    faults = [record for record in caplog.records if record.name == "dashboard.addresses"]
+    assert [bool(record.exc_info) for record in faults] == [True]
+
+
+def test_what_cannot_be_is_counted_and_logged_once_a_minute(
+    cast: Cast, caplog: pytest.LogCaptureFixture
+) -> None:
+    losses.take()
+    for _ in range(3):
+        answer = logged_in(cast.admin).post("/admin/auth/user/add/?q=%00")
+        assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert losses.take() == {"refused_requests:unreadable": 3}
+    assert len([record for record in caplog.records if record.name == "dashboard.losses"]) == 1
 
 
 @pytest.mark.parametrize("header", HEADERS)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis
+from channels.layers import InMemoryChannelLayer
 
 from dashboard import relay
 from dashboard.losses import Losses
@@ -132,7 +133,7 @@ async def test_one_broken_socket_does_not_keep_the_others_waiting(
 
     await passing.join(fail, {"event.1"})
     await passing.join(screen.tell, {"event.1"})
-    with caplog.at_level(logging.ERROR):
+    with caplog.at_level(logging.WARNING):
         layer.tell("event.1", 1)
         await until(lambda: screen.told)
     assert "closed long ago" in caplog.text
@@ -171,6 +172,29 @@ async def test_what_fails_on_the_way_does_not_make_the_sockets_deaf(
     await until(lambda: [2] in screen.told)
     assert counted.take()[named(DROPPED_UPDATES, "receive")] == 2
     assert "cannot be received" in caplog.text
+
+
+async def test_a_task_that_has_ended_is_begun_again_with_the_groups_of_all() -> None:
+    layer, first, second = InMemoryChannelLayer(), Screen(), Screen()
+    receive, ends = layer.receive, [asyncio.CancelledError()]
+
+    async def end_at_first(channel: str) -> Any:
+        if ends:
+            raise ends.pop()
+        return await receive(channel)
+
+    layer.receive = end_at_first
+    passing = Relay(layer)
+    await passing.join(first.tell, {"event.1", "event.2"})
+    await until(lambda: not ends)
+    await passing.join(second.tell, {"event.1"})
+    for session, group in enumerate(("event.1", "event.2")):
+        items = encode_items([{"session": session}])
+        await layer.group_send(group, Update("points", group, "points", items, 1)._asdict())
+    await until(lambda: first.told and second.told)
+    assert (first.told, second.told) == ([[0, 1]], [[0]])
+    await passing.leave(first.tell)
+    await passing.leave(second.tell)
 
 
 async def test_an_outage_is_the_business_of_who_joins_not_of_who_leaves() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import psycopg
 import pytest
 import redis
 from django.db import OperationalError
@@ -142,3 +143,23 @@ def test_another_loop_begins_anew() -> None:
 
     asyncio.run(give_up())
     assert asyncio.run(together.result(2)) == 4
+
+
+@pytest.mark.parametrize("cause", [psycopg.errors.QueryCanceled, psycopg.errors.DeadlockDetected])
+async def test_one_that_takes_too_long_is_told_to_half_of_its_round(
+    cause: type[psycopg.Error],
+) -> None:
+    asked: list[list[int]] = []
+
+    async def answer(numbers: list[int]) -> list[int]:
+        asked.append(numbers)
+        if 13 in numbers:
+            raise OperationalError("too long") from cause("too long")
+        return numbers
+
+    together = Together(0.01, answer)
+    numbers = [1, 2, 3, 4, 13, 6, 7, 8]
+    answers = await asyncio.gather(*map(together.result, numbers), return_exceptions=True)
+    assert answers[:4] == numbers[:4]
+    assert {type(answer) for answer in answers[4:]} == {OperationalError}
+    assert asked == [numbers, numbers[:4], numbers[4:]], "each time costs as much"

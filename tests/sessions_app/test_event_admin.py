@@ -56,6 +56,18 @@ def titles(client: Client, query: str) -> set[str]:
     return {event.external_id for event in response.context["cl"].result_list}
 
 
+def test_an_event_has_an_id_that_the_platform_can_name(admin_client: Client) -> None:
+    response = save(admin_client, None, external_id="conference\x01")
+    assert "external_id" in response.context["adminform"].form.errors
+    event = make_event("Conference")
+    assert save(admin_client, event, external_id="conference\x01").status_code == 200
+    assert save(admin_client, event, external_id="konferenz ☕").status_code == 302
+    Event.objects.update(external_id="from\x01before")
+    event.refresh_from_db()
+    renamed = save(admin_client, event, external_id=event.external_id, title="Renamed")
+    assert renamed.status_code == 302, "what was stored before does not stop other changes"
+
+
 def test_an_event_may_have_the_id_of_a_stand_in_but_not_of_an_event(admin_client: Client) -> None:
     stand_in("42")
     assert save(admin_client, None, external_id="42").status_code == 302

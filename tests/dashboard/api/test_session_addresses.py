@@ -11,7 +11,13 @@ from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.api.session_addresses import PARTS, ROOT, encoded_path, read_session_address
+from dashboard.api.session_addresses import (
+    PARTS,
+    ROOT,
+    encoded_behind_root,
+    encoded_path,
+    read_session_address,
+)
 from dashboard.models import ApiToken
 from engagement_conductor.asgi import application
 from sessions_app.models import Pause, Session
@@ -83,6 +89,23 @@ def test_without_the_address_as_it_was_sent_it_is_made_again() -> None:
     assert encoded_path({"raw_path": b"/a%2Fb"}, "/a/b") == "/a%2Fb"
 
 
+@pytest.mark.parametrize(
+    ("encoded", "expected"),
+    [
+        ("/api/v1/sessions/a%2Fpause/", "a%2Fpause/"),
+        ("/api/v1/%73essions/a%2Fpause/", "a%2Fpause/"),
+        ("/%61pi/v%31/session%73/a/api/v1/sessions/b", "a/api/v1/sessions/b"),
+        ("/api%2Fv1/sessions/a/pause/", None),
+        ("/api/v1%2fsessions/a/pause/", None),
+        ("/api/v1/sessions%2Fa/pause/", None),
+        ("%2Fapi/v1/sessions/a/pause/", None),
+        ("/api/v1/sessions", None),
+    ],
+)
+def test_the_root_is_known_however_it_is_encoded(encoded: str, expected: str | None) -> None:
+    assert encoded_behind_root(encoded) == expected
+
+
 async def ask(secret: str, method: str, path: str) -> tuple[int, Any]:
     """As the web server does, which keeps the path as it was sent."""
     plain, _, query = path.partition("?")
@@ -137,6 +160,30 @@ async def test_each_session_is_found_paused_and_paged_by_its_own_address() -> No
         assert (await ask(secret, "POST", f"{path}/"))[0] == 405
         assert await sync_to_async(paused)() == [external_id]
         await sync_to_async(Pause.objects.all().delete)()
+    await sync_to_async(connections.close_all)()
+
+
+@pytest.mark.integration
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("redis_client")
+async def test_an_encoded_root_leads_to_no_other_session() -> None:
+    cast: Cast = await sync_to_async(make_cast)()
+
+    def prepare() -> str:
+        for external_id in ("a", "a/pause", "pause"):
+            make_session(cast.session.event, "Odd", external_id=external_id)
+        return make_token("all", all_events=True, can_write=True)
+
+    secret = await sync_to_async(prepare)()
+    status, body = await ask(secret, "GET", "/api/v1/%73essions/a%2Fpause/")
+    assert (status, body["sessionId"]) == (200, "a/pause")
+    assert (await ask(secret, "POST", "/api/v1/%73essions/a%2Fpause/"))[0] == 405
+    for path in ("/api%2Fv1/sessions/a/pause/", "/api/v1/sessions%2Fa/pause/"):
+        assert (await ask(secret, "GET", path))[0] == 404
+        assert (await ask(secret, "POST", path))[0] in {404, 405}
+    assert await sync_to_async(paused)() == []
+    assert (await ask(secret, "POST", "/api/v1/%73essions/a%2Fpause/pause/"))[0] == 200
+    assert await sync_to_async(paused)() == ["a/pause"]
     await sync_to_async(connections.close_all)()
 
 
