@@ -26,7 +26,10 @@ GOOD = next(name for name in map("room-{}".format, range(99)) if keys.shard_of(n
 OF_A_SHARD = [
     function
     for name, function in vars(keys).items()
-    if inspect.isfunction(function) and [*inspect.signature(function).parameters] == ["shard"]
+    if inspect.isfunction(function)
+    and [*inspect.signature(function).parameters] == ["shard"]
+    # It is written over, whatever it is, and never read.
+    and function is not keys.shard_probe
 ]
 
 
@@ -88,8 +91,7 @@ def is_all_right(stage: Stage, ticks: int) -> None:
 
 
 def test_keys_of_another_type_are_moved_away_before_a_tick(stage: Stage) -> None:
-    # Without the old secret, who is there already and speaks again is somebody else.
-    for played, key in enumerate((key for key in keys.TYPES if key != keys.IDENTITY_KEY), 1):
+    for played, key in enumerate(keys.TYPES, 1):
         stage.misplace(key)
         stage.score()
         stage.play()
@@ -97,11 +99,6 @@ def test_keys_of_another_type_are_moved_away_before_a_tick(stage: Stage) -> None
         assert stage.client.smembers(keys.misplaced(key)) == {b"somebody's"}, key
         assert 0 < stage.client.ttl(keys.misplaced(key)) <= 3 * 86_400
         assert read_figures(stage.client)[f"{SET_ASIDE}:misplaced"] >= 1
-    stage.misplace(keys.IDENTITY_KEY)
-    stage.score()
-    stage.play()
-    assert scored_ticks(stage.client) == [stage.tick] * keys.SHARD_COUNT
-    assert rows(GOOD)[-1].active_users == 31
 
 
 def test_a_shards_keys_of_another_type_are_set_aside_in_the_next_tick(stage: Stage) -> None:
