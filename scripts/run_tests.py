@@ -28,7 +28,8 @@ FOLDER = ROOT / ".data" / "tests"
 # One after the other. A file of the whole system has one server and browser; those that measure
 # run while nothing else does.
 RUNS = (
-    ["-m", "not e2e", "-n", "2"],
+    # They wait for servers and for time passing more than they compute.
+    ["-m", "not e2e", "-n", "3"],
     ["-m", "e2e and not alone", "-n", "2", "--dist", "loadfile"],
     ["-m", "alone"],
 )

@@ -240,6 +240,7 @@ NOT_SHOWN = {
     keys.DATABASE_CHANGED,
     keys.IDENTITY_KEY,
     keys.UNKEYED_SESSIONS,
+    keys.OLD_WORKER,
 }
 
 

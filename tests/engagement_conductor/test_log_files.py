@@ -21,9 +21,12 @@ from tests.requirements import missing
 TALKER = """
 import sys, time
 from pathlib import Path
+progress = Path(sys.argv[1])
 for number in range(100_000):
     print(number, "x" * int(sys.argv[2]), flush=True)
-    Path(sys.argv[1]).write_text(str(number))
+    # Nobody is to read it half written.
+    progress.with_suffix(".new").write_text(str(number))
+    progress.with_suffix(".new").replace(progress)
     time.sleep(float(sys.argv[3]))
 """
 
@@ -52,7 +55,7 @@ def talk(tmp_path: Path) -> Iterator[Callable[..., tuple[Process, Callable[[], i
         command = [sys.executable, "-c", TALKER, str(progress), str(width), str(pause)]
         processes.append(Process(Launch("talker", command), logs))
         wait_until(progress.exists)
-        return processes[-1], lambda: int(progress.read_text() or -1)
+        return processes[-1], lambda: int(progress.read_text())
 
     yield start
     for process in processes:
