@@ -556,6 +556,8 @@ class ShardScorer:
         """Best effort: a screen that misses a tick gets the next one, and asks for the hole."""
         try:
             watched = watched_groups(self.client)
+            if not any(watched):
+                return
             results, notices = reroute(results, notices)
             event_settings.ensure(results.metrics["event_id"])
             rows = np.flatnonzero(watched_rows(results.metrics, watched)).tolist()
