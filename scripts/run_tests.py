@@ -25,12 +25,11 @@ from engagement_conductor import embedded, guardian  # noqa: E402
 from engagement_conductor.processes import STOP_SECONDS, guard  # noqa: E402
 
 FOLDER = ROOT / ".data" / "tests"
-# One after the other. A file of the whole system has one server and browser; those that measure
-# run while nothing else does.
+# One after the other. Those that measure run while nothing else does.
 RUNS = (
     # They wait for servers and for time passing more than they compute.
     ["-m", "not e2e", "-n", "3"],
-    ["-m", "e2e and not alone", "-n", "2", "--dist", "loadfile"],
+    ["-m", "e2e and not alone", "-n", "2", "--dist", "worksteal"],
     ["-m", "alone"],
 )
 NOTHING_SELECTED = 5
