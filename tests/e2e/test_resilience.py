@@ -36,7 +36,7 @@ from tests.e2e.traffic import (
     stored_ticks,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 SESSIONS = ["talk", "workshop"]
 COLLECTOR_AWAY_SECONDS = 12.0
