@@ -270,14 +270,17 @@ class ShardScorer:
 
     def _follow_edits(self, windows: SessionWindows, whole: bool = False) -> None:
         """Takes over what was edited; at most once a second."""
-        now = time.monotonic()
-        if now - self._followed_at < EDITS_SECONDS:
+        if self._has_just_followed_edits():
             return
         self._begin("edits")
+        began = time.monotonic()
         follow_edits(windows, whole)
-        self._followed_at = now
+        self._followed_at = began
         if not windows.epoch and len(windows):
             self._look_up_sessions(windows)
+
+    def _has_just_followed_edits(self) -> bool:
+        return time.monotonic() - self._followed_at < EDITS_SECONDS
 
     def _save_figures(self) -> None:
         """Best effort: nothing depends on them."""
@@ -558,8 +561,9 @@ class ShardScorer:
             watched = watched_groups(self.client)
             if not any(watched):
                 return
-            results, notices = reroute(results, notices)
-            event_settings.ensure(results.metrics["event_id"])
+            if not self._has_just_followed_edits():
+                results, notices = reroute(results, notices)
+                event_settings.ensure(results.metrics["event_id"])
             rows = np.flatnonzero(watched_rows(results.metrics, watched)).tolist()
             if rows:
                 points = [*results.points(event_settings.external_ids, rows)]

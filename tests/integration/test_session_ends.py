@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from anomalies_app.models import Anomaly
 from dashboard.payloads import EndedSession
+from dashboard.watching import WatchedGroups
 from engagement_conductor import pipeline
 from engagement_conductor.pipeline import event_settings, score_shard
 from sessions_app import keys
@@ -89,6 +90,7 @@ def test_an_end_is_told_once_on_whatever_ways_it_comes(
 ) -> None:
     told: list[EndedSession] = []
     monkeypatch.setattr(pipeline, "broadcast_ended", lambda ends, _: told.extend(ends))
+    monkeypatch.setattr(pipeline, "watched_groups", lambda _: WatchedGroups(all_events=True))
     opening(redis_client)
     play(redis_client, [end(3), (3, keys.LIVE_SYNC, ended(eventId="e1")), end(3), end(5)], 7)
     session = Session.objects.get()
