@@ -45,9 +45,9 @@ _UNKEYED = ("unkeyed_user", "unkeyed_subject")
 _STORED = np.dtype([(name, COLUMNS[name]) for name in _PLAIN])
 _STORED_UNKEYED = np.dtype([(name, COLUMNS[name]) for name in _UNKEYED])
 _STORED_2 = np.dtype([(name, COLUMNS[name]) for name in (*_PLAIN[:5], "order")])
-_SOURCES = [
-    source for position in range(len(CHANNELS)) for source in (position, position + PUBSUB_SOURCE)
-]
+# By number; much faster to look up than to search.
+_IS_SOURCE = np.zeros(256, bool)
+_IS_SOURCE[: len(CHANNELS)] = _IS_SOURCE[PUBSUB_SOURCE : PUBSUB_SOURCE + len(CHANNELS)] = True
 # Far beyond all times, and no trouble for 64 bits of milliseconds.
 _LAST_TICK = 2**48
 _SEQUENCE_BITS = np.uint64(32)
@@ -189,7 +189,7 @@ def decode_block(data: bytes) -> Block:
     if not 0 <= block.tick <= _LAST_TICK:
         raise BadBlockError(f"a block of tick {block.tick}")
     events = block.events
-    if not (np.isin(events["source"], _SOURCES) & (events["session"] < len(block.mentions))).all():
+    if not (_IS_SOURCE[events["source"]] & (events["session"] < len(block.mentions))).all():
         raise BadBlockError("events of a source or of a session that there is not")
     return block
 
@@ -371,7 +371,8 @@ class BatchBuilder:
     def _polls_among(self, events: NDArray[np.void]) -> tuple[PollName, ...]:
         if not self._poll_names:
             return ()
-        of_polls = events[np.isin(events["kind"], (EventKind.VOTE, EventKind.POLL_CLOSED))]
+        kinds = events["kind"]
+        of_polls = events[(kinds == EventKind.VOTE) | (kinds == EventKind.POLL_CLOSED)]
         pairs = set(of_polls[["subject", "unkeyed_subject"]].tolist())
         return tuple(
             PollName(keyed, unkeyed, self._poll_names[keyed, unkeyed])

@@ -42,6 +42,9 @@ from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS
 logger = logging.getLogger(__name__)
 
 IDLE_BLOCK_MS = 200
+# A batch costs a block for each shard, however few its events are: it has time to fill, except when
+# a tick's end is to be reported.
+FILLING_MS = 50
 STATUS_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 30.0
 HEARTBEAT_LIFETIME_MS = 60_000
@@ -86,6 +89,8 @@ class Collector:
         self._held_since_ms = 0
         self._delivered = False
         self._heartbeat_ms = 0
+        self._reported_ms = 0
+        self._read_ms = 0
         self._subscriber_read_ms = 0
         self._recovering = True
         self._has_just_recovered = False
@@ -152,8 +157,19 @@ class Collector:
         """What comes next: stream entries apart from messages, and recovered ones alone."""
         if recovered := self._recover():
             return [self._handover_of(recovered, [])]
+        self._let_fill()
         batches = self._read_streams()
         return [self._handover_of(batches, []), self._take_messages()]
+
+    def _let_fill(self) -> None:
+        """Waits until a batch is worth its blocks, unless there is more than one batch to read."""
+        now_ms = self._now_ms()
+        tick_start_ms = now_ms - now_ms % TICK_MS
+        is_behind = self.reader.size.was_full or len(self.subscriber) >= self.batch_size
+        if not (self._recovering or is_behind) and self._reported_ms >= tick_start_ms:
+            until_ms = min(self._read_ms + FILLING_MS, tick_start_ms + TICK_MS)
+            time.sleep(max(0, until_ms - now_ms) / 1000)
+        self._read_ms = self._now_ms()
 
     def _take_messages(self) -> Handover:
         return self._handover_of([], self.subscriber.take(self.batch_size, BUDGET_BYTES))
@@ -196,6 +212,9 @@ class Collector:
                 waits = self.subscriber.subscribed or len(self.subscriber)
                 read_ms = self._subscriber_read_ms if waits else self._heartbeat_ms
                 pipeline.set(keys.SUBSCRIBER_READ, read_ms)
+                self._reported_ms = min(self._heartbeat_ms, read_ms)
+            else:
+                self._reported_ms = self._heartbeat_ms
 
     def _hand_on(self) -> int:
         if not self._delivered:

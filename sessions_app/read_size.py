@@ -9,8 +9,8 @@ FIRST_COUNT = 16
 class ReadSize:
     """The number of entries per stream to ask for next.
 
-    It doubles while reads come back full, and falls at once when they do not: what comes after a
-    silence meets a small number. What an entry weighed lately bounds it from above.
+    It doubles while reads come back full, halves when they do not, and what comes after a silence
+    meets a small number. What an entry weighed lately bounds it from above.
 
     Args:
         maximum: the largest number, at least 1.
@@ -18,6 +18,7 @@ class ReadSize:
 
     Attributes:
         count: entries of each stream, from 1 to ``maximum``.
+        was_full: whether a stream had as many as were asked for, and so may have more.
     """
 
     def __init__(self, maximum: int, streams: int) -> None:
@@ -25,6 +26,7 @@ class ReadSize:
         self._streams = streams
         self._entry_bytes = 1.0
         self.count = 0
+        self.was_full = False
         self.restart()
 
     def restart(self) -> None:
@@ -40,7 +42,10 @@ class ReadSize:
             size: their bytes.
         """
         self._note_weight(size / entries if entries else 0)
-        self._set(max(FIRST_COUNT, 2 * fullest))
+        self.was_full = fullest >= self.count
+        # The first read of a burst has what had come when the server woke us: one entry.
+        rest = self.count // 2 if entries else 0
+        self._set(max(FIRST_COUNT, 2 * fullest, rest))
 
     def note_excess(self, size: int) -> None:
         """Learns that a read had more than ``size`` bytes, and was not taken."""
