@@ -167,7 +167,7 @@ def score_shard(
 @contextmanager
 def _noting_work(client: "redis.Redis", shard: int, scorer: "ShardScorer") -> Iterator[None]:
     """Notes who is at work, and how long a tick took, unless a server made it wait."""
-    begin_work(client, shard)
+    before = begin_work(client, shard)
     began, seconds = time.monotonic(), None
     try:
         yield
@@ -178,7 +178,7 @@ def _noting_work(client: "redis.Redis", shard: int, scorer: "ShardScorer") -> It
             seconds = time.monotonic() - began
         raise
     finally:
-        end_work(client, shard, seconds)
+        end_work(client, shard, seconds, before)
 
 
 class Skipped(NamedTuple):

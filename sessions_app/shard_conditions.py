@@ -163,10 +163,13 @@ def note_set_aside(client: "redis.Redis", shard: int, what: str, reason: str) ->
     client.hset(keys.SHARDS_SET_ASIDE, str(shard), noted)
 
 
-def begin_work(client: "redis.Redis", shard: int) -> None:
+def begin_work(client: "redis.Redis", shard: int) -> float:
     """Notes that a worker, which holds the shard's lock, begins.
 
     Whoever has begun before and never ended was killed in the middle: that time counts, too.
+
+    Returns:
+        How many seconds a tick of the shard has taken of late; 0 where that is not known.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -174,30 +177,35 @@ def begin_work(client: "redis.Redis", shard: int) -> None:
     now = time.time()
     with client.pipeline(transaction=False) as pipeline:
         pipeline.hget(keys.SHARDS_AT_WORK, str(shard))
+        pipeline.hget(keys.SHARD_SECONDS, str(shard))
         pipeline.hset(keys.SHARDS_AT_WORK, str(shard), now)
-        begun = _number(pipeline.execute()[0])
-    if begun is not None:
-        _note_seconds(client, shard, now - begun)
+        begun, before = map(_number, pipeline.execute()[:2])
+    if begun is None:
+        return before or 0.0
+    average = _average(before or 0.0, now - begun)
+    client.hset(keys.SHARD_SECONDS, str(shard), average)
+    return average
 
 
-def end_work(client: "redis.Redis", shard: int, seconds: float | None) -> None:
+def end_work(client: "redis.Redis", shard: int, seconds: float | None, before: float = 0.0) -> None:
     """Notes that the worker is done.
 
     Args:
         seconds: that a tick has taken; None where that tells nothing of the shard.
+        before: what :func:`begin_work` has returned.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    client.hdel(keys.SHARDS_AT_WORK, str(shard))
-    if seconds is not None:
-        _note_seconds(client, shard, seconds)
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.hdel(keys.SHARDS_AT_WORK, str(shard))
+        if seconds is not None:
+            pipeline.hset(keys.SHARD_SECONDS, str(shard), _average(before, seconds))
+        pipeline.execute()
 
 
-def _note_seconds(client: "redis.Redis", shard: int, seconds: float) -> None:
-    before = _number(client.hget(keys.SHARD_SECONDS, str(shard))) or 0.0
-    average = before + (max(0.0, seconds) - before) * SHARE_OF_LAST
-    client.hset(keys.SHARD_SECONDS, str(shard), round(average, 4))
+def _average(before: float, seconds: float) -> float:
+    return round(before + (max(0.0, seconds) - before) * SHARE_OF_LAST, 4)
 
 
 def read_seconds(client: "redis.Redis", readings: Readings | None = None) -> dict[int, float]:

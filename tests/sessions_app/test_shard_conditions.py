@@ -62,8 +62,8 @@ def test_one_slow_tick_sets_a_shard_apart_and_fast_ones_bring_it_back(
     redis_client: "redis.Redis",
 ) -> None:
     def pass_tick(seconds: float) -> bool:
-        begin_work(redis_client, 5)
-        end_work(redis_client, 5, seconds)
+        before = begin_work(redis_client, 5)
+        end_work(redis_client, 5, seconds, before)
         return 5 in shards_apart(read_seconds(redis_client))
 
     assert not pass_tick(0.1)
