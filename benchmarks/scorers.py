@@ -10,6 +10,7 @@ from django.db import connections
 from engagement_conductor.pipeline import score_shard
 from sessions_app import keys
 from sessions_app.connection import connect
+from sessions_app.epochs import RecentEpoch
 
 PROCESSES = 2
 
@@ -65,7 +66,8 @@ class _Worker:
 def _work(number: int, pipe: Connection) -> None:
     client = connect(socket_timeout=60)
     while (tick := pipe.recv()) is not None:
+        epochs = RecentEpoch(client)
         for shard in range(number, keys.SHARD_COUNT, PROCESSES):
-            score_shard(client, shard, tick)
+            score_shard(client, shard, tick, epochs=epochs)
         pipe.send(tick)
     connections.close_all()

@@ -40,7 +40,7 @@ from sessions_app.arrivals import RETENTION_SECONDS
 from sessions_app.blocks import Mention, NewerBlockError
 from sessions_app.connection import events_client, shard_client
 from sessions_app.edits import follow_edits
-from sessions_app.epochs import current_epoch
+from sessions_app.epochs import RecentEpoch
 from sessions_app.event_settings import EventSettingsCache
 from sessions_app.events import EventKind
 from sessions_app.figures import (
@@ -127,6 +127,7 @@ def score_shard(
     up_to_tick: int,
     seconds: float = math.inf,
     failure: Failure | None = None,
+    epochs: RecentEpoch | None = None,
 ) -> int:
     """Scores every tick of a shard that is missing up to ``up_to_tick``; returns how many.
 
@@ -136,6 +137,7 @@ def score_shard(
     Args:
         seconds: after which no other tick is begun.
         failure: how the shard has failed of late; what is said to fail is set aside in time.
+        epochs: that of the shards scored just before; by default it is looked up.
 
     Raises:
         redis.RedisError, django.db.Error, OSError: a server does not answer.
@@ -145,11 +147,11 @@ def score_shard(
     if not lock.acquire():
         set_endless_lock_aside(client, shard_client(client, shard), shard)
         return 0
-    scorer = ShardScorer(client, shard, lock)
+    scorer = ShardScorer(client, shard, lock, epochs)
     try:
         with log_context(shard=shard), _noting_work(client, shard, scorer):
-            set_misplaced_aside(client, scorer.node, shard)
             if failure is not None:
+                set_misplaced_aside(client, scorer.node, shard)
                 # What fails meanwhile is another failure of the same kind.
                 scorer.stage, scorer.tick = failure.stage, failure.tick
                 apply_remedy(client, shard, failure)
@@ -195,6 +197,7 @@ class ShardScorer:
         client: of the server of ``REDIS_URL``.
         shard: its number.
         lock: that is held meanwhile; without it no step is left out that it has run out for.
+        epochs: see :func:`score_shard`.
 
     Attributes:
         done: how many ticks have been scored.
@@ -204,7 +207,13 @@ class ShardScorer:
             itself.
     """
 
-    def __init__(self, client: "redis.Redis", shard: int, lock: RenewedLock | None = None) -> None:
+    def __init__(
+        self,
+        client: "redis.Redis",
+        shard: int,
+        lock: RenewedLock | None = None,
+        epochs: RecentEpoch | None = None,
+    ) -> None:
         self.client = client
         self.shard = shard
         self.node = shard_client(client, shard)
@@ -218,6 +227,7 @@ class ShardScorer:
         self.tick = 0
         self.is_piecewise = False
         self._lock = lock
+        self._epochs = epochs or RecentEpoch(client)
         self._followed_at = -math.inf
         self._skipped: Skipped | None = None
 
@@ -299,7 +309,11 @@ class ShardScorer:
 
     def _load(self, up_to_tick: int) -> SessionWindows:
         self._begin("load")
-        scored, stored, detector, outbox = self.store.load()
+        shard = self.store.load()
+        if shard.has_misplaced:
+            set_misplaced_aside(self.client, self.node, self.shard)
+            shard = self.store.load()
+        scored, stored, detector, outbox, _ = shard
         known = self._decoded(stored)
         if scored is None:
             scored = self._recovered_tick(known, outbox, up_to_tick)
@@ -320,7 +334,7 @@ class ShardScorer:
         if self.detection.unreadable:
             reason = self.detection.unreadable
             self._set_state_aside(keys.shard_detector(self.shard), DETECTOR, reason)
-        if len(windows) and windows.epoch != self._epoch():
+        if len(windows) and windows.epoch != self._known(self._epochs.recent()):
             self._look_up_sessions(windows)
         return windows
 
@@ -370,8 +384,10 @@ class ShardScorer:
         return windows
 
     def _epoch(self) -> str:
+        return self._known(self._epochs.current())
+
+    def _known(self, epoch: str) -> str:
         """The database's epoch; what this process knows of another one is forgotten."""
-        epoch = current_epoch(self.client)
         event_settings.follow_epoch(epoch)
         pauses.follow_epoch(epoch)
         return epoch

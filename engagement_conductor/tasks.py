@@ -18,7 +18,7 @@ from django.utils import timezone
 from engagement_conductor.lanes import ShardLoad, plan
 from sessions_app import keys
 from sessions_app.connection import connect, events_client, look_up_nodes_again
-from sessions_app.epochs import advance_mark
+from sessions_app.epochs import RecentEpoch, advance_mark
 from sessions_app.heartbeats import WORKER, note_heartbeat
 from sessions_app.log_context import log_context
 from sessions_app.misplaced import move_endless_lane, move_misplaced
@@ -160,23 +160,26 @@ def score_slow_shards(shards: list[int], tick: int) -> None:
 
 def _score_in_turn(shards: list[int], tick: int) -> None:
     close_old_connections()
-    failing = read_failures(client())
+    failing, epochs = read_failures(client()), RecentEpoch(client())
     due_at = time.monotonic() + _seconds_until_next(tick)
     for position, shard in enumerate(shards):
         seconds = max(0.0, due_at - time.monotonic()) / (len(shards) - position)
         try:
-            _score_one(shard, tick, seconds, failing.get(shard))
+            _score_one(shard, tick, seconds, failing.get(shard), epochs)
         except SoftTimeLimitExceeded:
             return  # the others are as slow or slower; they are sent again with the next tick
 
 
-def _score_one(shard: int, tick: int, seconds: float, failure: Failure | None) -> None:
+def _score_one(
+    shard: int, tick: int, seconds: float, failure: Failure | None, epochs: RecentEpoch
+) -> None:
     """Scores a shard; whatever goes wrong there is noted and logged."""
     # Beat imports this file for the names of its tasks only, and is to start soon.
     from engagement_conductor.pipeline import ShardFailedError, score_shard
 
     try:
-        if score_shard(client(), shard, tick, seconds, failure) and failure is not None:
+        scored = score_shard(client(), shard, tick, seconds, failure, epochs)
+        if scored and failure is not None:
             forget_failure(client(), shard)
             logger.info("Shard %d is scored again, after %d failures.", shard, failure.count)
     except ShardFailedError as error:

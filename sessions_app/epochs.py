@@ -9,6 +9,8 @@ shard looks up its sessions in it before it goes on (:mod:`sessions_app.rekeying
 """
 
 import logging
+import math
+import time
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 # Within this time every open page has had its rights looked up again; until then the scorer tells
 # none of them anything, because the key in the name of its group may be another session's.
 PAGES_WAIT_SECONDS = 30
+# No longer than many a tick takes, in which the database may change as well.
+RECENT_SECONDS = 1.0
 
 # Server, timeline and database: another one after a recovery, a failover, or in a copy's place.
 _INCARNATION = """(SELECT system_identifier FROM pg_control_system())::text
@@ -81,6 +85,36 @@ def current_epoch(client: "redis.Redis") -> str:
             _remember(client, found)
         return found.epoch
     return _settle(client)
+
+
+class RecentEpoch:
+    """The same for shards that are scored one after the other: looked up once a second at most.
+
+    Args:
+        client: of the server of ``REDIS_URL``.
+    """
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
+        self._looked_up_at = -math.inf
+        self._epoch = ""
+
+    def recent(self) -> str:
+        """The epoch, as it was a second ago at the earliest.
+
+        Raises:
+            redis.RedisError, django.db.Error: a server does not answer.
+        """
+        if time.monotonic() - self._looked_up_at >= RECENT_SECONDS:
+            return self.current()
+        return self._epoch
+
+    def current(self) -> str:
+        """See :func:`current_epoch`."""
+        began = time.monotonic()
+        self._epoch = current_epoch(self._client)
+        self._looked_up_at = began
+        return self._epoch
 
 
 def advance_mark(client: "redis.Redis") -> None:

@@ -55,20 +55,21 @@ class ShardArrivals:
         self._late_blocks: list[tuple[int, bytes]] = []
         self._strays: NDArray[np.void] = np.zeros(0, ENTRY)
 
-    def read(self, transaction: Any, tick: int, is_patient: bool) -> TickEvents:
+    def read(self, tick: int, is_patient: bool) -> TickEvents:
         """What happened in ``tick``, and what came too late for an earlier one.
 
         Args:
-            transaction: a pipeline that watches the tick's arrivals.
-            tick: the one to score.
+            tick: the one to score; a transaction watches its arrivals already.
             is_patient: whether to leave what only a later version can read to its workers.
 
         Raises:
             NewerBlockError: there is such a block.
         """
-        on_time = transaction.lrange(keys.arrivals(self.shard, tick), 0, -1)
-        self._late = transaction.lrange(keys.late_arrivals(self.shard), 0, -1)
-        strays = transaction.lrange(keys.shard_strays(self.shard), 0, -1)
+        with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.lrange(keys.arrivals(self.shard, tick), 0, -1)
+            pipeline.lrange(keys.late_arrivals(self.shard), 0, -1)
+            pipeline.lrange(keys.shard_strays(self.shard), 0, -1)
+            on_time, self._late, strays = pipeline.execute()
         self.unreadable, self._late_blocks, self.too_late = [], [], 0
         delivered = [block for _, block in self._decoded(on_time, is_patient, tick)]
         parts = [merge_tick(delivered)]

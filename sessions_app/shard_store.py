@@ -26,6 +26,13 @@ STATE_LIFETIME_SECONDS = 86_400
 _CLEAR_OUTBOX = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 """
+_HAS_MISPLACED = """
+for position, key in ipairs(KEYS) do
+    local kind = redis.call('TYPE', key).ok
+    if kind ~= 'none' and kind ~= ARGV[position] then return 1 end
+end
+return 0
+"""
 # A worker that was frozen meanwhile must not set back what another has scored.
 _RESTORE_SCORED = """
 local scored = redis.call('GET', KEYS[1])
@@ -47,12 +54,14 @@ class StoredShard(NamedTuple):
         windows: of :class:`sessions_app.windows.SessionWindows`.
         detector: what the detector remembers; not looked into here.
         outbox: of :class:`sessions_app.tick_results.TickResults`.
+        has_misplaced: whether one of the shard's keys is not of the type that it is to have.
     """
 
     scored: int | None
     windows: bytes | None
     detector: bytes | None
     outbox: bytes | None
+    has_misplaced: bool
 
 
 class ShardStore:
@@ -74,13 +83,20 @@ class ShardStore:
 
     def load(self) -> StoredShard:
         """What is stored of the shard."""
-        scored, *blobs = self.client.mget(
-            keys.scored_tick(self.shard),
-            keys.shard_windows(self.shard),
-            keys.shard_detector(self.shard),
-            keys.shard_outbox(self.shard),
-        )
-        return StoredShard(int(scored) if (scored or b"").isdigit() else None, *blobs)
+        with self.client.pipeline(transaction=False) as pipeline:
+            pipeline.mget(
+                keys.scored_tick(self.shard),
+                keys.shard_windows(self.shard),
+                keys.shard_detector(self.shard),
+                keys.shard_outbox(self.shard),
+            )
+            # Not eval(), which redis-py forbids in pipelines of a cluster.
+            types = keys.SHARD_TYPES
+            names = [name(self.shard) for name in types]
+            pipeline.execute_command("EVAL", _HAS_MISPLACED, len(names), *names, *types.values())
+            (scored, *blobs), has_misplaced = pipeline.execute()
+        tick = int(scored) if (scored or b"").isdigit() else None
+        return StoredShard(tick, *blobs, has_misplaced=bool(has_misplaced))
 
     def restore_scored(self, tick: int) -> None:
         """Stores the number of the last tick anew, where it is lost or no number.
@@ -122,7 +138,7 @@ class ShardStore:
         Raises:
             NewerBlockError: there is such a block.
         """
-        return self.arrivals.read(self._transaction, tick, is_patient)
+        return self.arrivals.read(tick, is_patient)
 
     def read_tables(
         self,
