@@ -78,6 +78,34 @@ def _nothing_was_logged_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(losses, "_lines", OnceAMinute())
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _only_what_was_written_is_emptied() -> None:
+    """Django would empty every table after a test, and make content types and permissions anew."""
+    from django.test import TransactionTestCase
+
+    TransactionTestCase._fixture_teardown = lambda _: empty_tables()  # type: ignore[method-assign]
+
+
+def empty_tables() -> None:
+    """Deletes all rows but those that migrating makes."""
+    from django.contrib.auth.models import Permission
+    from django.contrib.contenttypes.models import ContentType
+    from django.db import connection
+
+    made = {model._meta.db_table for model in (ContentType, Permission)}
+    tables = set(connection.introspection.django_table_names(only_existing=True)) - made
+    if not tables:
+        return
+    asked = " UNION ALL ".join(
+        f"(SELECT '{table}' FROM {table} LIMIT 1)"  # noqa: S608 - our own names
+        for table in sorted(tables)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(asked)
+        if filled := [table for (table,) in cursor.fetchall()]:
+            cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> str:
     """The Valkey of this test process."""
