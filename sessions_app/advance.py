@@ -121,7 +121,9 @@ def polled_rows(events: NDArray[np.void], rows: NDArray[np.int64]) -> NDArray[np
 
 
 def _of_polls(events: NDArray[np.void]) -> NDArray[np.bool_]:
-    return np.isin(events["kind"], (EventKind.VOTE, EventKind.POLL_CLOSED))
+    kinds = events["kind"]
+    polled: NDArray[np.bool_] = (kinds == EventKind.VOTE) | (kinds == EventKind.POLL_CLOSED)
+    return polled
 
 
 def advance(

@@ -97,8 +97,7 @@ def empty_tables() -> None:
     if not tables:
         return
     asked = " UNION ALL ".join(
-        f"(SELECT '{table}' FROM {table} LIMIT 1)"
-        for table in sorted(tables)
+        f"(SELECT '{table}' FROM {table} LIMIT 1)" for table in sorted(tables)
     )
     with connection.cursor() as cursor:
         cursor.execute(asked)

@@ -22,17 +22,11 @@ from tests.integration.test_oracle import FIRST_TICK, assert_equal, clear, proce
 from tests.oracle import LoggedEvent, expected_rows
 from tests.pipeline import collect_all, collector, score_all, step_until, total
 from tests.platform import chat, post, publish
-from tests.valkey_cluster import Cluster, running_cluster
+from tests.valkey_cluster import Cluster
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 MESSAGES = 300
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster
 
 
 @pytest.fixture

@@ -11,12 +11,10 @@ from redis.cluster import RedisCluster
 
 from sessions_app import keys
 from sessions_app.collector import Collector
-from sessions_app.connection import events_client, look_up_nodes_again
 from sessions_app.recovery import MAXIMUM_DELIVERIES
 from sessions_app.streams import server_time_ms
 from tests.pipeline import collect_all, collector
 from tests.platform import chat, post
-from tests.valkey_cluster import running_cluster
 
 pytestmark = pytest.mark.integration
 
@@ -27,23 +25,10 @@ ALL = ("~*",)
 ALL_BUT_SHARDS = ("~platform.*", "~sync-events", "~engagement:[^{]*")
 
 
-@pytest.fixture(scope="module")
-def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster.url
-
-
-@pytest.fixture(params=["server", "cluster"])
-def events(
-    request: pytest.FixtureRequest, redis_client: redis.Redis, settings: Any
-) -> Iterator[Any]:
-    if request.param == "cluster":
-        settings.REDIS_CLUSTER_URL = request.getfixturevalue("cluster_url")
-    client = events_client(redis_client)
-    client.flushall()
-    yield client
-    let_write(client, ALL)
-    look_up_nodes_again()
+@pytest.fixture
+def events(empty_events: Any) -> Iterator[Any]:
+    yield empty_events
+    let_write(empty_events, ALL)
 
 
 def let_write(events: Any, patterns: tuple[str, ...]) -> None:

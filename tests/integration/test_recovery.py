@@ -1,14 +1,13 @@
 """Taking over what was delivered before: in ever smaller groups, in the end not at all."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import redis
 
 from sessions_app import keys
-from sessions_app.connection import connect, events_client, look_up_nodes_again
+from sessions_app.connection import connect
 from sessions_app.events import MAXIMUM_PAYLOAD_BYTES, Fault
 from sessions_app.handover import Handover
 from sessions_app.identification import Identification
@@ -17,7 +16,6 @@ from sessions_app.recovery import MAXIMUM_DELIVERIES, SUSPECTS, Batch, Recovery
 from sessions_app.streams import server_time_ms
 from tests.pipeline import collect_all, collector
 from tests.platform import chat, post, post_chat
-from tests.valkey_cluster import running_cluster
 
 pytestmark = pytest.mark.integration
 
@@ -26,25 +24,12 @@ BATCH = 100
 KEYED = Identification(bytes(16))
 
 
-@pytest.fixture(scope="module")
-def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster.url
-
-
-@pytest.fixture(params=["server", "cluster"])
-def events(
-    request: pytest.FixtureRequest, redis_client: redis.Redis, settings: Any
-) -> Iterator[Any]:
-    """The streams, with our group from their beginning, on a server or on a cluster."""
-    if request.param == "cluster":
-        settings.REDIS_CLUSTER_URL = request.getfixturevalue("cluster_url")
-    client = events_client(redis_client)
-    client.flushall()
+@pytest.fixture
+def events(empty_events: Any) -> Any:
+    """The streams, with our group from their beginning."""
     for channel in keys.CHANNELS:
-        client.xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
-    yield client
-    look_up_nodes_again()
+        empty_events.xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
+    return empty_events
 
 
 @pytest.fixture
