@@ -13,10 +13,10 @@ setup: ## virtual environment, packages, Chart.js, static files
 	@$(PYTHON) scripts/set_up.py
 
 demo: setup ## the whole stack with a simulated conference; Ctrl-C stops it
-	@$(RUN) -m engagement_conductor.stack --demo
+	@$(RUN) -m engagement_conductor.local_stack.stack --demo
 
 up: setup ## the whole stack (ADMIN=name makes an admin; PORT, DATABASE_URL, REDIS_URL, DATA_DIR)
-	@$(RUN) -m engagement_conductor.stack $(if $(ADMIN),--admin "$(ADMIN)")
+	@$(RUN) -m engagement_conductor.local_stack.stack $(if $(ADMIN),--admin "$(ADMIN)")
 
 test: ## all tests (ARGS="-k name" for some; REQUIRE_ALL=1: nothing may be missing)
 	@$(MAKE) --no-print-directory -j2 setup test-environment
@@ -37,10 +37,10 @@ format: setup ## ruff's formatter and its safe repairs
 	@$(RUN) -m ruff format
 
 backup: setup ## the whole database into a new FILE=name, while the stack runs or not
-	@$(RUN) -m engagement_conductor.servers_only back_up $(if $(FILE),"$(FILE)") $(ARGS)
+	@$(RUN) -m engagement_conductor.local_stack.with_servers back_up $(if $(FILE),"$(FILE)") $(ARGS)
 
 restore: setup ## the database from FILE=name, while the stack does not run (ARGS=--replace)
-	@$(RUN) -m engagement_conductor.servers_only restore $(if $(FILE),"$(FILE)") $(ARGS)
+	@$(RUN) -m engagement_conductor.local_stack.with_servers restore $(if $(FILE),"$(FILE)") $(ARGS)
 
 fuzz: setup ## a minute of coverage-guided fuzzing of the decoder (ARGS="-max_total_time=600")
 	@$(INSTALL_BY) requirements-fuzz.lock

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import msgspec
 import redis
 
-from anomalies_app.results import AnomalyNotice, Change
-from sessions_app import keys
+from anomalies_app.notices import AnomalyNotice, Change
+from sessions_app import redis_keys as keys
 from sessions_app.publication import wire_time
-from sessions_app.results import SignalValues
+from sessions_app.scoring.points import SignalValues
 
 CHUNK = 1_000
 # Longer than the results of a tick can wait to be published again.

@@ -9,8 +9,8 @@ from uuid import UUID
 from django.db import connections, models
 from django.db.models import Count, Q
 
-from sessions_app.newest import newest_of_sessions
-from sessions_app.queries import sees_everything
+from sessions_app.queries.latest_rows import newest_of_sessions
+from sessions_app.queries.querysets import sees_everything
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser

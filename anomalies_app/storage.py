@@ -7,8 +7,8 @@ from uuid import UUID, uuid5
 import msgspec
 
 from anomalies_app.models import Anomaly
-from anomalies_app.results import AnomalyNotice, Change, EpisodeChange, SignalMove
-from sessions_app.results import SignalValues
+from anomalies_app.notices import AnomalyNotice, Change, EpisodeChange, SignalMove
+from sessions_app.scoring.points import SignalValues
 from sessions_app.ticks import tick_end
 
 _NAMESPACE = UUID("6f0a4c7e-0d4b-5b0e-9a53-3f1f0f8f5a10")

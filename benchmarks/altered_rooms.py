@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from anomalies_app.calibration import BUILT_IN, Calibration
-from anomalies_app.evaluation import evaluate
-from anomalies_app.offline import detect_recorded
+from anomalies_app.detector.calibration import BUILT_IN, Calibration
+from anomalies_app.evaluation.offline import detect_recorded
+from anomalies_app.evaluation.report import evaluate
 from benchmarks.study_tables import table
-from sessions_app.recorded_signals import RecordedSignals, read_signals
-from sessions_app.simulation.labels import LABELS_FILE, SIGNALS_FILE, read_labels
+from sessions_app.recordings.signal_recording import RecordedSignals, read_signals
+from sessions_app.simulation.labelled.labels import LABELS_FILE, SIGNALS_FILE, read_labels
 
 SEED = 5
 PEOPLE = ("active_users", "total_users")

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engagement_conductor import ports
+from engagement_conductor.local_stack import ports
 
 
 class BareServer:

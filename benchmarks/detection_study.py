@@ -20,11 +20,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from tqdm import tqdm
 
-from anomalies_app.calibrating import RULES_ALONE
-from anomalies_app.calibration import BUILT_IN, Calibration
-from anomalies_app.detector_state import FEATURE_COUNT
-from anomalies_app.evaluation import GRACE_TICKS
-from anomalies_app.offline import Run
+from anomalies_app.detector.calibration import BUILT_IN, Calibration
+from anomalies_app.detector.state import FEATURE_COUNT
+from anomalies_app.evaluation.calibration_fitting import RULES_ALONE
+from anomalies_app.evaluation.offline import Run
+from anomalies_app.evaluation.report import GRACE_TICKS
 from benchmarks.detector_variants import (
     MODULES,
     Labelled,
@@ -38,9 +38,14 @@ from benchmarks.detector_variants import (
 from benchmarks.study_cases import cases
 from benchmarks.study_plots import as_svg
 from benchmarks.study_tables import spread, table
-from sessions_app.recorded_signals import read_signals
-from sessions_app.simulation.labelled import recorded, simulate_session
-from sessions_app.simulation.labels import LABELS_FILE, SIGNALS_FILE, SessionLabels, read_labels
+from sessions_app.recordings.signal_recording import read_signals
+from sessions_app.simulation.labelled.labels import (
+    LABELS_FILE,
+    SIGNALS_FILE,
+    SessionLabels,
+    read_labels,
+)
+from sessions_app.simulation.labelled.sessions import recorded, simulate_session
 
 RESULTS = Path(__file__).parent / "results" / "detection_study"
 # Other sessions than the built-in calibration is made of.

@@ -7,15 +7,15 @@ from collections.abc import Callable
 import numpy as np
 from river.anomaly import HalfSpaceTrees
 
-from anomalies_app.calibration_store import load_calibration
-from anomalies_app.detector import Detector
-from anomalies_app.detector_state import FOREST, DetectorState, bytes_per_session
-from anomalies_app.forest_windows import ForestWindows, learn_many, score_many
-from anomalies_app.judgement import Judgement
-from anomalies_app.portions import portions
+from anomalies_app.detector.batches import portions
+from anomalies_app.detector.detector import Detector
+from anomalies_app.detector.forest_state import ForestWindows, learn_many, score_many
+from anomalies_app.detector.judgement import Judgement
+from anomalies_app.detector.state import FOREST, DetectorState, bytes_per_session
+from anomalies_app.shards.calibration_files import load_calibration
 from benchmarks.measurement import Measurement
-from sessions_app.detection_settings import DetectionSettings
-from sessions_app.scoring import ScoreSettings, Signals, score
+from sessions_app.scoring.detection_settings import DetectionSettings
+from sessions_app.scoring.score import ScoreSettings, Signals, score
 
 SIZES = (1_000, 10_000, 100_000)
 # Past the first minutes, so that every forest is live and every rule in force.

@@ -7,17 +7,18 @@ from unittest.mock import patch
 
 import numpy as np
 
-from anomalies_app import detector, episodes, evidence
-from anomalies_app.calibrating import fit_calibration
-from anomalies_app.calibration import BUILT_IN, Calibration
-from anomalies_app.evaluation import Report, evaluate
-from anomalies_app.evidence import Evidence
-from anomalies_app.offline import Alert, detect_recorded
+from anomalies_app.detector import detector, episodes
+from anomalies_app.detector import features as evidence
+from anomalies_app.detector.calibration import BUILT_IN, Calibration
+from anomalies_app.detector.features import Evidence
+from anomalies_app.evaluation.calibration_fitting import fit_calibration
+from anomalies_app.evaluation.offline import Alert, detect_recorded
+from anomalies_app.evaluation.report import Report, evaluate
 from benchmarks.literal_formula import detect_literally
 from benchmarks.scores_alone import detect_by_scores
-from sessions_app.detection_settings import DetectionSettings
-from sessions_app.recorded_signals import RecordedSignals
-from sessions_app.simulation.labels import SessionLabels
+from sessions_app.recordings.signal_recording import RecordedSignals
+from sessions_app.scoring.detection_settings import DetectionSettings
+from sessions_app.simulation.labelled.labels import SessionLabels
 
 
 class Labelled(NamedTuple):

@@ -13,7 +13,7 @@ from benchmarks.conference import SESSIONS, Conference
 from benchmarks.measurement import Measurement
 from benchmarks.scorers import running_scorers
 from benchmarks.web_server import running_web_server
-from engagement_conductor.ports import LOOPBACK
+from engagement_conductor.local_stack.ports import LOOPBACK
 
 MEASURED_TICKS = 10
 SETTLING_MS = 1_500

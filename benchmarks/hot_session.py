@@ -10,15 +10,16 @@ from benchmarks import memory
 from benchmarks.live_sessions import activity, deliver, joins, register
 from benchmarks.measurement import Measurement
 from benchmarks.scorers import Scorers, running_scorers
-from sessions_app import audiences, keys
-from sessions_app.audiences import MAXIMUM_USERS
-from sessions_app.blocks import COLUMNS
-from sessions_app.connection import connect
-from sessions_app.events import EventKind
-from sessions_app.hashing import combine
+from sessions_app import redis_keys as keys
+from sessions_app.events.blocks import COLUMNS
+from sessions_app.events.decoding import EventKind
 from sessions_app.models import EngagementMetric, Session
-from sessions_app.polls import MAXIMUM_POLLS, POLL, POLL_FORM, VOTER, VOTER_FORM
-from sessions_app.tables import Table, pack_table, unpack_table
+from sessions_app.redis_client import connect
+from sessions_app.state import presence
+from sessions_app.state.hashing import combine
+from sessions_app.state.packed_tables import Table, pack_table, unpack_table
+from sessions_app.state.polls import MAXIMUM_POLLS, POLL, POLL_FORM, VOTER, VOTER_FORM
+from sessions_app.state.presence import MAXIMUM_USERS
 from sessions_app.ticks import TICK_SECONDS, tick_at, tick_end
 
 SESSIONS = 10_000
@@ -96,7 +97,7 @@ def _everybody_votes_on_everything(client: redis.Redis, name: str) -> None:
     """Puts 64 polls where the scorer keeps them: so many votes would take minutes."""
     shard, key = keys.shard_of(name), Session.objects.get(external_id=name).pk
     audience = client.hget(keys.shard_audiences(shard), str(key))
-    people = unpack_table(_ONE, [audience], audiences.FORM).table
+    people = unpack_table(_ONE, [audience], presence.FORM).table
     voters = np.zeros(len(people.rows), VOTER)
     voters["user"], voters["voted"] = people.records["user"], 2**64 - 1
     polls = np.zeros(MAXIMUM_POLLS, POLL)

@@ -8,13 +8,13 @@ from collections import deque
 
 import numpy as np
 
-from anomalies_app.episodes import Kind, Level
-from anomalies_app.forest_windows import ForestWindows, learn_many, score_many
-from anomalies_app.half_space_trees import HalfSpaceForest
-from anomalies_app.offline import Alert
-from anomalies_app.recorded_sessions import RecordedSessions
-from sessions_app.recorded_signals import RecordedSignals
-from sessions_app.scoring import ScoreSettings, score
+from anomalies_app.detector.episodes import Kind, Level
+from anomalies_app.detector.forest_state import ForestWindows, learn_many, score_many
+from anomalies_app.detector.half_space_trees import HalfSpaceForest
+from anomalies_app.evaluation.offline import Alert
+from anomalies_app.evaluation.recorded_sessions import RecordedSessions
+from sessions_app.recordings.signal_recording import RecordedSignals
+from sessions_app.scoring.score import ScoreSettings, score
 
 # River's defaults.
 FOREST = HalfSpaceForest(6, tree_count=10, height=8, window=250, seed=42)

@@ -19,7 +19,7 @@ from benchmarks.measurement import Measurement
 from benchmarks.scorers import running_scorers
 from benchmarks.spectators import Screen, Spectators, opening_request
 from benchmarks.web_server import running_web_server
-from engagement_conductor import ports
+from engagement_conductor.local_stack import ports
 
 SOCKETS = (200, 1_000, 2_000)
 MEASURED_TICKS = 5

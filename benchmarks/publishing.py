@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import redis
 
 from benchmarks.measurement import Measurement
-from sessions_app import keys
-from sessions_app.connection import connect
+from sessions_app import redis_keys as keys
 from sessions_app.publication import CHUNK, engagement_update, publish_updates, wire_time
-from sessions_app.results import SessionPoint, SignalValues
-from sessions_app.scoring import category
+from sessions_app.redis_client import connect
+from sessions_app.scoring.points import SessionPoint, SignalValues
+from sessions_app.scoring.score import category
 
 UPDATES = 10_000
 ROUNDS = 5

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from anomalies_app.calibration_store import load_calibration
-from anomalies_app.offline import detect_recorded
+from anomalies_app.evaluation.offline import detect_recorded
+from anomalies_app.shards.calibration_files import load_calibration
 from benchmarks.detector import river_ms_per_session
 from benchmarks.measurement import Measurement
-from sessions_app.recorded_signals import RecordedSignals, read_signals, write_signals
-from sessions_app.simulation.labelled import recorded, simulate_session
+from sessions_app.recordings.signal_recording import RecordedSignals, read_signals, write_signals
+from sessions_app.simulation.labelled.sessions import recorded, simulate_session
 
 SIMULATED_SESSIONS = 40
 COPIES = 10

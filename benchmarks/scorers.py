@@ -7,10 +7,10 @@ from multiprocessing.connection import Connection
 
 from django.db import connections
 
-from engagement_conductor.pipeline import score_shard
-from sessions_app import keys
-from sessions_app.connection import connect
-from sessions_app.epochs import RecentEpoch
+from engagement_conductor.pipeline.tick import score_shard
+from sessions_app import redis_keys as keys
+from sessions_app.redis_client import connect
+from sessions_app.shards.database_epochs import RecentEpoch
 
 PROCESSES = 2
 

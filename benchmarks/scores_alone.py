@@ -5,13 +5,13 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from anomalies_app.calibration import Calibration, anomaly_score, surprises
-from anomalies_app.episodes import CALM_TICKS, YOUNGEST_TICKS, Kind, Level
-from anomalies_app.judgement import Judgement
-from anomalies_app.offline import Alert, Run
+from anomalies_app.detector.calibration import Calibration, anomaly_score, surprises
+from anomalies_app.detector.episodes import CALM_TICKS, YOUNGEST_TICKS, Kind, Level
+from anomalies_app.detector.judgement import Judgement
+from anomalies_app.evaluation.offline import Alert, Run
 from benchmarks.literal_formula import POINTS, kinds_by_definition
-from sessions_app.recorded_signals import RecordedSignals
-from sessions_app.scoring import ScoreSettings, score
+from sessions_app.recordings.signal_recording import RecordedSignals
+from sessions_app.scoring.score import ScoreSettings, score
 
 WARNING, CRITICAL = 0.6, 0.8
 

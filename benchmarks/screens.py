@@ -14,9 +14,9 @@ from benchmarks.measurement import Measurement
 from benchmarks.scorers import running_scorers
 from benchmarks.spectators import Screen, Spectators, frame, opening_request
 from benchmarks.web_server import running_web_server
-from dashboard.payloads import update_payloads
-from sessions_app.results import SessionPoint, SignalValues
-from sessions_app.scoring import category
+from dashboard.pages.payloads import update_payloads
+from sessions_app.scoring.points import SessionPoint, SignalValues
+from sessions_app.scoring.score import category
 
 OVERVIEWS = 200
 SESSION_PAGES = 50

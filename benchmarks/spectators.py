@@ -13,7 +13,7 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from engagement_conductor.ports import LOOPBACK
+from engagement_conductor.local_stack.ports import LOOPBACK
 
 OPENING_AT_ONCE = 20
 PATIENCE_SECONDS = 60

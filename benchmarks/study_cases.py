@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from anomalies_app import episodes
-from anomalies_app.calibration import BUILT_IN, Calibration
-from anomalies_app.evaluation import GRACE_TICKS
-from anomalies_app.offline import Alert, detect_recorded
+from anomalies_app.detector import episodes
+from anomalies_app.detector.calibration import BUILT_IN, Calibration
+from anomalies_app.evaluation.offline import Alert, detect_recorded
+from anomalies_app.evaluation.report import GRACE_TICKS
 from benchmarks.detector_variants import Labelled
 from benchmarks.study_plots import Case
-from sessions_app.recorded_signals import RecordedSignals
-from sessions_app.scoring import ScoreSettings, score
-from sessions_app.simulation.labels import Anomaly, SessionLabels
+from sessions_app.recordings.signal_recording import RecordedSignals
+from sessions_app.scoring.score import ScoreSettings, score
+from sessions_app.simulation.labelled.labels import Anomaly, SessionLabels
 
 AROUND_TICKS = 72
 

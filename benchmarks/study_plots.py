@@ -6,8 +6,8 @@ from html import escape
 
 import numpy as np
 
-from anomalies_app.offline import Alert
-from sessions_app.simulation.labels import Anomaly
+from anomalies_app.evaluation.offline import Alert
+from sessions_app.simulation.labelled.labels import Anomaly
 from sessions_app.ticks import TICK_SECONDS
 
 WIDTH, PANEL, LEFT, RIGHT, TOP, GAP = 760, 84, 60, 28, 76, 26

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from anomalies_app.evaluation import Report
+from anomalies_app.evaluation.report import Report
 
 
 def _row(name: str, report: Report) -> str:

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection
 
-from engagement_conductor import ports, stack_commands
-from engagement_conductor.processes import Launch, Process, wait_until
+from engagement_conductor.local_stack import commands, ports
+from engagement_conductor.local_stack.processes import Launch, Process, wait_until
 
 START_SECONDS = 60.0
 
@@ -33,7 +33,7 @@ def running_web_server() -> Iterator[WebServer]:
     """Serves until the block ends."""
     port = ports.find_free()
     environment = {**os.environ, "DATABASE_URL": database_url()}
-    arguments = stack_commands.processes(port, demo=False)["web"].arguments
+    arguments = commands.processes(port, demo=False)["web"].arguments
     launch = Launch("web", arguments, environment, settings.BASE_DIR)
     process = Process(launch, Path(settings.DATA_DIR) / "logs")
     try:

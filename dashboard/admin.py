@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from dashboard.models import ApiToken
-from sessions_app.checked_list import CheckedAdmin
+from sessions_app.admin.change_list import CheckedAdmin
 
 
 @admin.register(ApiToken)

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from sessions_app.models import Event, Session
-from sessions_app.queries import EventQuerySet, SessionQuerySet
+from sessions_app.queries.querysets import EventQuerySet, SessionQuerySet
 
 TOKEN_BYTES = 32
 SHOWN_CHARACTERS = 8

@@ -4,12 +4,13 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
-from dashboard import export_views, health, metrics, report_views, session_views, views
-from dashboard.logins import LoginForm
+from dashboard.http.logins import LoginForm
+from dashboard.monitoring import health, metrics
+from dashboard.pages import export_views, overview_views, report_views, session_views
 
 urlpatterns = [
-    path("", views.show_overview, name="overview"),
-    path("finished/", views.show_finished, name="finished"),
+    path("", overview_views.show_overview, name="overview"),
+    path("finished/", overview_views.show_finished, name="finished"),
     path("sessions/<int:pk>/", session_views.show_session, name="session"),
     path("sessions/<int:pk>/<slug:name>.<slug:form>", export_views.download, name="download"),
     path("sessions/<int:pk>/report/", report_views.show_report, name="report"),
@@ -27,7 +28,7 @@ urlpatterns = [
         name="login",
     ),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
-    path("favicon.ico", views.show_icon, name="icon"),
+    path("favicon.ico", overview_views.show_icon, name="icon"),
     path("healthz", health.show_liveness, name="liveness"),
     path("health", health.show_health, name="health"),
     path("metrics", metrics.show_metrics, name="metrics"),

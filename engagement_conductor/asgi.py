@@ -10,11 +10,11 @@ http_application = get_asgi_application()  # before the imports below, which nee
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.sessions import CookieMiddleware  # noqa: E402
 
-from dashboard.charsets import reading_utf_8  # noqa: E402
-from dashboard.origins import SameOriginValidator  # noqa: E402
-from dashboard.outages import closing_on_outage  # noqa: E402
-from dashboard.routing import websocket_urlpatterns  # noqa: E402
-from engagement_conductor.admittance import BoundedHandshakes, BoundedRequests  # noqa: E402
+from dashboard.http.charsets import reading_utf_8  # noqa: E402
+from dashboard.live.origins import SameOriginValidator  # noqa: E402
+from dashboard.live.outages import closing_on_outage  # noqa: E402
+from dashboard.live.routing import websocket_urlpatterns  # noqa: E402
+from engagement_conductor.web_server.concurrency import BoundedHandshakes, BoundedRequests  # noqa: E402
 
 application = ProtocolTypeRouter(
     {

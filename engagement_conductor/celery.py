@@ -42,7 +42,7 @@ def keep_logging(**_: Any) -> None:
     """Leaves logging as the settings have it; Celery would set a level of its own."""
 
 
-app = Celery("engagement_conductor", amqp="engagement_conductor.broker:Amqp")
+app = Celery("engagement_conductor", amqp="engagement_conductor.scheduling.broker:Amqp")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_ignore_result=True,
@@ -53,7 +53,7 @@ app.conf.update(
     broker_connection_max_retries=None,
     # A broker that refuses, as one whose memory is full, would otherwise end the worker.
     broker_channel_error_retry=True,
-    worker_consumer="engagement_conductor.consumer:PatientConsumer",
+    worker_consumer="engagement_conductor.scheduling.consumer:PatientConsumer",
     broker_transport_options={
         "global_keyprefix": "engagement:celery:",
         "socket_timeout": 30,

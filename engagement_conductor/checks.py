@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from anomalies_app.calibration import CalibrationError
-from anomalies_app.calibration_store import load_calibration
+from anomalies_app.detector.calibration import CalibrationError
+from anomalies_app.shards.calibration_files import load_calibration
 
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 SET_UP = "Run `make setup`."

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import redis
 
-from engagement_conductor import beat
 from engagement_conductor.celery import app
-from sessions_app import keys
+from engagement_conductor.scheduling import beat
+from sessions_app import redis_keys as keys
 
 TIMEOUT_SECONDS = 5
 FRESH_SECONDS = 30.0

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from engagement_conductor import env, logs
+from engagement_conductor import env
+from engagement_conductor.logs import formats
 
 BASE_DIR = env.BASE_DIR
 DATA_DIR = env.data_dir()
@@ -44,10 +45,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "dashboard.middleware.ContentSecurityPolicyMiddleware",
+    "dashboard.http.middleware.ContentSecurityPolicyMiddleware",
     # Before whatever may refuse a request: its answer has the header too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "dashboard.addresses.RefuseUnreadableMiddleware",
+    "dashboard.http.addresses.RefuseUnreadableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -121,7 +122,7 @@ CHANNEL_LAYERS = {
 }
 
 # How events are collected and scored. The figures of the product itself (tick, window, weights) are
-# in sessions_app.ticks, sessions_app.scoring and on the Event model.
+# in sessions_app.ticks, sessions_app.scoring.score and on the Event model.
 COLLECTOR_BATCH_SIZE = env.read_integer("COLLECTOR_BATCH_SIZE", 5_000, 1, 50_000)
 # Floods of new sessions end here; the sessions that are live stay.
 MAX_LIVE_SESSIONS = env.read_integer("MAX_LIVE_SESSIONS", 250_000, 16, 10_000_000)
@@ -155,16 +156,16 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 # Guessing passwords: per name and network, so that nobody can lock out others from elsewhere; and
-# what is tried from many networks is slowed down, see dashboard/login_pauses.py. In the database,
-# which a login needs anyway, so that an outage of Redis locks out nobody.
-AXES_HANDLER = "dashboard.login_handler.LoginHandler"
+# what is tried from many networks is slowed down, see dashboard/http/login_pauses.py. In the
+# database, which a login needs anyway, so that an outage of Redis locks out nobody.
+AXES_HANDLER = "dashboard.http.login_handler.LoginHandler"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=5)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_CALLABLE = "dashboard.logins.refuse_login"
-AXES_CLIENT_IP_CALLABLE = "dashboard.logins.client_network"
+AXES_LOCKOUT_CALLABLE = "dashboard.http.logins.refuse_login"
+AXES_CLIENT_IP_CALLABLE = "dashboard.http.logins.client_network"
 AXES_ALLOWED_CORS_ORIGINS = PUBLIC_URL
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
@@ -190,11 +191,11 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "dashboard.static_files.ModuleStaticFilesStorage"
+        else "dashboard.http.static_files.ModuleStaticFilesStorage"
     },
 }
 
-SESSION_ENGINE = "dashboard.login_store"
+SESSION_ENGINE = "dashboard.http.login_store"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_NAME = "engagement_session"
 CSRF_COOKIE_NAME = "engagement_csrf"
@@ -215,17 +216,17 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "fields": {"()": "engagement_conductor.logs.WithFields"},
+        "fields": {"()": "engagement_conductor.logs.formats.WithFields"},
     },
     "formatters": {
-        logs.TEXT: {"()": "engagement_conductor.logs.TextFormatter"},
-        logs.JSON: {"()": "engagement_conductor.logs.JsonFormatter"},
+        formats.TEXT: {"()": "engagement_conductor.logs.formats.TextFormatter"},
+        formats.JSON: {"()": "engagement_conductor.logs.formats.JsonFormatter"},
     },
     "handlers": {
         "console": {
-            "()": "engagement_conductor.logs.OutageHandler",
+            "()": "engagement_conductor.logs.formats.OutageHandler",
             "filters": ["fields"],
-            "formatter": env.read_choice("LOG_FORMAT", logs.TEXT, (logs.TEXT, logs.JSON)),
+            "formatter": env.read_choice("LOG_FORMAT", formats.TEXT, (formats.TEXT, formats.JSON)),
         }
     },
     "root": {

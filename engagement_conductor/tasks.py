@@ -15,21 +15,15 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
-from engagement_conductor.lanes import ShardLoad, plan
-from sessions_app import keys
-from sessions_app.connection import connect, events_client, look_up_nodes_again
-from sessions_app.epochs import RecentEpoch, advance_mark
-from sessions_app.heartbeats import WORKER, note_heartbeat
-from sessions_app.log_context import log_context
-from sessions_app.misplaced import move_endless_lane, move_misplaced
-from sessions_app.once_a_minute import OnceAMinute, with_count
-from sessions_app.outages import SERVER_ERRORS, log_failure
-from sessions_app.poll_moments import drop_poll_moments_before
-from sessions_app.readings import Readings
-from sessions_app.registry import end_silent_sessions as mark_silent_sessions
-from sessions_app.renewed_lock import RenewedLock
-from sessions_app.retention import drop_metrics_before
-from sessions_app.shard_conditions import (
+from engagement_conductor.pipeline.lanes import ShardLoad, plan
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.ingest.watermark import has_passed
+from sessions_app.redis_client import connect, events_client, look_up_nodes_again
+from sessions_app.shards.database_epochs import RecentEpoch, advance_mark
+from sessions_app.shards.misplaced_keys import move_endless_lane, move_misplaced
+from sessions_app.shards.renewed_lock import RenewedLock
+from sessions_app.shards.shard_conditions import (
     Failure,
     forget_failure,
     note_failure,
@@ -40,10 +34,16 @@ from sessions_app.shard_conditions import (
     scored_ticks,
     shards_apart,
 )
-from sessions_app.silence import known_sessions, may_be_live
-from sessions_app.streams import server_time_ms
+from sessions_app.storage.polls import drop_poll_moments_before
+from sessions_app.storage.retention import drop_metrics_before
+from sessions_app.storage.sessions import end_silent_sessions as mark_silent_sessions
+from sessions_app.storage.silence import known_sessions, may_be_live
+from sessions_app.telemetry.heartbeats import WORKER, note_heartbeat
+from sessions_app.telemetry.log_context import log_context
+from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
+from sessions_app.telemetry.outages import SERVER_ERRORS, log_failure
+from sessions_app.telemetry.readings import Readings
 from sessions_app.ticks import SILENCE_TICKS, TICK_SECONDS, tick_at, tick_end_ms
-from sessions_app.watermark import has_passed
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def client() -> "redis.Redis":
 @worker_init.connect
 def load_pipeline(**_: Any) -> None:
     """Imports what a worker needs before it forks, so that its processes share the memory."""
-    import_module("engagement_conductor.pipeline")
+    import_module("engagement_conductor.pipeline.tick")
 
 
 @shared_task(ignore_result=True)
@@ -175,7 +175,7 @@ def _score_one(
 ) -> None:
     """Scores a shard; whatever goes wrong there is noted and logged."""
     # Beat imports this file for the names of its tasks only, and is to start soon.
-    from engagement_conductor.pipeline import ShardFailedError, score_shard
+    from engagement_conductor.pipeline.tick import ShardFailedError, score_shard
 
     try:
         scored = score_shard(client(), shard, tick, seconds, failure, epochs)

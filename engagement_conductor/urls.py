@@ -3,9 +3,9 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from dashboard.failures import show_failure
-from dashboard.logins import AdminLoginForm
-from dashboard.system import show_system
+from dashboard.http.errors import show_failure
+from dashboard.http.logins import AdminLoginForm
+from dashboard.monitoring.system import show_system
 
 admin.site.site_header = "Engagement Conductor"
 admin.site.site_title = "Engagement Conductor"

@@ -32,11 +32,11 @@ EXPLANATIONS = (
     Explanation(
         ("B404", "B603"),
         (
-            "engagement_conductor/backups.py",
-            "engagement_conductor/one_shot.py",
-            "engagement_conductor/postgresql.py",
-            "engagement_conductor/processes.py",
-            "engagement_conductor/servers_only.py",
+            "engagement_conductor/database/backups.py",
+            "engagement_conductor/local_stack/one_shot.py",
+            "engagement_conductor/local_stack/postgresql.py",
+            "engagement_conductor/local_stack/processes.py",
+            "engagement_conductor/local_stack/with_servers.py",
             "scripts/",
         ),
         "programs of our own choice, as lists of arguments and without a shell",
@@ -44,16 +44,16 @@ EXPLANATIONS = (
     Explanation(
         ("B608",),
         (
-            "sessions_app/epochs.py",
-            "sessions_app/recent_scores.py",
-            "sessions_app/retention.py",
-            "sessions_app/storage.py",
+            "sessions_app/shards/database_epochs.py",
+            "sessions_app/storage/recent_scores.py",
+            "sessions_app/storage/retention.py",
+            "sessions_app/storage/metrics.py",
         ),
         "names of tables and columns from the models; values are parameters",
     ),
     Explanation(
         ("B311",),
-        ("anomalies_app/calibrating.py", "sessions_app/simulation/"),
+        ("anomalies_app/evaluation/calibration_fitting.py", "sessions_app/simulation/"),
         "simulated audiences and samples: seeded so that they can be drawn again, never a secret",
     ),
 )

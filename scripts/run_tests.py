@@ -21,8 +21,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import debian  # noqa: E402
 import timescaledb  # noqa: E402
 
-from engagement_conductor import embedded, guardian  # noqa: E402
-from engagement_conductor.processes import STOP_SECONDS, guard  # noqa: E402
+from engagement_conductor.local_stack import guardian, servers  # noqa: E402
+from engagement_conductor.local_stack.processes import STOP_SECONDS, guard  # noqa: E402
 
 FOLDER = ROOT / ".data" / "tests"
 # One after the other. Those that measure run while nothing else does.
@@ -96,7 +96,7 @@ def _database(data_dir: Path) -> Iterator[dict[str, str]]:
             yield {"DATABASE_URL": server.url, "TIMESCALEDB_REQUIRED": "True"}
     else:
         print("Starting the embedded PostgreSQL ...", flush=True)
-        with embedded.running(embedded.postgresql(data_dir), logs) as server:
+        with servers.running(servers.postgresql(data_dir), logs) as server:
             yield {"DATABASE_URL": server.url}
 
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engagement_conductor import ports
-from engagement_conductor.ports import LOOPBACK
-from engagement_conductor.processes import Launch, Process, wait_until
+from engagement_conductor.local_stack import ports
+from engagement_conductor.local_stack.ports import LOOPBACK
+from engagement_conductor.local_stack.processes import Launch, Process, wait_until
 
 HOME = "/var/lib/postgresql"
 PROGRAMS = "/usr/lib/postgresql/17/bin"

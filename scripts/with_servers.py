@@ -16,7 +16,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import debian  # noqa: E402
 import timescaledb  # noqa: E402
 
-from engagement_conductor import embedded  # noqa: E402
+from engagement_conductor.local_stack import servers as embedded  # noqa: E402
 
 
 def main() -> int:

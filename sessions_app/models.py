@@ -10,16 +10,16 @@ from django.db import models
 from django.utils import timezone
 from timescale.db.models.fields import TimescaleDateTimeField
 
-from sessions_app.detection_settings import DetectionSettings
-from sessions_app.poll_notices import PollMomentKind
-from sessions_app.queries import (
+from sessions_app.queries.querysets import (
     EngagementMetricQuerySet,
     EventQuerySet,
     PauseQuerySet,
     PollMomentQuerySet,
     SessionQuerySet,
 )
-from sessions_app.scoring import ScoreSettings, Signals, category
+from sessions_app.scoring.detection_settings import DetectionSettings
+from sessions_app.scoring.score import ScoreSettings, Signals, category
+from sessions_app.state.poll_notices import PollMomentKind
 
 RATIO = (MinValueValidator(0.0), MaxValueValidator(1.0))
 SENSITIVITY = (MinValueValidator(0.25), MaxValueValidator(4.0))
@@ -380,7 +380,9 @@ class EngagementMetric(models.Model):
 
 
 class DatabaseEpoch(models.Model):
-    """Which database this is, and how far it has got: one row (:mod:`sessions_app.epochs`).
+    """Which database this is, and how far it has got: one row.
+
+    See :mod:`sessions_app.shards.database_epochs`.
 
     Attributes:
         epoch: another one since the database went back in time, so that keys mean something else.

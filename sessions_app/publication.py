@@ -7,8 +7,8 @@ from itertools import islice
 import msgspec
 import redis
 
-from sessions_app import keys
-from sessions_app.results import SessionPoint, SignalValues
+from sessions_app import redis_keys as keys
+from sessions_app.scoring.points import SessionPoint, SignalValues
 
 CHUNK = 2_000
 

@@ -12,12 +12,13 @@ import hypothesis
 import pytest
 import redis
 
-from dashboard.losses import losses
-from engagement_conductor import embedded, ports, processes
+from dashboard.live.losses import losses
 from engagement_conductor import settings as product_settings
-from engagement_conductor.valkey import Valkey
-from sessions_app import once_a_minute, outages
-from sessions_app.once_a_minute import OnceAMinute
+from engagement_conductor.local_stack import ports, processes
+from engagement_conductor.local_stack import servers as embedded
+from engagement_conductor.local_stack.valkey import Valkey
+from sessions_app.telemetry import once_a_minute, outages
+from sessions_app.telemetry.once_a_minute import OnceAMinute
 from tests.requirements import missing
 
 cleanup = ExitStack()

@@ -13,11 +13,11 @@ from django.utils import timezone
 from msgspec import to_builtins
 
 from anomalies_app.models import Anomaly
-from anomalies_app.results import AnomalyNotice, Change, SignalMove
+from anomalies_app.notices import AnomalyNotice, Change, SignalMove
 from sessions_app.models import EngagementMetric, Event, PollMoment, Session
-from sessions_app.recorded_signals import RecordedSignals
-from sessions_app.results import SessionPoint, SignalValues
-from sessions_app.scoring import Signals, category
+from sessions_app.recordings.signal_recording import RecordedSignals
+from sessions_app.scoring.points import SessionPoint, SignalValues
+from sessions_app.scoring.score import Signals, category
 from sessions_app.ticks import TICK_SECONDS
 
 PASSWORD = "correct horse"

@@ -6,11 +6,11 @@ from contextlib import contextmanager, suppress
 
 import redis
 
-from engagement_conductor.pipeline import score_shard
-from sessions_app import keys
-from sessions_app.collector import Collector
-from sessions_app.connection import connect
+from engagement_conductor.pipeline.tick import score_shard
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.collector import Collector
 from sessions_app.models import EngagementMetric
+from sessions_app.redis_client import connect
 
 
 @contextmanager

@@ -20,9 +20,11 @@ def test_the_product_has_no_insecure_code_and_more_would_be_found(audit: ModuleT
     found = audit.insecure_code.findings()
     assert len(found) > 10
     assert audit.insecure_code.complaints(found) == []
-    shell = audit.insecure_code.Finding("B602", "dashboard/views.py", 7, "shell=True")
+    shell = audit.insecure_code.Finding(
+        "B602", "dashboard/pages/overview_views.py", 7, "shell=True"
+    )
     [line] = audit.insecure_code.complaints([*found, shell])
-    assert line == "dashboard/views.py:7: B602 shell=True"
+    assert line == "dashboard/pages/overview_views.py:7: B602 shell=True"
     without_sql = [finding for finding in found if finding.rule != "B608"]
     assert len(audit.insecure_code.complaints(without_sql)) == 4
 

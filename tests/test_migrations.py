@@ -8,7 +8,7 @@ from django.db import migrations, models
 from django.db.migrations import operations
 from django.db.migrations.loader import MigrationLoader
 
-from sessions_app.concurrently import AddIndexConcurrently, AddUniqueConcurrently
+from sessions_app.storage.concurrent_indexes import AddIndexConcurrently, AddUniqueConcurrently
 
 OURS = ("sessions_app", "anomalies_app", "dashboard")
 CONCURRENT = (AddIndexConcurrently, AddUniqueConcurrently)

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.soak.rooms import COUNTED, MIX, Traffic
 from benchmarks.soak.verdict import hourly_growth, memory_flat, ticks_on_time
-from sessions_app.events import EventKind, decoder
+from sessions_app.events.decoding import EventKind, decoder
 
 MEBIBYTE = 2**20
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import redis
 
-from engagement_conductor import ports
-from engagement_conductor.processes import Process, wait_until
-from engagement_conductor.valkey import Valkey
+from engagement_conductor.local_stack import ports
+from engagement_conductor.local_stack.processes import Process, wait_until
+from engagement_conductor.local_stack.valkey import Valkey
 
 NODES = 3
 SLOTS = 16_384

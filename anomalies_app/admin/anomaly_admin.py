@@ -39,7 +39,7 @@ from anomalies_app.admin.wording import (
 )
 from anomalies_app.models import Anomaly, AnomalyReview, Verdict
 from anomalies_app.review import acknowledge_anomalies, may_review, review_anomalies
-from sessions_app.checked_list import CheckedAdmin
+from sessions_app.admin.change_list import CheckedAdmin
 
 VERDICT_BUTTONS = {Verdict.CONFIRMED.value: "Confirm", Verdict.FALSE_ALARM.value: "False alarm"}
 

@@ -13,8 +13,8 @@ from django.utils.functional import cached_property
 
 from anomalies_app.admin.pictures import score_picture
 from anomalies_app.models import Anomaly
-from sessions_app.checked_list import CheckedList
-from sessions_app.locked_scores import ScoresLockedError, reading_scores
+from sessions_app.admin.change_list import CheckedList
+from sessions_app.storage.locked_scores import ScoresLockedError, reading_scores
 
 COUNTED_ROWS = 10_000
 AROUND = timedelta(minutes=5)

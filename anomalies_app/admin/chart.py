@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from anomalies_app.models import Anomaly
-from sessions_app.locked_scores import ScoresLockedError, reading_scores
 from sessions_app.models import EngagementMetric
+from sessions_app.storage.locked_scores import ScoresLockedError, reading_scores
 
 AROUND = timedelta(minutes=5)
 DRAWN_SIGNALS = ("chat_msgs_per_min", "active_users", "reactions_per_min")

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.http import StreamingHttpResponse
 
 from anomalies_app.models import status_of
-from sessions_app.spreadsheets import csv_text
+from sessions_app.recordings.safe_csv import csv_text
 
 PAGE_ROWS = 2_000
 # Each with where it is read from. Whole rows take several times as long to read.

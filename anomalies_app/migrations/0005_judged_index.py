@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import migrations, models
 
-from sessions_app.concurrently import AddIndexConcurrently
+from sessions_app.storage.concurrent_indexes import AddIndexConcurrently
 
 
 class Migration(migrations.Migration):

@@ -6,9 +6,9 @@ from typing import Any
 import redis
 
 from benchmarks.soak.stack import Stack, Usage
-from sessions_app import keys
-from sessions_app.arrivals import RETENTION_SECONDS
-from sessions_app.pipeline_status import pipeline_status
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.delivery import RETENTION_SECONDS
+from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import TICK_SECONDS
 
 RETAINED_TICKS = RETENTION_SECONDS // TICK_SECONDS

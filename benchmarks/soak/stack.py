@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import psutil
 
-from engagement_conductor import ports
 from engagement_conductor.env import BASE_DIR
+from engagement_conductor.local_stack import ports
 
 STOP_SECONDS = 60.0
 # What tells a process of the stack from the others, in its command line.
@@ -108,7 +108,7 @@ def running_stack(retention_minutes: int) -> Iterator[Stack]:
 
 
 def _start() -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "engagement_conductor.stack"]
+    command = [sys.executable, "-m", "engagement_conductor.local_stack.stack"]
     environment = {name: value for name, value in os.environ.items() if name != "MAKELEVEL"}
     return subprocess.Popen(
         command, cwd=Path(BASE_DIR), env=environment, stdout=subprocess.PIPE, text=True

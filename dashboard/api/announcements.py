@@ -13,10 +13,10 @@ from django.utils import timezone
 from dashboard.api.problems import ProblemError
 from dashboard.api.views import describe_session, find_session
 from dashboard.models import ApiToken
-from dashboard.without_scores import with_or_without_scores
-from sessions_app.announcing import begin_break, end_break, end_session
-from sessions_app.log_context import log_context
+from dashboard.pages.without_scores import with_or_without_scores
+from sessions_app.control.announcements import begin_break, end_break, end_session
 from sessions_app.models import Session
+from sessions_app.telemetry.log_context import log_context
 
 logger = logging.getLogger(__name__)
 

@@ -15,12 +15,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from dashboard.api.limits import take_request
 from dashboard.api.problems import ProblemError
-from dashboard.losses import losses
+from dashboard.live.losses import losses
 from dashboard.models import ApiToken
-from dashboard.monitoring import bearer_token
-from sessions_app.figures import REFUSED_REQUESTS, named
-from sessions_app.locked_scores import ScoresLockedError
-from sessions_app.outages import first_line, log_failure
+from dashboard.monitoring.access import bearer_token
+from sessions_app.storage.locked_scores import ScoresLockedError
+from sessions_app.telemetry.counters import REFUSED_REQUESTS, named
+from sessions_app.telemetry.outages import first_line, log_failure
 
 logger = logging.getLogger(__name__)
 

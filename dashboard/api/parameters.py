@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from dashboard.api.problems import bad_parameter
 from dashboard.api.session_addresses import encoded_path
-from dashboard.times import parse_time
+from dashboard.pages.times import parse_time
 
 MOST_ITEMS = 1000
 LARGEST_CURSOR = 2**63 - 1

@@ -6,7 +6,7 @@ from typing import Any
 from anomalies_app.models import Anomaly
 from sessions_app.models import EngagementMetric, Event, Session
 from sessions_app.publication import wire_time
-from sessions_app.scoring import Contribution, explain
+from sessions_app.scoring.score import Contribution, explain
 
 
 def represent_event(event: Event) -> dict[str, Any]:

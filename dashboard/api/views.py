@@ -26,9 +26,9 @@ from dashboard.api.representations import (
     represent_session,
 )
 from dashboard.models import ApiToken
-from dashboard.overview import OLDEST_SCORE
-from sessions_app.locked_scores import reading_scores
+from dashboard.pages.overview import OLDEST_SCORE
 from sessions_app.models import EngagementMetric, Pause, Session
+from sessions_app.storage.locked_scores import reading_scores
 
 SPECIFICATION = Path(__file__).with_name("openapi.yaml")
 LONGEST_ID = 255

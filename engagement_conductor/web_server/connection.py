@@ -5,10 +5,10 @@ from typing import Any
 
 from twisted.web.http import HTTPChannel
 
-from dashboard.losses import losses
-from engagement_conductor.bare_answers import raw_answer
+from dashboard.live.losses import losses
+from engagement_conductor.web_server.bare_answers import raw_answer
 from engagement_conductor.web_server.request import Request
-from sessions_app.figures import CUT_OFF_CLIENTS, REFUSED_REQUESTS, named
+from sessions_app.telemetry.counters import CUT_OFF_CLIENTS, REFUSED_REQUESTS, named
 
 # For the whole of a request, from its first byte; Twisted's own limit begins anew with each byte.
 REQUEST_SECONDS = 30.0

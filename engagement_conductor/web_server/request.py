@@ -5,7 +5,7 @@ from typing import Any
 from daphne.http_protocol import WebRequest
 from django.conf import settings
 
-from engagement_conductor import bare_answers
+from engagement_conductor.web_server import bare_answers
 
 
 class Request(WebRequest):

@@ -9,8 +9,8 @@ from daphne.server import Server
 
 from engagement_conductor.web_server.connection import Connection
 from engagement_conductor.web_server.request import Request
+from engagement_conductor.web_server.send_buffers import Unread
 from engagement_conductor.web_server.socket import LONGEST_MESSAGE_BYTES, Socket
-from engagement_conductor.web_server.unread import Unread
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from daphne.ws_protocol import WebSocketProtocol
 
-from dashboard.losses import losses
-from sessions_app.figures import CUT_OFF_CLIENTS, named
+from dashboard.live.losses import losses
+from sessions_app.telemetry.counters import CUT_OFF_CLIENTS, named
 
 # More than anything that is sent at once, on top of the first message that was not taken in time.
 MOST_UNREAD_BYTES = 8 * 1024 * 1024

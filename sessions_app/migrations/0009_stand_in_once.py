@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from sessions_app.concurrently import AddUniqueConcurrently
+from sessions_app.storage.concurrent_indexes import AddUniqueConcurrently
 
 
 class Migration(migrations.Migration):

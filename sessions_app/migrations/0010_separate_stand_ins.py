@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import migrations
 
-from sessions_app.stand_in_repair import rename_stand_ins, separate_stand_ins
+from sessions_app.storage.stand_in_repair import rename_stand_ins, separate_stand_ins
 
 
 def separate(apps: Any, _: Any) -> None:

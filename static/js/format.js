@@ -1,4 +1,4 @@
-// Formatting of scores, signals and anomalies, the same as in dashboard/templatetags/engagement.py.
+// Formatting of scores, signals and anomalies, the same as in dashboard/templatetags/engagement_filters.py.
 
 export const CATEGORY_LABELS = {
   VERY_HIGH: "Very high",

@@ -1,4 +1,4 @@
-// How sessions stand side by side on the overview, the same as in dashboard/wall.py. Scores are whole
+// How sessions stand side by side on the overview, the same as in dashboard/formatting/sparkline.py. Scores are whole
 // percents, one per tick, oldest first, with null where there is none; the last is the newest.
 
 export const SPARKLINE_POINTS = 60;

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sessions_app.recorded_signals import RecordedSignals
+from sessions_app.recordings.signal_recording import RecordedSignals
 
 
 class Stretch(NamedTuple):

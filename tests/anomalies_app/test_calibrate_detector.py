@@ -6,10 +6,10 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from anomalies_app import calibrating
-from anomalies_app.calibration_store import load_calibration
+from anomalies_app.evaluation import calibration_fitting
 from anomalies_app.management.commands import calibrate_detector
-from sessions_app.recorded_signals import write_signals
+from anomalies_app.shards.calibration_files import load_calibration
+from sessions_app.recordings.signal_recording import write_signals
 from tests.anomalies_app.rooms import Stretch, room, together
 from tests.factories import last_tick_end, make_event, make_session, store_signals
 
@@ -19,7 +19,7 @@ ROOMS = [room(Stretch(90, 30 * n, 8 * n), name=f"room {n}", seed=n) for n in ran
 @pytest.fixture(autouse=True)
 def data_dir(tmp_path, settings, monkeypatch):
     settings.DATA_DIR = tmp_path
-    monkeypatch.setattr(calibrating, "FEWEST_QUIET_TICKS", 50)
+    monkeypatch.setattr(calibration_fitting, "FEWEST_QUIET_TICKS", 50)
     return tmp_path
 
 

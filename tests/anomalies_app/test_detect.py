@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from sessions_app.recorded_signals import write_signals
+from sessions_app.recordings.signal_recording import write_signals
 from tests.anomalies_app.rooms import Stretch, room, together
 
 EXIT = (Stretch(80, 200, 40), Stretch(12, 80, 30, 0.6), Stretch(60, 200, 40))

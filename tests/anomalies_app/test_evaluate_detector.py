@@ -6,10 +6,10 @@ from typing import NamedTuple
 import pytest
 from django.core.management import CommandError, call_command
 
-from anomalies_app.calibration import Calibration
+from anomalies_app.detector.calibration import Calibration
 from anomalies_app.management.commands import evaluate_detector
-from sessions_app.recorded_signals import RecordedSignals
-from sessions_app.simulation.labels import LABELS_FILE, SIGNALS_FILE, read_labels
+from sessions_app.recordings.signal_recording import RecordedSignals
+from sessions_app.simulation.labelled.labels import LABELS_FILE, SIGNALS_FILE, read_labels
 
 
 class Alert(NamedTuple):

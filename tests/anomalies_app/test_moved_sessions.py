@@ -10,9 +10,9 @@ from anomalies_app.admin.export import COLUMNS
 from anomalies_app.admin.rates import false_alarms
 from anomalies_app.models import AgentPerformance, Anomaly, Intervention
 from anomalies_app.queries import Judged
-from sessions_app.blocks import Mention
+from sessions_app.events.blocks import Mention
 from sessions_app.models import Event, Session
-from sessions_app.registry import resolve_sessions
+from sessions_app.storage.sessions import resolve_sessions
 from tests.dashboard.api.described import Program, make_token
 from tests.dashboard.conftest import logged_in
 from tests.factories import Cast, make_anomaly, make_notice

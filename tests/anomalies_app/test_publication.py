@@ -10,10 +10,10 @@ import pytest
 import redis
 
 from anomalies_app import publication
+from anomalies_app.notices import AnomalyNotice, Change, SignalMove
 from anomalies_app.publication import publish_notices
-from anomalies_app.results import AnomalyNotice, Change, SignalMove
-from sessions_app import keys
-from sessions_app.results import SignalValues
+from sessions_app import redis_keys as keys
+from sessions_app.scoring.points import SignalValues
 
 pytestmark = pytest.mark.integration
 

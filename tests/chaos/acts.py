@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from engagement_conductor import embedded
 from engagement_conductor.env import BASE_DIR
+from engagement_conductor.local_stack import servers
 from tests.chaos import faults
 from tests.chaos.campaign import Outcome, run_campaign
 from tests.chaos.clock import FakeClock
@@ -66,7 +66,7 @@ def network(directory: Path, chromium: str, choose: Choose, say: Say) -> Result 
     """Connections to the servers are cut, and stand still."""
     data_folder = _data_folder(directory)
     with ExitStack() as stacked:
-        urls = stacked.enter_context(embedded.running_pair(data_folder))
+        urls = stacked.enter_context(servers.running_pair(data_folder))
         proxies = {name: stacked.enter_context(_proxy(url)) for name, url in urls.items()}
         chosen = choose(
             [

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engagement_conductor import env
-from engagement_conductor.ports import find_free
-from engagement_conductor.postgresql import PostgreSQL
+from engagement_conductor.local_stack.ports import find_free
+from engagement_conductor.local_stack.postgresql import PostgreSQL
 
 # A new cluster takes 40 MB, and its journal up to a gigabyte.
 SIZE = "1500m"

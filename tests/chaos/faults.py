@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from engagement_conductor import stack_commands
-from engagement_conductor.processes import Process
+from engagement_conductor.local_stack import commands
+from engagement_conductor.local_stack.processes import Process
 from tests.chaos.clock import FakeClock
 from tests.chaos.disk import SmallDisk
 from tests.chaos.proxy import Proxy
@@ -80,7 +80,7 @@ def doubled(*names: str) -> Fault:
 
 def start_another(stack: StackRun, name: str) -> Process:
     """One more process of a kind beside the one of the stack."""
-    launch = stack_commands.processes(stack.port, demo=False)[name]
+    launch = commands.processes(stack.port, demo=False)[name]
     launch = replace(launch, name=f"second {name}", environment=stack.environment)
     return Process(launch, stack.directory / "logs")
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import redis
 
-from sessions_app import keys
-from sessions_app.figures import LOST_TABLES, SET_ASIDE, UNREADABLE, read_figures
-from sessions_app.windows import SessionWindows
+from sessions_app import redis_keys as keys
+from sessions_app.state.session_windows import SessionWindows
+from sessions_app.telemetry.counters import LOST_TABLES, SET_ASIDE, UNREADABLE, read_figures
 from tests.chaos.faults import Fault, Watch
 from tests.chaos.stack_run import ChaosError, StackRun, wait_for
 from tests.platform import chat, user, vote

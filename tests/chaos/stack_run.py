@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engagement_conductor import ports
 from engagement_conductor.env import BASE_DIR
+from engagement_conductor.local_stack import ports
 
 READY_SECONDS = 180.0
 STOP_SECONDS = 60.0
@@ -97,7 +97,7 @@ class StackRun:
             ChaosError: it does not.
         """
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "engagement_conductor.stack", "--demo"],
+            [sys.executable, "-m", "engagement_conductor.local_stack.stack", "--demo"],
             cwd=BASE_DIR,
             env=self.environment,
             stdin=subprocess.DEVNULL,

@@ -11,8 +11,8 @@ from django.db import connections
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
+from dashboard.live.routing import websocket_urlpatterns
 from dashboard.models import ApiToken
-from dashboard.routing import websocket_urlpatterns
 from tests.dashboard import access
 from tests.dashboard.access import LOGIN, ROLES, ROWS, SOCKETS
 from tests.dashboard.conftest import logged_in

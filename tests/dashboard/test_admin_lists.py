@@ -4,7 +4,7 @@ import pytest
 from django.contrib import admin
 from django.test import RequestFactory
 
-from sessions_app.checked_list import CheckedList
+from sessions_app.admin.change_list import CheckedList
 from tests.dashboard.access import MODELS
 from tests.dashboard.conftest import logged_in
 from tests.factories import Cast, make_event

@@ -1,8 +1,8 @@
 """Scores and signals in words and figures."""
 
+from anomalies_app.detector.explanations import _duration as duration_of_sentence
 from anomalies_app.models import AnomalyType, Severity
-from anomalies_app.reasons import _duration as duration_of_sentence
-from dashboard.templatetags.engagement import (
+from dashboard.templatetags.engagement_filters import (
     ANOMALY_LABELS,
     CATEGORY_LABELS,
     NOTHING,
@@ -17,7 +17,7 @@ from dashboard.templatetags.engagement import (
     severity_label,
     whole,
 )
-from sessions_app.scoring import category
+from sessions_app.scoring.score import category
 
 
 def test_ratios_are_shown_as_whole_percent() -> None:

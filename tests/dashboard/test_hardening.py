@@ -8,11 +8,11 @@ from django.db import InterfaceError, OperationalError
 from django.test import Client
 from django.urls import get_resolver
 
-from dashboard import views
-from dashboard.middleware import POLICY
+from dashboard.http.middleware import POLICY
+from dashboard.pages import overview_views
 from tests.dashboard.conftest import logged_in
+from tests.dashboard.http.test_logins import RIGHT, lock, log_in
 from tests.dashboard.test_access import routes
-from tests.dashboard.test_logins import RIGHT, lock, log_in
 from tests.factories import PASSWORD, Cast
 
 pytestmark = pytest.mark.integration
@@ -44,7 +44,7 @@ def test_errors_have_the_headers_of_pages(cast: Cast, monkeypatch: pytest.Monkey
     def fail(user: Any) -> Any:
         raise RuntimeError("secret of the database")
 
-    monkeypatch.setattr(views, "snapshot", fail)
+    monkeypatch.setattr(overview_views, "snapshot", fail)
     alice.raise_request_exception = False
     response = alice.get("/")
     assert_hardened(response, 500)
@@ -58,7 +58,7 @@ def test_a_page_that_a_server_is_missing_for_says_so(
     def fail(*_: Any) -> Any:
         raise outage("secret of the database")
 
-    monkeypatch.setattr(views, "snapshot", fail)
+    monkeypatch.setattr(overview_views, "snapshot", fail)
     alice = logged_in(cast.alice)
     alice.raise_request_exception = False
     response = alice.get("/")

@@ -11,11 +11,11 @@ from asgiref.sync import sync_to_async
 from django.db import connection, connections
 from django.test import Client
 
-from dashboard import consumers
-from dashboard.head_count import HeadCount
+from dashboard.live import consumers
+from dashboard.live.head_count import HeadCount
 from dashboard.models import ApiToken
-from sessions_app.locked_scores import ScoresLockedError, forget_lock, reading_scores
 from sessions_app.models import EngagementMetric, Pause
+from sessions_app.storage.locked_scores import ScoresLockedError, forget_lock, reading_scores
 from tests.conftest import url_of_database
 from tests.dashboard.conftest import logged_in
 from tests.dashboard.sockets import connected, open_socket, session_path
@@ -165,7 +165,7 @@ async def test_a_socket_keeps_its_page_until_scores_can_be_read(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumers, "LOCKED_SECONDS", 0.1)
-    monkeypatch.setattr("sessions_app.locked_scores.REST_SECONDS", 0.0)
+    monkeypatch.setattr("sessions_app.storage.locked_scores.REST_SECONDS", 0.0)
     cast = await sync_to_async(make_cast)()
     await sync_to_async(make_metrics)(cast.session, [0.5] * 3)
     snapshot = consumers._current_sessions

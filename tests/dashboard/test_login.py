@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from dashboard.middleware import POLICY
+from dashboard.http.middleware import POLICY
 from tests.dashboard.conftest import logged_in
 from tests.factories import PASSWORD, Cast
 

@@ -10,23 +10,23 @@ from asgiref.sync import sync_to_async
 from django.test import Client
 
 from anomalies_app.models import Anomaly
-from anomalies_app.results import Change
+from anomalies_app.notices import Change
 from anomalies_app.review import acknowledge_anomalies
-from dashboard import broadcast
+from dashboard.live import broadcast
+from dashboard.live.subscriptions import ALL_EVENTS, WatchedGroups, event_group, session_group
 from dashboard.models import ApiToken
-from dashboard.overview import live_cards
-from dashboard.payloads import session_snapshot
-from dashboard.report import session_report
-from dashboard.watching import ALL_EVENTS, WatchedGroups, event_group, session_group
-from engagement_conductor import pipeline
-from engagement_conductor.pipeline import ShardScorer
-from engagement_conductor.rerouting import reroute
+from dashboard.pages.overview import live_cards
+from dashboard.pages.payloads import session_snapshot
+from dashboard.pages.report import session_report
+from engagement_conductor.pipeline import tick as pipeline
+from engagement_conductor.pipeline.rerouting import reroute
+from engagement_conductor.pipeline.tick import ShardScorer
 from sessions_app.models import Event, Session
-from sessions_app.poll_notices import PollMomentKind
-from sessions_app.tick_results import METRIC, TickResults
+from sessions_app.state.poll_notices import PollMomentKind
+from sessions_app.state.tick_results import METRIC, TickResults
 from sessions_app.ticks import TICK_SECONDS
 from tests.dashboard.conftest import logged_in
-from tests.dashboard.test_broadcast import RecordingLayer
+from tests.dashboard.live.test_broadcast import RecordingLayer
 from tests.factories import (
     Cast,
     last_tick_end,

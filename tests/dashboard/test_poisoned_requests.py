@@ -14,10 +14,10 @@ from django.db.models import DateField
 from django.test import Client
 
 from anomalies_app.models import Anomaly
-from dashboard import addresses
-from dashboard.losses import losses
+from dashboard.http import addresses
+from dashboard.live.losses import losses
 from dashboard.models import ApiToken
-from sessions_app.admin import SessionAdmin
+from sessions_app.admin.session_admin import SessionAdmin
 from tests.dashboard.access import ROWS
 from tests.dashboard.api.described import make_token
 from tests.dashboard.conftest import logged_in
@@ -218,7 +218,7 @@ def test_what_fails_below_our_own_code_is_logged_as_a_fault(
 ) -> None:
     for _ in range(2):
         assert failing(lambda: json.loads("{")).status_code == HTTPStatus.BAD_REQUEST
-    faults = [record for record in caplog.records if record.name == "dashboard.addresses"]
+    faults = [record for record in caplog.records if record.name == "dashboard.http.addresses"]
     assert [bool(record.exc_info) for record in faults] == [True]
 
 
@@ -230,7 +230,7 @@ def test_what_cannot_be_is_counted_and_logged_once_a_minute(
         answer = logged_in(cast.admin).post("/admin/auth/user/add/?q=%00")
         assert answer.status_code == HTTPStatus.BAD_REQUEST
     assert losses.take() == {"refused_requests:unreadable": 3}
-    assert len([record for record in caplog.records if record.name == "dashboard.losses"]) == 1
+    assert len([record for record in caplog.records if record.name == "dashboard.live.losses"]) == 1
 
 
 @pytest.mark.parametrize("header", HEADERS)

@@ -7,13 +7,13 @@ from django.db.models import F
 from playwright.sync_api import Page
 
 from anomalies_app.models import Anomaly, AnomalyType
-from anomalies_app.results import Change
+from anomalies_app.notices import Change
 from anomalies_app.review import review_anomalies
 from dashboard.models import ApiToken
-from sessions_app import keys
-from sessions_app.connection import connect
-from sessions_app.dead_letters import DeadLetter, set_aside
-from sessions_app.events import Fault
+from sessions_app import redis_keys as keys
+from sessions_app.events.decoding import Fault
+from sessions_app.ingest.dead_letters import DeadLetter, set_aside
+from sessions_app.redis_client import connect
 from tests.e2e.scene import (
     FALLING,
     LIVELY,

@@ -14,11 +14,11 @@ from django.conf import settings
 from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from anomalies_app.results import AnomalyNotice
-from dashboard import broadcast
-from dashboard.watching import WatchedGroups, watched_groups
+from anomalies_app.notices import AnomalyNotice
+from dashboard.live import broadcast
+from dashboard.live.subscriptions import WatchedGroups, watched_groups
 from sessions_app.models import PollMoment
-from sessions_app.results import SessionPoint
+from sessions_app.scoring.points import SessionPoint
 from tests.e2e.stack_process import RunningProcesses, wait_for
 from tests.factories import PASSWORD
 

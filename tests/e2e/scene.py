@@ -8,10 +8,10 @@ import numpy as np
 from msgspec.structs import replace
 from playwright.sync_api import Page, WebSocketRoute
 
-from anomalies_app.results import AnomalyNotice, SignalMove
-from sessions_app.announcing import begin_break
+from anomalies_app.notices import AnomalyNotice, SignalMove
+from sessions_app.control.announcements import begin_break
 from sessions_app.models import EngagementMetric, Session
-from sessions_app.scoring import ScoreSettings, Signals, score
+from sessions_app.scoring.score import ScoreSettings, Signals, score
 from sessions_app.ticks import WINDOW_TICKS
 from tests.factories import (
     TICK,

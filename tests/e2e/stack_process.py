@@ -13,10 +13,11 @@ from pathlib import Path
 import redis
 from django.conf import settings
 
-from engagement_conductor import embedded, ports, stack_commands
 from engagement_conductor.env import BASE_DIR
-from engagement_conductor.processes import Launch, Process, wait_until
-from sessions_app import keys
+from engagement_conductor.local_stack import commands, ports
+from engagement_conductor.local_stack import servers as embedded
+from engagement_conductor.local_stack.processes import Launch, Process, wait_until
+from sessions_app import redis_keys as keys
 
 PRODUCT = ("collector", "worker", "beat", "web")
 WAIT_SECONDS = 60.0
@@ -64,7 +65,7 @@ class RunningProcesses:
 
     def start(self, kind: str, name: str = "") -> Process:
         """Starts a process of the product, under a name of its own if several of a kind run."""
-        launch = stack_commands.processes(self.web_port, demo=False)[kind]
+        launch = commands.processes(self.web_port, demo=False)[kind]
         return self.launch(replace(launch, environment=self.environment), name or kind)
 
     def launch(self, launch: Launch, name: str) -> Process:
@@ -103,7 +104,7 @@ class RunningProcesses:
     def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Runs a management command to its end, which must be a good one."""
         result = subprocess.run(
-            stack_commands.manage(*arguments),
+            commands.manage(*arguments),
             cwd=BASE_DIR,
             env=self.environment,
             capture_output=True,

@@ -3,7 +3,7 @@
 import pytest
 
 from anomalies_app.models import Anomaly
-from anomalies_app.results import Change
+from anomalies_app.notices import Change
 from sessions_app.ticks import TICK_MS
 from tests.e2e.browser import Pages, Window
 from tests.e2e.stack_process import wait_for

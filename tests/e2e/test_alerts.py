@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from anomalies_app.models import Anomaly
-from anomalies_app.results import AnomalyNotice, Change
-from dashboard.payloads import EndedSession
+from anomalies_app.notices import AnomalyNotice, Change
+from dashboard.pages.payloads import EndedSession
 from tests.e2e.browser import Pages, Window
 from tests.factories import (
     TICK,

@@ -14,8 +14,8 @@ import redis
 from django.conf import settings
 from psycopg import sql
 
-from engagement_conductor import stack_commands
-from sessions_app import keys
+from engagement_conductor.local_stack import commands
+from sessions_app import redis_keys as keys
 from tests.e2e.stack_process import (
     PRODUCT,
     RunningProcesses,
@@ -40,7 +40,7 @@ def product(tmp_path: Path) -> Iterator[RunningProcesses]:
 
 def attempt(product: RunningProcesses, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        stack_commands.manage(*arguments),
+        commands.manage(*arguments),
         cwd=settings.BASE_DIR,
         env=product.environment,
         capture_output=True,
@@ -109,7 +109,7 @@ def empty_databases(database_url: str, timescaledb: None) -> Iterator[list[str]]
 
 def manage(url: str, *arguments: str) -> None:
     result = subprocess.run(
-        stack_commands.manage(*arguments),
+        commands.manage(*arguments),
         cwd=settings.BASE_DIR,
         env={**os.environ, "DATABASE_URL": url},
         capture_output=True,

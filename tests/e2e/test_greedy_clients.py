@@ -16,7 +16,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from engagement_conductor import stack_commands
+from engagement_conductor.local_stack import commands
 from sessions_app.models import EngagementMetric, Session
 from tests.conftest import RestartableValkey
 from tests.e2e.greedy import (
@@ -63,7 +63,7 @@ def start(
     product = RunningProcesses(tmp_path, database_url, valkey.url)
 
     def start_web(descriptors: int = 0, **environment: str) -> RunningProcesses:
-        launch = stack_commands.processes(product.web_port, demo=False)["web"]
+        launch = commands.processes(product.web_port, demo=False)["web"]
         arguments = launch.arguments
         if descriptors:
             arguments = ["prlimit", f"--nofile={descriptors}:{descriptors}", *arguments]

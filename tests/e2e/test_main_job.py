@@ -11,8 +11,8 @@ import pytest
 import redis
 
 from engagement_conductor.env import BASE_DIR
-from sessions_app import keys
-from sessions_app.streams import server_time_ms
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.ticks import WINDOW_TICKS, tick_at
 from tests.e2e.stack_process import RunningProcesses, running_product, scored_tick, wait_for
 from tests.e2e.traffic import StoredTick, UpdateListener, posted_chat, stored_ticks

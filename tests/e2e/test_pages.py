@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from dashboard.payloads import EndedSession
-from sessions_app.announcing import begin_break
+from dashboard.pages.payloads import EndedSession
+from sessions_app.control.announcements import begin_break
 from sessions_app.models import EngagementMetric
 from tests.conftest import RestartableValkey
 from tests.e2e.browser import Pages, Window
@@ -267,7 +267,7 @@ def test_keyboards_can_skip_to_the_content(pages: Pages, cast: Cast) -> None:
 
 
 def test_the_script_formats_as_the_server_does(pages: Pages, cast: Cast) -> None:
-    from dashboard.templatetags.engagement import (
+    from dashboard.templatetags.engagement_filters import (
         ANOMALY_LABELS,
         PAUSE_LABELS,
         SEVERITY_LABELS,

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page
 
 from sessions_app.models import EngagementMetric, Session
-from sessions_app.scoring import Signals
+from sessions_app.scoring.score import Signals
 from tests.e2e.browser import note_problems
 from tests.e2e.scene import Scene
 from tests.e2e.session_scenes import build_report

@@ -10,12 +10,12 @@ import pytest
 import redis
 from django.test import Client
 
-from engagement_conductor import ports, stack_commands
 from engagement_conductor.env import BASE_DIR
-from engagement_conductor.processes import Launch
-from sessions_app import keys
+from engagement_conductor.local_stack import commands, ports
+from engagement_conductor.local_stack.processes import Launch
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import Session
-from sessions_app.streams import server_time_ms
 from sessions_app.ticks import tick_at, tick_end_ms
 from tests.e2e.live_socket import LiveSocket
 from tests.e2e.stack_process import RunningProcesses, running_product, scored_tick, wait_for
@@ -25,7 +25,7 @@ from tests.factories import make_cast
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 SESSIONS = [f"room-{number}" for number in range(24)]
-COLLECTOR = stack_commands.COLLECTOR
+COLLECTOR = commands.COLLECTOR
 TICKS = 4
 # Whoever waits longest is given the next entries, so both get about half.
 LEAST_SHARE = 0.1
@@ -52,8 +52,8 @@ def product(
     with running_product(tmp_path, database_url, redis_url, *names) as product:
         celery = [sys.executable, "-m", "celery", "-A", "engagement_conductor"]
         seconds = {
-            "web": stack_commands.processes(second_port, demo=False)["web"].arguments,
-            "collector": stack_commands.manage("collect_events", "--name", "second"),
+            "web": commands.processes(second_port, demo=False)["web"].arguments,
+            "collector": commands.manage("collect_events", "--name", "second"),
             "worker": [*celery, "worker", "-Q", "engagement", "--concurrency", "2"],
         }
         for kind, arguments in seconds.items():

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from dashboard.health_parts import shards_part
-from engagement_conductor import stack_commands
-from sessions_app import keys
-from sessions_app.pipeline_status import pipeline_status
-from sessions_app.shard_conditions import scored_ticks
-from sessions_app.streams import server_time_ms
+from dashboard.monitoring.health_parts import shards_part
+from engagement_conductor.local_stack import commands
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.shards.shard_conditions import scored_ticks
+from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import tick_at
 from tests.e2e.stack_process import RunningProcesses, running_product, running_servers, wait_for
 from tests.e2e.traffic import SteadyChat
@@ -40,7 +40,7 @@ class Stage:
     client: "redis.Redis"
 
     def start_worker(self, seconds: float, concurrency: int) -> None:
-        usual = stack_commands.processes(self.product.web_port, demo=False)["worker"]
+        usual = commands.processes(self.product.web_port, demo=False)["worker"]
         arguments = usual.arguments[usual.arguments.index("worker") + 1 :]
         arguments[arguments.index("--concurrency") + 1] = str(concurrency)
         program = [usual.arguments[0], "-m", "tests.e2e.slow_worker", str(SLOW), str(seconds)]

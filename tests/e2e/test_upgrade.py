@@ -17,10 +17,10 @@ import psycopg
 import pytest
 import redis
 
-from engagement_conductor import stack_commands
 from engagement_conductor.env import BASE_DIR
-from sessions_app import keys
-from sessions_app.streams import server_time_ms
+from engagement_conductor.local_stack import commands
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.ticks import tick_at
 from tests.e2e.stack_process import (
     RunningProcesses,
@@ -70,7 +70,7 @@ class Upgrade:
         self._posted = 0
 
     def start_old(self, kind: str) -> None:
-        launch = stack_commands.processes(self.product.web_port, demo=False)[kind]
+        launch = commands.processes(self.product.web_port, demo=False)[kind]
         arguments = self._in_old_code(launch.arguments)
         environment = self.product.environment
         self.product.launch(
@@ -80,7 +80,7 @@ class Upgrade:
 
     def migrate_old(self) -> None:
         subprocess.run(
-            self._in_old_code(stack_commands.migrate()),
+            self._in_old_code(commands.migrate()),
             cwd=self.old_code,
             env=self.product.environment,
             check=True,

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page
 
-from anomalies_app.results import Change
-from dashboard.payloads import EndedSession
+from anomalies_app.notices import Change
+from dashboard.pages.payloads import EndedSession
 from tests.e2e.browser import Pages
 from tests.e2e.scene import Scene, at, wait_until_connected
 from tests.e2e.session_scenes import build_quiet_session
@@ -149,8 +149,8 @@ def test_light_and_dark_can_be_chosen(stage: Stage) -> None:
 
 
 def test_the_script_draws_as_the_server_does(stage: Stage) -> None:
-    from dashboard.templatetags.engagement import TREND_LABELS
-    from dashboard.wall import area, curve, trend
+    from dashboard.formatting.sparkline import area, curve, trend
+    from dashboard.templatetags.engagement_filters import TREND_LABELS
 
     series = [
         [50] * 60,

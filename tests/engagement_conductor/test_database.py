@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from engagement_conductor import embedded
+from engagement_conductor.local_stack import servers
 from sessions_app.models import EngagementMetric
 
 pytestmark = pytest.mark.integration
@@ -38,7 +38,7 @@ def migrate(url, **variables):
 def plain_url(tmp_path_factory):
     """A plain PostgreSQL."""
     folder = tmp_path_factory.mktemp("plain")
-    with embedded.running(embedded.postgresql(folder), folder) as server:
+    with servers.running(servers.postgresql(folder), folder) as server:
         yield server.url
 
 

@@ -18,9 +18,9 @@ from django.db.migrations.state import ProjectState
 
 from anomalies_app.models import Anomaly
 from engagement_conductor.management.commands.migrate import limits_of_migrations
-from sessions_app import concurrently
-from sessions_app.concurrently import AddIndexConcurrently, AddUniqueConcurrently
 from sessions_app.models import Event
+from sessions_app.storage import concurrent_indexes
+from sessions_app.storage.concurrent_indexes import AddIndexConcurrently, AddUniqueConcurrently
 from tests.conftest import url_of_database
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -144,8 +144,10 @@ def chunked(monkeypatch: pytest.MonkeyPatch) -> Iterator[AddIndexConcurrently]:
     """An index of a hypertable that is there already; where there are none, built as if."""
     if not connection.has_timescaledb:
         option = " WITH (timescaledb.transaction_per_chunk)"
-        monkeypatch.setattr(concurrently, "_is_chunked", lambda *_: True)
-        monkeypatch.setattr(concurrently, "_BY_CHUNK", concurrently._BY_CHUNK.replace(option, ""))
+        monkeypatch.setattr(concurrent_indexes, "_is_chunked", lambda *_: True)
+        monkeypatch.setattr(
+            concurrent_indexes, "_BY_CHUNK", concurrent_indexes._BY_CHUNK.replace(option, "")
+        )
     operation = AddIndexConcurrently("anomaly", models.Index(fields=["reason"], name="for_a_test"))
     apply(operation)
     yield operation

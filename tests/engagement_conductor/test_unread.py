@@ -1,6 +1,6 @@
 """What waits for slow clients is counted, and bounded for all together."""
 
-from engagement_conductor.web_server.unread import Unread
+from engagement_conductor.web_server.send_buffers import Unread
 
 
 class Client:

@@ -12,12 +12,12 @@ from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from dashboard.losses import losses
+from dashboard.live.losses import losses
 from engagement_conductor.web_server import connection, socket
 from engagement_conductor.web_server.connection import Connection
 from engagement_conductor.web_server.request import Request
+from engagement_conductor.web_server.send_buffers import Unread
 from engagement_conductor.web_server.socket import Socket
-from engagement_conductor.web_server.unread import Unread
 
 Connect = Callable[..., tuple[Connection, StringTransportWithDisconnection]]
 

@@ -12,8 +12,13 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["sessions_app"]):
-    from sessions_app import keys
-    from sessions_app.events import MAXIMUM_PAYLOAD_BYTES, BadEventError, EventKind, decoder
+    from sessions_app import redis_keys as keys
+    from sessions_app.events.decoding import (
+        MAXIMUM_PAYLOAD_BYTES,
+        BadEventError,
+        EventKind,
+        decoder,
+    )
 
 from tests.fuzzing.payloads import EXAMPLES
 

@@ -24,12 +24,12 @@ def main(exits: Path, mebibytes: int, marker: bytes, names: list[str]) -> None:
     """Starts collectors until it is told to stop, with all that they need loaded once."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engagement_conductor.settings")
     django.setup()
-    from sessions_app import collector, handover
+    from sessions_app.ingest import batch, collector
     from sessions_app.management.commands import collect_events  # noqa: F401
 
     collector.DELIVERY_MS = int(os.environ.get("DELIVERY_MS", collector.DELIVERY_MS))
     if marker:
-        handover._DECODERS[:] = [_fragile(decode, marker) for decode in handover._DECODERS]
+        batch._DECODERS[:] = [_fragile(decode, marker) for decode in batch._DECODERS]
     while True:
         name = names.pop(0) if len(names) > 1 else names[0]
         code = _live(name, mebibytes)

@@ -7,12 +7,12 @@ import psutil
 import pytest
 import redis
 
-from sessions_app import keys
-from sessions_app.dead_letters import MAXIMUM_LETTERS
-from sessions_app.figures import REFUSED, read_figures
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.dead_letters import MAXIMUM_LETTERS
+from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import EngagementMetric, Event, Session
-from sessions_app.pipeline_status import pipeline_status
-from sessions_app.streams import server_time_ms
+from sessions_app.telemetry.counters import REFUSED, read_figures
+from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import tick_at
 from tests.fuzzing.payloads import hostile_payloads
 from tests.pipeline import collect_all, collector, score_all, total

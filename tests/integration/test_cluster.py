@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 import redis
 
-from sessions_app import keys
-from sessions_app.collector import Collector
-from sessions_app.connection import events_client, look_up_nodes_again, shard_client
-from sessions_app.outages import SERVER_ERRORS as OUTAGES
-from sessions_app.pipeline_status import pipeline_status
-from sessions_app.simulation.cast import CHARACTERS
-from sessions_app.simulation.conference import Conference
-from sessions_app.streams import server_time_ms
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.collector import Collector
+from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.ingest.watermark import has_passed
+from sessions_app.redis_client import events_client, look_up_nodes_again, shard_client
+from sessions_app.simulation.live.cast import CHARACTERS
+from sessions_app.simulation.live.conference import Conference
+from sessions_app.telemetry.outages import SERVER_ERRORS as OUTAGES
+from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import TICK_MS, tick_at
-from sessions_app.watermark import has_passed
 from tests.integration.test_oracle import FIRST_TICK, assert_equal, clear, process, stored_rows
 from tests.oracle import LoggedEvent, expected_rows
 from tests.pipeline import collect_all, collector, score_all, step_until, total

@@ -14,17 +14,18 @@ from typing import Any
 import pytest
 import redis
 
-from sessions_app import keys, streams
-from sessions_app.collector import Collector
-from sessions_app.connection import connect
-from sessions_app.pipeline_status import pipeline_status
-from sessions_app.read_size import FIRST_COUNT
-from sessions_app.streams import create_groups, server_time_ms
+from sessions_app import redis_keys as keys
+from sessions_app.ingest import stream_reader
+from sessions_app.ingest.collector import Collector
+from sessions_app.ingest.read_size import FIRST_COUNT
+from sessions_app.ingest.stream_reader import create_groups, server_time_ms
+from sessions_app.ingest.watermark import has_passed
+from sessions_app.redis_client import connect
+from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import TICK_MS, tick_at, tick_end_ms
-from sessions_app.watermark import has_passed
 from tests.pipeline import collect_all, collector, rows, score_all, step_until, total
 from tests.platform import chat, chat_sync, closed, post, post_chat, publish, user, vote
-from tests.sessions_app.test_events import BAD_CHAT
+from tests.sessions_app.events.test_decoding import BAD_CHAT
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -137,7 +138,7 @@ def test_a_collector_that_dies_before_acknowledging_loses_and_doubles_nothing(
         step_until(dying, lambda: False)
     dying.subscriber.stop()
     assert redis_client.xpending(keys.CHAT_MESSAGE, keys.CONSUMER_GROUP)["pending"] == FIRST_COUNT
-    monkeypatch.setattr("sessions_app.recovery.CLAIM_IDLE_MS", 0)
+    monkeypatch.setattr("sessions_app.ingest.claims.CLAIM_IDLE_MS", 0)
     with collector("heir") as heir:
         collect_all(redis_client, heir)
     score_now(redis_client)
@@ -363,7 +364,7 @@ def test_two_collectors_that_meet_what_is_no_stream_leave_the_new_one_alone(
     redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redis_client.set(keys.POLL_VOTE, "somebody's")
-    create_group, met = streams._create_group, []
+    create_group, met = stream_reader._create_group, []
 
     def be_overtaken(client: redis.Redis, channel: str, start_ms: int) -> None:
         """Meets it, but another collector and the platform are quicker to go on."""
@@ -372,12 +373,12 @@ def test_two_collectors_that_meet_what_is_no_stream_leave_the_new_one_alone(
         except redis.ResponseError as error:
             if "WRONGTYPE" in str(error) and not met:
                 met.append(channel)
-                streams.create_groups(redis_client, 0)
+                stream_reader.create_groups(redis_client, 0)
                 post(redis_client, keys.POLL_VOTE, vote("u1"))
             raise
 
-    monkeypatch.setattr(streams, "_create_group", be_overtaken)
-    streams.create_groups(redis_client, 0)
+    monkeypatch.setattr(stream_reader, "_create_group", be_overtaken)
+    stream_reader.create_groups(redis_client, 0)
     assert met == [keys.POLL_VOTE]
     assert redis_client.xlen(keys.POLL_VOTE) == 1
     assert redis_client.get(keys.misplaced(keys.POLL_VOTE)) == b"somebody's"

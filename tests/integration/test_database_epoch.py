@@ -9,16 +9,16 @@ import pytest
 import redis
 from django.db import connection
 
-from dashboard.watching import WatchedGroups, watched_groups
-from engagement_conductor import pipeline
-from engagement_conductor.pipeline import event_settings, pauses
-from sessions_app import keys
-from sessions_app.epochs import Position, advance_mark, current_epoch
-from sessions_app.figures import REKEYED, read_figures
+from dashboard.live.subscriptions import WatchedGroups, watched_groups
+from engagement_conductor.pipeline import tick as pipeline
+from engagement_conductor.pipeline.tick import event_settings, pauses
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import DatabaseEpoch, EngagementMetric, Event, Session
-from sessions_app.streams import server_time_ms
+from sessions_app.shards.database_epochs import Position, advance_mark, current_epoch
+from sessions_app.state.session_windows import SessionWindows
+from sessions_app.telemetry.counters import REKEYED, read_figures
 from sessions_app.ticks import TICK_MS, tick_at
-from sessions_app.windows import SessionWindows
 from tests.pipeline import collect_all, collector, rows, score_all
 from tests.platform import chat, post, user
 

@@ -7,11 +7,11 @@ import pytest
 import redis
 
 from anomalies_app.models import Anomaly
-from engagement_conductor import pipeline
-from engagement_conductor.pipeline import event_settings
-from sessions_app import keys
+from engagement_conductor.pipeline import tick as pipeline
+from engagement_conductor.pipeline.tick import event_settings
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import Event, Session
-from sessions_app.streams import server_time_ms
 from sessions_app.ticks import TICK_MS, tick_at, tick_end
 from tests.pipeline import collect_all, collector, score_all
 from tests.platform import post, user

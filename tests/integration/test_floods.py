@@ -8,12 +8,12 @@ import psutil
 import pytest
 import redis
 
-from sessions_app import keys
-from sessions_app.audiences import MAXIMUM_USERS
-from sessions_app.figures import FORGOTTEN, REFUSED, read_figures
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import Event, PollMoment, Session
-from sessions_app.polls import MAXIMUM_POLLS
-from sessions_app.streams import server_time_ms
+from sessions_app.state.polls import MAXIMUM_POLLS
+from sessions_app.state.presence import MAXIMUM_USERS
+from sessions_app.telemetry.counters import FORGOTTEN, REFUSED, read_figures
 from sessions_app.ticks import tick_at
 from tests.pipeline import collect_all, collector, rows, score_all, total
 from tests.platform import chat, user, vote

@@ -13,10 +13,10 @@ import psutil
 import pytest
 import redis
 
-from sessions_app import keys
-from sessions_app.collector import DELIVERY_MS, MESSAGE_LIFETIME_MS, Collector
-from sessions_app.figures import DROPPED_MESSAGES, read_figures
-from sessions_app.streams import server_time_ms
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.collector import DELIVERY_MS, MESSAGE_LIFETIME_MS, Collector
+from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.telemetry.counters import DROPPED_MESSAGES, read_figures
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, score_all, step_until, total
 from tests.platform import chat, post, post_chat, publish, user
@@ -80,7 +80,7 @@ def test_a_process_that_was_frozen_delivers_nothing_that_another_has_handed_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     posted = freeze_with_entries(redis_client, process)
-    monkeypatch.setattr("sessions_app.recovery.CLAIM_IDLE_MS", 0)
+    monkeypatch.setattr("sessions_app.ingest.claims.CLAIM_IDLE_MS", 0)
     with collector("heir") as heir:
         collect_all(redis_client, heir)
     tick = tick_at(server_time_ms(redis_client))
@@ -119,7 +119,7 @@ def holding(redis_client: redis.Redis) -> Iterator[Collector]:
 def hold_up(monkeypatch: pytest.MonkeyPatch, client: redis.Redis, milliseconds: int) -> None:
     """Lets the server's clock show a later time at the next delivery."""
     later = server_time_ms(client) + milliseconds
-    monkeypatch.setattr("sessions_app.collector.server_time_ms", lambda _: later)
+    monkeypatch.setattr("sessions_app.ingest.collector.server_time_ms", lambda _: later)
 
 
 def test_after_a_minute_entries_are_read_again_and_messages_delivered(
@@ -174,7 +174,7 @@ def pass_lease_on(client: redis.Redis) -> None:
 def test_what_is_published_after_the_lease_ran_out_is_counted_by_one(
     redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, is_back: bool
 ) -> None:
-    monkeypatch.setattr("sessions_app.collector.LEASE_MS", 600)
+    monkeypatch.setattr("sessions_app.ingest.collector.LEASE_MS", 600)
     with collector("first") as first, collector("second") as second:
         step_until(first, lambda: first.subscriber.subscribed)
         react(redis_client, 0, 5)
@@ -227,14 +227,14 @@ def test_the_lease_is_renewed_while_what_is_held_cannot_be_handed_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(holding, "_deliver", away)
-        patch.setattr("sessions_app.collector.STATUS_SECONDS", 0.0)
+        patch.setattr("sessions_app.ingest.collector.STATUS_SECONDS", 0.0)
         for _ in range(3):
             redis_client.pexpire(keys.SUBSCRIBER_LEASE, 300)
             holding._lease_due = 0.0
             with pytest.raises(redis.ConnectionError):
                 holding.step()
             assert redis_client.pttl(keys.SUBSCRIBER_LEASE) > 1_000
-        patch.setattr("sessions_app.collector.create_groups", away)
+        patch.setattr("sessions_app.ingest.collector.create_groups", away)
         redis_client.pexpire(keys.SUBSCRIBER_LEASE, 300)
         with pytest.raises(redis.ConnectionError):
             holding.start()

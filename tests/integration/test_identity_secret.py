@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import redis
 
-from engagement_conductor.pipeline import event_settings, score_shard
-from sessions_app import keys
-from sessions_app.blocks import BatchBuilder, encode_block
-from sessions_app.events import EventKind, PlatformEvent
-from sessions_app.figures import SET_ASIDE, named, read_figures
-from sessions_app.heartbeats import WORKER, note_heartbeat
-from sessions_app.identification import SECRET_BYTES, Identification
-from sessions_app.identity_secret import OLD_WORKER_SECONDS, IdentityKeeper
-from sessions_app.streams import server_time_ms
+from engagement_conductor.pipeline.tick import event_settings, score_shard
+from sessions_app import redis_keys as keys
+from sessions_app.events.blocks import BatchBuilder, encode_block
+from sessions_app.events.decoding import EventKind, PlatformEvent
+from sessions_app.events.identification import SECRET_BYTES, Identification
+from sessions_app.ingest.identity_secret import OLD_WORKER_SECONDS, IdentityKeeper
+from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.state.session_windows import ROW, SessionWindows
+from sessions_app.telemetry.counters import SET_ASIDE, named, read_figures
+from sessions_app.telemetry.heartbeats import WORKER, note_heartbeat
 from sessions_app.ticks import TICK_MS, tick_at
-from sessions_app.windows import ROW, SessionWindows
 from tests.pipeline import collect_all, collector, rows
 from tests.platform import chat, post, user
 

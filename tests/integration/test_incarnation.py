@@ -10,8 +10,9 @@ import redis
 from django.db import ProgrammingError, connection
 from psycopg import errors
 
-from sessions_app import epochs, keys
-from sessions_app.epochs import current_epoch, tells_incarnation
+from sessions_app import redis_keys as keys
+from sessions_app.shards import database_epochs
+from sessions_app.shards.database_epochs import current_epoch, tells_incarnation
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -20,7 +21,7 @@ Refusing = Callable[[type[psycopg.Error]], AbstractContextManager[None]]
 
 @pytest.fixture(autouse=True)
 def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(epochs, "_tells", None)
+    monkeypatch.setattr(database_epochs, "_tells", None)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def incarnation(redis_client: redis.Redis) -> bytes:
     current_epoch(redis_client)
     known: bytes | None = redis_client.hget(keys.DATABASE_EPOCH, "incarnation")
     assert known
-    epochs._tells = None
+    database_epochs._tells = None
     return known
 
 
@@ -71,7 +72,7 @@ def test_who_is_not_told_leaves_what_others_know(
 ) -> None:
     before = redis_client.hgetall(keys.DATABASE_EPOCH)
     with refusing(kind):
-        epochs.advance_mark(redis_client)
+        database_epochs.advance_mark(redis_client)
     after = redis_client.hgetall(keys.DATABASE_EPOCH)
     assert after[b"incarnation"] == incarnation
     assert after[b"epoch"] == before[b"epoch"]

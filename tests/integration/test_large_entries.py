@@ -12,14 +12,14 @@ import psutil
 import pytest
 import redis
 
-from sessions_app import keys
-from sessions_app.events import Fault
-from sessions_app.figures import DEAD_LETTERS, named, read_figures
-from sessions_app.pipeline_status import pipeline_status
-from sessions_app.recovery import MAXIMUM_DELIVERIES
-from sessions_app.streams import server_time_ms
+from sessions_app import redis_keys as keys
+from sessions_app.events.decoding import Fault
+from sessions_app.ingest.claims import MAXIMUM_DELIVERIES
+from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.ingest.watermark import has_passed
+from sessions_app.telemetry.counters import DEAD_LETTERS, named, read_figures
+from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import tick_at
-from sessions_app.watermark import has_passed
 from tests.integration.fragile_collector import EXIT_CODE
 from tests.pipeline import score_all, total
 from tests.platform import chat, post, post_chat, user

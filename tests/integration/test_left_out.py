@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import redis
 
-from engagement_conductor import pipeline
-from engagement_conductor.pipeline import ShardFailedError, event_settings, score_shard
-from sessions_app import keys
-from sessions_app.figures import (
+from engagement_conductor.pipeline import tick as pipeline
+from engagement_conductor.pipeline.tick import ShardFailedError, event_settings, score_shard
+from sessions_app import redis_keys as keys
+from sessions_app.models import Session
+from sessions_app.shards.shard_store import ShardStore
+from sessions_app.telemetry.counters import (
     AFTER_END,
     LEFT_OUT,
     POLL_CLOSED,
@@ -20,8 +22,6 @@ from sessions_app.figures import (
     named,
     read_figures,
 )
-from sessions_app.models import Session
-from sessions_app.shard_store import ShardStore
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector
 from tests.platform import chat, closed, ended, post, vote

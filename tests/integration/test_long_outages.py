@@ -9,12 +9,13 @@ import redis
 from django.utils import timezone
 
 from anomalies_app.models import Anomaly
-from engagement_conductor import pipeline, tasks
-from engagement_conductor.pipeline import event_settings
-from sessions_app import keys
-from sessions_app.figures import SKIPPED, read_figures
+from engagement_conductor import tasks
+from engagement_conductor.pipeline import tick as pipeline
+from engagement_conductor.pipeline.tick import event_settings
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import Session
-from sessions_app.streams import server_time_ms
+from sessions_app.telemetry.counters import SKIPPED, read_figures
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS, tick_at
 from tests.factories import make_event, make_session
 from tests.pipeline import collect_all, collector, rows, score_all
@@ -157,7 +158,7 @@ def test_sessions_that_a_shard_knows_are_not_ended_by_the_clock(
 
 
 def lag_by(client: redis.Redis, shard: int, ticks: int) -> None:
-    from sessions_app.windows import SessionWindows
+    from sessions_app.state.session_windows import SessionWindows
 
     key = keys.shard_windows(shard)
     windows: Any = SessionWindows.from_bytes(client.get(key))

@@ -11,17 +11,18 @@ import pytest
 import redis
 
 from anomalies_app.models import Anomaly
-from engagement_conductor import pipeline
-from engagement_conductor.pipeline import event_settings
-from sessions_app import audiences, identities, keys, polls
-from sessions_app.figures import LOST_TABLES, named, read_figures
-from sessions_app.hashing import combine
-from sessions_app.lost_tables import MAXIMUM_KEPT, KeptTable, LostTableLog
+from engagement_conductor.pipeline import tick as pipeline
+from engagement_conductor.pipeline.tick import event_settings
+from sessions_app import redis_keys as keys
 from sessions_app.models import EngagementMetric, Session
-from sessions_app.pipeline_status import pipeline_status
-from sessions_app.simulation.cast import CHARACTERS
-from sessions_app.simulation.conference import Conference
-from sessions_app.tables import LostTable, Table, pack_table, unpack_table
+from sessions_app.shards.lost_tables import MAXIMUM_KEPT, KeptTable, LostTableLog
+from sessions_app.simulation.live.cast import CHARACTERS
+from sessions_app.simulation.live.conference import Conference
+from sessions_app.state import deduplication, polls, presence
+from sessions_app.state.hashing import combine
+from sessions_app.state.packed_tables import LostTable, Table, pack_table, unpack_table
+from sessions_app.telemetry.counters import LOST_TABLES, named, read_figures
+from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import TICK_MS, tick_at, tick_ending
 from tests.oracle import LoggedEvent, Row, expected_rows
 from tests.pipeline import collect_all, collector, score_all
@@ -41,7 +42,7 @@ Poison = Callable[[bytes], bytes | None]
 POISONS: dict[str, Poison] = {
     "a byte too many": lambda blob: blob + b"x",
     "cut off": lambda blob: blob[:-3],
-    "a person too few": lambda blob: blob[: -audiences.USER.itemsize],
+    "a person too few": lambda blob: blob[: -presence.USER.itemsize],
     "another version": lambda blob: blob[:3] + b"\x09" + blob[4:],
     "garbage": lambda blob: b"\x80" * 34,
     "gone": lambda blob: None,
@@ -320,8 +321,8 @@ def test_a_stack_of_the_release_before_goes_on(redis_client: redis.Redis) -> Non
 
 
 def test_headers_are_all_that_is_new_of_audiences_and_identities() -> None:
-    users, seen = np.zeros(3, audiences.USER), np.zeros(3, identities.SEEN)
+    users, seen = np.zeros(3, presence.USER), np.zeros(3, deduplication.SEEN)
     row, rows = np.zeros(1, np.int64), np.zeros(3, np.int64)
-    [blob] = pack_table(Table(rows, users), row, audiences.FORM)
+    [blob] = pack_table(Table(rows, users), row, presence.FORM)
     assert blob[8:] == users.tobytes()
-    assert identities.pack(seen)[8:] == seen.tobytes()
+    assert deduplication.pack(seen)[8:] == seen.tobytes()

@@ -8,12 +8,12 @@ import pytest
 import redis
 
 from engagement_conductor import tasks
-from engagement_conductor.pipeline import event_settings
-from sessions_app import keys
-from sessions_app.figures import SET_ASIDE, read_figures
-from sessions_app.shard_conditions import read_failures, scored_ticks
-from sessions_app.shard_store import ShardStore
-from sessions_app.streams import server_time_ms
+from engagement_conductor.pipeline.tick import event_settings
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.shards.shard_conditions import read_failures, scored_ticks
+from sessions_app.shards.shard_store import ShardStore
+from sessions_app.telemetry.counters import SET_ASIDE, read_figures
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, rows
 from tests.platform import chat, post, user

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engagement_conductor.env import BASE_DIR
-from sessions_app import keys
-from sessions_app.collector import Collector
-from sessions_app.connection import events_client
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.collector import Collector
 from sessions_app.models import EngagementMetric, Event, Session
-from sessions_app.replay import read_recording
-from sessions_app.simulation.cast import CHARACTERS
-from sessions_app.simulation.conference import Conference
+from sessions_app.recordings.event_recording import read_recording
+from sessions_app.redis_client import events_client
+from sessions_app.simulation.live.cast import CHARACTERS
+from sessions_app.simulation.live.conference import Conference
 from sessions_app.ticks import TICK_MS, tick_at, tick_ending
 from tests.event_logs import event_logs
 from tests.oracle import LoggedEvent, Row, expected_rows

@@ -12,11 +12,11 @@ from django.db import connection
 from django.test import Client
 
 from engagement_conductor import tasks
-from engagement_conductor.logs import OutageHandler
-from engagement_conductor.pipeline import event_settings
-from sessions_app import keys
-from sessions_app.connection import connect
-from sessions_app.streams import server_time_ms
+from engagement_conductor.logs.formats import OutageHandler
+from engagement_conductor.pipeline.tick import event_settings
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.redis_client import connect
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.conftest import url_of_database
 from tests.factories import make_cast

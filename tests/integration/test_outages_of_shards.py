@@ -9,10 +9,10 @@ import pytest
 import redis
 from redis.cluster import RedisCluster
 
-from sessions_app import keys
-from sessions_app.collector import Collector
-from sessions_app.recovery import MAXIMUM_DELIVERIES
-from sessions_app.streams import server_time_ms
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.claims import MAXIMUM_DELIVERIES
+from sessions_app.ingest.collector import Collector
+from sessions_app.ingest.stream_reader import server_time_ms
 from tests.pipeline import collect_all, collector
 from tests.platform import chat, post
 
@@ -42,7 +42,7 @@ def let_write(events: Any, patterns: tuple[str, ...]) -> None:
 
 @pytest.fixture
 def collectors(events: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Collector]]:
-    monkeypatch.setattr("sessions_app.recovery.CLAIM_IDLE_MS", 10)
+    monkeypatch.setattr("sessions_app.ingest.claims.CLAIM_IDLE_MS", 10)
     with ExitStack() as stack:
         yield [stack.enter_context(collector(f"c{number}")) for number in range(MANY)]
 

@@ -13,16 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.models import ApiToken
-from engagement_conductor import pipeline
-from engagement_conductor.pipeline import event_settings, score_shard
-from sessions_app import keys
-from sessions_app.figures import REFUSED, read_figures
+from engagement_conductor.pipeline import tick as pipeline
+from engagement_conductor.pipeline.tick import event_settings, score_shard
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import EngagementMetric, Event, Session
-from sessions_app.registry import end_silent_sessions
-from sessions_app.retention import drop_metrics_before
-from sessions_app.storage import encode_copy, store_metrics
-from sessions_app.streams import server_time_ms
-from sessions_app.tick_results import METRIC
+from sessions_app.state.tick_results import METRIC
+from sessions_app.storage.metrics import encode_copy, store_metrics
+from sessions_app.storage.retention import drop_metrics_before
+from sessions_app.storage.sessions import end_silent_sessions
+from sessions_app.telemetry.counters import REFUSED, read_figures
 from sessions_app.ticks import CATCH_UP_TICKS, SILENCE_TICKS, TICK_MS, tick_at, tick_end
 from tests.pipeline import collect_all, collector, rows, score_all, total
 from tests.platform import chat, post, user

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import redis
 
-from sessions_app import keys
-from sessions_app.connection import connect
-from sessions_app.events import MAXIMUM_PAYLOAD_BYTES, Fault
-from sessions_app.handover import Handover
-from sessions_app.identification import Identification
-from sessions_app.payloads import KEPT_BYTES
-from sessions_app.recovery import MAXIMUM_DELIVERIES, SUSPECTS, Batch, Recovery
-from sessions_app.streams import server_time_ms
+from sessions_app import redis_keys as keys
+from sessions_app.events.decoding import MAXIMUM_PAYLOAD_BYTES, Fault
+from sessions_app.events.excerpts import KEPT_BYTES
+from sessions_app.events.identification import Identification
+from sessions_app.ingest.batch import Handover
+from sessions_app.ingest.claims import MAXIMUM_DELIVERIES, SUSPECTS, Batch, Recovery
+from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.redis_client import connect
 from tests.pipeline import collect_all, collector
 from tests.platform import chat, post, post_chat
 
@@ -59,7 +59,7 @@ def test_ours_come_at_once_and_others_after_a_while(
     post_chat(events, 10, 5)
     deliver(events, keys.CHAT_MESSAGE, consumer="other")
     assert numbers(recovery.next_batches()) == [10]
-    monkeypatch.setattr("sessions_app.recovery.CLAIM_IDLE_MS", 100)
+    monkeypatch.setattr("sessions_app.ingest.claims.CLAIM_IDLE_MS", 100)
     time.sleep(0.2)
     assert sum(numbers(recovery.next_batches())) == 5
     assert recovery.next_batches() != [], "what is not acknowledged comes again"

@@ -3,8 +3,8 @@
 import pytest
 import redis
 
-from sessions_app import keys
-from sessions_app.shard_store import ShardStore
+from sessions_app import redis_keys as keys
+from sessions_app.shards.shard_store import ShardStore
 
 pytestmark = pytest.mark.integration
 

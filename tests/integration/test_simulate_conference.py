@@ -10,9 +10,9 @@ import pytest
 import redis
 from django.conf import settings
 
-from sessions_app import keys
+from sessions_app import redis_keys as keys
 from sessions_app.models import Event, Session
-from sessions_app.simulation.cast import CHARACTERS
+from sessions_app.simulation.live.cast import CHARACTERS
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

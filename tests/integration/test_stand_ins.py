@@ -8,15 +8,15 @@ import redis
 from django.apps import apps
 from django.utils import timezone
 
-from engagement_conductor.pipeline import event_settings
-from sessions_app import keys
+from engagement_conductor.pipeline.tick import event_settings
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import Event, Session
-from sessions_app.rebuilding import rebuild_windows
-from sessions_app.shard_store import ShardStore
-from sessions_app.stand_in_repair import separate_stand_ins
-from sessions_app.streams import server_time_ms
+from sessions_app.shards.recovery import rebuild_windows
+from sessions_app.shards.shard_store import ShardStore
+from sessions_app.state.session_windows import SessionWindows
+from sessions_app.storage.stand_in_repair import separate_stand_ins
 from sessions_app.ticks import TICK_MS, tick_at
-from sessions_app.windows import SessionWindows
 from tests.factories import make_user
 from tests.pipeline import collect_all, collector, score_all
 from tests.platform import chat, post

@@ -15,11 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from anomalies_app.models import Anomaly
-from sessions_app.blocks import Mention
-from sessions_app.detection_settings import DetectionSettings
+from sessions_app.events.blocks import Mention
 from sessions_app.models import EngagementMetric, Event, Session
-from sessions_app.registry import resolve_sessions
-from sessions_app.scoring import ScoreSettings
+from sessions_app.scoring.detection_settings import DetectionSettings
+from sessions_app.scoring.score import ScoreSettings
+from sessions_app.storage.sessions import resolve_sessions
 from tests.factories import (
     make_anomaly,
     make_event,

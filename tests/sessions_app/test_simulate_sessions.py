@@ -6,8 +6,8 @@ import re
 import pytest
 from django.core.management import CommandError, call_command
 
-from sessions_app.recorded_signals import read_signals
-from sessions_app.simulation.labels import read_labels
+from sessions_app.recordings.signal_recording import read_signals
+from sessions_app.simulation.labelled.labels import read_labels
 
 
 def simulate(folder, *options: str) -> None:

@@ -6,19 +6,19 @@ from typing import Any, NamedTuple
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from anomalies_app.calibrating import PASSES, Portions, fit_calibration
-from anomalies_app.calibration import Calibration, CalibrationError, write_calibration
-from anomalies_app.calibration_store import (
+from anomalies_app.detector.calibration import Calibration, CalibrationError, write_calibration
+from anomalies_app.detector.river_trees import keep
+from anomalies_app.detector.state import FOREST
+from anomalies_app.evaluation.calibration_fitting import PASSES, Portions, fit_calibration
+from anomalies_app.management.arguments import a_time, progress_bar
+from anomalies_app.shards.calibration_files import (
     BUILT_IN_NAME,
     calibration_path,
     save_calibration,
 )
-from anomalies_app.detector_state import FOREST
-from anomalies_app.management.arguments import a_time, progress_bar
-from anomalies_app.splits import keep
-from sessions_app.recorded_signals import RecordedSignalsError, read_signals
-from sessions_app.simulation.labelled import LabelledSession, recorded, simulate_session
-from sessions_app.stored_signals import StoredSignals
+from sessions_app.recordings.signal_recording import RecordedSignalsError, read_signals
+from sessions_app.recordings.stored_signals import StoredSignals
+from sessions_app.simulation.labelled.sessions import LabelledSession, recorded, simulate_session
 
 DEFAULT_NAME = "own"
 # What the built-in calibration is made of.

@@ -11,10 +11,14 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from anomalies_app.calibration import Calibration, CalibrationError
-from anomalies_app.calibration_store import load_calibration
-from anomalies_app.offline import Alert, detect_recorded
-from sessions_app.recorded_signals import RecordedSignals, RecordedSignalsError, read_signals
+from anomalies_app.detector.calibration import Calibration, CalibrationError
+from anomalies_app.evaluation.offline import Alert, detect_recorded
+from anomalies_app.shards.calibration_files import load_calibration
+from sessions_app.recordings.signal_recording import (
+    RecordedSignals,
+    RecordedSignalsError,
+    read_signals,
+)
 
 
 class Command(BaseCommand):

@@ -10,19 +10,23 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from anomalies_app.calibration import Calibration, CalibrationError
-from anomalies_app.calibration_store import load_calibration
-from anomalies_app.evaluation import Report, evaluate, format_report
-from anomalies_app.offline import detect_recorded
-from sessions_app.recorded_signals import RecordedSignals, RecordedSignalsError, read_signals
-from sessions_app.simulation.labelled import recorded, simulate_sessions
-from sessions_app.simulation.labels import (
+from anomalies_app.detector.calibration import Calibration, CalibrationError
+from anomalies_app.evaluation.offline import detect_recorded
+from anomalies_app.evaluation.report import Report, evaluate, format_report
+from anomalies_app.shards.calibration_files import load_calibration
+from sessions_app.recordings.signal_recording import (
+    RecordedSignals,
+    RecordedSignalsError,
+    read_signals,
+)
+from sessions_app.simulation.labelled.labels import (
     LABELS_FILE,
     SIGNALS_FILE,
     LabelsError,
     SessionLabels,
     read_labels,
 )
+from sessions_app.simulation.labelled.sessions import recorded, simulate_sessions
 
 # Not the default of simulate_sessions, from which calibrations are made.
 DEFAULT_SEED = 2027

@@ -11,7 +11,7 @@ from typing import Any, Self, TextIO
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from anomalies_app.nab import (
+from anomalies_app.evaluation.nab import (
     PROFILES,
     STANDARD,
     CorpusError,
@@ -23,7 +23,7 @@ from anomalies_app.nab import (
     read_corpus,
     write_scores,
 )
-from anomalies_app.univariate import Parts, UnivariateDetector, half_hours
+from anomalies_app.evaluation.univariate import Parts, UnivariateDetector, half_hours
 
 SECONDS_BETWEEN_LINES = 5.0
 

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from dashboard.models import ApiToken
 from sessions_app.models import Event
-from sessions_app.queries import EventQuerySet
+from sessions_app.queries.querysets import EventQuerySet
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from engagement_conductor.backups import BackupError, dump
+from engagement_conductor.database.backups import BackupError, dump
 
 
 class Command(BaseCommand):

@@ -9,12 +9,12 @@ import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from sessions_app.collector import Collector
-from sessions_app.connection import UNREACHABLE, connect
-from sessions_app.log_context import log_context
-from sessions_app.masking import masked
-from sessions_app.outages import first_line, is_outage, log_failure
-from sessions_app.stopping import StopSignal
+from sessions_app.ingest.collector import Collector
+from sessions_app.management.stop_signal import StopSignal
+from sessions_app.redis_client import UNREACHABLE, connect
+from sessions_app.telemetry.log_context import log_context
+from sessions_app.telemetry.masking import masked
+from sessions_app.telemetry.outages import first_line, is_outage, log_failure
 
 logger = logging.getLogger(__name__)
 

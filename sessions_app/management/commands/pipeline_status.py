@@ -6,8 +6,8 @@ import msgspec
 import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions_app.connection import connect
-from sessions_app.pipeline_status import PipelineStatus, pipeline_status
+from sessions_app.redis_client import connect
+from sessions_app.telemetry.pipeline_status import PipelineStatus, pipeline_status
 
 
 class Command(BaseCommand):

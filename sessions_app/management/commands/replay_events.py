@@ -12,9 +12,8 @@ import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from sessions_app.connection import connect, events_client
-from sessions_app.posting import Poster, Transport
-from sessions_app.replay import (
+from sessions_app.management.stop_signal import StopSignal
+from sessions_app.recordings.event_recording import (
     RecordedEvent,
     RecordingError,
     RecordingSummary,
@@ -24,7 +23,8 @@ from sessions_app.replay import (
     replace_session,
     summarise,
 )
-from sessions_app.stopping import StopSignal
+from sessions_app.recordings.posting import Poster, Transport
+from sessions_app.redis_client import connect, events_client
 
 SECONDS_BETWEEN_LINES = 5.0
 

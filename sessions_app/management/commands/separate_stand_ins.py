@@ -5,7 +5,7 @@ from typing import Any
 from django.apps import apps
 from django.core.management.base import BaseCommand
 
-from sessions_app.stand_in_repair import separate_stand_ins
+from sessions_app.storage.stand_in_repair import separate_stand_ins
 
 
 class Command(BaseCommand):

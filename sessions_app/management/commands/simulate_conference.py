@@ -13,13 +13,13 @@ import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
-from sessions_app import demo
-from sessions_app.connection import connect, events_client
-from sessions_app.posting import Poster, Transport
-from sessions_app.replay import RecordedEvent, check_session_id, due_batches
-from sessions_app.simulation.cast import CHARACTERS
-from sessions_app.simulation.conference import Conference, SessionPlan
-from sessions_app.stopping import StopSignal
+from sessions_app.management.stop_signal import StopSignal
+from sessions_app.recordings.event_recording import RecordedEvent, check_session_id, due_batches
+from sessions_app.recordings.posting import Poster, Transport
+from sessions_app.redis_client import connect, events_client
+from sessions_app.simulation.live import demo
+from sessions_app.simulation.live.cast import CHARACTERS
+from sessions_app.simulation.live.conference import Conference, SessionPlan
 
 logger = logging.getLogger(__name__)
 

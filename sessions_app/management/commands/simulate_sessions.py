@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from sessions_app.recorded_signals import write_signals
-from sessions_app.simulation.kinds import KINDS_BY_KEY
-from sessions_app.simulation.labelled import LabelledSession, recorded, simulate_sessions
-from sessions_app.simulation.labels import LABELS_FILE, SIGNALS_FILE, write_labels
+from sessions_app.recordings.signal_recording import write_signals
+from sessions_app.simulation.labelled.kinds import KINDS_BY_KEY
+from sessions_app.simulation.labelled.labels import LABELS_FILE, SIGNALS_FILE, write_labels
+from sessions_app.simulation.labelled.sessions import LabelledSession, recorded, simulate_sessions
 from sessions_app.ticks import TICK_SECONDS
 
 

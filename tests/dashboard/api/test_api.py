@@ -10,10 +10,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from openapi_spec_validator import validate
 
-from anomalies_app.results import Change
+from anomalies_app.notices import Change
 from dashboard.api import endpoint, limits
 from dashboard.models import ApiToken
-from engagement_conductor import ports
+from engagement_conductor.local_stack import ports
 from sessions_app.models import Pause
 from tests.dashboard.api.described import ROOT, Program, make_token, specification
 from tests.factories import (

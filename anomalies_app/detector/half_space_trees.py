@@ -1,0 +1,136 @@
+"""Half-space trees for many sessions at once: how a point goes down them.
+
+The trees are those of :class:`river.anomaly.HalfSpaceTrees`. River grows the same trees for every
+forest of one seed, so all sessions share them, and what tells one session's forest from another's
+is only which way its past points went (:mod:`anomalies_app.detector.forest_state`).
+
+Source: S. C. Tan, K. M. Ting, T. F. Liu, "Fast Anomaly Detection for Streaming Data", IJCAI 2011.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomalies_app.detector.river_trees import Forest, Splits, river_splits
+
+Turns = NDArray[np.bool_]
+Features = NDArray[np.floating[Any]]
+
+TALLEST = 16
+# Ways down one tree that are followed at once, so that they stay in the processor's cache.
+WAYS_AT_ONCE = 80_000
+
+
+class Branching(NamedTuple):
+    """The nodes of one depth, tree after tree.
+
+    Attributes:
+        features: index of the feature each node splits.
+        thresholds: in the type of the points.
+    """
+
+    features: NDArray[np.intp]
+    thresholds: Features
+
+
+@dataclass(frozen=True)
+class HalfSpaceForest:
+    """The trees, and what is the same for all sessions.
+
+    Args:
+        feature_count: how many features a point has, each in [0, 1].
+        tree_count: number of trees.
+        height: of each tree, 1 to 16.
+        window: points in the reference and in the learning window.
+        seed: of River's random numbers.
+    """
+
+    feature_count: int
+    tree_count: int = 10
+    height: int = 8
+    window: int = 30
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.height <= TALLEST:
+            raise ValueError(f"height must be 1 to {TALLEST}, not {self.height}")
+        if min(self.feature_count, self.tree_count, self.window) < 1:
+            raise ValueError("a forest needs at least one feature, one tree and one point")
+
+    @property
+    def origin(self) -> Forest:
+        """What River grows it from."""
+        return Forest(self.feature_count, self.tree_count, self.height, self.seed)
+
+    @property
+    def splits(self) -> Splits:
+        return river_splits(self.origin)
+
+    def turns(self, points: Features) -> Turns:
+        """Which way points go at each node that they come to.
+
+        Args:
+            points: of shape (sessions, features), each in [0, 1].
+
+        Returns:
+            Whether it is to the right, of shape (height, trees, sessions), from the root on.
+
+        Raises:
+            ValueError: points of another shape, or not a number.
+        """
+        if points.ndim != 2 or points.shape[1] != self.feature_count:
+            raise ValueError(f"points of shape {points.shape}, not (n, {self.feature_count})")
+        if np.isnan(points).any():
+            raise ValueError("points must be numbers; there is a NaN")
+        found = np.empty((self.height, self.tree_count, len(points)), np.bool_)
+        for batch in self.batches(len(points)):
+            self._walk(np.ascontiguousarray(points[batch]), found[:, :, batch])
+        return found
+
+    def leaves(self, points: Features) -> NDArray[np.intp]:
+        """The leaf that each point comes to, from 0 on the left; of shape (trees, sessions)."""
+        turns = self.turns(points)
+        leaf = np.zeros(turns.shape[1:], np.intp)
+        for turn in turns:
+            leaf += leaf
+            leaf += turn
+        return leaf
+
+    def batches(self, sessions: int) -> Iterator[slice]:
+        """Sessions in portions of which the processor's cache holds what is compared."""
+        batch = max(1, WAYS_AT_ONCE // self.tree_count)
+        return (slice(start, start + batch) for start in range(0, sessions, batch))
+
+    @lru_cache(maxsize=8)  # noqa: B019 - forests are few, frozen, and live as long as the process
+    def _branchings(self, kind: np.dtype[Any]) -> list[Branching]:
+        thresholds = _rounded_up(self.splits.thresholds, kind)
+        levels = [slice((1 << depth) - 1, (2 << depth) - 1) for depth in range(self.height)]
+        return [
+            Branching(self.splits.features[:, level].ravel(), thresholds[:, level].ravel())
+            for level in levels
+        ]
+
+    def _walk(self, points: Features, turns: Turns) -> None:
+        roots, *below = self._branchings(points.dtype)
+        np.greater_equal(points.T[roots.features], roots.thresholds[:, None], out=turns[0])
+        values = points.ravel()
+        first = np.arange(0, len(values), self.feature_count)
+        place = np.repeat(np.arange(self.tree_count)[:, None], len(points), axis=1)
+        for depth, branching in enumerate(below, 1):
+            # The children of node i of a depth are nodes 2i and 2i+1 of the next.
+            place += place
+            place += turns[depth - 1]
+            cell = branching.features.take(place)
+            cell += first
+            np.greater_equal(values.take(cell), branching.thresholds.take(place), out=turns[depth])
+
+
+def _rounded_up(thresholds: NDArray[np.float64], kind: np.dtype[Any]) -> Features:
+    """Thresholds in the points' own type, such that every comparison comes out the same."""
+    rounded = thresholds.astype(kind)
+    below = rounded < thresholds
+    return np.where(below, np.nextafter(rounded, np.array(np.inf, kind)), rounded)

@@ -1,0 +1,120 @@
+"""Recorded signals in the order in which the detector wants them: one step of all sessions at once.
+
+Sessions are moved in time so that all begin at the same step: they do not influence one another,
+and the more there are in a step, the faster it goes.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.recordings.signal_recording import SIGNALS, RecordedSignals
+from sessions_app.scoring.score import Signals
+
+# A longer hole begins the session anew.
+LONGEST_HOLE_TICKS = 12
+# Rows that are brought into order at once: what is done for each step costs more than its rows.
+BLOCK_ROWS = 50_000
+
+
+class Step(NamedTuple):
+    """One tick of every stretch that is that old.
+
+    Attributes:
+        number: of the step, from 0.
+        stretches: which stretches, ascending.
+        signals: one element per stretch.
+        muted: where the agenda or a hole keeps the detector quiet.
+    """
+
+    number: int
+    stretches: NDArray[np.int64]
+    signals: Signals
+    muted: NDArray[np.bool_]
+
+
+class Block(NamedTuple):
+    """Some steps, one after the other: arrays of one element per row.
+
+    Attributes:
+        first: number of the first step.
+        ends: where each step ends.
+    """
+
+    first: int
+    ends: list[int]
+    stretches: NDArray[np.int64]
+    signals: Signals
+    muted: NDArray[np.bool_]
+
+    def steps(self) -> Iterator[tuple[Step, slice]]:
+        """The steps, and where their rows are."""
+        start = 0
+        for number, end in enumerate(self.ends, start=self.first):
+            rows = slice(start, end)
+            signals = Signals(*(np.asarray(values)[rows] for values in self.signals))
+            yield Step(number, self.stretches[rows], signals, self.muted[rows]), rows
+            start = end
+
+
+class RecordedSessions:
+    """The stretches of recorded sessions, without holes.
+
+    Args:
+        recorded: the table.
+
+    Attributes:
+        session_ids: of each stretch.
+        sessions: position of each stretch's session in ``recorded.session_ids``.
+        first_ticks: of each stretch.
+        rows: number of session-ticks, those that fill holes included.
+    """
+
+    def __init__(self, recorded: RecordedSignals) -> None:
+        order = np.lexsort((recorded.tick, recorded.session))
+        session, tick = recorded.session[order], recorded.tick[order]
+        same = np.diff(session, prepend=-1) == 0
+        gap = np.where(same, np.diff(tick, prepend=0), LONGEST_HOLE_TICKS + 1)
+        begins = gap > LONGEST_HOLE_TICKS
+        stretch = np.cumsum(begins) - 1
+        self.first_ticks: NDArray[np.int64] = tick[begins]
+        self.sessions: NDArray[np.int64] = session[begins]
+        self.session_ids = [recorded.session_ids[number] for number in self.sessions.tolist()]
+        # A row stands for the hole after it, too.
+        following = np.append(gap[1:], 1) if len(gap) else gap
+        repeats = np.where(following > LONGEST_HOLE_TICKS, 1, following)
+        source = np.repeat(np.arange(len(order)), repeats)
+        filling = np.arange(len(source)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        number = (tick - self.first_ticks[stretch])[source] + filling
+        in_time = np.lexsort((stretch[source], number))
+        self._rows = order[source][in_time]
+        self._stretches = stretch[source][in_time]
+        self._muted = recorded.muted[self._rows] | (filling[in_time] > 0)
+        self._recorded = recorded
+        self._ends = np.cumsum(np.bincount(number)) if len(number) else np.zeros(0, np.int64)
+
+    @property
+    def row_count(self) -> int:
+        return len(self._rows)
+
+    def steps(self) -> Iterator[Step]:
+        """All steps, in order."""
+        for block in self.blocks():
+            for step, _ in block.steps():
+                yield step
+
+    def blocks(self) -> Iterator[Block]:
+        """All steps in blocks of about :data:`BLOCK_ROWS`."""
+        first, start = 0, 0
+        while first < len(self._ends):
+            last = int(np.searchsorted(self._ends, start + BLOCK_ROWS, side="right"))
+            last = max(last, first + 1)
+            ends = self._ends[first:last]
+            part = slice(start, int(ends[-1]))
+            rows = self._rows[part]
+            signals = Signals(*(getattr(self._recorded, name)[rows] for name in SIGNALS))
+            steps = (ends - start).tolist()
+            yield Block(first, steps, self._stretches[part], signals, self._muted[part])
+            first, start = last, int(ends[-1])

@@ -1,0 +1,26 @@
+"""How django-axes judges an attempt to log in."""
+
+from typing import Any
+
+from axes.handlers.database import AxesDatabaseHandler
+from axes.helpers import get_client_username
+from django.http import HttpRequest
+from django.utils import timezone
+
+from dashboard.http.login_pauses import note_login, pause_before_login
+
+
+class LoginHandler(AxesDatabaseHandler):
+    """Axes' own, by name and network; and a pause for networks of which a name is guessed at."""
+
+    def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
+        if super().is_locked(request, credentials):
+            return True
+        name = get_client_username(request, credentials) or ""
+        pause = pause_before_login(name, request.axes_ip_address or "", timezone.now())
+        request.login_pause = pause.total_seconds()
+        return bool(pause)
+
+    def user_logged_in(self, sender: Any, request: HttpRequest, user: Any, **kwargs: Any) -> None:
+        super().user_logged_in(sender, request, user, **kwargs)
+        note_login(user.get_username(), request.axes_ip_address or "", timezone.now())

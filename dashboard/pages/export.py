@@ -1,0 +1,144 @@
+"""What can be downloaded of a session: its metrics and its anomalies, as CSV or as JSON.
+
+Rows are read a page at a time by their primary key, each page with a query of its own. So a
+download takes as much memory as a page, however long it is, and while a slow client takes its time
+no transaction stays open.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from channels.db import database_sync_to_async
+from django.db.models import QuerySet
+
+from anomalies_app.models import Anomaly
+from sessions_app.models import EngagementMetric, Session
+from sessions_app.recordings.safe_csv import csv_text
+from sessions_app.scoring.score import Signals, category
+
+PAGE_ROWS = 2_000
+COUNTS = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
+
+Row = tuple[Any, ...]
+_encode = msgspec.json.Encoder().encode
+
+
+class Records(NamedTuple):
+    """A kind of rows of a session.
+
+    Attributes:
+        columns: their names, ``time`` among them, of which each row has another.
+        rows: those of a session, in any order.
+        row: the values of one, in the order of the columns.
+    """
+
+    columns: tuple[str, ...]
+    rows: Callable[[Session], QuerySet[Any]]
+    row: Callable[[Any], Row]
+
+
+class Range(NamedTuple):
+    """From a time to another, both included; None is as far as there is anything."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def of(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Those of the rows that lie in it."""
+        if self.start is not None:
+            rows = rows.filter(time__gte=self.start)
+        return rows if self.end is None else rows.filter(time__lte=self.end)
+
+
+def _metric_row(metric: EngagementMetric) -> Row:
+    counts = (getattr(metric, name) for name in COUNTS)
+    return metric.time, metric.score, category(metric.score), *metric.signals, *counts
+
+
+_ANOMALY_COLUMNS = (
+    "id",
+    "time",
+    "ended_at",
+    "type",
+    "severity",
+    "anomaly_score",
+    "current_engagement",
+    "expected_engagement",
+    "deviation",
+    "reason",
+    "acknowledged_at",
+    "acknowledged_by",
+    "verdict",
+    "verdict_note",
+    "reviewed_at",
+    "reviewed_by",
+)
+
+
+def _anomaly_row(anomaly: Anomaly) -> Row:
+    values = {name: getattr(anomaly, name) for name in _ANOMALY_COLUMNS}
+    people = {
+        name: person and person.get_username()
+        for name, person in values.items()
+        if name in ("acknowledged_by", "reviewed_by")
+    }
+    signals = (anomaly.signals.get(name) for name in Signals._fields)
+    return *(values | {"id": str(anomaly.id)} | people).values(), *signals
+
+
+RECORDS = {
+    "metrics": Records(
+        ("time", "score", "category", *Signals._fields, *COUNTS),
+        lambda session: EngagementMetric.objects.filter(session=session),
+        _metric_row,
+    ),
+    "anomalies": Records(
+        (*_ANOMALY_COLUMNS, *Signals._fields),
+        lambda session: Anomaly.objects.filter(session=session).select_related(
+            "acknowledged_by", "reviewed_by"
+        ),
+        _anomaly_row,
+    ),
+}
+
+
+async def csv_parts(records: Records, session: Session, span: Range) -> AsyncIterator[str]:
+    """A header, then a line per row in the order of time; each begins with the session."""
+    whose = (session.external_id, session.title)
+    yield csv_text([("session", "title", *records.columns)])
+    async for page in _pages(records, session, span):
+        yield csv_text((*whose, *records.row(item)) for item in page)
+
+
+async def json_parts(
+    records: Records, session: Session, span: Range, name: str
+) -> AsyncIterator[bytes]:
+    """One object: the session, the range, and under ``name`` an object per row, by time."""
+    head = {
+        "session": session.external_id,
+        "title": session.title,
+        "from": span.start,
+        "to": span.end,
+    }
+    yield _encode(head)[:-1] + b"," + _encode(name) + b":["
+    separator = b"\n"
+    async for page in _pages(records, session, span):
+        objects = (dict(zip(records.columns, records.row(item), strict=True)) for item in page)
+        yield separator + b",\n".join(map(_encode, objects))
+        separator = b",\n"
+    yield b"\n]}\n"
+
+
+async def _pages(records: Records, session: Session, span: Range) -> AsyncIterator[Sequence[Any]]:
+    rows = span.of(records.rows(session)).order_by("time")
+    read = database_sync_to_async(_first_rows)
+    page = await read(rows)
+    while page:
+        yield page
+        page = await read(rows.filter(time__gt=page[-1].time)) if len(page) == PAGE_ROWS else []
+
+
+def _first_rows(rows: QuerySet[Any]) -> list[Any]:
+    return list(rows[:PAGE_ROWS])

@@ -1,0 +1,74 @@
+"""First paint of the pages: complete without JavaScript, and what their sockets go on from."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
+from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_safe
+
+from dashboard.formatting.sparkline import in_wall_order, is_wanted
+from dashboard.http.errors import RETRY_SECONDS
+from dashboard.pages.cards import draw_card
+from dashboard.pages.filters import choices, read_filter
+from dashboard.pages.finished import events_with_finished_sessions, finished_page
+from dashboard.pages.overview import snapshot
+from dashboard.pages.without_scores import with_or_without_scores
+from sessions_app.models import Session
+
+
+@login_not_required
+@require_safe
+def show_icon(request: HttpRequest) -> HttpResponse:
+    """The icon where browsers look for it when a page, as those of the admin, names none."""
+    return redirect(static("img/mark.svg"))
+
+
+@gzip_page
+@require_safe
+@never_cache
+def show_overview(request: HttpRequest) -> HttpResponse:
+    """The user's live sessions; those that the filter leaves out are there, but hidden."""
+    sessions = Session.objects.visible_to(request.user)
+    current, are_locked = with_or_without_scores(lambda scores: snapshot(sessions, scores))
+    wanted = read_filter(request)
+    event = wanted.event.pk if wanted.event else None
+    cards = in_wall_order(current["cards"])
+    shown = [is_wanted(card, event, wanted.words) for card in cards]
+    context = {
+        "cards": [
+            draw_card(card, current["now"], wanted=is_shown)
+            for card, is_shown in zip(cards, shown, strict=True)
+        ],
+        "shown": sum(shown),
+        "alerts": sum(card["anomaly"] is not None for card in cards),
+        "snapshot": current,
+        "scores_are_locked": are_locked,
+        "filter": wanted,
+        "events": choices(((card["event"], card["event_title"]) for card in cards), wanted.event),
+    }
+    return render(request, "dashboard/overview.html", context)
+
+
+@gzip_page
+@require_safe
+@never_cache
+def show_finished(request: HttpRequest) -> HttpResponse:
+    """The user's finished sessions, newest first."""
+    wanted = read_filter(request)
+    number = request.GET.get("page")
+    page, are_locked = with_or_without_scores(
+        lambda scores: finished_page(request.user, wanted, number, scores)
+    )
+    context = {
+        "page": page,
+        "scores_are_locked": are_locked,
+        "filter": wanted,
+        "events": choices(events_with_finished_sessions(request.user), wanted.event),
+    }
+    response = render(request, "dashboard/finished.html", context)
+    if are_locked:
+        # It has no socket through which scores could come.
+        response.headers["Refresh"] = str(RETRY_SECONDS)
+    return response

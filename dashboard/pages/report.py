@@ -1,0 +1,149 @@
+"""What a session was like from its beginning: the report, when it is over or so far."""
+
+from collections import defaultdict
+from typing import Any
+
+from django.utils import timezone
+
+from anomalies_app.models import Anomaly
+from dashboard.pages.payloads import (
+    anomaly_payload,
+    chart_lines,
+    ended_by,
+    milliseconds,
+    poll_payload,
+)
+from dashboard.pages.session_history import session_history
+from sessions_app.models import EngagementMetric, Pause, PollMoment, Session
+from sessions_app.scoring.score import CATEGORY_FLOORS, category
+from sessions_app.state.poll_notices import PollMomentKind
+from sessions_app.ticks import TICK_MS
+
+# What a reader can take in; the downloads have everything.
+SHOWN_ANOMALIES = 200
+SHOWN_POLLS = 100
+SHOWN_PAUSES = 100
+
+
+def session_report(session: Session) -> dict[str, Any]:
+    """All that the report of a session shows, in ten queries; its event is at hand.
+
+    Times are milliseconds since 1970; lists are oldest first, and have the last that there are
+    where there are too many.
+    """
+    ended = milliseconds(session.ended_at)
+    figures = EngagementMetric.objects.figures_of_session(session.pk)
+    moments = PollMoment.objects.latest_of_session(session.pk, 2 * SHOWN_POLLS)
+    anomalies = _anomalies(session)
+    return {
+        "started": milliseconds(session.started_at),
+        "ended": ended,
+        "until": ended or milliseconds(timezone.now()),
+        "figures": _figures(figures),
+        "levels": _levels(figures),
+        "polls": _polls(moments),
+        "anomalies": anomalies,
+        "pauses": _pauses(session),
+        "timeline": _timeline(session, anomalies, moments),
+    }
+
+
+def _figures(figures: dict[str, Any]) -> dict[str, Any] | None:
+    if not figures["points"]:
+        return None
+    shown = ("average", "active_users", "total_users", "chat", "reactions", "votes")
+    return {
+        **{name: figures[name] for name in shown},
+        "category": category(figures["average"]),
+        "scored": figures["points"] * TICK_MS,
+        **{name: _score_at(figures[name]) for name in ("highest", "lowest")},
+        **{name: _people_at(figures[name]) for name in ("most", "fewest")},
+    }
+
+
+def _score_at(metric: EngagementMetric) -> dict[str, Any]:
+    return {
+        "time": milliseconds(metric.time),
+        "score": metric.score,
+        "category": metric.category,
+    }
+
+
+def _people_at(metric: EngagementMetric) -> dict[str, Any]:
+    return {"time": milliseconds(metric.time), "count": metric.active_users}
+
+
+def _levels(figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """How long the score was in each category, from the highest to the lowest."""
+    points = figures["points"]
+    return [
+        {"category": name, "length": figures[name] * TICK_MS, "share": figures[name] / points}
+        for _, name in CATEGORY_FLOORS
+        if points
+    ]
+
+
+def _polls(moments: list[PollMoment]) -> list[dict[str, Any]]:
+    """Each poll with what is known of it last: once it is closed, all who had voted."""
+    polls: dict[str, dict[str, Any]] = defaultdict(lambda: {"began": None, "closed": None})
+    for moment in moments:
+        polls[moment.poll_id] |= {
+            "poll": moment.poll_id,
+            "closed" if moment.kind == PollMomentKind.CLOSED else "began": milliseconds(
+                moment.time
+            ),
+            "voters": moment.voters,
+            "present": moment.present,
+            "share": min(1.0, moment.voters / max(1, moment.present)),
+        }
+    return [*polls.values()][-SHOWN_POLLS:]
+
+
+def _anomalies(session: Session) -> list[dict[str, Any]]:
+    rows = (
+        Anomaly.objects.filter(session=session)
+        .select_related("acknowledged_by", "reviewed_by")
+        .order_by("-time")[:SHOWN_ANOMALIES]
+    )
+    return [_anomaly(row, session) for row in reversed(rows)]
+
+
+def _anomaly(anomaly: Anomaly, session: Session) -> dict[str, Any]:
+    """An anomaly, and what was done about it."""
+    return {
+        **ended_by(anomaly_payload(anomaly, session), milliseconds(session.ended_at)),
+        "verdict": anomaly.get_verdict_display(),
+        "note": anomaly.verdict_note,
+        "reviewed": milliseconds(anomaly.reviewed_at),
+        "reviewed_by": anomaly.reviewed_by.get_username() if anomaly.reviewed_by else "",
+    }
+
+
+def _pauses(session: Session) -> list[dict[str, Any]]:
+    pauses = Pause.objects.filter(session=session).order_by("-starts_at")[:SHOWN_PAUSES]
+    return [
+        {
+            "kind": pause.kind,
+            "began": milliseconds(pause.starts_at),
+            "ended": milliseconds(pause.ends_at or session.ended_at),
+            "note": pause.note,
+        }
+        for pause in reversed(pauses)
+    ]
+
+
+def _timeline(
+    session: Session, anomalies: list[dict[str, Any]], moments: list[PollMoment]
+) -> dict[str, Any]:
+    """What the chart draws."""
+    history = session_history(session.pk, "all")
+    points = history["points"]
+    return {
+        "points": points,
+        "step": history["step"],
+        "start": points[0]["since"] if points else None,
+        "end": points[-1]["time"] if points else None,
+        "lines": chart_lines(session.event),
+        "anomalies": anomalies[::-1],
+        "polls": [poll_payload(moment) for moment in moments],
+    }

@@ -1,0 +1,64 @@
+"""A range of a session for its chart: in few points, however long it is."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from dashboard.pages.payloads import milliseconds
+from sessions_app.models import EngagementMetric
+from sessions_app.queries.time_buckets import TICK, Bucket, bucket_width
+from sessions_app.scoring.score import category
+
+# As in static/js/ranges.js; None is the whole session.
+RANGES: dict[str, timedelta | None] = {
+    "5m": timedelta(minutes=5),
+    "30m": timedelta(minutes=30),
+    "2h": timedelta(hours=2),
+    "all": None,
+}
+# Finer than any screen shows it.
+DECIMALS = 4
+
+
+def session_history(session_id: int, name: str) -> dict[str, Any]:
+    """The part of a session that ends with its last point, as a page draws it.
+
+    Args:
+        name: of one of :data:`RANGES`.
+
+    Returns:
+        ``points``, oldest first, each with what every point has, the time of its first tick as
+        ``since`` and of its last as ``time``, the ``count`` of its ticks, and their ``lowest`` and
+        ``highest`` score; and ``step``, the milliseconds from one to the next.
+    """
+    span = EngagementMetric.objects.span_of_session(session_id)
+    if span is None:
+        return {"range": name, "step": milliseconds_of(TICK), "points": []}
+    first, last = span
+    length = RANGES[name]
+    start = first if length is None else max(first, last - length + TICK)
+    buckets = EngagementMetric.objects.history(session_id, start, last)
+    return {
+        "range": name,
+        "step": milliseconds_of(bucket_width(start, last)),
+        "points": [bucket_payload(bucket, start, last) for bucket in buckets],
+    }
+
+
+def bucket_payload(bucket: Bucket, start: datetime, end: datetime) -> dict[str, Any]:
+    """One point of a range; its first and its last bucket may be cut off by its ends."""
+    signals = bucket.signals._asdict()
+    return {
+        "since": milliseconds(max(start, bucket.time)),
+        "time": milliseconds(min(end, bucket.time + bucket.width - TICK)),
+        "score": round(bucket.average, DECIMALS),
+        "category": category(bucket.average),
+        "signals": {signal: round(float(value), DECIMALS) for signal, value in signals.items()},
+        "count": bucket.points,
+        "lowest": round(bucket.lowest, DECIMALS),
+        "highest": round(bucket.highest, DECIMALS),
+    }
+
+
+def milliseconds_of(length: timedelta) -> int:
+    """A time span for the browser."""
+    return length // timedelta(milliseconds=1)

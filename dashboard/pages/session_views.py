@@ -1,0 +1,119 @@
+"""The page of one session."""
+
+import math
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_POST, require_safe
+
+from anomalies_app.models import Anomaly
+from anomalies_app.review import acknowledge_anomaly
+from dashboard.pages.payloads import anomaly_payload, session_snapshot
+from dashboard.pages.session_history import RANGES, session_history
+from dashboard.pages.without_scores import with_or_without_scores
+from sessions_app.models import Session
+from sessions_app.storage.locked_scores import reading_scores
+from sessions_app.ticks import TICK_MS
+
+# As in static/js/alerts.js.
+FAREWELL_MS = 60_000
+
+
+@gzip_page
+@require_safe
+@never_cache
+def show_session(request: HttpRequest, pk: int) -> HttpResponse:
+    """One session and its last five minutes; 404 where it is not the user's."""
+    session = visible_session(request, pk)
+    current, are_locked = with_or_without_scores(lambda scores: session_snapshot(session, scores))
+    point = current["points"][-1] if current["points"] else None
+    contributions = point["contributions"] if point else []
+    return render(
+        request,
+        "dashboard/session.html",
+        {
+            "session": session,
+            "snapshot": current,
+            "scores_are_locked": are_locked,
+            "point": point,
+            "contributions": {part["signal"]: part for part in contributions},
+            "percents": _percents(current["points"]),
+            "statistics": _statistics(current["points"]),
+            "banners": _banners(current),
+        },
+    )
+
+
+@gzip_page
+@require_safe
+@never_cache
+def show_history(request: HttpRequest, pk: int) -> HttpResponse:
+    """A range of a session for its chart, as JSON; 400 for a range that there is not."""
+    session = visible_session(request, pk)
+    name = request.GET.get("range", "")
+    if name not in RANGES:
+        return JsonResponse({"error": f"range must be one of {', '.join(RANGES)}"}, status=400)
+    with reading_scores():
+        return JsonResponse(session_history(session.pk, name))
+
+
+@require_POST
+def acknowledge(request: HttpRequest, anomaly_id: UUID) -> HttpResponse:
+    """Notes that the user has seen an anomaly; all open pages are told.
+
+    Answers scripts with the anomaly, and forms with the session's page; 404 where the anomaly is
+    not the user's.
+    """
+    try:
+        anomaly = acknowledge_anomaly(anomaly_id, request.user)
+    except Anomaly.DoesNotExist:
+        raise Http404 from None
+    if request.accepts("text/html"):
+        return redirect("session", pk=anomaly.session_id)
+    return JsonResponse(anomaly_payload(anomaly))
+
+
+def visible_session(request: HttpRequest, pk: int) -> Session:
+    """The session with its event; 404 where it is not the user's, as if it did not exist."""
+    visible = Session.objects.visible_to(request.user).select_related("event")
+    return get_object_or_404(visible, pk=pk)
+
+
+def _banners(current: dict[str, Any]) -> list[dict[str, Any]]:
+    """The anomalies that go on, with the score of now; without any, those that just ended."""
+    anomalies, now = current["anomalies"], current["now"]
+    score = {"current": current["points"][-1]["score"]} if current["points"] else {}
+    going_on = [
+        {**anomaly, **score, "latest": anomaly["began"]}
+        for anomaly in anomalies
+        if anomaly["ended"] is None
+    ]
+    return going_on or [
+        {**anomaly, "latest": anomaly["ended"]}
+        for anomaly in anomalies
+        if now - anomaly["ended"] < FAREWELL_MS
+    ]
+
+
+def _percents(points: list[dict[str, Any]]) -> list[int | None]:
+    """Whole percents, one for each tick from the first point to the last; None in the holes."""
+    if not points:
+        return []
+    scores = {point["time"]: math.floor(point["score"] * 100 + 0.5) for point in points}
+    return [scores.get(time) for time in range(min(scores), max(scores) + 1, TICK_MS)]
+
+
+def _statistics(points: list[dict[str, Any]]) -> dict[str, Any] | None:
+    scores = [point["score"] for point in points]
+    if not scores:
+        return None
+    return {
+        "count": len(scores),
+        "average": sum(scores) / len(scores),
+        "lowest": min(scores),
+        "highest": max(scores),
+    }

@@ -1,0 +1,248 @@
+"""The whole product on one machine: ``python -m engagement_conductor.local_stack.stack``.
+
+Starts the embedded servers where no URL is given, migrates, starts the web server, collector,
+worker and beat, says ``Ready: ...`` when everything answers, and keeps all of it running until it
+is told to stop. ``make up`` and ``make demo`` are this.
+"""
+
+import argparse
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from engagement_conductor import env
+from engagement_conductor.local_stack import commands as stack_commands
+from engagement_conductor.local_stack import ports, reachability, servers
+from engagement_conductor.local_stack.one_shot import CommandFailedError, run_once
+from engagement_conductor.local_stack.reachability import UnreachableError
+from engagement_conductor.local_stack.readiness import Readiness
+from engagement_conductor.local_stack.supervisor import Supervisor
+from engagement_conductor.logs.losses import LogLosses
+from sessions_app.telemetry.masking import masked
+
+START_SECONDS = 120.0
+STEP_SECONDS = 0.1
+
+
+class StackError(Exception):
+    """The stack cannot start; the message is for the user."""
+
+
+REASONS = (
+    StackError,
+    UnreachableError,
+    CommandFailedError,
+    ImproperlyConfigured,
+    RuntimeError,
+    OSError,
+)
+
+
+class Stopping(Exception):  # noqa: N818 - not an error
+    """Somebody asked the stack to stop."""
+
+
+def main() -> int:
+    """Runs the stack. Returns 0 after a clean stop, 1 when it could not start."""
+    stack = Stack(_read_arguments())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stack.ask_to_stop)
+    try:
+        stack.run()
+    except Stopping:
+        return 0
+    except REASONS as error:
+        print(f"Cannot start: {error}", file=sys.stderr, flush=True)
+        return 1
+    finally:
+        stack.stop()
+    return 0
+
+
+def _read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m engagement_conductor.local_stack.stack", description=__doc__
+    )
+    parser.add_argument("--demo", action="store_true", help="with a simulated conference")
+    parser.add_argument("--admin", metavar="NAME", help="make this admin, with a new password")
+    return parser.parse_args()
+
+
+def report(line: str) -> None:
+    """Tells the user one line, at once also where the output is a pipe."""
+    # A terminal that is gone, or a file on a full disk: the stack goes on.
+    with suppress(OSError):
+        print(line, flush=True)
+
+
+class Stack:
+    """One run of the stack on one data folder."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        self.data_dir = env.data_dir()
+        self.supervisor = Supervisor(self.data_dir / "logs", report)
+        self._log_losses = LogLosses(self.supervisor)
+        self._stopping = False
+        self._parent = os.getppid()
+        self._lock: IO[str] | None = None
+        self._embedded: set[str] = set()
+
+    def ask_to_stop(self, *_: Any) -> None:
+        """Signal handler: the loops notice."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Everything from the first check until somebody asks to stop."""
+        self.port = env.read_integer("PORT", 8000, 1, 65535)
+        self._lock = lock(self.data_dir)
+        if not ports.is_free(self.port):
+            raise StackError(
+                f"port {self.port} is in use. Stop what listens there, or choose another: "
+                f"PORT={self.port % 65535 + 1} make up."
+            )
+        self._start_servers()
+        self._prepare_database()
+        self._start_processes()
+        self._wait_until_ready()
+        redis_url, database_url = self._shown("REDIS_URL"), self._shown("DATABASE_URL")
+        report(f"Ready: http://127.0.0.1:{self.port}/ redis={redis_url} database={database_url}")
+        while True:
+            self.pause(STEP_SECONDS)
+
+    def _shown(self, variable: str) -> str:
+        """A server's URL for the user; the password only of one that is ours alone."""
+        url = os.environ[variable]
+        return url if variable in self._embedded else masked(url)
+
+    def stop(self) -> None:
+        """Ends every process. A second request to stop while it does so changes nothing."""
+        self.supervisor.stop()
+        if self._lock is not None:
+            self._lock.close()
+            report("Stopped.")
+
+    def pause(self, seconds: float) -> None:
+        """Sleeps and looks after the processes; raises Stopping when asked to stop."""
+        deadline = time.monotonic() + seconds
+        while True:
+            # Whoever kills make without a word would leave the stack behind on its port.
+            if self._stopping or ("MAKELEVEL" in os.environ and os.getppid() != self._parent):
+                raise Stopping
+            self.supervisor.tend()
+            self._log_losses.tell()
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(min(STEP_SECONDS, seconds))
+
+    def _start_servers(self) -> None:
+        self._provide("DATABASE_URL", servers.postgresql, reachability.wait_for_database)
+        self._provide("REDIS_URL", servers.valkey, reachability.wait_for_redis)
+        os.environ.setdefault("PUBLIC_URL", f"http://127.0.0.1:{self.port}")
+        os.environ |= {"PORT": str(self.port), "DATA_DIR": str(self.data_dir)}
+        os.environ["PYTHONUNBUFFERED"] = "1"
+
+    def _provide(
+        self,
+        variable: str,
+        make_server: Callable[[Path], servers.Server],
+        wait: Callable[[str, Callable[[float], None]], None],
+    ) -> None:
+        """Makes the server of a URL variable answer: the one that is given, or the embedded one."""
+        if url := os.environ.get(variable):
+            patience = f"for {reachability.WAIT_SECONDS:.0f} s at most"
+            report(f"Connecting to the server of {variable}, {patience} ...")
+            return wait(url, self.pause)
+        server = make_server(self.data_dir)
+        launch = server.launch()
+        report(f"Starting {launch.name} on port {server.port} ...")
+        self.supervisor.start(launch)
+        self._wait_for(server.answers, launch.name, servers.START_SECONDS)
+        name = {"DATABASE_URL": "database", "REDIS_URL": "redis"}[variable]
+        servers.remember(self.data_dir, {name: server.url})
+        os.environ[variable] = server.url
+        self._embedded.add(variable)
+        if variable == "REDIS_URL":
+            # Nobody else reads the streams of this server: keep them small.
+            os.environ.setdefault("STREAM_RETENTION_MINUTES", "60")
+        return None
+
+    def _prepare_database(self) -> None:
+        from django.conf import settings
+
+        _ = settings.DATABASES  # reads every variable, and says which one is wrong
+        report("Migrating the database ...")
+        self._run_once(stack_commands.migrate())
+        if name := self.arguments.admin:
+            line = self._run_once(stack_commands.create_admin(name))
+            report(line or f"Admin {name} exists and keeps the password.")
+        if self.arguments.demo:
+            report(self._run_once(stack_commands.create_demo_users()))
+
+    def _run_once(self, arguments: list[str]) -> str:
+        return run_once(arguments, self.data_dir / "logs", self.pause)
+
+    def _start_processes(self) -> None:
+        commands = stack_commands.processes(self.port, self.arguments.demo)
+        report(f"Starting {', '.join(commands)} ...")
+        for launch in commands.values():
+            self.supervisor.start(launch)
+
+    def _wait_until_ready(self) -> None:
+        readiness = Readiness(self.port)
+        for name, answers in readiness.checks.items():
+            self._wait_for(answers, name, START_SECONDS)
+            report(f"{name} answers.")
+
+    def _wait_for(self, answers: Callable[[], bool], name: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not answers():
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"{name} does not answer after {seconds:.0f} s. The end of its log:\n"
+                    f"{self.supervisor.last_lines(name)}"
+                )
+            self.pause(STEP_SECONDS)
+
+
+def lock(data_dir: Path) -> IO[str]:
+    """Keeps other stacks off a data folder, until the file is closed or the process ends.
+
+    Raises:
+        StackError: another one has it, or the folder cannot be used.
+    """
+    try:
+        servers.prepare_data_folder(data_dir)
+        descriptor = os.open(data_dir / "stack.lock", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        file = os.fdopen(descriptor, "a+", encoding="utf-8")
+    except OSError as error:
+        raise StackError(
+            f"the data folder {data_dir} cannot be used: {error.strerror}. "
+            "Set DATA_DIR to another folder."
+        ) from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        owner = file.read().strip()
+        file.close()
+        raise StackError(
+            f"another stack (process {owner}) runs on the data folder {data_dir}. Stop it "
+            "first, or set DATA_DIR to another folder."
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+if __name__ == "__main__":
+    sys.exit(main())

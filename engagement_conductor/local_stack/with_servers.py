@@ -1,0 +1,42 @@
+"""Runs one management command when the stack does not run: ``python -m ... COMMAND ...``.
+
+Servers for which no URL is given are started for it, on the data folder, and stopped afterwards.
+While the stack runs, the command uses the servers of that.
+"""
+
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+
+from engagement_conductor import env
+from engagement_conductor.env import BASE_DIR
+from engagement_conductor.local_stack import servers as embedded
+from engagement_conductor.local_stack.commands import manage
+from engagement_conductor.local_stack.stack import StackError, lock
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the command's exit code."""
+    if not arguments:
+        print("Name a management command.", file=sys.stderr)
+        return 2
+    data_dir = env.data_dir()
+    environment = {**os.environ, "DATA_DIR": str(data_dir)}
+    with ExitStack() as servers:
+        try:
+            servers.enter_context(lock(data_dir))
+        except StackError:
+            return subprocess.run(manage(*arguments), cwd=BASE_DIR, env=environment).returncode  # noqa: S603
+        logs = data_dir / "logs"
+        if not environment.get("DATABASE_URL"):
+            database = servers.enter_context(embedded.running(embedded.postgresql(data_dir), logs))
+            environment["DATABASE_URL"] = database.url
+        if not environment.get("REDIS_URL"):
+            server = servers.enter_context(embedded.running(embedded.valkey(data_dir), logs))
+            environment["REDIS_URL"] = server.url
+        return subprocess.run(manage(*arguments), cwd=BASE_DIR, env=environment).returncode  # noqa: S603
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,67 @@
+"""The scheduler of Celery beat: keeps no schedule on disk, but shows that it lives."""
+
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import redis
+from celery.beat import ScheduleEntry, Scheduler, SchedulingError
+
+from engagement_conductor import env
+from sessions_app.redis_client import UNREACHABLE, connect
+from sessions_app.telemetry.heartbeats import BEAT, note_heartbeat
+from sessions_app.telemetry.outages import log_failure
+
+logger = logging.getLogger(__name__)
+
+FRESH_SECONDS = 30.0
+
+
+def heartbeat_file() -> Path:
+    """Touched about once a second while beat works."""
+    return env.data_dir() / "beat.heartbeat"
+
+
+def is_alive(started_at: float = 0.0) -> bool:
+    """Whether beat of this data folder worked lately, and after ``started_at`` (Unix time)."""
+    try:
+        touched = heartbeat_file().stat().st_mtime
+    except OSError:
+        return False
+    return touched > max(started_at, time.time() - FRESH_SECONDS)
+
+
+class HeartbeatScheduler(Scheduler):
+    """Celery's own scheduler in memory: every entry here follows from the clock alone."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._redis = connect()
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        seconds: float = super().tick(*args, **kwargs)
+        self._touch()
+        return seconds
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        """Sends a task. Celery's own would write its stack and two tracebacks when it cannot."""
+        logger.info("Sending %s.", entry.name)
+        try:
+            self.apply_async(entry, producer=producer, advance=False)
+            note_heartbeat(self._redis, BEAT)
+        except (SchedulingError, redis.RedisError, *UNREACHABLE) as error:
+            # Celery says why in words of its own, and hides what it was.
+            log_failure(logger, "A task is not sent", error.__context__ or error)
+
+    @staticmethod
+    def _touch() -> None:
+        """Shows that beat lives; where that cannot be written it is not the ticks that stop."""
+        path = heartbeat_file()
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            os.utime(path)
+        except OSError as error:
+            log_failure(logger, "Beat's sign of life is not written", error)

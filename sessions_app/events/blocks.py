@@ -1,0 +1,380 @@
+"""Blocks of events: what a collector hands to a shard for one tick, as columns.
+
+A collector turns a batch of events into one block per shard and tick. Columns rather than counts,
+so that the scorer can drop what was delivered twice, and put joins and leaves in order, with all
+sessions of a shard at once.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.events.decoding import EventKind, PlatformEvent
+from sessions_app.events.identification import Identification, keyed_identity, unkeyed_identity
+from sessions_app.redis_keys import CHANNELS, SHARD_COUNT, shard_of
+from sessions_app.ticks import TICK_MS, tick_at
+
+VERSION = 3
+# Of the release before: identities without a key, and sequence numbers of 32 bits.
+UNKEYED_VERSION = 2
+# Sources below this are positions in keys.CHANNELS of stream entries; Pub/Sub adds it.
+PUBSUB_SOURCE = 128
+
+COLUMNS = np.dtype(
+    [
+        ("kind", "u1"),
+        ("source", "u1"),
+        ("session", "<u4"),
+        ("user", "<u8"),
+        ("subject", "<u8"),
+        ("order", "<u8"),
+        ("time", "<u8"),
+        ("sequence", "<u8"),
+        ("unkeyed_user", "<u8"),
+        ("unkeyed_subject", "<u8"),
+        ("keyed", "?"),
+    ]
+)
+# As they are written.
+_PLAIN = ("kind", "source", "session", "user", "subject", "time", "sequence")
+_UNKEYED = ("unkeyed_user", "unkeyed_subject")
+_STORED = np.dtype([(name, COLUMNS[name]) for name in _PLAIN])
+_STORED_UNKEYED = np.dtype([(name, COLUMNS[name]) for name in _UNKEYED])
+_STORED_2 = np.dtype([(name, COLUMNS[name]) for name in (*_PLAIN[:5], "order")])
+# By number; much faster to look up than to search.
+_IS_SOURCE = np.zeros(256, bool)
+_IS_SOURCE[: len(CHANNELS)] = _IS_SOURCE[PUBSUB_SOURCE : PUBSUB_SOURCE + len(CHANNELS)] = True
+# Far beyond all times, and no trouble for 64 bits of milliseconds.
+_LAST_TICK = 2**48
+_SEQUENCE_BITS = np.uint64(32)
+_LAST_SEQUENCE_2 = np.uint64(0xFFFFFFFF)
+
+
+class BadBlockError(ValueError):
+    """Bytes that are not a block that this version can read."""
+
+
+class NewerBlockError(BadBlockError):
+    """A block of a later version, which another worker can read."""
+
+
+class Mention(NamedTuple):
+    """A session as the platform spoke of it."""
+
+    session_id: str
+    event_id: str | None
+
+
+class PollName(NamedTuple):
+    """The platform's ID of a poll, and its identities, with a key and without one."""
+
+    subject: int
+    unkeyed_subject: int
+    poll_id: str
+
+
+class Block(NamedTuple):
+    """Events of one shard and tick.
+
+    Attributes:
+        batch: identity of the batch that it came from, the same when it is written again.
+        mentions: the sessions that column ``session`` points into.
+        events: array of :data:`COLUMNS`. ``time`` in milliseconds and ``sequence`` are the ID of
+            the stream's entry, or for Pub/Sub the receipt and a number. ``keyed`` says whether
+            ``user`` and ``subject`` are known; ``unkeyed_user`` and ``unkeyed_subject`` are 0 where
+            no session needs them. ``order`` is that of arrival within the tick, once its blocks
+            are joined (:func:`order_of`).
+        polls: names of the polls among the subjects.
+    """
+
+    tick: int
+    batch: bytes
+    mentions: list[Mention]
+    events: NDArray[np.void]
+    polls: tuple[PollName, ...] = ()
+
+
+class _Written(msgspec.Struct, array_like=True):
+    """A block as it is written."""
+
+    version: int
+    tick: int
+    batch: bytes
+    mentions: list[Mention]
+    keyed: bool
+    events: bytes
+    unkeyed: bytes
+    polls: tuple[PollName, ...]
+
+
+class _Written2(msgspec.Struct, array_like=True):
+    """The same in the version before."""
+
+    version: int
+    tick: int
+    batch: bytes
+    mentions: list[Mention]
+    events: bytes
+    poll_ids: tuple[str, ...]
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(_Written).decode
+_unpack_2 = msgspec.msgpack.Decoder(_Written2).decode
+
+
+def encode_block(block: Block) -> bytes:
+    """The block as bytes, for :func:`decode_block`, in the oldest version that can hold it."""
+    events = block.events
+    keyed = bool(events["keyed"].any())
+    if not keyed and _is_ordinary(events, block.tick):
+        return _pack(_written_2(block))
+    has_unkeyed = any(events[name].any() for name in _UNKEYED)
+    return _pack(
+        _Written(
+            version=VERSION,
+            tick=block.tick,
+            batch=block.batch,
+            mentions=block.mentions,
+            keyed=keyed,
+            events=_packed(events, _STORED),
+            unkeyed=_packed(events, _STORED_UNKEYED) if has_unkeyed else b"",
+            polls=block.polls,
+        )
+    )
+
+
+def _written_2(block: Block) -> _Written2:
+    columns = block.events.copy()
+    columns["user"], columns["subject"] = columns["unkeyed_user"], columns["unkeyed_subject"]
+    columns["order"] = order_of(columns, block.tick)
+    return _Written2(
+        version=UNKEYED_VERSION,
+        tick=block.tick,
+        batch=block.batch,
+        mentions=block.mentions,
+        events=_packed(columns, _STORED_2),
+        poll_ids=tuple(poll.poll_id for poll in block.polls),
+    )
+
+
+def _is_ordinary(events: NDArray[np.void], tick: int) -> bool:
+    """Whether all entries are of the tick that their IDs tell, with short sequence numbers."""
+    in_tick = events["time"] // np.uint64(TICK_MS) == tick
+    return bool((in_tick & (events["sequence"] <= _LAST_SEQUENCE_2)).all())
+
+
+def _packed(events: NDArray[np.void], dtype: np.dtype) -> bytes:
+    packed = np.empty(len(events), dtype)
+    for name in dtype.names or ():
+        packed[name] = events[name]
+    return packed.tobytes()
+
+
+def decode_block(data: bytes) -> Block:
+    """The block that :func:`encode_block` wrote, in this release or the one before.
+
+    Raises:
+        NewerBlockError: one of a later version.
+        BadBlockError: other bytes.
+    """
+    try:
+        block = _decoded(data)
+    except (msgspec.MsgspecError, UnicodeError, OverflowError) as error:
+        raise BadBlockError(str(error)) from error
+    if not 0 <= block.tick <= _LAST_TICK:
+        raise BadBlockError(f"a block of tick {block.tick}")
+    events = block.events
+    if not (_IS_SOURCE[events["source"]] & (events["session"] < len(block.mentions))).all():
+        raise BadBlockError("events of a source or of a session that there is not")
+    return block
+
+
+def _decoded(data: bytes) -> Block:
+    # MessagePack's array of up to 15 elements, of which the first is the version: two bytes.
+    version = data[1] if len(data) > 1 and data[0] >> 4 == 0x9 else None
+    if version == VERSION:
+        return _block_of(_unpack(data))
+    if version == UNKEYED_VERSION:
+        return _block_of_2(_unpack_2(data))
+    if version is not None and VERSION < version < 0x80:
+        raise NewerBlockError(f"block of version {version}")
+    raise BadBlockError("no block, or one of a version that nobody reads any more")
+
+
+def _columns(packed: bytes, dtype: np.dtype) -> NDArray[np.void]:
+    if len(packed) % dtype.itemsize:
+        raise BadBlockError(f"{len(packed)} bytes are no events of {dtype.itemsize} bytes")
+    return np.frombuffer(packed, dtype)
+
+
+def _block_of(written: _Written) -> Block:
+    stored = _columns(written.events, _STORED)
+    unkeyed = _columns(written.unkeyed, _STORED_UNKEYED)
+    if len(unkeyed) not in (0, len(stored)):
+        raise BadBlockError(f"{len(unkeyed)} unkeyed identities of {len(stored)} events")
+    events = np.zeros(len(stored), COLUMNS)
+    for name in _PLAIN:
+        events[name] = stored[name]
+    for name in _UNKEYED if len(unkeyed) else ():
+        events[name] = unkeyed[name]
+    events["keyed"] = written.keyed
+    return Block(written.tick, written.batch, written.mentions, events, written.polls)
+
+
+def _block_of_2(written: _Written2) -> Block:
+    stored = _columns(written.events, _STORED_2)
+    events = np.zeros(len(stored), COLUMNS)
+    for name in ("kind", "source", "session"):
+        events[name] = stored[name]
+    events["unkeyed_user"], events["unkeyed_subject"] = stored["user"], stored["subject"]
+    events["time"] = (stored["order"] >> _SEQUENCE_BITS) + np.uint64(written.tick * TICK_MS)
+    events["sequence"] = stored["order"] & _LAST_SEQUENCE_2
+    names = tuple(
+        PollName(0, unkeyed_identity(poll_id.encode()), poll_id) for poll_id in written.poll_ids
+    )
+    return Block(written.tick, written.batch, written.mentions, events, names)
+
+
+def order_of(events: NDArray[np.void], tick: int) -> NDArray[np.uint64]:
+    """The order of arrival in a tick: milliseconds in the upper, sequence in the lower 32 bits.
+
+    Entries whose IDs tell of another time come with the end of the tick.
+    """
+    passed = events["time"] - np.uint64(tick * TICK_MS)  # of an earlier time, a huge number
+    sequence = events["sequence"]
+    if len(sequence) and sequence.max() > _LAST_SEQUENCE_2:
+        ranks = np.empty(len(events), np.uint64)
+        ranks[np.lexsort((sequence, events["time"]))] = np.arange(len(events), dtype=np.uint64)
+        sequence = ranks
+    order: NDArray[np.uint64] = (
+        np.minimum(passed, np.uint64(TICK_MS)) << _SEQUENCE_BITS
+    ) | sequence
+    return order
+
+
+class BatchBuilder:
+    """Gathers the events of one batch, and splits them into blocks.
+
+    Args:
+        identification: how users and subjects are identified.
+    """
+
+    def __init__(self, identification: Identification) -> None:
+        self._identification = identification
+        self._batch = os.urandom(12)
+        self._rows: dict[str, int] = {}
+        self._event_ids: list[str | None] = []
+        self._kinds: list[int] = []
+        self._sources: list[int] = []
+        self._sessions: list[int] = []
+        self._users: list[bytes] = []
+        self._subjects: list[bytes] = []
+        self._times: list[int] = []
+        self._sequences: list[int] = []
+        self._ticks: list[int] = []
+        self._poll_ids: dict[bytes, str] = {}
+        self._poll_names: dict[tuple[int, int], str] = {}
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def add(
+        self,
+        event: PlatformEvent,
+        source: int,
+        time_ms: int,
+        sequence: int,
+        tick: int | None = None,
+    ) -> None:
+        """Adds an event.
+
+        Args:
+            source: position of its channel, :data:`PUBSUB_SOURCE` added for Pub/Sub.
+            time_ms, sequence: ID of its entry, both below 2**64; or its receipt and a number.
+            tick: it belongs to, if not to that of ``time_ms``.
+        """
+        row = self._rows.get(event.session_id)
+        if row is None:
+            row = self._rows[event.session_id] = len(self._event_ids)
+            self._event_ids.append(event.event_id)
+        elif event.event_id is not None and self._event_ids[row] is None:
+            self._event_ids[row] = event.event_id
+        self._kinds.append(event.kind)
+        self._sources.append(source)
+        self._sessions.append(row)
+        self._users.append(event.user_id.encode())
+        self._subjects.append(event.subject)
+        self._times.append(time_ms)
+        self._sequences.append(sequence)
+        self._ticks.append(tick_at(time_ms) if tick is None else tick)
+        if event.poll_id:
+            self._poll_ids[event.subject] = event.poll_id
+
+    def blocks(self) -> Iterator[tuple[int, Block]]:
+        """Yields ``(shard, block)``, one for every shard and tick that has events."""
+        if not self._kinds:
+            return
+        ticks = np.array(self._ticks, dtype=np.int64)
+        events = self._columns()
+        self._poll_names = self._identified_polls()
+        session_ids = list(self._rows)
+        shards = np.array([shard_of(session_id) for session_id in session_ids], dtype=np.int64)
+        groups = ticks * SHARD_COUNT + shards[events["session"]]
+        by_group = np.argsort(groups, kind="stable")
+        edges = np.flatnonzero(np.diff(groups[by_group])) + 1
+        for members in np.split(by_group, edges):
+            tick, shard = divmod(int(groups[members[0]]), SHARD_COUNT)
+            yield shard, self._block(tick, session_ids, events[members])
+
+    def _columns(self) -> NDArray[np.void]:
+        events = np.zeros(len(self._kinds), COLUMNS)
+        events["kind"] = self._kinds
+        events["source"] = self._sources
+        events["session"] = self._sessions
+        events["time"] = np.array(self._times, dtype=np.uint64)
+        events["sequence"] = np.array(self._sequences, dtype=np.uint64)
+        events["keyed"] = self._identification.keyed_too
+        for name, values in (("user", self._users), ("subject", self._subjects)):
+            events[name] = self._keyed(values)
+            events[f"unkeyed_{name}"] = self._unkeyed(values)
+        return events
+
+    def _keyed(self, values: Iterable[bytes]) -> Any:
+        if not self._identification.keyed_too:
+            return 0
+        secret = self._identification.secret
+        return [keyed_identity(secret, value) if value else 0 for value in values]
+
+    def _unkeyed(self, values: Iterable[bytes]) -> Any:
+        if not self._identification.unkeyed_too:
+            return 0
+        return [unkeyed_identity(value) if value else 0 for value in values]
+
+    def _identified_polls(self) -> dict[tuple[int, int], str]:
+        """The platform's IDs of the polls, by their identities with and without a key."""
+        count = len(self._poll_ids)
+        keyed = np.broadcast_to(np.array(self._keyed(self._poll_ids), np.uint64), count)
+        unkeyed = np.broadcast_to(np.array(self._unkeyed(self._poll_ids), np.uint64), count)
+        pairs = zip(keyed.tolist(), unkeyed.tolist(), strict=True)
+        return dict(zip(pairs, self._poll_ids.values(), strict=True))
+
+    def _block(self, tick: int, session_ids: list[str], events: NDArray[np.void]) -> Block:
+        rows, events["session"] = np.unique(events["session"], return_inverse=True)
+        mentions = [Mention(session_ids[row], self._event_ids[row]) for row in rows.tolist()]
+        return Block(tick, self._batch, mentions, events, self._polls_among(events))
+
+    def _polls_among(self, events: NDArray[np.void]) -> tuple[PollName, ...]:
+        if not self._poll_names:
+            return ()
+        kinds = events["kind"]
+        of_polls = events[(kinds == EventKind.VOTE) | (kinds == EventKind.POLL_CLOSED)]
+        pairs = set(of_polls[["subject", "unkeyed_subject"]].tolist())
+        return tuple(
+            PollName(keyed, unkeyed, self._poll_names[keyed, unkeyed])
+            for keyed, unkeyed in sorted(pairs)
+        )

@@ -1,0 +1,282 @@
+"""Platform events, validated at the edge: from the bytes on the wire to what they count as.
+
+The payloads are described in docs/architecture.md. Whatever is not of their shape raises
+:class:`BadEventError` with a reason; unknown types and unknown fields are normal and pass.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from sessions_app import redis_keys as keys
+from sessions_app.events import payloads
+
+MAXIMUM_PAYLOAD_BYTES = 64 * 1024
+
+# Escapes of JSON strings; ``half`` is one half of a surrogate pair without the other.
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"|\\."
+)
+
+
+class EventKind(IntEnum):
+    """What an event counts as. The numbers are stored: append, never renumber."""
+
+    SESSION_SIGN = 0
+    USER_SIGN = 1
+    CHAT = 2
+    REACTION = 3
+    JOIN = 4
+    LEAVE = 5
+    VOTE = 6
+    POLL_CLOSED = 7
+    SESSION_ENDED = 8
+
+
+class Fault(StrEnum):
+    """What is wrong with a payload, in one word; the few that there are, for counting."""
+
+    NOT_JSON = "not_json"
+    WRONG_SHAPE = "wrong_shape"
+    BAD_ID = "bad_id"
+    TOO_LARGE = "too_large"
+    EMPTY = "empty"
+    GIVEN_UP = "given_up"
+    TOO_LATE = "too_late"
+    UNEXPECTED = "unexpected"
+
+
+class BadEventError(ValueError):
+    """A payload that is not of the shape the platform promises; the message says why."""
+
+    def __init__(self, message: str, fault: Fault = Fault.WRONG_SHAPE) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
+class PlatformEvent(msgspec.Struct, gc=False):
+    """One validated event.
+
+    Attributes:
+        kind: an :class:`EventKind`.
+        session_id: the platform's session ID.
+        event_id: the platform's event ID, or None where it is unknown.
+        user_id: who did it, or an empty string.
+        subject: what tells it from others of its kind: the ID of the message or of the poll, or a
+            reaction's whole payload; empty for none.
+        poll_id: the platform's ID of the poll, or an empty string.
+    """
+
+    kind: int
+    session_id: str
+    event_id: str | None
+    user_id: str = ""
+    subject: bytes = b""
+    poll_id: str = ""
+
+
+_USER_KINDS = {
+    "user_join": EventKind.JOIN,
+    "user_leave": EventKind.LEAVE,
+    "reaction": EventKind.REACTION,
+    "emoji": EventKind.REACTION,
+    "presence_update": EventKind.USER_SIGN,
+    "typing": EventKind.USER_SIGN,
+}
+_SESSION_KINDS = {"session_ended": EventKind.SESSION_ENDED}
+
+
+def _without_halves(payload: bytes) -> bytes:
+    """The payload with lone surrogates as control characters.
+
+    JavaScript writes them where a text was cut within an emoji, but our decoder refuses them even
+    in fields that it skips. In an ID the control character is refused as they would be.
+    """
+    return _ESCAPES.sub(lambda escape: rb"\u0000" if escape["half"] else escape[0], payload)
+
+
+def has_control_characters(identifier: str) -> bool:
+    """Whether an ID has any, or lone surrogates: no ID of the platform may."""
+    # isprintable is fast and refuses more than control characters: a second look decides.
+    return not identifier.isprintable() and any(
+        unicodedata.category(character) in {"Cc", "Cs"} for character in identifier
+    )
+
+
+def _checked(identifier: str) -> str:
+    # Asked here as well: a call less for nearly every ID of every event.
+    if not identifier.isprintable() and has_control_characters(identifier):
+        raise BadEventError("an ID has control characters", Fault.BAD_ID)
+    return identifier
+
+
+def _checked_event(event_id: str | None, session_id: str) -> str | None:
+    """The event ID, if the platform really names one: it often repeats the session's."""
+    if event_id is None or event_id == session_id:
+        return None
+    return _checked(event_id)
+
+
+def _chat(payload: bytes) -> PlatformEvent:
+    body = payloads.decode_chat(payload)
+    session_id = _checked(body.sessionId)
+    return PlatformEvent(
+        EventKind.CHAT,
+        session_id,
+        _checked_event(body.eventId, session_id),
+        _checked(body.message.authorId),
+        _checked(body.message.id).encode(),
+    )
+
+
+def _vote(payload: bytes) -> PlatformEvent:
+    body = payloads.decode_vote(payload)
+    session_id = _checked(body.sessionId)
+    return PlatformEvent(
+        EventKind.VOTE,
+        session_id,
+        _checked_event(body.eventId, session_id),
+        _checked(body.userId),
+        _checked(body.pollId).encode(),
+        body.pollId,
+    )
+
+
+def _closed(payload: bytes) -> PlatformEvent:
+    body = payloads.decode_closed(payload)
+    if body.poll is not None:
+        session_id, poll_id = body.sessionId or body.poll.sessionId, body.poll.id
+        event_id = body.eventId or body.poll.eventId
+    elif body.sessionId is not None and body.pollId is not None:
+        session_id, poll_id, event_id = body.sessionId, body.pollId, body.eventId
+    else:
+        raise BadEventError("neither pollId and sessionId nor a poll")
+    _checked(session_id)
+    return PlatformEvent(
+        EventKind.POLL_CLOSED,
+        session_id,
+        _checked_event(event_id, session_id),
+        subject=_checked(poll_id).encode(),
+        poll_id=poll_id,
+    )
+
+
+def _reaction(payload: bytes) -> PlatformEvent:
+    body = payloads.decode_reaction(payload)
+    session_id = _checked(body.sessionId)
+    return PlatformEvent(
+        EventKind.REACTION,
+        session_id,
+        _checked_event(body.eventId, session_id),
+        _checked(body.userId),
+        payload,
+    )
+
+
+def _sync(payload: bytes) -> PlatformEvent:
+    body = payloads.decode_sync(payload)
+    kind = _USER_KINDS.get(body.type) if body.type is not None else None
+    if kind is not None:
+        return _user_event(kind, body, payload)
+    if _is_message_created(body):
+        return _sync_chat(body)
+    return _session_event(body)
+
+
+def _user_event(kind: EventKind, body: payloads.Sync, payload: bytes) -> PlatformEvent:
+    if body.sessionId is None:
+        raise BadEventError("no sessionId")
+    session_id = _checked(body.sessionId)
+    return PlatformEvent(
+        kind,
+        session_id,
+        _checked_event(body.eventId, session_id),
+        _checked(payloads.decode_user(body.userId)),
+        payload if kind is EventKind.REACTION else b"",
+    )
+
+
+def _is_message_created(body: payloads.Sync) -> bool:
+    if body.type is None:
+        return body.resource == "MESSAGE" and body.action == "CREATED"
+    return body.type == "message_created"
+
+
+def _sync_chat(body: payloads.Sync) -> PlatformEvent:
+    message = payloads.decode_sync_message(body.payload)
+    if message is None or message.id is None:
+        raise BadEventError("a created message without its id")
+    session_id = _sync_session(body, message)
+    return PlatformEvent(
+        EventKind.CHAT,
+        session_id,
+        _checked_event(body.eventId or message.eventId, session_id),
+        _checked(message.authorId or ""),
+        _checked(message.id).encode(),
+    )
+
+
+def _session_event(body: payloads.Sync) -> PlatformEvent:
+    kind = _SESSION_KINDS.get(body.type or "", EventKind.SESSION_SIGN)
+    payload = None if body.sessionId else payloads.decode_sync_payload(body.payload)
+    session_id = _sync_session(body, payload)
+    event_id = body.eventId or (payload.eventId if payload else None)
+    return PlatformEvent(kind, session_id, _checked_event(event_id, session_id))
+
+
+def _sync_session(body: payloads.Sync, payload: payloads.SyncPayload | None) -> str:
+    session_id = body.sessionId or (payload.sessionId if payload else None)
+    if session_id is None:
+        raise BadEventError("no sessionId")
+    return _checked(session_id)
+
+
+_DECODERS: dict[str, Callable[[bytes], PlatformEvent]] = {
+    keys.CHAT_MESSAGE: _chat,
+    keys.POLL_VOTE: _vote,
+    keys.POLL_CLOSED: _closed,
+    keys.SYNC_EVENTS: _sync,
+    keys.LIVE_SYNC: _sync,
+    keys.LIVE_REACTION: _reaction,
+}
+
+
+def decoder(channel: str) -> Callable[[bytes], PlatformEvent]:
+    """The function that reads the payloads of a channel.
+
+    It takes one payload's bytes and raises :class:`BadEventError` with the reason where they are
+    not a JSON object of the channel's shape.
+
+    Raises:
+        KeyError: not one of the platform's channels.
+    """
+    read = _DECODERS[channel]
+
+    def decode(payload: bytes) -> PlatformEvent:
+        if len(payload) > MAXIMUM_PAYLOAD_BYTES:
+            raise BadEventError(
+                f"payload of {len(payload)} bytes, over {MAXIMUM_PAYLOAD_BYTES}", Fault.TOO_LARGE
+            )
+        try:
+            if not payload.isascii():
+                payload.decode("utf-8")  # fields that are skipped are not validated otherwise
+            try:
+                return read(payload)
+            except msgspec.DecodeError:
+                whole = _without_halves(payload)
+                if whole == payload:
+                    raise
+                return read(whole)
+        except msgspec.ValidationError as error:
+            raise BadEventError(str(error)) from error
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            raise BadEventError(str(error), Fault.NOT_JSON) from error
+        except RecursionError as error:
+            raise BadEventError("nested too deeply", Fault.NOT_JSON) from error
+
+    return decode

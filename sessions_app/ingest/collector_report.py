@@ -1,0 +1,110 @@
+"""What a collector tells of itself: its rate, its queue, and what it could not keep."""
+
+import logging
+import time
+from collections import Counter
+
+import redis
+
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.pubsub_listener import Subscriber
+from sessions_app.telemetry.counters import (
+    DROPPED_MESSAGES,
+    SUBSCRIPTION_BREAKS,
+    TOO_LATE,
+    queue_figures,
+)
+
+logger = logging.getLogger(__name__)
+
+LIFETIME_SECONDS = 30
+RATE_SECONDS = 5
+LOG_SECONDS = 60.0
+
+
+class CollectorReport:
+    """Publishes a collector's status and adds its losses to the counters.
+
+    Args:
+        client: of the server that holds what is small.
+        name: the collector.
+        subscriber: whose queue and losses are told.
+
+    Attributes:
+        collected: events that were handed on.
+        discarded: Pub/Sub messages that were taken from the queue, and dropped.
+        too_late: events that came too late to count.
+    """
+
+    def __init__(self, client: "redis.Redis", name: str, subscriber: Subscriber) -> None:
+        self.collected = 0
+        self.discarded = 0
+        self.too_late = 0
+        self._client = client
+        self._name = name
+        self._subscriber = subscriber
+        self._rate_since = (time.monotonic(), 0)
+        self._told: Counter[str] = Counter()
+        self._logged: Counter[str] = Counter()
+        self._logged_at = float("-inf")
+        self._last_drop = float("-inf")
+
+    def publish(self) -> None:
+        """Tells how it stands now, and what was lost since the last time.
+
+        Raises:
+            redis.RedisError: Redis does not answer; the losses are told the next time.
+        """
+        losses = self._losses()
+        fresh = losses - self._told
+        now = time.monotonic()
+        if fresh[DROPPED_MESSAGES]:
+            self._last_drop = now
+        with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.hset(keys.collector_status(self._name), mapping=self._status(now))
+            pipeline.expire(keys.collector_status(self._name), LIFETIME_SECONDS)
+            queue_figures(pipeline, fresh)
+            pipeline.execute()
+        self._told = losses
+        self._log(losses, now)
+
+    def _status(self, now: float) -> dict[str, float]:
+        since, collected = self._rate_since
+        elapsed = max(now - since, 1e-3)
+        if elapsed >= RATE_SECONDS:
+            self._rate_since = (now, self.collected)
+        return {
+            "events": self.collected,
+            "events_per_second": round((self.collected - collected) / elapsed, 1),
+            "subscriber": int(self._subscriber.running),
+            "queued_messages": len(self._subscriber),
+            "queued_bytes": self._subscriber.queued_bytes,
+            "interruptions": self._subscriber.interruptions,
+            "overflows": self._subscriber.overflows,
+            "drops_messages": int(now - self._last_drop < LOG_SECONDS),
+        }
+
+    def _losses(self) -> Counter[str]:
+        dropped = self._subscriber.overflows + self.discarded
+        return Counter(
+            {
+                SUBSCRIPTION_BREAKS: self._subscriber.interruptions,
+                DROPPED_MESSAGES: dropped,
+                TOO_LATE: self.too_late,
+            }
+        )
+
+    def _log(self, losses: Counter[str], now: float) -> None:
+        fresh = losses - self._logged
+        if now - self._logged_at < LOG_SECONDS:
+            return
+        if fresh[DROPPED_MESSAGES]:
+            logger.warning(
+                "Dropped %d Pub/Sub messages: there were more than the queue holds, they were held "
+                "up for too long, or the lease had run out.",
+                fresh[DROPPED_MESSAGES],
+            )
+        if fresh[TOO_LATE]:
+            logger.warning("Refused %d events that came too late to count.", fresh[TOO_LATE])
+        if fresh[DROPPED_MESSAGES] or fresh[TOO_LATE]:
+            self._logged, self._logged_at = losses, now

@@ -1,0 +1,215 @@
+"""Who may see what, and what is live: the querysets of this app's models."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.db.models import Avg, Count, Max, Min, Q, Sum
+
+from sessions_app.queries.latest_rows import newest_of_sessions
+from sessions_app.queries.time_buckets import MOST_BUCKETS, Bucket, TimeBucket, bucket_width
+from sessions_app.scoring.score import CATEGORY_FLOORS, Signals
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+def sees_everything(user: Any) -> bool:
+    """Whether ``user`` is an admin here: a superuser, or staff who may view every event."""
+    return user.is_superuser or (user.is_staff and user.has_perm("sessions_app.view_event"))
+
+
+class EventQuerySet(models.QuerySet[Any]):
+    """Events."""
+
+    def visible_to(self, user: "AbstractBaseUser | AnonymousUser | Any") -> Self:
+        """All of them to admins, their own to organizers, none to anybody else."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if sees_everything(user):
+            return self
+        return self.filter(organizers=user)
+
+    def real(self) -> Self:
+        """Those that the platform or an admin has named, not stand-ins."""
+        return self.filter(is_stand_in=False)
+
+    def stand_ins(self) -> Self:
+        """Those that stand in for the event of one session."""
+        return self.filter(is_stand_in=True)
+
+    def meant_by(self, external_id: str) -> Self:
+        """The one that somebody means who gives an ID: the real one, or else the stand-in.
+
+        Of the others, a stand-in is told as the event of its session, by the session's ID.
+        """
+        meant = self.filter(external_id=external_id).order_by("is_stand_in")
+        return self.filter(pk__in=meant.values("pk")[:1])
+
+    def unassigned(self) -> Self:
+        """Those that nobody was given: neither an organizer nor a program."""
+        given = [field.name for field in self.model._meta.get_fields() if field.many_to_many]
+        return self.filter(**{f"{name}__isnull": True for name in given})
+
+
+class SessionQuerySet(models.QuerySet[Any]):
+    """Sessions."""
+
+    def visible_to(self, user: "AbstractBaseUser | AnonymousUser | Any") -> Self:
+        """Those of the events that are visible to ``user``."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if sees_everything(user):
+            return self
+        return self.filter(event__organizers=user)
+
+    def live(self) -> Self:
+        """Those that are not over."""
+        return self.filter(ended_at__isnull=True)
+
+    def over(self) -> Self:
+        """Those that have ended."""
+        return self.filter(ended_at__isnull=False)
+
+
+class PauseQuerySet(models.QuerySet[Any]):
+    """Breaks and closings of sessions."""
+
+    def at(self, time: datetime) -> Self:
+        """Those that have begun by ``time`` and are not over then."""
+        return self.filter(starts_at__lte=time).not_over_before(time)
+
+    def not_over_before(self, time: datetime) -> Self:
+        """Those that end after ``time``, or have no end yet."""
+        return self.filter(models.Q(ends_at__isnull=True) | models.Q(ends_at__gt=time))
+
+    def kinds_by_session(self, session_ids: list[int], time: datetime) -> dict[int, str]:
+        """The kind of pause that each of the sessions makes at ``time``, where it makes one."""
+        current = self.at(time).filter(session_id__in=session_ids)
+        return dict(current.values_list("session_id", "kind"))
+
+
+class PollMomentQuerySet(models.QuerySet[Any]):
+    """First votes and closings of polls."""
+
+    def latest_of_session(self, session_id: int, count: int) -> list[Any]:
+        """The last ``count`` of a session, oldest first."""
+        return self.latest_of_sessions([session_id], count)[session_id]
+
+    def latest_of_sessions(self, session_ids: list[int], count: int) -> dict[int, list[Any]]:
+        """The last ``count`` of each session, oldest first, by its key."""
+        newest = newest_of_sessions(self.model, session_ids, count)
+        return {key: newest[key][::-1] for key in session_ids}
+
+
+class EngagementMetricQuerySet(models.QuerySet[Any]):
+    """Rows of one session and tick each."""
+
+    def latest_points(self, session_ids: list[int], count: int) -> dict[int, list[Any]]:
+        """The last ``count`` rows of each session, oldest first, by its key."""
+        newest = newest_of_sessions(self.model, session_ids, count)
+        return {key: newest[key][::-1] for key in session_ids}
+
+    def latest_of_each(self, session_ids: list[int], since: datetime) -> list[Any]:
+        """The newest row of each session that has one after ``since``."""
+        return list(
+            self.filter(session_id__in=session_ids, time__gt=since)
+            .order_by("session_id", "-time")
+            .distinct("session_id")
+        )
+
+    def summaries(self, session_ids: list[int], start: datetime, end: datetime) -> dict[int, Any]:
+        """``average`` score and ``peak`` of active users of each of these sessions, by key.
+
+        Args:
+            start, end: between which all of their rows lie; a hypertable looks nowhere else.
+        """
+        rows = (
+            self.filter(session_id__in=session_ids, time__range=(start, end))
+            .values("session_id")
+            .annotate(average=Avg("score"), peak=Max("active_users"))
+        )
+        return {row["session_id"]: row for row in rows}
+
+    def figures_of_session(self, session_id: int) -> dict[str, Any]:
+        """What a session was like in all; one query, and one for each of four extremes.
+
+        Returns:
+            ``points`` and nothing else if there are none; otherwise also the ``average`` score, the
+            average of ``active_users``, the number of ``total_users``, the sums ``chat``,
+            ``reactions`` and ``votes``, for each category the number of its points, and the rows of
+            the ``highest`` and ``lowest`` score and of the ``most`` and ``fewest`` active users,
+            the first where there are several.
+        """
+        rows = self.filter(session_id=session_id)
+        figures: dict[str, Any] = rows.aggregate(
+            points=Count("*"),
+            average=Avg("score"),
+            active_users=Avg("active_users"),
+            total_users=Max("total_users"),
+            chat=Sum("chat_count"),
+            reactions=Sum("reaction_count"),
+            votes=Sum("vote_count"),
+            **_points_by_category(),
+        )
+        if not figures["points"]:
+            return {"points": 0}
+        extremes = {
+            "highest": "-score",
+            "lowest": "score",
+            "most": "-active_users",
+            "fewest": "active_users",
+        }
+        return figures | {
+            name: rows.order_by(column, "time").first() for name, column in extremes.items()
+        }
+
+    def span_of_session(self, session_id: int) -> tuple[datetime, datetime] | None:
+        """The times of its first and its last point; None without any."""
+        span = self.filter(session_id=session_id).aggregate(first=Min("time"), last=Max("time"))
+        return None if span["first"] is None else (span["first"], span["last"])
+
+    def history(
+        self, session_id: int, start: datetime, end: datetime, most: int = MOST_BUCKETS
+    ) -> list[Bucket]:
+        """The session from ``start`` to ``end``, both included, oldest first; one query.
+
+        Args:
+            session_id: key of the session.
+            start, end: aware.
+            most: how many buckets there may be, at least 2. Those without a point are left out.
+
+        Raises:
+            ValueError: ``end`` is before ``start``, or ``most`` below 2.
+        """
+        width = bucket_width(start, end, most)
+        columns = {
+            "points": Count("*"),
+            "average": Avg("score"),
+            "lowest": Min("score"),
+            "highest": Max("score"),
+            **{f"average_{name}": Avg(name) for name in Signals._fields},
+        }
+        rows = (
+            self.filter(session_id=session_id, time__gte=start, time__lte=end)
+            .annotate(bucket=TimeBucket(width, "time"))
+            .values_list("bucket")
+            .annotate(**columns)
+            .order_by("bucket")
+        )
+        return [
+            Bucket(time, width, points, average, lowest, highest, Signals(*signals))
+            for time, points, average, lowest, highest, *signals in rows
+        ]
+
+
+def _points_by_category() -> dict[str, Count]:
+    """A count of the rows whose score lies in the band, for each category."""
+    counts, ceiling = {}, None
+    for floor, name in CATEGORY_FLOORS:
+        lies_in_band = Q(score__gte=floor)
+        if ceiling is not None:
+            lies_in_band &= Q(score__lt=ceiling)
+        counts[name] = Count("time", filter=lies_in_band)
+        ceiling = floor
+    return counts

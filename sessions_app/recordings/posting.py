@@ -1,0 +1,120 @@
+"""Posting events to Redis as the platform does, across outages, for replays and simulations."""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any
+
+import redis
+from redis import exceptions
+
+from sessions_app.recordings.event_recording import RecordedEvent
+
+FIRST_DELAY_SECONDS = 0.1
+LONGEST_DELAY_SECONDS = 5.0
+# Answers of a server that is about to work again: it starts, fails over, or makes room.
+PASSING_ERRORS = (
+    exceptions.ReadOnlyError,
+    exceptions.OutOfMemoryError,
+    exceptions.ClusterDownError,
+    exceptions.TryAgainError,
+)
+# Connection errors to redis-py, but no outage: they stay until somebody changes the settings.
+LASTING_ERRORS = (exceptions.AuthenticationError, exceptions.AuthorizationError)
+
+
+class Transport(StrEnum):
+    """The two ways in which the platform's events reach Redis."""
+
+    STREAM = "stream"
+    PUBSUB = "pubsub"
+
+
+class Poster:
+    """Posts events in order until Redis has confirmed each of them.
+
+    An event whose confirmation was lost with the connection is posted again: every event arrives
+    at least once, and rarely twice.
+
+    Args:
+        client: a client that does not retry by itself.
+        transport: how to post.
+        wait: sleeps up to the given number of seconds; true when the work is to stop.
+        report_outage: called with what went wrong and the seconds until the next attempt.
+
+    Attributes:
+        posted: events confirmed so far.
+        unheard: those of them that no subscriber received, by channel; Pub/Sub only.
+    """
+
+    def __init__(
+        self,
+        client: "redis.Redis",
+        transport: Transport,
+        wait: Callable[[float], bool],
+        report_outage: Callable[[Exception, float], None],
+    ) -> None:
+        self.posted = 0
+        self.unheard: dict[str, int] = {}
+        self._client = client
+        self._transport = transport
+        self._wait = wait
+        self._report_outage = report_outage
+
+    def post(self, events: Sequence[RecordedEvent]) -> bool:
+        """Posts all of ``events``; false if it was stopped before the last one was confirmed.
+
+        Raises:
+            redis.RedisError: Redis refuses the events and would for ever.
+        """
+        delay = FIRST_DELAY_SECONDS
+        remaining = list(events)
+        while remaining:
+            before = len(remaining)
+            remaining, error = self._attempt(remaining)
+            if error is None:
+                break
+            delay = FIRST_DELAY_SECONDS if len(remaining) < before else delay
+            self._report_outage(error, delay)
+            if self._wait(delay):
+                return False
+            delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+        return True
+
+    def _attempt(self, events: list[RecordedEvent]) -> tuple[list[RecordedEvent], Exception | None]:
+        """Posts what it can; returns the events that are still to be posted, and the reason."""
+        try:
+            answers = self._send(events)
+        except LASTING_ERRORS:
+            raise
+        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+            return events, error
+        refused = []
+        reason = None
+        for event, answer in zip(events, answers, strict=True):
+            if isinstance(answer, Exception):
+                reason = _passing(answer)
+                refused.append(event)
+            else:
+                self._confirm(event, answer)
+        return refused, reason
+
+    def _send(self, events: list[RecordedEvent]) -> list[Any]:
+        with self._client.pipeline(transaction=False) as pipeline:
+            for event in events:
+                if self._transport is Transport.STREAM:
+                    pipeline.xadd(event.channel, {"data": event.payload})
+                else:
+                    pipeline.publish(event.channel, event.payload)
+            return pipeline.execute(raise_on_error=False)
+
+    def _confirm(self, event: RecordedEvent, answer: Any) -> None:
+        self.posted += 1
+        if self._transport is Transport.PUBSUB and answer == 0:
+            self.unheard[event.channel] = self.unheard.get(event.channel, 0) + 1
+
+
+def _passing(error: Exception) -> Exception:
+    """The error itself if it passes by waiting; anything else is raised."""
+    if not isinstance(error, PASSING_ERRORS):
+        raise error
+    return error

@@ -1,0 +1,94 @@
+"""Connections to Redis: every call has a timeout.
+
+Small things, as leases and counters, are on the one server of ``REDIS_URL``. What grows with the
+load, streams and shards, is on the nodes of ``REDIS_CLUSTER_URL`` if that is set.
+"""
+
+from typing import Any
+
+import redis
+from django.conf import settings
+from redis import exceptions
+from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode, RedisCluster
+from redis.connection import parse_url
+from redis.retry import Retry
+
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.bounded_replies import BoundedParser, count_answers
+
+# What Redis says while it is away, or its nodes change places; another attempt may succeed.
+UNREACHABLE = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    OSError,
+    exceptions.AskError,  # MOVED, too
+    exceptions.ClusterError,
+    exceptions.RedisClusterException,
+    exceptions.TryAgainError,
+)
+
+_clusters: dict[str, RedisCluster] = {}
+
+
+def connect(**options: Any) -> "redis.Redis":
+    """A client of the Redis server of the settings, which connects at its first call.
+
+    It does not retry by itself: whoever calls knows what may be repeated.
+    """
+    options = {**_patience(), "parser_class": BoundedParser, **options}
+    return redis.Redis.from_url(settings.REDIS_URL, **options)
+
+
+def events_client(client: "redis.Redis") -> Any:
+    """A client of the nodes that hold streams and shards: ``client`` itself without a cluster.
+
+    That of a cluster belongs to the process.
+
+    Raises:
+        redis.RedisError, redis.exceptions.RedisClusterException: no node answers.
+    """
+    url = settings.REDIS_CLUSTER_URL
+    if not url:
+        return client
+    if url not in _clusters:
+        _clusters[url] = _connect_to_cluster(url)
+    return _clusters[url]
+
+
+def shard_client(client: "redis.Redis", shard: int) -> "redis.Redis":
+    """A client of the node that holds a shard, for transactions on its keys."""
+    events = events_client(client)
+    if events is client:
+        return client
+    node: redis.Redis = events.get_redis_connection(
+        events.get_node_from_key(keys.scored_tick(shard))
+    )
+    return node
+
+
+def look_up_nodes_again() -> None:
+    """After a failure: shards may have moved to other nodes."""
+    _clusters.clear()
+
+
+def _connect_to_cluster(url: str) -> RedisCluster:
+    places = [parse_url(part) for part in url.split(",")]
+    options = {
+        name: value for name, value in places[0].items() if name not in ("host", "port", "db")
+    }
+    nodes = [ClusterNode(place["host"], place.get("port", 6379)) for place in places]
+    # RESP2, because the collector takes the answers as they come on the wire. Clients of a cluster
+    # accept no parser, but a function that is called for each new connection.
+    options |= {"protocol": 2, "redis_connect_func": count_answers}
+    return RedisCluster(startup_nodes=nodes, **{**_patience(), **options})
+
+
+def _patience() -> dict[str, Any]:
+    timeout = settings.REDIS_SOCKET_TIMEOUT.total_seconds()
+    return {
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout / 2,
+        "socket_keepalive": True,
+        "retry": Retry(NoBackoff(), 0),
+    }

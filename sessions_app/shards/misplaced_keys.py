@@ -1,0 +1,133 @@
+"""Keys of ours that are not what we keep there: moved out of the way, lest they stop everybody.
+
+They are kept for three days, counted and logged.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import redis
+
+from sessions_app import redis_keys as keys
+from sessions_app.redis_client import events_client
+from sessions_app.shards.quarantine import tell_set_aside
+from sessions_app.shards.shard_conditions import SET_ASIDE_LIFETIME_SECONDS
+from sessions_app.telemetry.counters import SET_ASIDE, named
+
+logger = logging.getLogger(__name__)
+
+MISPLACED = "misplaced"
+# Both decide at one instant: whoever uses the key may have made it anew.
+_MOVE_OTHER_TYPE = """
+local found = redis.call('TYPE', KEYS[1]).ok
+if found == 'none' or found == ARGV[2] then return 0 end
+redis.call('RENAME', KEYS[1], KEYS[2])
+return redis.call('EXPIRE', KEYS[2], ARGV[1])
+"""
+_MOVE_ENDLESS = """
+if redis.call('TTL', KEYS[1]) ~= -1 then return 0 end
+redis.call('RENAME', KEYS[1], KEYS[2])
+return redis.call('EXPIRE', KEYS[2], ARGV[1])
+"""
+# Hashes to whose fields everybody adds, and what these may be.
+_COUNTERS = {
+    keys.COLLECTOR_TOTALS: re.compile(rb"-?[0-9]{1,18}"),
+    keys.FIGURES: re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?"),
+}
+
+
+def move_misplaced(client: "redis.Redis") -> None:
+    """Moves what is of another type than :data:`sessions_app.redis_keys.TYPES` says.
+
+    Of counters, to which nobody could add any more, what is no number is dropped.
+
+    Args:
+        client: of the server of ``REDIS_URL``.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    _move_by_type(client)
+    for name, is_number in _COUNTERS.items():
+        odd = [
+            field for field, text in client.hgetall(name).items() if not is_number.fullmatch(text)
+        ]
+        if odd:
+            client.hdel(name, *odd)
+            client.hincrbyfloat(keys.FIGURES, named(SET_ASIDE, MISPLACED), len(odd))
+            logger.error("%s had %d counters that are no numbers: dropped.", name, len(odd))
+
+
+def _move_by_type(client: "redis.Redis") -> None:
+    events = events_client(client)
+    letters = {keys.DEAD_LETTERS: keys.TYPES[keys.DEAD_LETTERS]}
+    small = {name: kind for name, kind in keys.TYPES.items() if name not in letters}
+    for server, types in ((client, small), (events, letters)):
+        for name in _of_another_type(server, types):
+            if _move(server, _MOVE_OTHER_TYPE, name, keys.misplaced(name), types[name]):
+                client.hincrbyfloat(keys.FIGURES, named(SET_ASIDE, MISPLACED), 1)
+                logger.error("%s is no %s: moved to %s.", name, types[name], keys.misplaced(name))
+
+
+def set_misplaced_aside(client: "redis.Redis", node: "redis.Redis", shard: int) -> None:
+    """The same for the keys of a shard.
+
+    Args:
+        client: of the server of ``REDIS_URL``.
+        node: that has the shard.
+        shard: its number; its lock is held.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    types = {name(shard): kind for name, kind in keys.SHARD_TYPES.items()}
+    for key in _of_another_type(node, types):
+        what = keys.part_of_shard(key)
+        if _move(node, _MOVE_OTHER_TYPE, key, keys.set_aside(shard, what), types[key]):
+            tell_set_aside(client, shard, what, 1, f"is no {types[key]}")
+
+
+def set_endless_lock_aside(client: "redis.Redis", node: "redis.Redis", shard: int) -> None:
+    """Moves what stands in place of a shard's lock and never ends, as each of ours does.
+
+    Args:
+        client: of the server of ``REDIS_URL``.
+        node: that has the shard.
+        shard: its number.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    key = keys.shard_lock(shard)
+    what = keys.part_of_shard(key)
+    if _move(node, _MOVE_ENDLESS, key, keys.set_aside(shard, what)):
+        tell_set_aside(client, shard, what, 1, "never ends")
+
+
+def move_endless_lane(client: "redis.Redis") -> None:
+    """The same for the lock of the slow lane.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    if _move(client, _MOVE_ENDLESS, keys.SLOW_LANE, keys.misplaced(keys.SLOW_LANE)):
+        client.hincrbyfloat(keys.FIGURES, named(SET_ASIDE, MISPLACED), 1)
+        logger.error("%s never ends: moved away.", keys.SLOW_LANE)
+
+
+def _of_another_type(server: Any, types: Mapping[str, str]) -> list[str]:
+    with server.pipeline(transaction=False) as pipeline:
+        for name in types:
+            pipeline.type(name)
+        found = [kind.decode() for kind in pipeline.execute()]
+    return [
+        name
+        for (name, expected), kind in zip(types.items(), found, strict=True)
+        if kind not in ("none", expected)
+    ]
+
+
+def _move(server: Any, script: str, key: str, to: str, *arguments: str) -> bool:
+    return bool(server.eval(script, 2, key, to, SET_ASIDE_LIFETIME_SECONDS, *arguments))

@@ -1,0 +1,173 @@
+"""What the collectors have handed to a shard: read for one tick, and filed when it is scored."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import redis
+from numpy.typing import NDArray
+
+from sessions_app import redis_keys as keys
+from sessions_app.events.blocks import BadBlockError, Block, NewerBlockError, decode_block
+from sessions_app.events.merging import (
+    ENTRY,
+    TickEvents,
+    join_all,
+    merge_late,
+    merge_tick,
+    without_entries,
+)
+from sessions_app.ingest.delivery import RETENTION_SECONDS, is_behind_fence
+from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.telemetry.readings import Readings
+
+# As long as an entry may come again (sessions_app/ingest/batch.py).
+STRAYS_HORIZON_TICKS = 120
+_STRAYS_VERSION = b"\x01"
+MAXIMUM_UNREADABLE = 1_000
+UNREADABLE_LIFETIME_SECONDS = 7 * 86_400
+
+
+class ShardArrivals:
+    """The events of one shard.
+
+    Args:
+        client: of the shard's node; returns bytes.
+        shard: its number.
+
+    Attributes:
+        redelivered: events of the tick read last that had been delivered before.
+        too_late: events that came so late that nobody knows whether they have counted.
+        unreadable: blocks of the tick read last that cannot be read, as they are stored.
+        unknown_strays: lists of stray entries that cannot be read, as they are stored.
+    """
+
+    def __init__(self, client: "redis.Redis", shard: int) -> None:
+        self.shard = shard
+        self.redelivered = 0
+        self.too_late = 0
+        self.unreadable: list[bytes] = []
+        self.unknown_strays: list[bytes] = []
+        self._client = client
+        self._late: list[bytes] = []
+        self._late_blocks: list[tuple[int, bytes]] = []
+        self._strays: NDArray[np.void] = np.zeros(0, ENTRY)
+
+    def read(self, tick: int, is_patient: bool) -> TickEvents:
+        """What happened in ``tick``, and what came too late for an earlier one.
+
+        Args:
+            tick: the one to score; a transaction watches its arrivals already.
+            is_patient: whether to leave what only a later version can read to its workers.
+
+        Raises:
+            NewerBlockError: there is such a block.
+        """
+        with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.lrange(keys.arrivals(self.shard, tick), 0, -1)
+            pipeline.lrange(keys.late_arrivals(self.shard), 0, -1)
+            pipeline.lrange(keys.shard_strays(self.shard), 0, -1)
+            on_time, self._late, strays = pipeline.execute()
+        self.unreadable, self._late_blocks, self.too_late = [], [], 0
+        delivered = [block for _, block in self._decoded(on_time, is_patient, tick)]
+        parts = [merge_tick(delivered)]
+        for late_tick, blocks in sorted(self._late_by_tick(is_patient).items()):
+            counted = self._client.lrange(keys.arrivals(self.shard, late_tick), 0, -1)
+            parts.append(merge_late(blocks, list(_readable(counted))))
+            delivered += blocks
+        known = [blob for blob in strays if _is_known(blob)]
+        self.unknown_strays = [blob for blob in strays if not _is_known(blob)]
+        happened = without_entries(
+            parts[0] if len(parts) == 1 else join_all(parts), _entries(known)
+        )
+        self._strays = happened.strays
+        self.redelivered = sum(len(block.events) for block in delivered) - len(happened.events)
+        return happened
+
+    def waiting_events(self, ticks: range) -> int:
+        """How many events of ``ticks`` have come and are kept, of those that can be read."""
+        waiting, readings = 0, Readings()
+        for tick in ticks:
+            key = keys.arrivals(self.shard, tick)
+            blobs = readings.read(key, partial(self._client.lrange, key, 0, -1), [])
+            waiting += sum(len(block.events) for block in _readable(blobs))
+        return waiting
+
+    def queue_filing(self, pipeline: Any) -> None:
+        """Queues on a pipeline what is to be remembered when the tick is scored."""
+        self._queue_late(pipeline)
+        if len(self._strays):
+            self._queue_strays(pipeline)
+        for blob in self.unknown_strays:
+            pipeline.lrem(keys.shard_strays(self.shard), 1, blob)
+        if self.unreadable or self.unknown_strays:
+            key = keys.unreadable_blocks(self.shard)
+            pipeline.rpush(key, *self.unreadable, *self.unknown_strays)
+            pipeline.ltrim(key, -MAXIMUM_UNREADABLE, -1)
+            pipeline.expire(key, UNREADABLE_LIFETIME_SECONDS)
+
+    def _late_by_tick(self, is_patient: bool) -> dict[int, list[Block]]:
+        """The late blocks that can still be compared with what was counted in their ticks."""
+        by_tick: dict[int, list[Block]] = defaultdict(list)
+        now_ms = server_time_ms(self._client) if self._late else 0
+        for blob, block in self._decoded(self._late, is_patient):
+            if is_behind_fence(block.tick, now_ms):
+                self.too_late += len(block.events)
+                continue
+            by_tick[block.tick].append(block)
+            self._late_blocks.append((block.tick, blob))
+        return by_tick
+
+    def _decoded(
+        self, blobs: Iterable[bytes], is_patient: bool, tick: int | None = None
+    ) -> list[tuple[bytes, Block]]:
+        """The blocks that can be read, with their bytes; of ``tick``, if that is given."""
+        blocks = []
+        for blob in blobs:
+            try:
+                block = decode_block(blob)
+            except BadBlockError as error:
+                if is_patient and isinstance(error, NewerBlockError):
+                    raise
+                self.unreadable.append(blob)
+                continue
+            if tick in (None, block.tick):
+                blocks.append((blob, block))
+            else:
+                self.unreadable.append(blob)
+        return blocks
+
+    def _queue_late(self, pipeline: Any) -> None:
+        """Files the late blocks under their own ticks, where a second delivery looks for them."""
+        if not self._late:
+            return
+        pipeline.ltrim(keys.late_arrivals(self.shard), len(self._late), -1)
+        for tick, blob in self._late_blocks:
+            key = keys.arrivals(self.shard, tick)
+            pipeline.rpush(key, blob)
+            pipeline.expire(key, RETENTION_SECONDS)
+
+    def _queue_strays(self, pipeline: Any) -> None:
+        key = keys.shard_strays(self.shard)
+        pipeline.rpush(key, _STRAYS_VERSION + self._strays.tobytes())
+        pipeline.ltrim(key, -STRAYS_HORIZON_TICKS, -1)
+        pipeline.expire(key, RETENTION_SECONDS)
+
+
+def _readable(blobs: Iterable[bytes]) -> Iterable[Block]:
+    """Those that can be read; the others have been set aside when their tick was scored."""
+    for blob in blobs:
+        try:
+            yield decode_block(blob)
+        except BadBlockError:
+            continue
+
+
+def _is_known(strays: bytes) -> bool:
+    return strays[:1] == _STRAYS_VERSION and len(strays) % ENTRY.itemsize == 1
+
+
+def _entries(strays: Iterable[bytes]) -> NDArray[np.void]:
+    return np.frombuffer(b"".join(blob[1:] for blob in strays), ENTRY)

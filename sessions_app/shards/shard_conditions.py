@@ -1,0 +1,315 @@
+"""How each shard does, on Redis: which fails and why, how long its ticks take, what was set aside.
+
+A shard is one of sixteen parts of the sessions. What is wrong with one of them must cost the others
+nothing, so somebody has to know which one it is.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import redis
+
+from sessions_app import redis_keys as keys
+from sessions_app.telemetry.counters import SHARD_FAILURES, named, queue_figures
+from sessions_app.telemetry.readings import Readings
+from sessions_app.ticks import TICK_SECONDS
+
+# Half of what one process has: with more, a shard would keep the others of its task from theirs.
+BUDGET_SECONDS = 2.5
+# Of the average, what the last call counts for: back to nothing within a few ticks.
+SHARE_OF_LAST = 0.5
+# If more shards than these are slow or fail, it is what they share: servers, machine, our own code.
+MOST_AT_FAULT = keys.SHARD_COUNT // 2
+# What was set aside is kept for whoever looks into it; a new one of its kind takes its place.
+SET_ASIDE_LIFETIME_SECONDS = 3 * 86_400
+# Long enough for somebody who is called to see it.
+SET_ASIDE_IS_NEWS_SECONDS = 3_600
+LONGEST_REASON = 300
+INTERRUPTED = "interrupted"
+
+
+class Failure(msgspec.Struct):
+    """A shard that could not be scored, again and again.
+
+    Attributes:
+        stage: of the tick, in which it fails.
+        count: how often in a row, all in this stage.
+        since: Unix time of the first one, in seconds.
+        tick: that could not be scored, the last time.
+        reason: of the last one, in one line.
+        treated: at which count something was last done about it, whatever came of that.
+    """
+
+    stage: str
+    count: int
+    since: float
+    tick: int
+    reason: str
+    treated: int = 0
+
+
+class SetAside(msgspec.Struct):
+    """What was taken out of a shard last.
+
+    Attributes:
+        what: which part of its state, or of what had come.
+        time: Unix time in seconds.
+        reason: why, in one line.
+    """
+
+    what: str
+    time: float
+    reason: str
+
+
+class ShardCondition(msgspec.Struct):
+    """A shard at a glance.
+
+    Attributes:
+        scored_tick: the last one; None before the first.
+        seconds_per_tick: how long its ticks have taken of late; None where nobody knows.
+        is_apart: it has a lane of its own, because it is slow.
+        at_work_seconds: how long a worker has been at it; None while none is.
+    """
+
+    shard: int
+    scored_tick: int | None
+    seconds_per_tick: float | None
+    is_apart: bool
+    at_work_seconds: float | None
+    failure: Failure | None
+    set_aside: SetAside | None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_failure = msgspec.json.Decoder(Failure).decode
+_decode_set_aside = msgspec.json.Decoder(SetAside).decode
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, for people: its kind and its message, cut where it is long."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:LONGEST_REASON]
+
+
+def note_failure(client: "redis.Redis", shard: int, stage: str, tick: int, reason: str) -> Failure:
+    """Counts a failure in ``stage``; one in another stage than before is the first again.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    before = read_failures(client).get(shard)
+    if before is None or before.stage != stage:
+        failure = Failure(stage, 1, time.time(), tick, reason)
+    else:
+        count = before.count + 1
+        failure = Failure(stage, count, before.since, tick, reason, before.treated)
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.hset(keys.SHARD_FAILURES, str(shard), _encode(failure))
+        queue_figures(pipeline, {named(SHARD_FAILURES, stage): 1})
+        pipeline.execute()
+    return failure
+
+
+def note_treated(client: "redis.Redis", shard: int, failure: Failure) -> None:
+    """Notes that something is done about a failure now, so that it is done once only.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    noted = msgspec.structs.replace(failure, treated=failure.count)
+    client.hset(keys.SHARD_FAILURES, str(shard), _encode(noted))
+
+
+def note_interruption(client: "redis.Redis") -> None:
+    """Counts a tick that was interrupted because it took too long: that is slow, and no failure.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    client.hincrbyfloat(keys.FIGURES, named(SHARD_FAILURES, INTERRUPTED), 1)
+
+
+def forget_failure(client: "redis.Redis", shard: int) -> None:
+    """Notes that the shard was scored.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    client.hdel(keys.SHARD_FAILURES, str(shard))
+
+
+def read_failures(client: "redis.Redis", readings: Readings | None = None) -> dict[int, Failure]:
+    """The shards that fail, by number.
+
+    Args:
+        readings: where what cannot be read is noted.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    return _read(client, keys.SHARD_FAILURES, _decode_failure, readings)
+
+
+def note_set_aside(client: "redis.Redis", shard: int, what: str, reason: str) -> None:
+    """Notes that something was taken out of the shard, so that the rest goes on.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    noted = _encode(SetAside(what, time.time(), reason))
+    client.hset(keys.SHARDS_SET_ASIDE, str(shard), noted)
+
+
+def begin_work(client: "redis.Redis", shard: int) -> float:
+    """Notes that a worker, which holds the shard's lock, begins.
+
+    Whoever has begun before and never ended was killed in the middle: that time counts, too.
+
+    Returns:
+        How many seconds a tick of the shard has taken of late; 0 where that is not known.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    now = time.time()
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.hget(keys.SHARDS_AT_WORK, str(shard))
+        pipeline.hget(keys.SHARD_SECONDS, str(shard))
+        pipeline.hset(keys.SHARDS_AT_WORK, str(shard), now)
+        begun, before = map(_number, pipeline.execute()[:2])
+    if begun is None:
+        return before or 0.0
+    average = _average(before or 0.0, now - begun)
+    client.hset(keys.SHARD_SECONDS, str(shard), average)
+    return average
+
+
+def end_work(client: "redis.Redis", shard: int, seconds: float | None, before: float = 0.0) -> None:
+    """Notes that the worker is done.
+
+    Args:
+        seconds: that a tick has taken; None where that tells nothing of the shard.
+        before: what :func:`begin_work` has returned.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.hdel(keys.SHARDS_AT_WORK, str(shard))
+        if seconds is not None:
+            pipeline.hset(keys.SHARD_SECONDS, str(shard), _average(before, seconds))
+        pipeline.execute()
+
+
+def _average(before: float, seconds: float) -> float:
+    return round(before + (max(0.0, seconds) - before) * SHARE_OF_LAST, 4)
+
+
+def read_seconds(client: "redis.Redis", readings: Readings | None = None) -> dict[int, float]:
+    """How long a tick of each shard has taken of late.
+
+    Args:
+        readings: where what cannot be read is noted.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    return _read(client, keys.SHARD_SECONDS, float, readings)
+
+
+def shards_apart(seconds: Mapping[int, float]) -> set[int]:
+    """The shards for a lane of their own: those that cannot keep up, else the slowest over budget.
+
+    One process is at them in turn, so two that each keep up might not keep up together. None where
+    so many are slow that it is no fault of theirs.
+
+    Args:
+        seconds: of :func:`read_seconds`.
+    """
+    slow = {shard for shard, average in seconds.items() if average > BUDGET_SECONDS}
+    if not slow or len(slow) > MOST_AT_FAULT:
+        return set()
+    hopeless = {shard for shard in slow if seconds[shard] >= TICK_SECONDS}
+    return hopeless or {max(slow, key=lambda shard: (seconds[shard], shard))}
+
+
+def shard_conditions(
+    client: "redis.Redis", events: Any, readings: Readings | None = None
+) -> list[ShardCondition]:
+    """How all shards do.
+
+    Args:
+        client: of the server of ``REDIS_URL``.
+        events: of the nodes that have the shards.
+        readings: where what cannot be read is noted.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    seconds, failures = read_seconds(client, readings), read_failures(client, readings)
+    set_aside = _read(client, keys.SHARDS_SET_ASIDE, _decode_set_aside, readings)
+    at_work = _read(client, keys.SHARDS_AT_WORK, _number, readings)
+    apart, now = shards_apart(seconds), time.time()
+    return [
+        ShardCondition(
+            shard,
+            scored,
+            seconds.get(shard),
+            shard in apart,
+            None if (begun := at_work.get(shard)) is None else max(0.0, now - begun),
+            failures.get(shard),
+            _kept(set_aside.get(shard), now),
+        )
+        for shard, scored in enumerate(scored_ticks(events, readings))
+    ]
+
+
+def scored_ticks(events: Any, readings: Readings | None = None) -> list[int | None]:
+    """The last tick that each shard has scored; None before its first, or where nobody can tell.
+
+    Args:
+        readings: where what cannot be read is noted.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    names = [keys.scored_tick(shard) for shard in range(keys.SHARD_COUNT)]
+    with events.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.get(name)
+        found = (readings or Readings()).answers(pipeline, names)
+    return [int(tick) if (tick or b"").isdigit() else None for tick in found]
+
+
+def _kept(noted: SetAside | None, now: float) -> SetAside | None:
+    is_kept = noted is not None and now - noted.time < SET_ASIDE_LIFETIME_SECONDS
+    return noted if is_kept else None
+
+
+def _number(text: bytes | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _read(
+    client: "redis.Redis", key: str, decode: Any, readings: Readings | None
+) -> dict[int, Any]:
+    """A hash by shard; empty where it is none."""
+    readings = readings or Readings()
+    return _decoded(readings.read(key, lambda: client.hgetall(key), {}), decode)
+
+
+def _decoded(stored: Mapping[bytes, bytes], decode: Any) -> dict[int, Any]:
+    """What can be read of a hash by shard; the rest is of another version."""
+    found = {}
+    for shard, text in stored.items():
+        try:
+            found[int(shard)] = decode(text)
+        except (msgspec.MsgspecError, ValueError):
+            continue
+    return found

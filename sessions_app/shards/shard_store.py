@@ -1,0 +1,319 @@
+"""A shard's state on Redis: read for one tick, and changed in one transaction.
+
+Whoever writes first wins: the transaction is bound to the number of the last scored tick, so that
+two workers at the same shard, or one that was frozen meanwhile, cannot score a tick twice.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import redis
+from numpy.typing import NDArray
+
+from sessions_app import redis_keys as keys
+from sessions_app.events.merging import TickEvents
+from sessions_app.shards.lost_tables import queue_lost
+from sessions_app.shards.shard_arrivals import ShardArrivals
+from sessions_app.state.deduplication import HORIZON_TICKS
+from sessions_app.state.packed_tables import is_bare
+from sessions_app.state.session_windows import SessionWindows
+from sessions_app.state.tick_results import TickResults
+from sessions_app.state.tick_update import Outcome, Touched
+
+# Long after every session of a shard that nobody scores any more is over.
+STATE_LIFETIME_SECONDS = 86_400
+
+_CLEAR_OUTBOX = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+"""
+_HAS_MISPLACED = """
+for position, key in ipairs(KEYS) do
+    local kind = redis.call('TYPE', key).ok
+    if kind ~= 'none' and kind ~= ARGV[position] then return 1 end
+end
+return 0
+"""
+# A worker that was frozen meanwhile must not set back what another has scored.
+_RESTORE_SCORED = """
+local scored = redis.call('GET', KEYS[1])
+if not (scored and string.match(scored, '^%d+$')) then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+end
+"""
+
+
+class TickTakenError(Exception):
+    """The tick was scored, or its events changed, in the meantime."""
+
+
+class StoredShard(NamedTuple):
+    """A shard as it is stored, each None where there is none.
+
+    Attributes:
+        scored: the last tick that is contained; None also where it is no number.
+        windows: of :class:`sessions_app.state.session_windows.SessionWindows`.
+        detector: what the detector remembers; not looked into here.
+        outbox: of :class:`sessions_app.state.tick_results.TickResults`.
+        has_misplaced: whether one of the shard's keys is not of the type that it is to have.
+    """
+
+    scored: int | None
+    windows: bytes | None
+    detector: bytes | None
+    outbox: bytes | None
+    has_misplaced: bool
+
+
+class ShardStore:
+    """Access to one shard.
+
+    Args:
+        client: returns bytes.
+        shard: its number.
+
+    Attributes:
+        arrivals: what the collectors have handed to it.
+    """
+
+    def __init__(self, client: "redis.Redis", shard: int) -> None:
+        self.client = client
+        self.shard = shard
+        self.arrivals = ShardArrivals(client, shard)
+        self._transaction: Any = None
+
+    def load(self) -> StoredShard:
+        """What is stored of the shard."""
+        with self.client.pipeline(transaction=False) as pipeline:
+            pipeline.mget(
+                keys.scored_tick(self.shard),
+                keys.shard_windows(self.shard),
+                keys.shard_detector(self.shard),
+                keys.shard_outbox(self.shard),
+            )
+            # Not eval(), which redis-py forbids in pipelines of a cluster.
+            types = keys.SHARD_TYPES
+            names = [name(self.shard) for name in types]
+            pipeline.execute_command("EVAL", _HAS_MISPLACED, len(names), *names, *types.values())
+            (scored, *blobs), has_misplaced = pipeline.execute()
+        tick = int(scored) if (scored or b"").isdigit() else None
+        return StoredShard(tick, *blobs, has_misplaced=bool(has_misplaced))
+
+    def restore_scored(self, tick: int) -> None:
+        """Stores the number of the last tick anew, where it is lost or no number.
+
+        Raises:
+            redis.RedisError: Redis does not answer.
+        """
+        self.client.eval(
+            _RESTORE_SCORED, 1, keys.scored_tick(self.shard), tick, STATE_LIFETIME_SECONDS
+        )
+
+    def begin(self, ticks: range) -> bool:
+        """Opens the transaction that :meth:`commit` ends, for scoring the last of ``ticks``.
+
+        Returns:
+            Whether nothing happened in the ticks before the last.
+        """
+        self.abandon()
+        self._transaction = self.client.pipeline(transaction=True)
+        arrivals = [keys.arrivals(self.shard, tick) for tick in ticks]
+        # The lists too: what a collector adds to one between our reading and our commit would
+        # otherwise never be read.
+        self._transaction.watch(keys.scored_tick(self.shard), *arrivals)
+        return len(ticks) == 1 or self._transaction.exists(*arrivals[:-1]) == 0
+
+    def abandon(self) -> None:
+        """Gives up the transaction, if one is open."""
+        if self._transaction is not None:
+            self._transaction.reset()
+            self._transaction = None
+
+    def read_events(self, tick: int, is_patient: bool) -> TickEvents:
+        """What happened in ``tick``, and what came too late for an earlier one.
+
+        Args:
+            tick: the last one of :meth:`begin`.
+            is_patient: whether to leave what only a later version can read to its workers.
+
+        Raises:
+            NewerBlockError: there is such a block.
+        """
+        return self.arrivals.read(tick, is_patient)
+
+    def read_tables(
+        self,
+        session_ids: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        polled: NDArray[np.int64],
+    ) -> tuple[Touched, list[bytes]]:
+        """The tables of the sessions ``rows``, and the identities of the last ticks' events.
+
+        Args:
+            session_ids: key of each row of the windows.
+            rows: whose audiences are asked for.
+            polled: whose polls and voters are asked for.
+        """
+        fields, of_polls = _fields(session_ids[rows]), _fields(session_ids[polled])
+        with self.client.pipeline(transaction=False) as pipeline:
+            if fields:
+                pipeline.hmget(keys.shard_audiences(self.shard), fields)
+            if of_polls:
+                pipeline.hmget(keys.shard_polls(self.shard), of_polls)
+                pipeline.hmget(keys.shard_voters(self.shard), of_polls)
+            pipeline.lrange(keys.shard_identities(self.shard), 0, -1)
+            *tables, seen = pipeline.execute()
+        audiences = tables.pop(0) if fields else []
+        polls, voters = tables if of_polls else ([], [])
+        ballots = self._read_ballots(of_polls, polls)
+        return Touched(rows, audiences, polled, polls, voters, ballots), seen
+
+    def _read_ballots(self, fields: list[bytes], polls: list[bytes | None]) -> list[bytes | None]:
+        """What the release before has stored with polls that nobody has written since."""
+        old = [field for field, blob in zip(fields, polls, strict=True) if blob and is_bare(blob)]
+        if not old:
+            return [None] * len(fields)
+        ballots = dict(
+            zip(old, self.client.hmget(keys.shard_ballots(self.shard), old), strict=True)
+        )
+        return [ballots.get(field) for field in fields]
+
+    def commit(
+        self,
+        windows: SessionWindows,
+        outcome: Outcome,
+        results: TickResults,
+        session_ids: NDArray[np.int64],
+        detector: bytes = b"",
+    ) -> None:
+        """Stores the state after ``windows.tick``, if nothing has changed since :meth:`begin`.
+
+        Args:
+            windows: after the tick.
+            outcome: of the tick.
+            results: of the tick, kept in the outbox until :meth:`clear_outbox`; the tables of the
+                sessions that ended go.
+            session_ids: key of each row that ``outcome`` counts by.
+            detector: what the detector remembers after the tick.
+
+        Raises:
+            TickTakenError: somebody else has stored it, or more events of the tick have come.
+        """
+        pipeline = self._transaction
+        scored = pipeline.get(keys.scored_tick(self.shard))
+        if scored is not None and int(scored) >= windows.tick:
+            raise TickTakenError(f"shard {self.shard}, tick {windows.tick}")
+        pipeline.multi()
+        self._queue_windows(pipeline, windows, detector)
+        if not results.is_empty:
+            pipeline.set(
+                keys.shard_outbox(self.shard), results.to_bytes(), ex=STATE_LIFETIME_SECONDS
+            )
+        self._queue_tables(pipeline, outcome.touched, session_ids, results.ended)
+        queue_lost(pipeline, self.shard, outcome.lost, session_ids)
+        self._queue_identities(pipeline, outcome)
+        self.arrivals.queue_filing(pipeline)
+        try:
+            pipeline.execute()
+        except redis.WatchError as error:
+            raise TickTakenError(f"shard {self.shard}, tick {windows.tick}") from error
+        finally:
+            self.abandon()
+
+    def clear_outbox(self, tick: int) -> None:
+        """Forgets results that have been stored and published, if ``tick`` is still the last.
+
+        A worker that was frozen meanwhile must not forget those of a later tick for another.
+        """
+        scored, outbox = keys.scored_tick(self.shard), keys.shard_outbox(self.shard)
+        self.client.eval(_CLEAR_OUTBOX, 2, scored, outbox, tick)
+
+    def drop_tables(self, session_ids: NDArray[np.int64]) -> None:
+        """Forgets what is stored under keys that mean other sessions by now."""
+        with self.client.pipeline(transaction=True) as pipeline:
+            for hash_key in _tables(self.shard):
+                pipeline.hdel(hash_key, *_fields(session_ids))
+            # They depend on the keys, too, and do not tell whose they are.
+            pipeline.delete(keys.shard_identities(self.shard))
+            pipeline.execute()
+
+    def forget_people(self) -> None:
+        """Forgets who is in the sessions; how many they are is in the windows.
+
+        Also what a worker has read of them that is in the middle of a tick: it begins again.
+
+        Raises:
+            redis.RedisError: Redis does not answer.
+        """
+        with self.client.pipeline(transaction=True) as pipeline:
+            pipeline.delete(*_tables(self.shard), keys.shard_identities(self.shard))
+            # Such a worker watches this key.
+            pipeline.expire(keys.scored_tick(self.shard), STATE_LIFETIME_SECONDS)
+            pipeline.execute()
+
+    def unkeyed_sessions(self) -> NDArray[np.int64] | None:
+        """Database keys of the sessions whose identities have no key; None where nobody knows.
+
+        Raises:
+            redis.RedisError: Redis does not answer.
+        """
+        stored = self.client.get(keys.shard_unkeyed(self.shard))
+        if stored is None or len(stored) % np.dtype(np.int64).itemsize:
+            return None
+        return np.frombuffer(stored, np.int64)
+
+    def _queue_windows(self, pipeline: Any, windows: SessionWindows, detector: bytes) -> None:
+        state = {
+            keys.shard_windows(self.shard): windows.to_bytes(),
+            keys.shard_detector(self.shard): detector,
+            keys.scored_tick(self.shard): windows.tick,
+            # Beside the windows: where these cannot be read, they are rebuilt with it.
+            keys.shard_unkeyed(self.shard): windows.unkeyed_sessions().tobytes(),
+        }
+        for key, value in state.items():
+            pipeline.set(key, value, ex=STATE_LIFETIME_SECONDS)
+
+    def _queue_tables(
+        self,
+        pipeline: Any,
+        touched: Touched,
+        session_ids: NDArray[np.int64],
+        ended: list[int],
+    ) -> None:
+        fields, of_polls = _fields(session_ids[touched.rows]), _fields(session_ids[touched.polled])
+        tables = {
+            keys.shard_audiences(self.shard): (fields, touched.audiences),
+            keys.shard_polls(self.shard): (of_polls, touched.polls),
+            keys.shard_voters(self.shard): (of_polls, touched.voters),
+            # They are in the voters now.
+            keys.shard_ballots(self.shard): (of_polls, [None] * len(of_polls)),
+        }
+        gone = _fields(np.array(ended, np.int64))
+        for hash_key, (names, blobs) in tables.items():
+            stored = dict(zip(names, blobs, strict=True))
+            if full := {name: blob for name, blob in stored.items() if blob}:
+                pipeline.hset(hash_key, mapping=full)
+                pipeline.expire(hash_key, STATE_LIFETIME_SECONDS)
+            if empty := gone + [name for name, blob in stored.items() if not blob]:
+                pipeline.hdel(hash_key, *empty)
+
+    def _queue_identities(self, pipeline: Any, outcome: Outcome) -> None:
+        key = keys.shard_identities(self.shard)
+        for lost in outcome.lost:
+            if lost.row < 0:
+                pipeline.lrem(key, 1, lost.data)
+        pipeline.rpush(key, outcome.seen)
+        pipeline.ltrim(key, -HORIZON_TICKS, -1)
+        pipeline.expire(key, STATE_LIFETIME_SECONDS)
+
+
+def _fields(session_ids: NDArray[np.int64]) -> list[bytes]:
+    return [b"%d" % number for number in session_ids.tolist()]
+
+
+def _tables(shard: int) -> tuple[str, ...]:
+    return (
+        keys.shard_audiences(shard),
+        keys.shard_polls(shard),
+        keys.shard_voters(shard),
+        keys.shard_ballots(shard),
+    )

@@ -1,0 +1,268 @@
+"""A whole session at once: as :mod:`sessions_app.simulation.live.session` behaves, in arrays.
+
+Everybody lives independently of the others through the same course, so that their comings and
+goings can be drawn together: the next time of each is where the sum of the rates reaches a drawn
+number. What those present do at a rate is drawn once per second and spread over it.
+"""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.events.decoding import EventKind
+from sessions_app.simulation.labelled.course import Course, course_of
+from sessions_app.simulation.live import habits
+from sessions_app.simulation.live.characters import Character, Polls
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NOBODY = -1
+# Somebody present is found by trying; in an almost empty room the event is dropped in the end.
+TRIES = 60
+
+
+class CrowdEvents(NamedTuple):
+    """Events of one session in the order of time: equal-length arrays.
+
+    Attributes:
+        time_s: seconds since its start.
+        kind: :class:`sessions_app.events.decoding.EventKind`, without those that no signal counts.
+        user: number of the user, -1 for none.
+        poll: number of the poll, -1 for none.
+    """
+
+    time_s: Floats
+    kind: NDArray[np.uint8]
+    user: Ints
+    poll: Ints
+
+    def chosen(self, places: Ints | NDArray[np.bool_]) -> Self:
+        """The events at some places, or where a mask holds."""
+        return self._replace(
+            time_s=self.time_s[places],
+            kind=self.kind[places],
+            user=self.user[places],
+            poll=self.poll[places],
+        )
+
+
+class Stays(NamedTuple):
+    """When who is there: equal-length arrays, sorted by user and time.
+
+    Attributes:
+        user: number of the user.
+        start_s: when they come, in seconds since the start of the session.
+        end_s: when they go; after the end of the session for those who stay.
+    """
+
+    user: Ints
+    start_s: Floats
+    end_s: Floats
+
+    def present_at(self, times: Floats) -> Ints:
+        """How many are there at each of the times."""
+        came = np.searchsorted(np.sort(self.start_s), times, "right")
+        return came - np.searchsorted(np.sort(self.end_s), times, "right")
+
+    def users_at(self, time_s: float) -> Ints:
+        """Who is there."""
+        return self.user[(self.start_s <= time_s) & (time_s < self.end_s)]
+
+
+def simulate_crowd(character: Character, seconds: int, random: np.random.Generator) -> CrowdEvents:
+    """What happens in the first ``seconds`` of a session that goes on for at least as long.
+
+    Args:
+        character: how it behaves.
+        seconds: its length.
+        random: the only source of chance.
+    """
+    course = course_of(character, seconds)
+    crowd = _Crowd(character, course, _draw_stays(character, course, random), random)
+    crowd.move()
+    crowd.act()
+    if character.polls is not None:
+        crowd.vote(character.polls)
+    return crowd.events()
+
+
+class _Clock(NamedTuple):
+    """A rate over time: finds when its sum has grown by a drawn amount."""
+
+    total: Floats
+
+    @classmethod
+    def of(cls, per_second: Floats) -> Self:
+        # A rate of nothing would leave the inverse undefined.
+        return cls(np.concatenate([[0.0], np.cumsum(per_second + 1e-12)]))
+
+    def next(self, times: Floats, random: np.random.Generator) -> Floats:
+        """When it happens next, to each after its time; infinity if not in the session."""
+        seconds = np.arange(len(self.total), dtype=np.float64)
+        until = np.interp(times, seconds, self.total) + random.exponential(size=len(times))
+        found: Floats = np.interp(until, self.total, seconds, right=np.inf)
+        return found
+
+
+def _draw_stays(character: Character, course: Course, random: np.random.Generator) -> Stays:
+    seconds = course.seconds
+    lost = _lost_connections(character, course)
+    leaving = course.leaving / 60
+    going, coming = _Clock.of(leaving + lost), _Clock.of(course.arriving / 60)
+    lost_share = lost / np.maximum(leaving + lost, 1e-12)
+
+    user = np.arange(character.audience)
+    start = character.arrival_s * random.beta(*habits.ARRIVAL_SHAPE, size=len(user))
+    late = random.random(len(user)) >= habits.AT_THE_START
+    start[late] = coming.next(np.zeros(int(late.sum())), random)
+    stays = []
+    while (there := start < seconds).any():
+        user, start = user[there], start[there]
+        end = going.next(start, random)
+        stays.append((user, start, end))
+        gone = end < seconds
+        user, end = user[gone], end[gone]
+        back = random.random(len(user)) < lost_share[end.astype(np.int64)]
+        away = random.uniform(*habits.DROPOUT_SECONDS, size=len(user))
+        start = np.where(back, end + away, coming.next(end, random))
+    if not stays:
+        return Stays(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+    user, start, end = (np.concatenate(column) for column in zip(*stays, strict=True))
+    order = np.lexsort((start, user))
+    return Stays(user[order], start[order], end[order])
+
+
+def _lost_connections(character: Character, course: Course) -> Floats:
+    """Share of those present who lose their connection in each second, as a rate."""
+    lost = np.full(course.seconds, character.dropouts / 60)
+    spread = int(habits.HICCUP_SECONDS)
+    for second, phase in course.moments:
+        if phase.hiccup:
+            lost[second : second + spread] -= np.log1p(-min(phase.hiccup, 0.999)) / spread
+    return lost
+
+
+class _Crowd:
+    def __init__(
+        self, character: Character, course: Course, stays: Stays, random: np.random.Generator
+    ) -> None:
+        self.character = character
+        self.course = course
+        self.stays = stays
+        self.random = random
+        self.present = stays.present_at(np.arange(course.seconds, dtype=np.float64))
+        # Twice the length: keys of one user never reach those of the next.
+        self._span = 2.0 * course.seconds + 2 * habits.DROPOUT_SECONDS[1]
+        self._keys = stays.user * self._span + stays.start_s
+        self._found: list[CrowdEvents] = []
+
+    def move(self) -> None:
+        """Joins and leaves; of those whose client announces neither, a sign of life."""
+        announced = np.array(
+            [
+                habits.announces(number, self.character.announced)
+                for number in range(self.character.audience)
+            ],
+            dtype=np.bool_,
+        )[self.stays.user]
+        stays = self.stays
+        self._add(EventKind.JOIN, stays.start_s[announced], stays.user[announced])
+        self._add(EventKind.LEAVE, stays.end_s[announced], stays.user[announced])
+        self._add(EventKind.USER_SIGN, stays.start_s[~announced], stays.user[~announced])
+
+    def act(self) -> None:
+        """Chat, reactions and signs of life."""
+        course, character = self.course, self.character
+        chat = self._at_rate(character.chat * course.chat * self._excitement())
+        users = self._users_at(chat)
+        typed = self.random.random(len(chat)) < habits.TYPED_SHARE
+        typing = self.random.uniform(*habits.TYPING_SECONDS, size=len(chat))
+        self._add(EventKind.USER_SIGN, chat[typed], users[typed])
+        self._add(EventKind.CHAT, chat + np.where(typed, typing, 0.0), users)
+        self._act_alone(EventKind.REACTION, self._at_rate(character.reactions * course.activity))
+        self._act_alone(EventKind.REACTION, self._applause())
+        self._act_alone(
+            EventKind.USER_SIGN, self._at_rate(np.full(course.seconds, character.signs))
+        )
+
+    def vote(self, polls: Polls) -> None:
+        """Votes, and the ends of the polls."""
+        openings = np.arange(polls.first_s, self.course.seconds, polls.every_s)
+        for poll, opened_s in enumerate(openings.tolist()):
+            activity = float(self.course.activity[int(opened_s)])
+            users = self.stays.users_at(opened_s)
+            delay = habits.FIRST_VOTE_SECONDS + self.random.exponential(
+                habits.VOTE_DELAY_SECONDS, len(users)
+            )
+            share = habits.voting_share(polls.participation, activity)
+            votes = (delay < polls.open_s) & (self.random.random(len(users)) < share)
+            users, times = users[votes], opened_s + delay[votes]
+            self._add(EventKind.VOTE, times, users, poll)
+            changed = self.random.random(len(users)) < habits.CHANGED_VOTES
+            times = times[changed] + habits.CHANGED_VOTE_SECONDS
+            self._add(EventKind.VOTE, times, users[changed], poll)
+            closed = np.array([opened_s + polls.open_s])
+            self._add(EventKind.POLL_CLOSED, closed, np.array([NOBODY]), poll)
+
+    def events(self) -> CrowdEvents:
+        """All that has been drawn and happens before the end."""
+        time_s, kind, user, poll = (
+            np.concatenate(column) for column in zip(*self._found, strict=True)
+        )
+        order = np.argsort(time_s, kind="stable")
+        order = order[time_s[order] < self.course.seconds]
+        return CrowdEvents(time_s, kind, user, poll).chosen(order)
+
+    def _add(self, kind: EventKind, times: Floats, users: Ints, poll: int = -1) -> None:
+        known = slice(None) if kind == EventKind.POLL_CLOSED else users != NOBODY
+        times, users = times[known], users[known]
+        kinds = np.full(len(times), kind, dtype=np.uint8)
+        self._found.append(CrowdEvents(times, kinds, users, np.full(len(times), poll)))
+
+    def _act_alone(self, kind: EventKind, times: Floats) -> None:
+        self._add(kind, times, self._users_at(times))
+
+    def _at_rate(self, per_person_and_minute: Floats) -> Floats:
+        counts = self.random.poisson(self.present * per_person_and_minute / 60)
+        seconds = np.repeat(np.arange(len(counts), dtype=np.float64), counts)
+        times: Floats = seconds + self.random.random(len(seconds))
+        return times
+
+    def _excitement(self) -> Floats:
+        burst, seconds = self.character.burst, self.course.seconds
+        if burst <= 1:
+            return np.ones(seconds)
+        starts = self.random.random(seconds) < self.character.bursts / 60
+        second = np.arange(seconds)
+        ends = second + self.random.uniform(*habits.BURST_SECONDS, size=seconds)
+        latest = np.maximum.accumulate(np.where(starts, second, NOBODY))
+        excited = (latest != NOBODY) & (second < ends[latest])
+        return np.where(excited, burst, 1.0)
+
+    def _applause(self) -> Floats:
+        times = [np.zeros(0)]
+        for second, phase in self.course.moments:
+            if phase.applause:
+                claps = self.random.poisson(self.present[second] * phase.applause)
+                times.append(second + self.random.random(claps) * habits.APPLAUSE_SECONDS)
+        return np.concatenate(times)
+
+    def _users_at(self, times: Floats) -> Ints:
+        """Somebody who is there at each of the times; -1 where nobody was found."""
+        users = np.full(len(times), NOBODY, dtype=np.int64)
+        if not len(self.stays.user):
+            return users
+        missing = np.arange(len(times))
+        for _ in range(TRIES):
+            if not len(missing):
+                break
+            guess = self.random.integers(self.character.audience, size=len(missing))
+            wanted = guess * self._span + times[missing]
+            place = np.searchsorted(self._keys, wanted, "right") - 1
+            stays = self.stays
+            there = (stays.user[place] == guess) & (times[missing] < stays.end_s[place])
+            users[missing[there]] = guess[there]
+            missing = missing[~there]
+        return users

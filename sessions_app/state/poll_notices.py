@@ -1,0 +1,69 @@
+"""What scoring a tick tells of polls: their first votes and their closings, with their names."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.events.blocks import PollName
+from sessions_app.state.polls import Moments
+
+
+class PollMomentKind(StrEnum):
+    """What happens to a poll once."""
+
+    FIRST_VOTE = "FIRST_VOTE"
+    CLOSED = "CLOSED"
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return self.value.replace("_", " ").capitalize()
+
+
+class PollNotice(msgspec.Struct, frozen=True, array_like=True):
+    """A poll was voted on for the first time, or was closed.
+
+    Attributes:
+        session_id: database key.
+        poll_id: the platform's ID.
+        voters: people who had voted by then.
+        present: people who were active at the first vote, at least 1.
+    """
+
+    session_id: int
+    poll_id: str
+    kind: PollMomentKind
+    voters: int
+    present: int
+
+
+def poll_notices(
+    moments: Moments, session_ids: NDArray[np.int64], polls: Iterable[PollName]
+) -> list[PollNotice]:
+    """The moments of a tick, with names.
+
+    Args:
+        moments: of a tick.
+        session_ids: database key of each row that they count by.
+        polls: names of at least those polls.
+    """
+    names = {}
+    for subject, unkeyed_subject, poll_id in polls:
+        names[subject] = names[unkeyed_subject] = poll_id
+    columns = (session_ids[moments.rows], *moments[1:])
+    return [
+        PollNotice(
+            session_id,
+            names[poll],
+            PollMomentKind.CLOSED if is_closing else PollMomentKind.FIRST_VOTE,
+            voters,
+            present,
+        )
+        for session_id, poll, is_closing, voters, present in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
+        if poll in names
+    ]

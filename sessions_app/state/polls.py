@@ -1,0 +1,422 @@
+"""Polls and their voters.
+
+The platform does not announce that a poll opens: its first vote does. From then on its
+participation is the number of distinct voters over the users who were present at that vote, until
+it is closed. Of several open polls, the one with the highest participation counts.
+
+Who voted on what is one bit in the record of the voter: a poll has a *slot*, the number of its bit,
+as long as it is among the :data:`MAXIMUM_POLLS` of its session. So what is stored is bounded by the
+people, however many polls there are. A voter is remembered until the last poll that he voted on is
+closed, also when the audience has forgotten him meanwhile.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.events.decoding import EventKind
+from sessions_app.state.hashing import combine
+from sessions_app.state.packed_tables import (
+    Form,
+    LostTable,
+    Records,
+    Table,
+    append,
+    empty_table,
+    positions_of,
+    ranks,
+    unpack_table,
+)
+from sessions_app.state.presence import MAXIMUM_USERS
+
+# One bit each.
+MAXIMUM_POLLS = 64
+# Beyond, votes count but are not remembered: a second one on the same poll counts again.
+MAXIMUM_VOTERS = MAXIMUM_USERS
+
+_POLL_FIELDS = [
+    ("poll", "<u8"),
+    ("touched", "<u4"),
+    ("audience", "<u4"),
+    ("voters", "<u4"),
+    ("closed", "?"),
+]
+POLL = np.dtype([*_POLL_FIELDS, ("slot", "u1")])
+VOTER = np.dtype([("user", "<u8"), ("voted", "<u8")])
+# What the release before stored: polls without slots, and a record for each vote.
+BARE_POLL = np.dtype(_POLL_FIELDS)
+BALLOT = np.dtype([("poll", "<u8"), ("ballot", "<u8")])
+
+_NO_SLOT = 255
+# Of an order, the bits below its milliseconds.
+_MILLISECONDS = np.uint64(32)
+
+
+def _are_sound_polls(polls: Records) -> NDArray[np.bool_]:
+    sound: NDArray[np.bool_] = (
+        (polls["slot"] < MAXIMUM_POLLS)
+        & (polls["audience"] > 0)
+        & (polls["closed"].view(np.uint8) <= 1)
+    )
+    return sound
+
+
+def _read_bare_polls(data: bytes) -> Records:
+    bare = np.frombuffer(data, BARE_POLL)
+    if len(bare) > MAXIMUM_POLLS:
+        raise ValueError(f"{len(bare)} polls")
+    polls = np.zeros(len(bare), POLL)
+    for name in BARE_POLL.names or ():
+        polls[name] = bare[name]
+    polls["slot"] = np.arange(len(bare))
+    return polls
+
+
+def _are_sound_records(records: Records) -> NDArray[np.bool_]:
+    return np.ones(len(records), np.bool_)
+
+
+def _read_bare_ballots(data: bytes) -> Records:
+    return np.frombuffer(data, BALLOT)
+
+
+POLL_FORM = Form("polls", 1, POLL, _are_sound_polls, _read_bare_polls)
+VOTER_FORM = Form("voters", 1, VOTER, _are_sound_records)
+_BALLOT_FORM = Form("ballots", 0, BALLOT, _are_sound_records, _read_bare_ballots)
+
+
+class PollEvents(NamedTuple):
+    """Votes and closings of one tick: equal-length arrays.
+
+    Attributes:
+        rows: the session of each event.
+        polls: identity of the poll within its session.
+        users: identity of the voter within the session.
+        kinds: :data:`EventKind.VOTE` or :data:`EventKind.POLL_CLOSED`.
+        order: of arrival within the tick, milliseconds in the upper 32 bits.
+    """
+
+    rows: NDArray[np.int64]
+    polls: NDArray[np.uint64]
+    users: NDArray[np.uint64]
+    kinds: NDArray[np.uint8]
+    order: NDArray[np.uint64]
+
+
+class PollTables(NamedTuple):
+    """Records of :data:`POLL` and of :data:`VOTER`; closed polls stay known, without voters."""
+
+    polls: Table
+    voters: Table
+
+    @classmethod
+    def none(cls) -> Self:
+        """No polls."""
+        return cls(empty_table(POLL), empty_table(VOTER))
+
+
+class Moments(NamedTuple):
+    """First votes and closings, each poll's once: equal-length arrays.
+
+    Attributes:
+        rows: the session of each.
+        polls: identity of the poll.
+        closings: whether it was closed; otherwise it had its first vote.
+        voters: at the end of the tick of the first vote; at a closing, of all until then.
+        present: active users at the end of the tick of the first vote, at least 1.
+    """
+
+    rows: NDArray[np.int64]
+    polls: NDArray[np.uint64]
+    closings: NDArray[np.bool_]
+    voters: NDArray[np.int64]
+    present: NDArray[np.int64]
+
+    @classmethod
+    def none(cls) -> Self:
+        """Nothing of the kind."""
+        numbers = np.zeros(0, np.int64)
+        return cls(numbers, np.zeros(0, np.uint64), np.zeros(0, np.bool_), numbers, numbers)
+
+
+class Folded(NamedTuple):
+    """The tables after a tick.
+
+    Attributes:
+        voters: the new voters of each session.
+        moments: what the tick was to which poll.
+        forgotten_voters: how many of the new voters are not remembered.
+        forgotten_polls: how many polls are not remembered any more.
+        late_votes: how many votes came after the end of their poll.
+    """
+
+    tables: PollTables
+    voters: NDArray[np.int64]
+    moments: Moments
+    forgotten_voters: int
+    forgotten_polls: int
+    late_votes: int
+
+    @classmethod
+    def unchanged(cls, tables: PollTables, row_count: int) -> Self:
+        """After a tick without votes and closings, of so many sessions."""
+        return cls(tables, np.zeros(row_count, np.int64), Moments.none(), 0, 0, 0)
+
+
+class _Votes(NamedTuple):
+    """Votes that count, each user's once per poll: equal-length arrays."""
+
+    rows: NDArray[np.int64]
+    polls: NDArray[np.uint64]
+    users: NDArray[np.uint64]
+
+
+def unpack(
+    rows: NDArray[np.int64],
+    polls: Sequence[bytes | None],
+    voters: Sequence[bytes | None],
+    ballots: Sequence[bytes | None],
+    audience: Table,
+) -> tuple[PollTables, list[LostTable]]:
+    """The tables of the sessions ``rows``, and those that could not be read.
+
+    A session whose polls are lost begins anew with them. One whose voters are lost keeps the
+    numbers of its polls, and who votes on them again counts again.
+
+    Args:
+        rows: sorted.
+        polls, voters: one blob for each of ``rows``.
+        ballots: the same, where the release before has left any.
+        audience: of these sessions; only asked for who cast those ballots.
+    """
+    of_polls, of_voters = (
+        unpack_table(rows, polls, POLL_FORM),
+        unpack_table(rows, voters, VOTER_FORM),
+    )
+    of_ballots = unpack_table(rows, ballots, _BALLOT_FORM)
+    table = of_voters.table
+    if len(of_ballots.table.rows):
+        table = append(table, *_voters_of_ballots(of_polls.table, audience, of_ballots.table))
+    return PollTables(of_polls.table, table), [*of_polls.lost, *of_voters.lost, *of_ballots.lost]
+
+
+def _voters_of_ballots(polls: Table, audience: Table, ballots: Table) -> Table:
+    """Who in the audience cast the ballots of the open polls, each a hash of user and poll.
+
+    All tables are sorted by session.
+    """
+    voted = np.zeros(len(audience.rows), np.uint64)
+    is_open = ~polls.records["closed"]
+    for row in np.unique(polls.rows[is_open]).tolist():
+        cast, here = np.sort(ballots.records["ballot"][_part(ballots, row)]), _part(audience, row)
+        users = audience.records["user"][here]
+        for record in polls.records[is_open & (polls.rows == row)]:
+            expected = combine(users, np.full(len(users), record["poll"]))
+            # In order, many look-ups are much faster.
+            order = np.argsort(expected)
+            _, found = positions_of(cast, expected[order])
+            voted[here][order[found]] |= _bits(record["slot"])
+    chosen = voted != 0
+    records = np.zeros(int(chosen.sum()), VOTER)
+    records["user"], records["voted"] = audience.records["user"][chosen], voted[chosen]
+    return Table(audience.rows[chosen], records)
+
+
+def _part(table: Table, row: int) -> slice:
+    return slice(*np.searchsorted(table.rows, [row, row + 1]).tolist())
+
+
+def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.int64]) -> Folded:
+    """Brings the tables of the sessions that ``events`` touches up to date.
+
+    A vote on a poll that is closed changes nothing. A user who votes again on the same poll is
+    counted once.
+
+    Args:
+        tables: of all sessions in ``events``.
+        events: at least one.
+        tick: the tick the events belong to.
+        active: active users of each session at the end of the tick.
+    """
+    before = np.sort(tables.polls.records, order="poll")
+    shut = before["poll"][before["closed"]]
+    mentioned = _open_and_close(tables.polls, events, tick, active)
+    polls = _bounded(mentioned)
+    was_open = (polls.records["slot"] != _NO_SLOT) & ~np.isin(polls.records["poll"], shut)
+    voters = _only_on(polls, was_open, tables.voters)
+    polls = _with_slots(polls)
+    in_time = _in_time(events, shut)
+    votes = _votes(events, in_time)
+    voters, new, forgotten = _cast(polls, voters, votes)
+    voters = _only_on(polls, ~polls.records["closed"], voters)
+    counts = np.bincount(votes.rows[new], minlength=len(active))
+    return Folded(
+        PollTables(polls, voters),
+        counts,
+        _moments(before, polls),
+        forgotten,
+        len(mentioned.rows) - len(polls.rows),
+        int((events.kinds == EventKind.VOTE).sum() - in_time.sum()),
+    )
+
+
+def participation(tables: PollTables, row_count: int) -> NDArray[np.float64]:
+    """The highest participation of an open poll, for each session, in [0, 1]."""
+    polls = tables.polls.records
+    counting = ~polls["closed"]
+    highest = np.zeros(row_count)
+    shares = polls["voters"][counting] / polls["audience"][counting]
+    np.maximum.at(highest, tables.polls.rows[counting], np.minimum(1.0, shares))
+    return highest
+
+
+def _moments(before: Records, polls: Table) -> Moments:
+    """What has become of the polls since ``before``, which is sorted by them."""
+    records = polls.records
+    positions, known = positions_of(before["poll"], records["poll"])
+    closed_before = np.zeros(len(records), np.bool_)
+    closed_before[known] = before["closed"][positions[known]]
+    closings = records["closed"] & ~closed_before
+    chosen = closings | ~(known | records["closed"])
+    return Moments(
+        polls.rows[chosen],
+        records["poll"][chosen],
+        closings[chosen],
+        records["voters"][chosen].astype(np.int64),
+        records["audience"][chosen].astype(np.int64),
+    )
+
+
+def _open_and_close(
+    table: Table, events: PollEvents, tick: int, active: NDArray[np.int64]
+) -> Table:
+    mentioned, first = np.unique(events.polls, return_index=True)
+    closed = np.isin(mentioned, events.polls[events.kinds == EventKind.POLL_CLOSED])
+    positions, known = positions_of(mentioned, table.records["poll"])
+    table.records["closed"][known] |= closed[positions[known]]
+    table.records["touched"][known] = tick
+
+    fresh = np.ones(len(mentioned), dtype=np.bool_)
+    fresh[positions[known]] = False
+    rows = events.rows[first][fresh]
+    records = np.zeros(len(rows), POLL)
+    records["poll"] = mentioned[fresh]
+    records["touched"] = tick
+    records["closed"] = closed[fresh]
+    records["slot"] = _NO_SLOT
+    # Whoever voted was there, even if they left before the tick was over.
+    records["audience"] = np.maximum(active[rows], 1)
+    return append(table, rows, records)
+
+
+def _bounded(polls: Table) -> Table:
+    """Keeps the :data:`MAXIMUM_POLLS` polls of a session that something happened to last."""
+    if not (np.bincount(polls.rows) > MAXIMUM_POLLS).any():
+        return polls
+    order = np.lexsort((-polls.records["touched"].astype(np.int64), polls.rows))
+    kept = order[ranks(polls.rows[order]) < MAXIMUM_POLLS]
+    return Table(polls.rows[kept], polls.records[kept])
+
+
+def _with_slots(polls: Table) -> Table:
+    """Gives the polls that have none the lowest slots that no other poll of their session has."""
+    fresh = np.flatnonzero(polls.records["slot"] == _NO_SLOT)
+    if not len(fresh):
+        return polls
+    fresh = fresh[np.argsort(polls.rows[fresh], kind="stable")]
+    sessions, session = np.unique(polls.rows[fresh], return_inverse=True)
+    places, concerned = positions_of(sessions, polls.rows)
+    concerned &= polls.records["slot"] != _NO_SLOT
+    taken = np.zeros((len(sessions), MAXIMUM_POLLS), np.bool_)
+    taken[places[concerned], polls.records["slot"][concerned]] = True
+    free_first = np.argsort(taken, axis=1, kind="stable")
+    polls.records["slot"][fresh] = free_first[session, ranks(polls.rows[fresh])]
+    return polls
+
+
+def _bits(slots: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    bits: NDArray[np.uint64] = np.uint64(1) << slots.astype(np.uint64)
+    return bits
+
+
+def _only_on(polls: Table, chosen: NDArray[np.bool_], voters: Table) -> Table:
+    """The voters with their votes on the ``chosen`` polls alone, and only who has any."""
+    if not len(voters.rows):
+        return voters
+    row_count = max(voters.rows.max(initial=0), polls.rows.max(initial=0)) + 1
+    masks = np.zeros(int(row_count), np.uint64)
+    np.bitwise_or.at(masks, polls.rows[chosen], _bits(polls.records["slot"][chosen]))
+    voters.records["voted"] &= masks[voters.rows]
+    kept = voters.records["voted"] != 0
+    return voters if kept.all() else Table(voters.rows[kept], voters.records[kept])
+
+
+def _in_time(events: PollEvents, shut: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which events are votes that came before the end of their poll.
+
+    Votes and closings come by streams of their own, so that within a millisecond nobody knows which
+    was first: such a vote counts.
+
+    Args:
+        events: of a tick.
+        shut: the polls that were closed before it.
+    """
+    is_vote = events.kinds == EventKind.VOTE
+    closings = np.flatnonzero(~is_vote)
+    closings = closings[np.argsort(events.order[closings], kind="stable")]
+    closed, first = np.unique(events.polls[closings], return_index=True)
+    in_time: NDArray[np.bool_] = is_vote & ~np.isin(events.polls, shut)
+    positions, closing = positions_of(closed, events.polls)
+    ends = events.order[closings[first]] >> _MILLISECONDS
+    in_time[closing] &= events.order[closing] >> _MILLISECONDS <= ends[positions[closing]]
+    return in_time
+
+
+def _votes(events: PollEvents, counting: NDArray[np.bool_]) -> _Votes:
+    rows, polls, users = events.rows[counting], events.polls[counting], events.users[counting]
+    _, first = np.unique(combine(users, polls), return_index=True)
+    return _Votes(rows[first], polls[first], users[first])
+
+
+def _cast(polls: Table, voters: Table, votes: _Votes) -> tuple[Table, NDArray[np.bool_], int]:
+    """Counts the votes in the polls, and notes them with the voters.
+
+    Returns:
+        The voters; which of the votes are the first of their user on their poll; and how many
+        voters there was no room to note.
+    """
+    by_poll = np.argsort(polls.records["poll"])
+    places, kept = positions_of(polls.records["poll"][by_poll], votes.polls)
+    poll = by_poll[places[kept]]
+    bits = np.zeros(len(votes.polls), np.uint64)
+    bits[kept] = _bits(polls.records["slot"][poll])
+
+    people, first, person = np.unique(votes.users, return_index=True, return_inverse=True)
+    positions, known = positions_of(people, voters.records["user"])
+    masks = np.zeros(len(people), np.uint64)
+    masks[positions[known]] = voters.records["voted"][known]
+    new = (masks[person] & bits) == 0
+    polls.records["voters"] += np.bincount(poll[new[kept]], minlength=len(polls.rows)).astype("u4")
+
+    np.bitwise_or.at(masks, person, bits)
+    voters.records["voted"][known] = masks[positions[known]]
+    masks[positions[known]] = 0
+    fresh = np.flatnonzero(masks)
+    noted, forgotten = _noted(voters, votes.rows[first[fresh]], people[fresh], masks[fresh])
+    return noted, new, forgotten
+
+
+def _noted(
+    voters: Table, rows: NDArray[np.int64], users: NDArray[np.uint64], voted: NDArray[np.uint64]
+) -> tuple[Table, int]:
+    """The table with more voters, and how many of them there was no room for."""
+    by_row = np.argsort(rows, kind="stable")
+    rows = rows[by_row]
+    sizes = np.bincount(voters.rows, minlength=int(rows.max(initial=0)) + 1)
+    has_room = sizes[rows] + ranks(rows) < MAXIMUM_VOTERS
+    chosen = by_row[has_room]
+    records = np.zeros(len(chosen), VOTER)
+    records["user"], records["voted"] = users[chosen], voted[chosen]
+    return append(voters, rows[has_room], records), int((~has_room).sum())

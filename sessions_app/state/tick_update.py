@@ -1,0 +1,268 @@
+"""One tick of one shard: a pure function of the state before and of the tick's events."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.events.blocks import PUBSUB_SOURCE
+from sessions_app.events.decoding import EventKind
+from sessions_app.scoring.score import Signals
+from sessions_app.state import deduplication, polls
+from sessions_app.state import presence as audiences
+from sessions_app.state.hashing import combine
+from sessions_app.state.packed_tables import LostTable, Table, pack_table
+from sessions_app.state.session_windows import Over, SessionWindows
+
+Counts = NDArray[np.int64]
+Blobs = list[bytes | None]
+
+
+class TickCounts(NamedTuple):
+    """What the tick itself added to each session."""
+
+    chat_count: Counts
+    reaction_count: Counts
+    join_count: Counts
+    leave_count: Counts
+    vote_count: Counts
+
+
+@dataclass
+class Touched:
+    """The tables of the sessions in which users did something, as they are stored.
+
+    Attributes:
+        rows: positions in the windows, sorted, each once.
+        audiences: one blob for each of ``rows``, None or empty where there is none.
+        polled: those of ``rows`` in which votes were cast or polls closed.
+        polls, voters: the same for each of ``polled``.
+        ballots: what the release before has left of votes, for each of ``polled``; not stored any
+            more.
+    """
+
+    rows: NDArray[np.int64]
+    audiences: Blobs
+    polled: NDArray[np.int64]
+    polls: Blobs
+    voters: Blobs
+    ballots: Blobs
+
+
+class Outcome(NamedTuple):
+    """What a tick led to.
+
+    Attributes:
+        counts: one element per row of the windows.
+        active_before: active users of each row 60 s earlier.
+        touched: the tables as they are now.
+        seen: identities to remember, as bytes.
+        poll_moments: by rows of the windows, and the identities that the events have.
+        lost: tables that could not be read.
+        forgotten_voters: how many new voters are not remembered.
+        forgotten_polls: how many polls are not remembered any more.
+        late_votes: how many votes came after the end of their poll.
+    """
+
+    counts: TickCounts
+    active_before: Counts
+    touched: Touched
+    seen: bytes
+    poll_moments: polls.Moments
+    lost: list[LostTable]
+    forgotten_voters: int
+    forgotten_polls: int
+    late_votes: int
+
+    def signals(self, windows: SessionWindows) -> Signals:
+        """The signals of each row of the windows that were advanced."""
+        return windows.signals(self.active_before)
+
+
+def choose_identities(
+    windows: SessionWindows, events: NDArray[np.void], rows: NDArray[np.int64], known: int
+) -> NDArray[np.void]:
+    """The events with the identities of their sessions in ``user`` and ``subject``.
+
+    A session keeps the kind of identities that it began with: with or without a key.
+
+    Args:
+        windows: rows of new sessions note which kind that is.
+        events: array of :data:`sessions_app.events.blocks.COLUMNS`, changed in place.
+        rows: position in the windows of each of the event's mentions.
+        known: how many rows there were before the tick; the others are new.
+    """
+    rows_of = rows[events["session"]]
+    windows.rows["unkeyed"][rows_of[(rows_of >= known) & ~events["keyed"]]] = True
+    unkeyed = windows.rows["unkeyed"][rows_of]
+    for name in ("user", "subject"):
+        without = events[f"unkeyed_{name}"]
+        chosen = ~events["keyed"] | (unkeyed & (without != 0))
+        events[name] = np.where(chosen, without, events[name])
+    return events
+
+
+def touched_rows(events: NDArray[np.void], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The sessions whose tables a tick's events need.
+
+    Args:
+        events: array of :data:`sessions_app.events.blocks.COLUMNS`.
+        rows: position in the windows of each of the event's mentions.
+    """
+    acting = (events["user"] != 0) | (events["kind"] == EventKind.POLL_CLOSED)
+    touched: NDArray[np.int64] = np.unique(rows[events["session"][acting]])
+    return touched
+
+
+def polled_rows(events: NDArray[np.void], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of :func:`touched_rows` whose polls a tick's events need."""
+    polled: NDArray[np.int64] = np.unique(rows[events["session"][_of_polls(events)]])
+    return polled
+
+
+def _of_polls(events: NDArray[np.void]) -> NDArray[np.bool_]:
+    kinds = events["kind"]
+    polled: NDArray[np.bool_] = (kinds == EventKind.VOTE) | (kinds == EventKind.POLL_CLOSED)
+    return polled
+
+
+def advance(
+    windows: SessionWindows,
+    tick: int,
+    events: NDArray[np.void],
+    rows: NDArray[np.int64],
+    touched: Touched,
+    seen: list[bytes],
+) -> Outcome:
+    """Brings the windows from the tick before to ``tick``.
+
+    Whatever happens in the tick in which a session's end is announced still counts, in any order.
+
+    Args:
+        windows: changed in place.
+        tick: the one that follows ``windows.tick``.
+        events: the tick's events, of :data:`sessions_app.events.blocks.COLUMNS`.
+        rows: position in the windows of each session that column ``session`` points into.
+        touched: the tables of the sessions of :func:`touched_rows` and :func:`polled_rows`.
+        seen: ``Outcome.seen`` of the last ticks.
+    """
+    active_before = windows.open_tick(tick)
+    rows_of = rows[events["session"]]
+    windows.rows["last_seen"][rows_of] = tick
+    ended = rows_of[events["kind"] == EventKind.SESSION_ENDED]
+    windows.rows["over"][ended] = np.maximum(windows.rows["over"][ended], Over.ANNOUNCED)
+    salts = windows.rows["session_id"].astype(np.uint64)[rows_of]
+    members = np.where(events["user"] != 0, combine(events["user"], salts), 0).astype(np.uint64)
+    subjects = combine(events["subject"], salts)
+
+    seen_before, lost_seen = deduplication.unpack(seen)
+    chat, reactions, newly_seen = _count_messages(windows, events, rows_of, subjects, seen_before)
+    audience, lost = audiences.unpack(touched.rows, touched.audiences, windows.rows, tick)
+    stored, lost_polls = polls.unpack(
+        touched.polled, touched.polls, touched.voters, touched.ballots, audience
+    )
+    audience, movements = _fold_audiences(
+        windows, tick, events, rows_of, members, touched, audience
+    )
+    windows.close_tick()
+    folded = _fold_polls(windows, tick, events, rows_of, members, subjects, touched, stored)
+    return Outcome(
+        TickCounts(chat, reactions, movements.joined, movements.left, folded.voters),
+        active_before,
+        _packed(touched, audience, folded.tables),
+        deduplication.pack(newly_seen),
+        folded.moments,
+        [*lost_seen, *lost, *lost_polls],
+        folded.forgotten_voters,
+        folded.forgotten_polls,
+        folded.late_votes,
+    )
+
+
+def _count_messages(
+    windows: SessionWindows,
+    events: NDArray[np.void],
+    rows_of: NDArray[np.int64],
+    subjects: NDArray[np.uint64],
+    seen: NDArray[np.void],
+) -> tuple[Counts, Counts, NDArray[np.void]]:
+    """Adds chat messages and reactions to their windows; returns both counts, and what was seen."""
+    chosen = np.isin(events["kind"], (EventKind.CHAT, EventKind.REACTION))
+    kinds = events["kind"][chosen]
+    arrivals = deduplication.Arrivals(
+        combine(subjects[chosen], kinds.astype(np.uint64)),
+        events["source"][chosen] >= PUBSUB_SOURCE,
+        kinds == EventKind.REACTION,
+    )
+    once = deduplication.count_once(arrivals, seen)
+    kinds, rows = kinds[once.first], rows_of[chosen][once.first]
+    counts = []
+    for kind, name in ((EventKind.CHAT, "chat"), (EventKind.REACTION, "reactions")):
+        of_kind = kinds == kind
+        count = np.zeros(len(windows), dtype=np.int64)
+        np.add.at(count, rows[of_kind], once.counts[of_kind])
+        windows.rows[name][:, windows.tick % windows.rows[name].shape[1]] = count
+        counts.append(count)
+    return counts[0], counts[1], deduplication.seen_records(arrivals)
+
+
+def _fold_audiences(
+    windows: SessionWindows,
+    tick: int,
+    events: NDArray[np.void],
+    rows_of: NDArray[np.int64],
+    members: NDArray[np.uint64],
+    touched: Touched,
+    table: Table,
+) -> tuple[Table, audiences.Movements]:
+    acting = members != 0
+    movements = audiences.Movements.none(len(windows))
+    if acting.any():
+        doings = audiences.UserEvents(
+            rows_of[acting], members[acting], events["kind"][acting], events["order"][acting]
+        )
+        table, movements = audiences.fold(table, doings, tick, len(windows))
+        table = audiences.forget_absent(table, windows.rows)
+    audiences.summarise(table, windows.rows, touched.rows, tick)
+    return table, movements
+
+
+def _fold_polls(
+    windows: SessionWindows,
+    tick: int,
+    events: NDArray[np.void],
+    rows_of: NDArray[np.int64],
+    members: NDArray[np.uint64],
+    subjects: NDArray[np.uint64],
+    touched: Touched,
+    tables: polls.PollTables,
+) -> polls.Folded:
+    chosen = _of_polls(events)
+    if not chosen.any():
+        return polls.Folded.unchanged(tables, len(windows))
+    happened = polls.PollEvents(
+        rows_of[chosen],
+        subjects[chosen],
+        members[chosen],
+        events["kind"][chosen],
+        events["order"][chosen],
+    )
+    folded = polls.fold(tables, happened, tick, windows.active_users())
+    highest = polls.participation(folded.tables, len(windows))
+    windows.rows["participation"][touched.polled] = highest[touched.polled]
+    mentioned, first = np.unique(happened.polls, return_index=True)
+    of_moments = first[np.searchsorted(mentioned, folded.moments.polls)]
+    as_told = events["subject"][chosen][of_moments]
+    return folded._replace(moments=folded.moments._replace(polls=as_told))
+
+
+def _packed(touched: Touched, audience: Table, tables: polls.PollTables) -> Touched:
+    return Touched(
+        touched.rows,
+        [*pack_table(audience, touched.rows, audiences.FORM)],
+        touched.polled,
+        [*pack_table(tables.polls, touched.polled, polls.POLL_FORM)],
+        [*pack_table(tables.voters, touched.polled, polls.VOTER_FORM)],
+        touched.ballots,
+    )

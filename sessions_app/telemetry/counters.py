@@ -1,0 +1,132 @@
+"""Counters of the pipeline, kept on Redis, so that every process can tell those of all of them.
+
+A name is ``counter`` or ``counter:label:label``. What happened in a tick is added after the tick
+was committed: a process that dies in between leaves the counters a little low, and one that repeats
+its work leaves them right. Times, failures and what was set aside count whenever they occur.
+"""
+
+import time
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+
+from sessions_app import redis_keys as keys
+from sessions_app.telemetry.readings import Readings
+
+# Upper bounds in seconds of the classes that durations of ticks are counted in.
+DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+RECEIVED = "received"
+DEAD_LETTERS = "dead_letters"
+DUPLICATES = "duplicates"
+REFUSED = "refused"
+FORGOTTEN = "forgotten"
+FORGOTTEN_VOTERS = "forgotten_voters"
+FORGOTTEN_POLLS = "forgotten_polls"
+LOST_TABLES = "lost_tables"
+TOO_LATE = "too_late"
+UNREADABLE = "unreadable"
+SUBSCRIPTION_BREAKS = "subscription_breaks"
+DROPPED_MESSAGES = "dropped_messages"
+LOST_LOG_LINES = "lost_log_lines"
+DROPPED_UPDATES = "dropped_updates"
+REFUSED_REQUESTS = "refused_requests"
+CUT_OFF_CLIENTS = "cut_off_clients"
+SHARD_FAILURES = "shard_failures"
+SET_ASIDE = "set_aside"
+SKIPPED = "skipped"
+LEFT_OUT = "left_out"
+REKEYED = "rekeyed"
+MISSED_BROADCASTS = "missed_broadcasts"
+SCORES = "scores"
+ALERTS = "alerts"
+STAGE_SECONDS = "stage_seconds"
+STAGE_RUNS = "stage_runs"
+TICK_SECONDS = "tick_seconds"
+TICK_CLASSES = "tick_classes"
+
+# Reasons of LEFT_OUT.
+AFTER_END = "after_end"
+UNKNOWN_END = "unknown_end"
+POLL_CLOSED = "poll_closed"
+SESSION_GONE = "session_gone"
+
+
+def named(counter: str, *labels: str) -> str:
+    """The name of a counter with its labels, none of which contains a colon."""
+    return ":".join((counter, *labels))
+
+
+def queue_figures(pipeline: Any, figures: Mapping[str, float]) -> None:
+    """Adds to counters, on a Redis pipeline."""
+    for name, amount in figures.items():
+        if amount:
+            pipeline.hincrbyfloat(keys.FIGURES, name, amount)
+
+
+def read_figures(client: "redis.Redis", readings: Readings | None = None) -> dict[str, float]:
+    """All counters that can be read.
+
+    Args:
+        readings: where what cannot be read is noted.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    key, readings = keys.FIGURES, readings or Readings()
+    return readings.numbers(key, readings.read(key, lambda: client.hgetall(key), {}))
+
+
+class TickFigures:
+    """What scoring one shard has counted, and how long it took, until it is added to the rest."""
+
+    def __init__(self) -> None:
+        self._figures: defaultdict[str, float] = defaultdict(float)
+
+    def add(self, amount: float, counter: str, *labels: str) -> None:
+        """Adds to a counter."""
+        self._figures[named(counter, *labels)] += amount
+
+    def add_all(self, others: "TickFigures") -> None:
+        """Adds what the others have counted, who begin anew."""
+        for name, amount in others._figures.items():
+            self._figures[name] += amount
+        others._figures.clear()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Takes the time of a part of the tick."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add_stage(name, time.perf_counter() - began)
+
+    def add_stage(self, name: str, seconds: float) -> None:
+        """Adds the time that a part of the tick has taken."""
+        self.add(seconds, STAGE_SECONDS, name)
+        self.add(1, STAGE_RUNS, name)
+
+    @contextmanager
+    def tick(self) -> Iterator[None]:
+        """Takes the time of a whole tick; one that fails is not counted."""
+        began = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - began
+        self.add(seconds, TICK_SECONDS)
+        self.add(1, TICK_CLASSES, str(bisect_left(DURATION_BOUNDS, seconds)))
+
+    def save(self, client: "redis.Redis") -> None:
+        """Adds all of it to the counters on Redis, and begins anew.
+
+        Raises:
+            redis.RedisError: Redis does not answer.
+        """
+        with client.pipeline(transaction=False) as pipeline:
+            queue_figures(pipeline, self._figures)
+            pipeline.execute()
+        self._figures.clear()

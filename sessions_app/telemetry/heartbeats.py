@@ -1,0 +1,46 @@
+"""Signs of life of the processes that send and do the ticks; collectors have their own."""
+
+import redis
+
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
+
+BEAT = "beat"
+WORKER = "worker"
+PROCESSES = (BEAT, WORKER)
+# Noted with its heartbeat by every worker that reads blocks with keyed identities.
+_KEYED_WORKER = "worker-reads-keyed"
+# Whoever was last at work longer ago than this may be gone.
+_FRESH_MS = 60_000
+
+
+def note_heartbeat(client: "redis.Redis", process: str) -> None:
+    """Notes that one of :data:`PROCESSES` works now, by the clock of Redis.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    now_ms = server_time_ms(client)
+    beats = {process: now_ms}
+    if process == WORKER:
+        beats[_KEYED_WORKER] = now_ms
+    client.hset(keys.HEARTBEATS, mapping=beats)
+
+
+def reads_keyed_blocks(client: "redis.Redis", now_ms: int) -> bool:
+    """Whether the worker that was last at work does; also where none has been of late.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    last, keyed = client.hmget(keys.HEARTBEATS, [WORKER, _KEYED_WORKER])
+    return last is None or last == keyed or now_ms - int(last) > _FRESH_MS
+
+
+def heartbeat_ages(client: "redis.Redis", now_ms: int) -> dict[str, float | None]:
+    """How many seconds ago each process was last heard of; None for never."""
+    times = client.hmget(keys.HEARTBEATS, list(PROCESSES))
+    return {
+        process: None if time is None else max(0, now_ms - int(time)) / 1000
+        for process, time in zip(PROCESSES, times, strict=True)
+    }

@@ -1,0 +1,142 @@
+"""How the pipeline is doing, asked of Redis: backlog, rates, dead letters, last scored tick."""
+
+from typing import Any
+
+import msgspec
+import redis
+
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.redis_client import events_client
+from sessions_app.shards.shard_conditions import ShardCondition, scored_ticks, shard_conditions
+from sessions_app.telemetry.heartbeats import PROCESSES, heartbeat_ages
+from sessions_app.telemetry.outages import is_outage
+from sessions_app.telemetry.readings import Readings
+from sessions_app.ticks import tick_end_ms
+
+COLLECTOR_IS_ALIVE_MS = 5_000
+
+
+class StreamStatus(msgspec.Struct):
+    """One of the platform's streams.
+
+    Attributes:
+        length: entries in it; None where it is no stream.
+        backlog: entries that no collector has read; None where Redis cannot tell.
+        pending: entries that a collector has read and not yet handed on.
+    """
+
+    name: str
+    length: int | None
+    backlog: int | None
+    pending: int
+
+
+class PipelineStatus(msgspec.Struct):
+    """The pipeline at a glance.
+
+    Attributes:
+        collectors: what each running collector reports of itself, by name.
+        dead_letters: that are kept; None where nobody can tell.
+        lost_tables: tables of the shards that could not be read, and are kept; None where nobody
+            can tell.
+        scored_tick_age_seconds: how long ago the last tick ended that every shard has scored; None
+            before the first, and where nobody can tell.
+        heartbeat_ages_seconds: how long ago beat and a worker were last heard of; None for never.
+        shards: how each of them does, in order.
+        unreadable: why a key cannot be read, by its name.
+    """
+
+    streams: list[StreamStatus]
+    collectors: dict[str, dict[str, float]]
+    totals: dict[str, int]
+    dead_letters: int | None
+    lost_tables: int | None
+    scored_tick_age_seconds: float | None
+    heartbeat_ages_seconds: dict[str, float | None]
+    shards: list[ShardCondition]
+    unreadable: dict[str, str]
+
+
+def pipeline_status(client: "redis.Redis") -> PipelineStatus:
+    """The state of the pipeline now.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    now_ms = server_time_ms(client)
+    events, readings = events_client(client), Readings()
+    names = _collectors(client, now_ms, readings)
+    totals = _hash(client, keys.COLLECTOR_TOTALS, readings)
+    shards = shard_conditions(client, events, readings)
+    return PipelineStatus(
+        streams=[_stream_status(events, name, readings) for name in keys.CHANNELS],
+        collectors={name: _hash(client, keys.collector_status(name), readings) for name in names},
+        totals={name: int(value) for name, value in totals.items()},
+        dead_letters=readings.read(
+            keys.DEAD_LETTERS, lambda: int(events.xlen(keys.DEAD_LETTERS)), None
+        ),
+        lost_tables=_lost_tables(events, readings),
+        scored_tick_age_seconds=_age([shard.scored_tick for shard in shards], now_ms),
+        heartbeat_ages_seconds=_heartbeats(client, now_ms, readings),
+        shards=shards,
+        unreadable=readings.problems,
+    )
+
+
+def _collectors(client: "redis.Redis", now_ms: int, readings: Readings) -> list[str]:
+    def ask() -> list[bytes]:
+        return list(client.zrangebyscore(keys.COLLECTORS, now_ms - COLLECTOR_IS_ALIVE_MS, "+inf"))
+
+    return [name.decode(errors="replace") for name in readings.read(keys.COLLECTORS, ask, [])]
+
+
+def _hash(client: "redis.Redis", key: str, readings: Readings) -> dict[str, float]:
+    return readings.numbers(key, readings.read(key, lambda: client.hgetall(key), {}))
+
+
+def _heartbeats(client: "redis.Redis", now_ms: int, readings: Readings) -> dict[str, float | None]:
+    unknown: dict[str, float | None] = dict.fromkeys(PROCESSES)
+    return readings.read(keys.HEARTBEATS, lambda: heartbeat_ages(client, now_ms), unknown)
+
+
+def _stream_status(client: "redis.Redis", name: str, readings: Readings) -> StreamStatus:
+    length = readings.read(name, lambda: int(client.xlen(name)), None)
+    try:
+        groups = client.xinfo_groups(name) if length is not None else []
+    except redis.ResponseError as error:
+        if is_outage(error):
+            raise
+        groups = []  # the stream does not exist yet
+    ours: dict[str, Any] = next(
+        (group for group in groups if group["name"] == keys.CONSUMER_GROUP.encode()), {}
+    )
+    return StreamStatus(name, length, ours.get("lag"), ours.get("pending", 0))
+
+
+def _age(scored: list[int | None], now_ms: int) -> float | None:
+    oldest = _oldest(scored)
+    return None if oldest is None else max(0.0, (now_ms - tick_end_ms(oldest)) / 1000)
+
+
+def _lost_tables(events: Any, readings: Readings) -> int | None:
+    names = [keys.shard_set_aside(shard) for shard in range(keys.SHARD_COUNT)]
+    with events.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.llen(name)
+        found = readings.answers(pipeline, names)
+    return None if None in found else sum(found)
+
+
+def last_scored_tick(events: Any) -> int | None:
+    """The last tick that every shard has scored; None before the first.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    return _oldest(scored_ticks(events))
+
+
+def _oldest(scored: list[int | None]) -> int | None:
+    known = [tick for tick in scored if tick is not None]
+    return min(known) if len(known) == len(scored) else None

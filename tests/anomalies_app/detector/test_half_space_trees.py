@@ -1,0 +1,146 @@
+"""The forest against its oracle, River's own."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from river.anomaly import HalfSpaceTrees
+
+from anomalies_app.detector.forest_state import ForestWindows, learn_many, score_many, window_of
+from anomalies_app.detector.half_space_trees import HalfSpaceForest
+
+forests = st.builds(
+    HalfSpaceForest,
+    feature_count=st.integers(1, 6),
+    tree_count=st.integers(1, 6),
+    height=st.integers(1, 10),
+    window=st.integers(1, 40),
+    seed=st.integers(0, 2**31),
+)
+
+
+def river_forest(forest: HalfSpaceForest) -> HalfSpaceTrees:
+    return HalfSpaceTrees(
+        n_trees=forest.tree_count,
+        height=forest.height,
+        window_size=forest.window,
+        seed=forest.seed,
+    )
+
+
+def named(point: np.ndarray) -> dict[str, float]:
+    return {f"{number:05d}": float(value) for number, value in enumerate(point)}
+
+
+def some_points(random: np.random.Generator, forest: HalfSpaceForest, sessions: int) -> np.ndarray:
+    """Points of which some lie on the border, and some come again and again."""
+    points = random.beta(2, 2, (sessions, forest.feature_count))
+    points[random.random(points.shape) < 0.1] = 0.0
+    points[random.random(points.shape) < 0.1] = 1.0
+    return points.round(random.integers(1, 8))
+
+
+class Rooms:
+    """Sessions that come and go, each with its own forest of River beside ours."""
+
+    def __init__(self, forest: HalfSpaceForest) -> None:
+        self.forest = forest
+        self.windows = ForestWindows.empty(forest, 0)
+        self.rivers: list[HalfSpaceTrees] = []
+
+    def join(self, count: int) -> None:
+        self.windows = self.windows.joined(ForestWindows.empty(self.forest, count))
+        self.rivers += [river_forest(self.forest) for _ in range(count)]
+
+    def leave(self, stays: np.ndarray) -> None:
+        self.windows = self.windows.taken(stays)
+        self.rivers = [river for river, stay in zip(self.rivers, stays, strict=True) if stay]
+
+    def step(self, points: np.ndarray, learns: np.ndarray) -> tuple[np.ndarray, list[float]]:
+        turns = self.forest.turns(points)
+        ours = score_many(self.forest, self.windows, turns)
+        expected = []
+        learn_many(self.forest, self.windows, turns, learns)
+        for river, point, learn in zip(self.rivers, points, learns, strict=True):
+            expected.append(river.score_one(named(point)))
+            if learn:
+                river.learn_one(named(point))
+        return ours, expected
+
+
+@given(forest=forests, seed=st.integers(0, 2**32 - 1), single=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_scores_equal_those_of_river(forest: HalfSpaceForest, seed: int, single: bool) -> None:
+    random = np.random.default_rng(seed)
+    rooms = Rooms(forest)
+    rooms.join(2)
+    for _ in range(3 * forest.window + 5):
+        if random.random() < 0.1:
+            rooms.join(1)
+        if len(rooms.rivers) > 1 and random.random() < 0.05:
+            rooms.leave(random.random(len(rooms.rivers)) < 0.7)
+        points = some_points(random, forest, len(rooms.rivers))
+        points = points.astype(np.float32 if single else np.float64)
+        ours, expected = rooms.step(points, random.random(len(points)) < 0.9)
+        assert ours == pytest.approx(np.array(expected), abs=1e-12)
+
+
+@given(forest=forests, seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_scores_of_a_session_do_not_depend_on_the_others(
+    forest: HalfSpaceForest, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    together, alone = ForestWindows.empty(forest, 5), ForestWindows.empty(forest, 1)
+    for _ in range(2 * forest.window + 3):
+        points = some_points(random, forest, 5)
+        turns, turn = forest.turns(points), forest.turns(points[3:4])
+        assert score_many(forest, together, turns)[3] == score_many(forest, alone, turn)[0]
+        learn_many(forest, together, turns)
+        learn_many(forest, alone, turn)
+
+
+@given(forest=forests, seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_a_window_that_stands_in_scores_like_one_of_its_own(
+    forest: HalfSpaceForest, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    past, points = (some_points(random, forest, count) for count in (forest.window, 3))
+    lent, own = ForestWindows.empty(forest, 3), ForestWindows.empty(forest, 1)
+    lent.stand_in(np.array([0, 2]), window_of(forest, forest.turns(past)))
+    for point in past:
+        learn_many(forest, own, forest.turns(point[None]))
+    scores = score_many(forest, lent, forest.turns(points))
+    expected = [score_many(forest, own, forest.turns(point[None]))[0] for point in points]
+    assert scores.tolist() == [expected[0], 0, expected[2]]
+
+
+def test_scoring_changes_nothing() -> None:
+    forest = HalfSpaceForest(2, window=3)
+    windows = ForestWindows.empty(forest, 4)
+    random = np.random.default_rng(1)
+    for _ in range(4):
+        learn_many(forest, windows, forest.turns(random.random((4, 2))))
+    before = [array.copy() for array in vars(windows).values()]
+    turns = forest.turns(random.random((4, 2)))
+    assert (score_many(forest, windows, turns) == score_many(forest, windows, turns)).all()
+    for array, earlier in zip(vars(windows).values(), before, strict=True):
+        assert (array == earlier).all()
+
+
+def test_what_is_not_a_number_is_refused() -> None:
+    forest = HalfSpaceForest(2)
+    with pytest.raises(ValueError, match="NaN"):
+        forest.turns(np.array([[0.5, np.nan]]))
+
+
+def test_points_of_another_width_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(1, 3\)"):
+        HalfSpaceForest(2).turns(np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize("settings", [{"height": 0}, {"height": 17}, {"window": 0}])
+def test_impossible_forests_are_refused(settings: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"height|at least"):
+        HalfSpaceForest(2, **settings)

@@ -1,0 +1,219 @@
+"""The scorer: cases computed by hand, and agreement with the reference where it is present."""
+
+import gzip
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from anomalies_app.evaluation.report import Delay, evaluate, format_report
+from sessions_app.simulation.labelled.labels import (
+    ANOMALY_TYPES,
+    Anomaly,
+    LabelsError,
+    SessionLabels,
+    Stretch,
+    read_labels,
+    write_labels,
+)
+
+REFERENCE = Path(
+    os.environ.get(
+        "REFERENCE_EVALUATOR",
+        Path(__file__).resolve().parents[3] / "shared" / "evaluation" / "evaluate.py",
+    )
+)
+
+
+class Alert(NamedTuple):
+    session_id: str
+    tick: int
+    type: str
+    severity: str = "WARNING"
+
+
+def anomaly(start: int, end: int, kind: str = "MASS_EXIT", evident: int | None = None) -> Anomaly:
+    return Anomaly(start, end, kind, 0.4, start + 2 if evident is None else evident)
+
+
+def session(*anomalies: Anomaly, session_id: str = "a", **options) -> SessionLabels:
+    options = {"negatives": [], "excused": [], "ticks": 720, **options}
+    return SessionLabels(session_id, 100, anomalies=list(anomalies), **options)
+
+
+def test_an_alert_is_right_from_the_start_until_a_minute_after_the_end():
+    labels = [session(anomaly(100, 120))]
+    for tick, right in [(99, False), (100, True), (120, True), (132, True), (133, False)]:
+        report = evaluate(labels, [Alert("a", tick, "MASS_EXIT")])
+        assert (report.recall, report.precision) == ((1, 1) if right else (0, 0))
+        assert report.false_alerts == (not right)
+
+
+def test_nothing_raised_is_nothing_found():
+    report = evaluate([session(anomaly(100, 120))], [])
+    assert (report.recall, report.precision, report.type_macro_f1) == (0, 0, 0)
+    assert report.delay_ticks_from_evident == Delay(None, None)
+    assert "none since evident" in format_report(report)
+
+
+def test_no_sessions_are_no_error():
+    assert evaluate([], []).false_alerts_per_session_hour == 0
+
+
+def test_delays_count_from_the_first_alert_of_each_anomaly():
+    labels = [session(anomaly(100, 120), anomaly(300, 320), anomaly(500, 520))]
+    alerts = [Alert("a", tick, "MASS_EXIT") for tick in (510, 107, 105, 301)]
+    report = evaluate(labels, alerts)
+    assert report.delay_ticks_from_evident == Delay(3, 8)
+    assert report.delay_ticks_from_start == Delay(5, 10)
+    assert report.delay_ticks_from_evident_by_type["MASS_EXIT"] == Delay(3, 8)
+    assert report.delay_ticks_from_evident_by_type["SUDDEN_DROP"] == Delay(None, None)
+
+
+def test_of_two_anomalies_the_later_has_the_alert():
+    labels = [session(anomaly(100, 120), anomaly(125, 140))]
+    assert evaluate(labels, [Alert("a", 128, "MASS_EXIT")]).delay_ticks_from_start == Delay(3, 3)
+
+
+def test_false_alerts_are_counted_per_hour_that_is_not_excused():
+    labels = [session(ticks=900, excused=[Stretch(720, 899, "closing"), Stretch(800, 950, "x")])]
+    alerts = [Alert("a", tick, "MASS_EXIT") for tick in (10, 720, 899, 5000)]
+    report = evaluate(labels, alerts)
+    assert report.session_hours == 1
+    assert report.false_alerts_per_session_hour == 1
+    assert report.false_alerts == 1
+
+
+def test_false_alerts_have_a_cause():
+    labels = [session(negatives=[Stretch(100, 120, "applause"), Stretch(110, 130, "poll")])]
+    alerts = [Alert("a", tick, "MASS_EXIT") for tick in (100, 115, 125, 131, 99)]
+    report = evaluate(labels, [*alerts, Alert("other", 5, "MASS_EXIT")])
+    assert report.false_alerts_by_cause == {
+        "applause": 2,
+        "quiet": 2,
+        "poll": 1,
+        "unknown session": 1,
+    }
+    assert report.false_alerts_per_session_hour == 6
+
+
+def test_the_last_alert_of_an_anomaly_decides_its_type():
+    labels = [session(anomaly(100, 120, "LOW_ENGAGEMENT"), anomaly(300, 320, "MASS_EXIT"))]
+    escalated = [Alert("a", 104, "SUDDEN_DROP"), Alert("a", 108, "LOW_ENGAGEMENT")]
+    report = evaluate(labels, [*escalated, Alert("a", 302, "SUDDEN_DROP")])
+    assert report.precision == 1
+    assert report.type_f1 == {
+        "SUDDEN_DROP": 0,
+        "GRADUAL_DECLINE": 0,
+        "MASS_EXIT": 0,
+        "LOW_ENGAGEMENT": 1,
+    }
+    assert report.type_macro_f1 == 0.25
+    report = evaluate(labels, [*escalated, Alert("a", 200, "LOW_ENGAGEMENT")])
+    assert report.type_f1["LOW_ENGAGEMENT"] == pytest.approx(2 / 3)
+
+
+def test_the_report_names_every_type_and_cause():
+    labels = [session(anomaly(100, 120), negatives=[Stretch(200, 210, "poll")])]
+    alerts = [Alert("a", 104, "MASS_EXIT"), Alert("a", 205, "SUDDEN_DROP")]
+    text = format_report(evaluate(labels, alerts))
+    assert all(kind in text for kind in ANOMALY_TYPES)
+    assert "recall           1.000" in text
+    assert "precision        0.500" in text
+    assert "1.000 per session-hour (1)" in text
+    assert "2 ticks (95 %: 2) since evident, 4 ticks (95 %: 4) since the start" in text
+    assert text.endswith("poll                  1")
+
+
+@pytest.mark.parametrize("name", ["labels.json", "labels.json.gz"])
+def test_labels_are_read_as_they_were_written(tmp_path, name):
+    labels = [session(anomaly(1, 2), excused=[Stretch(3, 4, "break")])]
+    write_labels(tmp_path / name, labels)
+    assert read_labels(tmp_path / name) == labels
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"[]", b'{"sessions": [{}]}', b'{"tick_seconds": 1, "sessions": []}', b"\x1f\x8bx"],
+)
+def test_bad_labels_are_refused_by_name(tmp_path, data):
+    path = tmp_path / "labels.json"
+    path.write_bytes(data)
+    with pytest.raises(LabelsError, match=r"labels\.json"):
+        read_labels(path)
+
+
+def random_session(number: int, source: random.Random) -> SessionLabels:
+    ticks = source.randint(200, 900)
+
+    def stretches(count: int, longest: int, kinds: list[str]) -> list[Stretch]:
+        starts = [source.randrange(ticks) for _ in range(count)]
+        return [
+            Stretch(start, min(ticks - 1, start + source.randint(0, longest)), source.choice(kinds))
+            for start in starts
+        ]
+
+    anomalies = [
+        anomaly(part.start, part.end, part.kind, min(part.end, part.start + source.randint(0, 9)))
+        for part in stretches(source.randint(0, 4), 60, list(ANOMALY_TYPES))
+    ]
+    return session(
+        *anomalies,
+        session_id=f"s{number}",
+        ticks=ticks,
+        negatives=stretches(source.randint(0, 9), 40, ["poll", "applause", "lull"]),
+        excused=stretches(source.randint(0, 2), 80, ["break", "closing"]),
+    )
+
+
+def random_alerts(labels: list[SessionLabels], source: random.Random) -> list[Alert]:
+    ids = [each.session_id for each in labels] + ["unknown"]
+    alerts = [
+        Alert(source.choice(ids), source.randrange(1000), source.choice(ANOMALY_TYPES))
+        for _ in range(source.randint(0, 400))
+    ]
+    hits = [
+        Alert(each.session_id, part.start + source.randint(0, 70), source.choice(ANOMALY_TYPES))
+        for each in labels
+        for part in each.anomalies
+        if source.random() < 0.6
+    ]
+    return [*alerts, *hits]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_figures_equal_those_of_the_reference(tmp_path, seed):
+    if not REFERENCE.is_file():
+        pytest.skip(f"NOT RUN: no reference evaluator at {REFERENCE}")
+    source = random.Random(seed)
+    labels = [random_session(number, source) for number in range(20)]
+    alerts = random_alerts(labels, source)
+    labels_path, alerts_path = tmp_path / "labels.json.gz", tmp_path / "alerts.jsonl"
+    write_labels(labels_path, labels)
+    alerts_path.write_text("".join(json.dumps(alert._asdict()) + "\n" for alert in alerts))
+    command = [sys.executable, REFERENCE, labels_path, alerts_path, "--json"]
+    expected = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+    report = evaluate(read_labels(labels_path), alerts)
+    assert gzip.decompress(labels_path.read_bytes()).startswith(b'{"tick_seconds":5')
+    assert report.sessions == expected["sessions"]
+    assert round(report.session_hours, 1) == expected["session_hours"]
+    assert report.anomalies == expected["anomalies"]
+    assert round(report.recall, 3) == expected["recall"]
+    recalls = {kind: round(recall, 3) for kind, recall in report.recall_by_type.items()}
+    assert recalls == expected["recall_by_type"]
+    assert round(report.precision, 3) == expected["precision"]
+    rate = round(report.false_alerts_per_session_hour, 3)
+    assert rate == expected["false_alerts_per_session_hour"]
+    causes = dict(report.false_alerts_by_cause)
+    causes.pop("unknown session", None)
+    assert causes == expected["false_alerts_by_cause"]
+    for name in ("delay_ticks_from_evident", "delay_ticks_from_start"):
+        delay = getattr(report, name)
+        assert {"median": delay.median, "p95": delay.p95} == expected[name]
+    assert round(report.type_macro_f1, 3) == expected["type_macro_f1"]

@@ -1,0 +1,165 @@
+"""Questions that are answered together."""
+
+import asyncio
+
+import psycopg
+import pytest
+import redis
+from django.db import OperationalError
+
+from dashboard.live.batching import Together
+
+
+class Oracle:
+    """Answers with the double, and remembers what it was asked at once."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+
+    async def answer(self, numbers: list[int]) -> list[int]:
+        self.asked.append(numbers)
+        await asyncio.sleep(0)
+        if 13 in numbers:
+            raise ValueError("not that number")
+        return [2 * number for number in numbers]
+
+
+async def test_what_is_asked_within_a_moment_is_answered_at_once() -> None:
+    oracle = Oracle()
+    together = Together(0.01, oracle.answer)
+    assert await asyncio.gather(*(together.result(n) for n in range(5))) == [0, 2, 4, 6, 8]
+    assert oracle.asked == [[0, 1, 2, 3, 4]]
+    assert await together.result(7) == 14
+    assert oracle.asked[1:] == [[7]]
+
+
+async def test_who_asks_while_others_are_answered_is_answered_anew() -> None:
+    oracle = Oracle()
+    together = Together(0.0, oracle.answer)
+    first = asyncio.create_task(together.result(1))
+    while not oracle.asked:
+        await asyncio.sleep(0)
+    assert await together.result(2) == 4
+    assert await first == 2
+    assert oracle.asked == [[1], [2]]
+
+
+async def test_all_who_ask_while_others_are_answered_are_in_the_next_round() -> None:
+    begun, done = [], asyncio.Event()
+
+    async def answer(numbers: list[int]) -> list[int]:
+        begun.append(numbers)
+        await done.wait()
+        return numbers
+
+    together = Together(0.0, answer)
+    tasks = []
+    for number in range(4):
+        tasks.append(asyncio.create_task(together.result(number)))
+        await asyncio.sleep(0.01)
+    assert begun == [[0]]
+    done.set()
+    assert await asyncio.gather(*tasks) == [0, 1, 2, 3]
+    assert begun == [[0], [1, 2, 3]]
+
+
+async def test_a_round_has_so_many_and_no_more() -> None:
+    oracle = Oracle()
+    together = Together(0.01, oracle.answer, most=2)
+    assert await asyncio.gather(*(together.result(n) for n in range(5))) == [0, 2, 4, 6, 8]
+    assert oracle.asked == [[0, 1], [2, 3], [4]]
+
+
+async def test_a_round_that_goes_wrong_does_not_stop_the_next() -> None:
+    oracle = Oracle()
+    together = Together(0.01, oracle.answer, most=1)
+    answers = await asyncio.gather(*(together.result(n) for n in (13, 1)), return_exceptions=True)
+    assert (type(answers[0]), answers[1]) == (ValueError, 2)
+
+
+async def test_who_goes_away_does_not_take_the_answer_from_others() -> None:
+    oracle = Oracle()
+    together = Together(0.01, oracle.answer)
+    gone, kept = (asyncio.create_task(together.result(n)) for n in (1, 2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await kept == 4
+
+
+@pytest.mark.parametrize("bad", [[13], [0, 13], [13, 13, 13], [13, *range(40)], [13] * 9 + [1]])
+async def test_what_goes_wrong_is_told_to_whom_it_belongs(bad: list[int]) -> None:
+    together = Together(0.0, Oracle().answer)
+    answers = await asyncio.gather(*map(together.result, bad), return_exceptions=True)
+    for number, answer in zip(bad, answers, strict=True):
+        assert answer == 2 * number if number != 13 else isinstance(answer, ValueError)
+    assert await together.result(1) == 2
+
+
+async def test_one_bad_question_among_many_costs_few_more_answers() -> None:
+    oracle = Oracle()
+    together = Together(0.0, oracle.answer)
+    numbers = [*range(12), 13, *range(14, 1_000)]
+    await asyncio.gather(*map(together.result, numbers), return_exceptions=True)
+    assert len(oracle.asked) <= 21
+
+
+async def test_an_answer_may_tell_of_each_item_what_is_wrong_with_it() -> None:
+    async def answer(numbers: list[int]) -> list[int | Exception]:
+        return [number or ValueError("zero") for number in numbers]
+
+    together = Together(0.0, answer)
+    answers = await asyncio.gather(*map(together.result, (0, 1)), return_exceptions=True)
+    assert (type(answers[0]), answers[1]) == (ValueError, 1)
+
+
+@pytest.mark.parametrize("outage", [OperationalError, redis.ConnectionError, ConnectionResetError])
+async def test_an_outage_is_told_to_all_at_once(outage: type[Exception]) -> None:
+    asked = []
+
+    async def answer(numbers: list[int]) -> list[int]:
+        asked.append(numbers)
+        raise outage("away")
+
+    together = Together(0.0, answer)
+    answers = await asyncio.gather(*map(together.result, range(9)), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {outage}
+    assert len(asked) == 1
+
+
+async def test_too_few_answers_are_none() -> None:
+    async def answer(numbers: list[int]) -> list[int]:
+        return numbers[1:]
+
+    with pytest.raises(RuntimeError, match="0 answers to 1"):
+        await Together(0.0, answer).result(1)
+
+
+def test_another_loop_begins_anew() -> None:
+    together = Together(0.05, Oracle().answer)
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(together.result(1), 0.01)
+
+    asyncio.run(give_up())
+    assert asyncio.run(together.result(2)) == 4
+
+
+@pytest.mark.parametrize("cause", [psycopg.errors.QueryCanceled, psycopg.errors.DeadlockDetected])
+async def test_one_that_takes_too_long_is_told_to_half_of_its_round(
+    cause: type[psycopg.Error],
+) -> None:
+    asked: list[list[int]] = []
+
+    async def answer(numbers: list[int]) -> list[int]:
+        asked.append(numbers)
+        if 13 in numbers:
+            raise OperationalError("too long") from cause("too long")
+        return numbers
+
+    together = Together(0.01, answer)
+    numbers = [1, 2, 3, 4, 13, 6, 7, 8]
+    answers = await asyncio.gather(*map(together.result, numbers), return_exceptions=True)
+    assert answers[:4] == numbers[:4]
+    assert {type(answer) for answer in answers[4:]} == {OperationalError}
+    assert asked == [numbers, numbers[:4], numbers[4:]], "each time costs as much"

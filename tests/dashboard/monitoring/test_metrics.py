@@ -1,0 +1,162 @@
+"""Metrics: what the pipeline did, in a form that Prometheus reads, for those who may see it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from asgiref.sync import sync_to_async
+from django.db import connections
+from django.test import Client
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
+from prometheus_client.parser import text_string_to_metric_families as parse
+from prometheus_client.samples import Sample
+
+from dashboard.monitoring import probe
+from engagement_conductor.local_stack import ports
+from engagement_conductor.pipeline.tick import event_settings
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.models import EngagementMetric
+from sessions_app.telemetry.heartbeats import PROCESSES, note_heartbeat
+from sessions_app.ticks import tick_at
+from tests.dashboard.conftest import logged_in
+from tests.dashboard.sockets import connected, session_path
+from tests.factories import Cast, make_anomaly, make_cast, make_notice
+from tests.pipeline import collect_all, collector, score_all
+from tests.platform import chat, chat_sync, post
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+TOKEN = {"authorization": "Bearer secret"}
+
+
+@pytest.fixture(autouse=True)
+def _monitored(settings: Any, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis) -> None:
+    settings.METRICS_TOKEN = "secret"
+    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
+    event_settings.__init__()
+
+
+def scrape() -> list[Sample]:
+    response = Client().get("/metrics", headers=TOKEN)
+    assert response.status_code == 200
+    return [sample for family in parse(response.content.decode()) for sample in family.samples]
+
+
+def value(samples: list[Sample], name: str, **labels: str) -> float | None:
+    found = [
+        sample.value
+        for sample in samples
+        if sample.name == f"engagement_{name}" and labels.items() <= sample.labels.items()
+    ]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def run_pipeline(client: redis.Redis) -> None:
+    post(client, keys.CHAT_MESSAGE, chat("m1"))
+    post(client, keys.SYNC_EVENTS, chat_sync("m1"))
+    post(client, keys.CHAT_MESSAGE, b"{not JSON")
+    post(client, keys.CHAT_MESSAGE, {"sessionId": 7})
+    with collector() as running:
+        collect_all(client, running)
+    score_all(client, tick_at(server_time_ms(client)) + 1)
+    for process in PROCESSES:
+        note_heartbeat(client, process)
+
+
+def test_what_the_pipeline_did_is_counted(redis_client: redis.Redis) -> None:
+    run_pipeline(redis_client)
+    samples = scrape()
+    by_stream = {"channel": keys.CHAT_MESSAGE, "transport": "stream"}
+    assert value(samples, "received_events_total", **by_stream) == 3
+    for reason in ("not_json", "wrong_shape"):
+        labels = {"channel": keys.CHAT_MESSAGE, "reason": reason}
+        assert value(samples, "dead_letters_total", **labels) == 1
+    assert value(samples, "duplicate_events_total", reason="chat") == 1
+    assert value(samples, "session_scores_total") == EngagementMetric.objects.count() > 0
+    assert value(samples, "tick_duration_seconds_count") >= keys.SHARD_COUNT
+    bucket = value(samples, "tick_duration_seconds_bucket", le="+Inf")
+    assert bucket == value(samples, "tick_duration_seconds_count")
+    for stage in ("read", "advance", "score", "detect", "commit", "store", "publish", "broadcast"):
+        assert value(samples, "tick_stage_seconds_sum", stage=stage) > 0
+    assert value(samples, "live_sessions") == 1
+    assert value(samples, "stream_backlog", channel=keys.CHAT_MESSAGE) == 0
+    assert 0 <= value(samples, "last_tick_age_seconds") < 60
+
+
+def test_a_tick_scored_again_is_not_counted_again(redis_client: redis.Redis) -> None:
+    run_pipeline(redis_client)
+    before = value(scrape(), "session_scores_total")
+    score_all(redis_client, tick_at(server_time_ms(redis_client)) - 1)
+    assert value(scrape(), "session_scores_total") == before
+
+
+def test_open_anomalies_are_told_by_severity(redis_client: redis.Redis) -> None:
+    cast = make_cast()
+    make_anomaly(make_notice(cast.session, severity="CRITICAL"))
+    samples = scrape()
+    assert value(samples, "open_anomalies", severity="CRITICAL") == 1
+    assert value(samples, "open_anomalies", severity="WARNING") == 0
+
+
+async def test_open_sockets_are_counted(redis_client: redis.Redis) -> None:
+    cast: Cast = await sync_to_async(make_cast)()
+    socket, _ = await connected(session_path(cast), cast.alice)
+    assert value(await sync_to_async(scrape)(), "open_sockets") == 1
+    await socket.disconnect()
+    assert value(await sync_to_async(scrape)(), "open_sockets") == 0
+    # The thread of consumers outlives the tests, and so would its connection.
+    await sync_to_async(connections.close_all)()
+
+
+def test_each_metric_is_in_the_documentation(redis_client: redis.Redis) -> None:
+    run_pipeline(redis_client)
+    kinds = r"gauge|counter|histogram|summary"
+    described = dict(
+        re.findall(rf"^\| `(engagement_\w+)` \| ({kinds}) ", OPERATIONS.read_text(), re.MULTILINE)
+    )
+    families = parse(Client().get("/metrics", headers=TOKEN).content.decode())
+    told = {
+        family.name + ("_total" if family.type == "counter" else ""): family.type
+        for family in families
+    }
+    assert told == described
+
+
+@pytest.mark.parametrize("version", ["abc", "1.x", "", "9" * 5_000, "\xff", "-1", "2.0.0"])
+def test_a_version_that_cannot_be_read_is_no_error(version: str) -> None:
+    for kind in ("application/openmetrics-text", "text/plain"):
+        answer = Client().get("/metrics", headers={**TOKEN, "accept": f"{kind};version={version}"})
+        assert answer.status_code == 200
+        assert b"engagement_server_up" in answer.content
+
+
+def test_metrics_are_told_as_openmetrics_too(redis_client: redis.Redis) -> None:
+    run_pipeline(redis_client)
+    accept = {"accept": "application/openmetrics-text; version=1.0.0"}
+    response = Client().get("/metrics", headers={**TOKEN, **accept})
+    assert response.headers["Content-Type"].startswith("application/openmetrics-text")
+    names = {family.name for family in parse_open(response.content.decode())}
+    assert "engagement_received_events" in names
+
+
+def test_without_redis_the_rest_is_told(redis_client: redis.Redis, settings: Any) -> None:
+    settings.REDIS_URL = f"redis://127.0.0.1:{ports.find_free()}"
+    samples = scrape()
+    assert value(samples, "server_up", server="redis") == 0
+    assert value(samples, "server_up", server="database") == 1
+    assert value(samples, "live_sessions") == 0
+    assert value(samples, "session_scores_total") is None
+
+
+def test_only_admins_and_monitoring_may_read(redis_client: redis.Redis) -> None:
+    cast = make_cast()
+    assert Client().get("/metrics").status_code == 401
+    wrong = Client().get("/metrics", headers={"authorization": "Bearer wrong"})
+    assert wrong.status_code == 401
+    assert wrong.headers["WWW-Authenticate"].startswith("Bearer")
+    assert logged_in(cast.alice).get("/metrics").status_code == 401
+    assert logged_in(cast.admin).get("/metrics").status_code == 200

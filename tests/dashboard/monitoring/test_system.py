@@ -1,0 +1,128 @@
+"""The system page of the admin, and the dead letters that it shows."""
+
+import json
+from io import StringIO
+
+import pytest
+import redis
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from dashboard.monitoring import probe
+from sessions_app import redis_keys as keys
+from sessions_app.ingest.kept_letters import kept_letters
+from tests.factories import Cast, make_staff
+from tests.pipeline import collect_all, collector
+from tests.platform import chat, post
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.integration]
+
+
+@pytest.fixture(autouse=True)
+def _ask_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
+
+
+HOSTILE = b'{"sessionId":"<script>alert(1)</script>\x1b[2J'
+
+
+@pytest.fixture
+def letters(redis_client: redis.Redis) -> None:
+    """Thirty letters, the last of them hostile."""
+    for number in range(29):
+        post(redis_client, keys.CHAT_MESSAGE, {"sessionId": number})
+    with collector() as running:
+        collect_all(redis_client, running)
+        post(redis_client, keys.SYNC_EVENTS, HOSTILE)
+        post(redis_client, keys.CHAT_MESSAGE, chat("m1"))
+        collect_all(redis_client, running)
+
+
+def printed(*arguments: str) -> list[str]:
+    output = StringIO()
+    call_command("dead_letters", *arguments, stdout=output)
+    return output.getvalue().splitlines()
+
+
+def test_the_page_shows_parts_streams_and_letters(
+    client: Client, cast: Cast, letters: None
+) -> None:
+    client.force_login(cast.admin)
+    response = client.get("/admin/system/")
+    html = response.content.decode()
+    assert response.context["status"] in {"ok", "degraded"}
+    rows = {row["label"]: row for row in response.context["parts"]}
+    assert rows["Database"]["ok"]
+    assert not rows["Beat"]["ok"]
+    assert rows["Dead letters"]["detail"] == "30 kept"
+    assert {stream["name"] for stream in response.context["streams"]} == {*keys.CHANNELS}
+    assert (keys.CHAT_MESSAGE, "wrong_shape", 29) in response.context["reasons"]
+    assert "&lt;script&gt;alert(1)" in html
+    assert "<script>alert" not in html
+
+
+def test_letters_have_pages(client: Client, cast: Cast, letters: None) -> None:
+    client.force_login(cast.admin)
+    first = client.get("/admin/system/").context
+    second = client.get("/admin/system/", {"before": first["older"]}).context
+    assert (len(first["letters"]), len(second["letters"])) == (25, 5)
+    assert second["older"] == ""
+    seen = {letter.id for letter in [*first["letters"], *second["letters"]]}
+    assert len(seen) == 30
+
+
+@pytest.mark.parametrize("before", ["x", "1", "1-", "-1", "1-2-3", f"{2**64}-0"])
+def test_what_is_no_id_is_refused(client: Client, cast: Cast, before: str) -> None:
+    client.force_login(cast.admin)
+    assert client.get("/admin/system/", {"before": before}).status_code == 400
+
+
+def test_staff_needs_the_permission(client: Client) -> None:
+    client.force_login(make_staff("clerk", "view_event"))
+    assert client.get("/admin/system/").status_code == 403
+    client.force_login(make_staff("operator", "view_system"))
+    assert client.get("/admin/system/").status_code == 200
+    assert "/admin/system/" in client.get("/admin/").content.decode()
+
+
+def test_the_page_says_that_redis_is_down(client: Client, cast: Cast, settings) -> None:
+    client.force_login(cast.admin)
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    response = client.get("/admin/system/")
+    assert response.context["status"] == "down"
+    assert "Redis does not answer" in response.content.decode()
+
+
+def test_the_command_lists_the_newest_first_and_is_safe_for_terminals(letters: None) -> None:
+    head, reason, data, *rest = printed("--limit", "2")
+    assert keys.SYNC_EVENTS in head
+    assert reason.strip()
+    assert "\\x1b[2J" in data
+    assert "\x1b" not in data
+    assert len(rest) == 3
+
+
+def test_the_command_writes_json(redis_client: redis.Redis, letters: None) -> None:
+    lines = [json.loads(line) for line in printed("--limit", "100", "--json")]
+    assert len(lines) == 30
+    assert lines[0]["size"] == len(HOSTILE)
+    assert lines[0]["channel"] == keys.SYNC_EVENTS
+    older = printed("--limit", "100", "--json", "--before", lines[9]["id"])
+    assert [json.loads(line)["id"] for line in older] == [line["id"] for line in lines[10:]]
+
+
+def test_the_command_without_letters_says_so(redis_client: redis.Redis) -> None:
+    assert printed() == ["There are none."]
+    assert printed("--json") == []
+
+
+def test_the_command_refuses_nonsense(redis_client: redis.Redis) -> None:
+    for arguments in (["--limit", "0"], ["--limit", "10001"], ["--before", "yesterday"]):
+        with pytest.raises(CommandError, match=r"--(limit|before)"):
+            printed(*arguments)
+
+
+def test_a_letter_without_fields_can_be_read(redis_client: redis.Redis) -> None:
+    redis_client.xadd(keys.DEAD_LETTERS, {"other": "x"})
+    (letter,) = kept_letters(redis_client, 5)
+    assert (letter.channel, letter.data, letter.size) == ("", "", 0)

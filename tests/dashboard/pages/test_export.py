@@ -1,0 +1,256 @@
+"""Downloads of metrics and anomalies: who gets them, and that they are what is stored."""
+
+import csv
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
+from django.db import connections
+from django.test import AsyncClient
+
+from anomalies_app.models import Anomaly
+from anomalies_app.notices import Change
+from anomalies_app.review import review_anomalies
+from dashboard.pages import export
+from sessions_app.models import EngagementMetric, Session
+from tests.dashboard.conftest import logged_in
+from tests.factories import (
+    TICK,
+    Cast,
+    make_anomaly,
+    make_cast,
+    make_event,
+    make_metrics,
+    make_notice,
+    make_session,
+)
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+FORMATS = ("metrics.csv", "metrics.json", "anomalies.csv", "anomalies.json")
+HOSTILE = '=HYPERLINK("http://evil.example","won")'
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture(autouse=True)
+async def _close_connections() -> AsyncIterator[None]:
+    """Those of the thread that asks the database for the download."""
+    yield
+    await sync_to_async(connections.close_all)()
+
+
+async def download(
+    cast: Cast, what: str, session: Session | None = None, user: Any = None, **query: str
+) -> Any:
+    client = AsyncClient()
+    await client.aforce_login(user or cast.alice)
+    return await client.get(f"/sessions/{(session or cast.session).pk}/{what}", query)
+
+
+async def content(response: Any) -> str:
+    assert response.status_code == 200
+    return b"".join([part async for part in response]).decode()
+
+
+async def table(response: Any) -> list[dict[str, str]]:
+    return [*csv.DictReader(StringIO(await content(response), newline=""))]
+
+
+@database_sync_to_async
+def stored_metrics(session: Session, **where: Any) -> list[dict[str, Any]]:
+    """What the database has, in the order of time."""
+    return [*EngagementMetric.objects.filter(session=session, **where).order_by("time").values()]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 7])
+async def test_rows_are_those_of_the_database_whatever_the_size_of_a_page(
+    cast: Cast, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "PAGE_ROWS", size)
+    scores = [0.1, 0.2, 1 / 3, 0.4, 0.9]
+    await database_sync_to_async(make_metrics)(cast.session, scores, NOON)
+    await database_sync_to_async(make_metrics)(cast.bobs_session, scores, NOON)
+    rows = await table(await download(cast, "metrics.csv"))
+    stored = await stored_metrics(cast.session)
+    assert len(rows) == len(stored) == 5
+    for row, values in zip(rows, stored, strict=True):
+        assert row["session"] == cast.session.external_id
+        assert datetime.fromisoformat(row["time"]) == values["time"]
+        figures = values.keys() - {"time", "session_id"}
+        assert row.keys() == figures | {"session", "title", "time", "category"}
+        assert {name: float(row[name]) for name in figures} == {
+            name: values[name] for name in figures
+        }
+    assert [row["category"] for row in rows] == ["VERY_LOW", "LOW", "LOW", "MODERATE", "VERY_HIGH"]
+
+
+async def test_json_has_the_same_rows(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "PAGE_ROWS", 2)
+    await database_sync_to_async(make_metrics)(cast.session, [0.1, 0.2, 1 / 3, 0.4, 0.9], NOON)
+    response = await download(cast, "metrics.json", to=NOON.isoformat())
+    assert response["Content-Type"] == "application/json"
+    told = json.loads(await content(response))
+    assert told["session"] == cast.session.external_id
+    assert (told["title"], told["from"]) == ("Keynote", None)
+    assert datetime.fromisoformat(told["to"]) == NOON
+    stored = await stored_metrics(cast.session)
+    assert [row["score"] for row in told["metrics"]] == [row["score"] for row in stored]
+    assert [datetime.fromisoformat(row["time"]) for row in told["metrics"]] == [
+        row["time"] for row in stored
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, [0, 1, 2, 3, 4]),
+        ({"from": "2026-11-22T11:59:50Z"}, [2, 3, 4]),
+        ({"to": "2026-11-22T12:59:50+01:00"}, [0, 1, 2]),
+        ({"from": "2026-11-22T11:59:45+00:00", "to": "2026-11-22T11:59:55Z"}, [1, 2, 3]),
+        ({"from": "1990-01-01T00:00Z", "to": "9999-01-01T00:00Z"}, [0, 1, 2, 3, 4]),
+        ({"from": "2030-01-01T00:00Z"}, []),
+        ({"from": "", "to": ""}, [0, 1, 2, 3, 4]),
+    ],
+)
+async def test_a_range_holds_both_of_its_ends(
+    cast: Cast, query: dict[str, str], expected: list[int]
+) -> None:
+    await database_sync_to_async(make_metrics)(cast.session, [0.0, 0.1, 0.2, 0.3, 0.4], NOON)
+    rows = await table(await download(cast, "metrics.csv", **query))
+    assert [round(float(row["score"]) * 10) for row in rows] == expected
+    told = json.loads(await content(await download(cast, "metrics.json", **query)))
+    assert [round(row["score"] * 10) for row in told["metrics"]] == expected
+
+
+@pytest.mark.parametrize("what", FORMATS)
+@pytest.mark.parametrize(
+    ("query", "complaint"),
+    [
+        ({"from": "yesterday"}, "'from' is not a time in ISO 8601"),
+        ({"to": "2026-13-01T00:00Z"}, "'to' is not a time in ISO 8601"),
+        ({"to": "2026-11-22T12:00:00"}, "'to' has no time zone"),
+        ({"from": "2026-11-22"}, "'from' has no time zone"),
+        ({"from": "2026-11-22T12:00:00 01:00"}, "%2B"),
+        ({"from": "0001-01-01T00:00+01:00"}, "'from' is out of range"),
+        (
+            {"from": "2026-11-22T12:00:05Z", "to": "2026-11-22T12:00Z"},
+            "'to' (2026-11-22T12:00:00+00:00) is before 'from' (2026-11-22T12:00:05+00:00)",
+        ),
+    ],
+)
+async def test_a_bad_range_is_refused_with_the_reason(
+    cast: Cast, what: str, query: dict[str, str], complaint: str
+) -> None:
+    response = await download(cast, what, **query)
+    assert response.status_code == 400
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+    assert complaint in response.content.decode()
+
+
+@pytest.mark.parametrize("what", FORMATS)
+async def test_only_who_sees_the_session_gets_it(cast: Cast, what: str) -> None:
+    statuses = {}
+    for user in (cast.alice, cast.bob, cast.charlie, cast.admin):
+        statuses[user.username] = (await download(cast, what, user=user)).status_code
+    assert statuses == {"alice": 200, "bob": 404, "charlie": 404, "admin": 200}
+    stranger = await AsyncClient().get(f"/sessions/{cast.session.pk}/{what}")
+    assert (stranger.status_code, stranger.url.split("?")[0]) == (302, "/login/")
+
+
+@pytest.mark.parametrize("what", ["metrics.xml", "users.csv", "metrics", "metrics."])
+def test_there_is_nothing_else_to_download(cast: Cast, what: str) -> None:
+    page = logged_in(cast.alice).get(f"/sessions/{cast.session.pk}/{what}")
+    assert page.status_code == 404
+
+
+async def test_nothing_is_changed_by_a_download(cast: Cast) -> None:
+    client = AsyncClient()
+    await client.aforce_login(cast.alice)
+    assert (await client.post(f"/sessions/{cast.session.pk}/metrics.csv")).status_code == 405
+
+
+async def test_files_are_named_after_session_and_range(cast: Cast) -> None:
+    query = {"from": "2026-11-22T12:00+01:00", "to": "2026-11-22T12:30:05Z"}
+    response = await download(cast, "anomalies.json", **query)
+    assert response["Content-Disposition"] == (
+        'attachment; filename="keynote-anomalies-20261122T110000Z-20261122T123005Z.json"'
+    )
+
+
+async def test_a_file_of_the_whole_session_is_named_after_its_start_and_end(cast: Cast) -> None:
+    end = NOON + timedelta(hours=1)
+    session = await database_sync_to_async(make_session)(
+        cast.session.event, '"; evil="\r\nX: 1/../', started_at=NOON, ended_at=end
+    )
+    response = await download(cast, "metrics.csv", session)
+    assert response["Content-Disposition"] == (
+        'attachment; filename="evil-x-1-metrics-20261122T120000Z-20261122T130000Z.csv"'
+    )
+    session = await database_sync_to_async(make_session)(
+        cast.session.event, "\N{SNOWMAN}", started_at=NOON, ended_at=end
+    )
+    response = await download(cast, "metrics.csv", session)
+    assert f'filename="session-{session.pk}-metrics-' in response["Content-Disposition"]
+
+
+def make_reviewed(cast: Cast) -> Anomaly:
+    notice = make_notice(
+        cast.session, Change.ENDED, began_at=NOON, changed_at=NOON + 6 * TICK, reason=HOSTILE
+    )
+    anomaly = make_anomaly(notice)
+    review_anomalies([anomaly.pk], cast.admin, "FALSE_ALARM", "@broken microphone")
+    return Anomaly.objects.get(pk=anomaly.pk)
+
+
+async def test_anomalies_tell_what_happened_and_what_was_done(cast: Cast) -> None:
+    anomaly = await database_sync_to_async(make_reviewed)(cast)
+    [row] = await table(await download(cast, "anomalies.csv"))
+    assert row["id"] == str(anomaly.id)
+    assert datetime.fromisoformat(row["time"]) == NOON
+    assert datetime.fromisoformat(row["ended_at"]) == NOON + 6 * TICK
+    assert (row["type"], row["severity"]) == ("MASS_EXIT", "WARNING")
+    assert float(row["anomaly_score"]) == anomaly.anomaly_score
+    assert float(row["active_users"]) == anomaly.signals["active_users"]
+    assert (row["verdict"], row["reviewed_by"]) == ("FALSE_ALARM", "admin")
+    assert datetime.fromisoformat(row["reviewed_at"]) == anomaly.reviewed_at
+    told = json.loads(await content(await download(cast, "anomalies.json")))
+    [same] = told["anomalies"]
+    assert (same["id"], same["reason"]) == (str(anomaly.id), HOSTILE)
+    assert same["verdict_note"] == "@broken microphone"
+    assert same["acknowledged_by"] is None
+
+
+async def test_texts_are_no_formulas_in_a_spreadsheet(cast: Cast) -> None:
+    await database_sync_to_async(make_reviewed)(cast)
+    await Session.objects.filter(pk=cast.session.pk).aupdate(title=HOSTILE)
+    [row] = await table(await download(cast, "anomalies.csv"))
+    assert row["reason"] == row["title"] == f"'{HOSTILE}"
+    assert row["verdict_note"] == "'@broken microphone"
+
+
+@pytest.mark.parametrize("what", FORMATS)
+async def test_a_session_without_anything_is_an_empty_table(cast: Cast, what: str) -> None:
+    text = await content(await download(cast, what))
+    if what.endswith(".csv"):
+        assert [*csv.reader(StringIO(text, newline=""))][1:] == []
+    else:
+        assert json.loads(text)[what.removesuffix(".json")] == []
+
+
+async def test_two_sessions_of_one_time_are_kept_apart(cast: Cast) -> None:
+    event = await database_sync_to_async(make_event)("Another", cast.alice)
+    other = await database_sync_to_async(make_session)(event, "Other")
+    await database_sync_to_async(make_metrics)(cast.session, [0.1], NOON)
+    await database_sync_to_async(make_metrics)(other, [0.9], NOON)
+    [row] = await table(await download(cast, "metrics.csv", other))
+    assert (row["title"], row["score"]) == ("Other", "0.9")

@@ -1,0 +1,338 @@
+"""The stack as a user starts it: real processes, on servers and a data folder of its own."""
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+
+from engagement_conductor.local_stack import ports, servers
+from engagement_conductor.local_stack.processes import Process
+from engagement_conductor.local_stack.valkey import Valkey
+from tests.privacy import readable_by_others
+
+pytestmark = pytest.mark.e2e
+
+READY = r"^Ready: http://127\.0\.0\.1:(\d+)/ redis=(redis://\S+) database=(postgresql://\S+)$"
+OURS = {
+    "DATABASE_URL",
+    "REDIS_URL",
+    "PUBLIC_URL",
+    "MAKELEVEL",
+    "STREAM_RETENTION_MINUTES",
+    "TIMESCALEDB_REQUIRED",
+}
+START_SECONDS = 90
+
+
+class RunningStack:
+    """A stack process and the lines that it has printed."""
+
+    def __init__(self, data_dir: Path, *arguments: str, **variables: str) -> None:
+        self.data_dir = data_dir
+        self.port = ports.find_free()
+        clean = {name: value for name, value in os.environ.items() if name not in OURS}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "engagement_conductor.local_stack.stack", *arguments],
+            cwd=settings.BASE_DIR,
+            env={**clean, "DATA_DIR": str(data_dir), "PORT": str(self.port), **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.append(line)
+
+    def wait_for_line(self, pattern: str, count: int = 1) -> re.Match[str]:
+        """The last of ``count`` lines that match."""
+        give_up_at = time.monotonic() + START_SECONDS
+        while time.monotonic() < give_up_at:
+            found = [match for line in self.lines if (match := re.search(pattern, line))]
+            if len(found) >= count:
+                return found[-1]
+            assert self.process.poll() is None, "".join(self.lines)
+            time.sleep(0.05)
+        raise AssertionError("".join(self.lines))
+
+    def wait(self) -> tuple[int, str]:
+        """Exit code and output, once it has ended."""
+        code = self.process.wait(START_SECONDS)
+        self._reader.join()
+        return code, "".join(self.lines)
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that has to do with this data folder, at any depth."""
+        return [process for process in psutil.process_iter() if self._owns(process)]
+
+    def _owns(self, process: psutil.Process) -> bool:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            if process.environ().get("DATA_DIR") == str(self.data_dir):
+                return True
+            # Servers write their title over their environment, but work in the folder.
+            return Path(process.cwd()).is_relative_to(self.data_dir)
+        except psutil.Error:
+            return False
+
+    def kill_all(self) -> None:
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts stacks, and leaves nothing of them behind."""
+    stacks: list[RunningStack] = []
+
+    def start_stack(*arguments: str, data_dir: Path = tmp_path / "data", **variables: str):
+        stacks.append(RunningStack(data_dir, *arguments, **variables))
+        return stacks[-1]
+
+    yield start_stack
+    for stack in stacks:
+        stack.kill_all()
+
+
+def wait_until(condition, seconds=30):
+    give_up_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.1)
+
+
+def get(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def command_of(process: psutil.Process) -> str:
+    """The command line; nothing of one that has just ended, as a health check may any time."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def find(stack: RunningStack, *words: str) -> psutil.Process:
+    """The oldest process of a stack with all ``words`` in its command line."""
+    found = [p for p in stack.processes() if all(word in command_of(p) for word in words)]
+    return min(found, key=lambda process: process.create_time())
+
+
+def test_stack_serves_recovers_and_leaves_nothing_behind(start):
+    stack = start("--admin", "anna")
+    ready = stack.wait_for_line(READY)
+    port, redis_url, database_url = ready.groups()
+    assert int(port) == stack.port
+    assert get(stack.port, "/healthz") == 200
+    assert readable_by_others(stack.data_dir) == []
+    assert stack.wait_for_line(r"^admin: anna \S{12,}$")
+    with psycopg.connect(database_url, connect_timeout=5) as connection:
+        users = connection.execute("SELECT username, is_superuser FROM auth_user").fetchall()
+    assert users == [("anna", True)]
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.zcard("engagement:collectors") == 1
+    for words in (("web_server",), ("collect_events",), ("valkey-server",), ("postgres", "-D")):
+        find(stack, *words).kill()
+    for name in ("web", "collector", "valkey", "postgresql"):
+        stack.wait_for_line(rf"^{name} ended \(killed by signal 9\)\. Starting it again in 0\.5 s")
+    wait_until(lambda: redis_answers(redis_url) and web_is_healthy(stack.port))
+    stack.process.send_signal(signal.SIGINT)
+    code, output = stack.wait()
+    assert code == 0
+    assert "Traceback" not in output
+    assert stack.processes() == []
+    assert len([line for line in stack.lines if line.startswith("Ready: ")]) == 1
+
+
+def redis_answers(url: str) -> bool:
+    with redis.Redis.from_url(url, socket_timeout=2) as client:
+        try:
+            return client.zcard("engagement:collectors") == 1
+        except redis.RedisError:
+            return False
+
+
+def web_is_healthy(port: int) -> bool:
+    try:
+        return get(port, "/healthz") == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_stack_ends_with_everything_that_it_started(start, number):
+    stack = start()
+    stack.wait_for_line(READY)
+    assert len(stack.processes()) >= 8  # two Celery children and the guardian among them
+    stack.process.send_signal(number)
+    stack.process.wait(30)
+    wait_until(lambda: stack.processes() == [])
+
+
+def test_second_stack_on_the_same_data_is_refused(start):
+    first = start()
+    first.wait_for_line("^Starting valkey")
+    code, output = start().wait()
+    assert code == 1
+    owner = f"another stack (process {first.process.pid}) runs on the data folder"
+    assert output.startswith(f"Cannot start: {owner} ")
+    assert output.count("\n") == 1
+
+
+def test_busy_port_is_named_before_anything_starts(start, tmp_path):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        code, output = start(PORT=str(port)).wait()
+    assert code == 1
+    assert f"Cannot start: port {port} is in use" in output
+    assert "Starting" not in output
+    assert not (tmp_path / "data" / "postgresql").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"PORT": "eighty"}, "PORT must be a whole number, not 'eighty'"),
+        ({"DATABASE_URL": "mysql://host/name"}, "DATABASE_URL must begin with postgresql://"),
+        ({"REDIS_URL": "http://host"}, "REDIS_URL must begin with redis://"),
+        ({"REDIS_URL": "redis://host/first"}, "REDIS_URL must end with the number of a database"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, not 'loud'"),
+        ({"DATA_DIR": "/dev/null/data"}, "the data folder /dev/null/data cannot be used"),
+        ({"DEBUG": "yes"}, "DEBUG must be True or False, not 'yes'"),
+        ({"PUBLIC_URL": "https://example.org"}, "Set SECRET_KEY, or SECRET_KEY_FILE"),
+        ({"PUBLIC_URL": "nowhere"}, "migrate failed: PUBLIC_URL is not the address of a server"),
+        ({"DATABASE_URL": "postgresql://x:y@nowhere.invalid/z"}, "Nobody knows the host of"),
+    ],
+)
+def test_bad_variable_is_one_clear_line(start, variables, message):
+    code, output = start(**variables).wait()
+    assert code == 1
+    assert f"Cannot start: {message}" in output
+    assert "Traceback" not in output
+
+
+def test_a_worker_without_its_broker_does_not_answer():
+    script = "from engagement_conductor import readiness; print(readiness._worker_answers())"
+    asked = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "REDIS_URL": f"redis://127.0.0.1:{ports.find_free()}/0"},
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    assert (asked.stdout, asked.stderr) == ("False\n", "")
+
+
+def test_refused_credentials_are_named_at_once(start, tmp_path):
+    database_url = settings.DATABASE_URL
+    password = database_url.split(":")[2].split("@")[0]
+    code, output = start(DATABASE_URL=database_url.replace(password, "wrong")).wait()
+    assert code == 1
+    assert "Cannot start: The database of DATABASE_URL at 127.0.0.1:" in output
+    assert "password authentication failed" in output
+    assert "Correct the user, password and name in DATABASE_URL" in output
+    assert password not in output
+    assert "Traceback" not in output
+
+
+def test_passwords_of_given_servers_are_nowhere_to_be_read(start, tmp_path):
+    secret = "s3cret-of-redis"
+    valkey = Valkey(tmp_path / "valkey", ports.find_free(), options={"requirepass": secret})
+    with (
+        servers.running(servers.postgresql(tmp_path / "servers"), tmp_path) as database,
+        processes_of(valkey, tmp_path) as redis_url,
+    ):
+        redis_url = redis_url.replace("redis://", f"redis://:{secret}@")
+        stack = start(DATABASE_URL=database.url, REDIS_URL=redis_url)
+        ready = stack.wait_for_line(READY)
+        assert ready[2] == redis_url.replace(secret, "***")
+        assert ready[3] == database.url.replace(database.password, "***")
+        said = [*stack.lines, *(command_of(process) for process in psutil.process_iter())]
+        said += [path.read_text() for path in (stack.data_dir / "logs").iterdir()]
+        ours = f"--requirepass {secret}"  # of the test's own server
+        assert not [
+            text for text in said if database.password in text or secret in text.replace(ours, "")
+        ]
+        stack.process.send_signal(signal.SIGINT)
+        assert stack.wait()[0] == 0
+
+
+@contextmanager
+def processes_of(valkey: Valkey, logs: Path):
+    """The URL of a server that asks for its password, which its own check does not send."""
+    process = Process(valkey.launch(), logs)
+    try:
+        wait_until(lambda: not ports.is_free(valkey.port))
+        yield valkey.url
+    finally:
+        process.stop()
+
+
+def test_silent_servers_are_named_with_what_to_do(start, tmp_path):
+    free = ports.find_free()
+    database = start(
+        DATABASE_URL=f"postgresql://me:secret@127.0.0.1:{free}/name", data_dir=tmp_path / "a"
+    )
+    other = start(
+        DATABASE_URL=settings.DATABASE_URL,
+        REDIS_URL=f"redis://:secret@127.0.0.1:{free}/0",
+        data_dir=tmp_path / "b",
+    )
+    code, output = database.wait()
+    assert code == 1
+    assert f"does not answer at 127.0.0.1:{free}" in output
+    assert "unset it to use the embedded PostgreSQL" in output
+    code, output = other.wait()
+    assert code == 1
+    assert f"The server of REDIS_URL does not answer at 127.0.0.1:{free}" in output
+    assert "unset it to use the embedded Valkey" in output
+    assert "secret" not in output
+
+
+def test_demo_shows_its_users_and_a_live_conference(start):
+    stack = start("--demo")
+    database_url = stack.wait_for_line(READY)[3]
+    assert stack.wait_for_line(r"^organizer: \S+ \S{8,}$")
+    assert stack.wait_for_line(r"^admin: \S+ \S{8,}$")
+
+    def live_sessions() -> int:
+        with psycopg.connect(database_url, connect_timeout=5) as connection:
+            query = "SELECT count(DISTINCT session_id) FROM engagement_metrics WHERE score > 0"
+            return connection.execute(query).fetchone()[0]
+
+    wait_until(lambda: live_sessions() >= 3, 40)
+    stack.process.send_signal(signal.SIGTERM)
+    assert stack.wait()[0] == 0
+    assert stack.processes() == []

@@ -1,0 +1,88 @@
+"""What admins do by hand reaches the windows of the scorer."""
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.utils import timezone
+
+from sessions_app.control.edits import HORIZON, follow_edits
+from sessions_app.models import Session
+from sessions_app.state.session_windows import ROW, Over, SessionWindows, Tombstone
+from sessions_app.ticks import tick_ending
+from tests.factories import last_tick_end, make_event, make_session
+
+pytestmark = pytest.mark.django_db
+
+LONG_AGO = timezone.now() - timedelta(hours=1)
+
+
+@pytest.fixture
+def sessions() -> list[Session]:
+    event = make_event("Conference")
+    made = [make_session(event, name, external_id=name) for name in ("a", "b", "c")]
+    Session.objects.update(edited_at=LONG_AGO)
+    return made
+
+
+def windows_of(*sessions: Session) -> SessionWindows:
+    windows = SessionWindows(tick_ending(last_tick_end()))
+    rows = np.zeros(len(sessions), ROW)
+    rows["session_id"] = [session.pk for session in sessions]
+    rows["event_id"] = [session.event_id for session in sessions]
+    windows.add_sessions([session.external_id for session in sessions], rows)
+    return windows
+
+
+def test_without_edits_nothing_changes(sessions: list[Session]) -> None:
+    windows = windows_of(*sessions)
+    before = windows.to_bytes()
+    follow_edits(windows, whole=True)
+    assert windows.to_bytes() == before
+
+
+def test_edits_are_found_with_one_query_and_deleted_sessions_with_two(
+    sessions: list[Session], django_assert_num_queries: Any
+) -> None:
+    windows = windows_of(*sessions)
+    sessions[1].delete()
+    with django_assert_num_queries(1):
+        follow_edits(windows)
+    assert windows.rows["over"].tolist() == [Over.NOT_YET] * 3
+    with django_assert_num_queries(2):
+        follow_edits(windows, whole=True)
+    assert windows.rows["over"].tolist() == [Over.NOT_YET, Over.DELETED, Over.NOT_YET]
+    with django_assert_num_queries(0):
+        follow_edits(SessionWindows(0), whole=True)
+
+
+def test_an_end_by_hand_is_followed_even_after_an_outage(sessions: list[Session]) -> None:
+    windows = windows_of(*sessions)
+    long_before = timezone.now() - 3 * HORIZON
+    ended = Session.objects.filter(pk=sessions[0].pk)
+    ended.update(ended_at=long_before, edited_at=long_before)
+    follow_edits(windows)
+    assert not windows.rows["over"].any()
+    windows.tick -= 3 * HORIZON // timedelta(seconds=5)
+    follow_edits(windows)
+    assert windows.rows["over"].tolist() == [Over.ANNOUNCED, Over.NOT_YET, Over.NOT_YET]
+
+
+def test_an_end_by_the_clock_is_not_by_hand(sessions: list[Session]) -> None:
+    windows = windows_of(*sessions)
+    Session.objects.filter(pk=sessions[0].pk).update(ended_at=timezone.now())
+    follow_edits(windows, whole=True)
+    assert not windows.rows["over"].any()
+
+
+def test_only_buried_sessions_are_opened_again(sessions: list[Session]) -> None:
+    windows = windows_of(sessions[0])
+    windows.tombstones = {"b": Tombstone(sessions[1].pk, windows.tick - 9)}
+    for session in sessions:
+        session.save()
+    follow_edits(windows)
+    assert windows.external_ids == ["a", "b"], "c has not been heard of yet"
+    assert windows.rows["session_id"].tolist() == [sessions[0].pk, sessions[1].pk]
+    assert windows.rows["last_seen"][1] == windows.tick
+    assert not windows.tombstones

@@ -1,0 +1,214 @@
+"""Payloads, validated at the edge."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessions_app import redis_keys as keys
+from sessions_app.events.decoding import BadEventError, EventKind, PlatformEvent, decoder
+
+MESSAGE = {"id": "m1", "text": "hi", "authorId": "u1", "timestamp": "2026-11-22T10:00:00Z"}
+
+
+def decode(channel: str, payload: Any) -> PlatformEvent:
+    return decoder(channel)(json.dumps(payload).encode())
+
+
+@pytest.mark.parametrize(
+    ("channel", "payload", "expected"),
+    [
+        (
+            keys.CHAT_MESSAGE,
+            {"sessionId": "s", "eventId": "e", "message": MESSAGE, "more": [1]},
+            PlatformEvent(EventKind.CHAT, "s", "e", "u1", b"m1"),
+        ),
+        (
+            keys.POLL_VOTE,
+            {"userId": "u", "pollId": "p", "optionId": "o", "sessionId": "s", "eventId": "e"},
+            PlatformEvent(EventKind.VOTE, "s", "e", "u", b"p", "p"),
+        ),
+        (
+            keys.POLL_CLOSED,
+            {"pollId": "p", "sessionId": "s", "eventId": "e"},
+            PlatformEvent(EventKind.POLL_CLOSED, "s", "e", "", b"p", "p"),
+        ),
+        (
+            keys.POLL_CLOSED,
+            {"poll": {"id": "p", "sessionId": "s", "options": []}, "userVotedForOptionId": None},
+            PlatformEvent(EventKind.POLL_CLOSED, "s", None, "", b"p", "p"),
+        ),
+        (
+            keys.SYNC_EVENTS,
+            {"type": "user_join", "sessionId": "s", "eventId": "e", "userId": "u"},
+            PlatformEvent(EventKind.JOIN, "s", "e", "u"),
+        ),
+        (
+            keys.LIVE_SYNC,
+            {"type": "user_leave", "sessionId": "s", "eventId": "e", "userId": "u"},
+            PlatformEvent(EventKind.LEAVE, "s", "e", "u"),
+        ),
+        (
+            keys.SYNC_EVENTS,
+            {"type": "typing", "sessionId": "s", "userId": "u"},
+            PlatformEvent(EventKind.USER_SIGN, "s", None, "u"),
+        ),
+        (
+            keys.SYNC_EVENTS,
+            {
+                "type": "message_created",
+                "resource": "MESSAGE",
+                "action": "CREATED",
+                "sessionId": "s",
+                "eventId": "e",
+                "payload": MESSAGE,
+            },
+            PlatformEvent(EventKind.CHAT, "s", "e", "u1", b"m1"),
+        ),
+        (
+            keys.SYNC_EVENTS,
+            {"resource": "MESSAGE", "action": "CREATED", "payload": {"sessionId": "s", **MESSAGE}},
+            PlatformEvent(EventKind.CHAT, "s", None, "u1", b"m1"),
+        ),
+        (
+            keys.SYNC_EVENTS,
+            {"resource": "POLL", "action": "UPDATED", "payload": {"sessionId": "s", "id": 7}},
+            PlatformEvent(EventKind.SESSION_SIGN, "s", None),
+        ),
+        (
+            keys.SYNC_EVENTS,
+            {"type": "session_ended", "sessionId": "s", "eventId": "e", "userId": "host"},
+            PlatformEvent(EventKind.SESSION_ENDED, "s", "e"),
+        ),
+        (
+            keys.LIVE_SYNC,
+            {"type": "session_ended", "sessionId": "s"},
+            PlatformEvent(EventKind.SESSION_ENDED, "s", None),
+        ),
+        (
+            keys.SYNC_EVENTS,
+            {"type": "confetti", "sessionId": "s", "userId": {"any": "thing"}},
+            PlatformEvent(EventKind.SESSION_SIGN, "s", None),
+        ),
+    ],
+)
+def test_payload_counts_as_the_contract_says(
+    channel: str, payload: Any, expected: PlatformEvent
+) -> None:
+    assert decode(channel, payload) == expected
+
+
+@pytest.mark.parametrize("kind", ["reaction", "emoji"])
+def test_reactions_are_known_by_their_whole_payload(kind: str) -> None:
+    event = decode(keys.SYNC_EVENTS, {"type": kind, "sessionId": "s", "userId": "u"})
+    assert (event.kind, event.user_id) == (EventKind.REACTION, "u")
+    other = decode(keys.SYNC_EVENTS, {"type": kind, "sessionId": "s", "userId": "v"})
+    assert event.subject != other.subject
+    live = decode(keys.LIVE_REACTION, {"userId": "u", "sessionId": "s", "emoji": "x"})
+    assert live.kind == EventKind.REACTION
+
+
+def test_an_event_id_that_repeats_the_session_is_no_event_id() -> None:
+    event = decode(keys.CHAT_MESSAGE, {"sessionId": "s", "eventId": "s", "message": MESSAGE})
+    assert event.event_id is None
+
+
+@pytest.mark.parametrize(
+    "text", [r"\ud83d", r"cut \uD83D!", r"\ude00\ud83d", r"\\\ud83d\ud83d\ude00"]
+)
+def test_a_text_that_was_cut_within_an_emoji_counts(text: str) -> None:
+    event = decoder(keys.CHAT_MESSAGE)(
+        b'{"sessionId":"s","message":{"text":"%s","id":"m\\ud83d\\ude00","authorId":"\\\\ud83d"}}'
+        % text.encode()
+    )
+    assert event == PlatformEvent(EventKind.CHAT, "s", None, r"\ud83d", "m😀".encode())
+
+
+BAD_CHAT = {
+    "nothing": b"",
+    "broken": b'{"sessionId":"s"',
+    "no JSON": b"hello",
+    "trailing": b'{"sessionId":"s","message":{"id":"a","authorId":"b"}} x',
+    "an array": b"[]",
+    "null": b"null",
+    "a number": b"12",
+    "a string": b'"s"',
+    "no session": b'{"message":{"id":"a","authorId":"b"}}',
+    "empty session": b'{"sessionId":"","message":{"id":"a","authorId":"b"}}',
+    "session null": b'{"sessionId":null,"message":{"id":"a","authorId":"b"}}',
+    "session number": b'{"sessionId":7,"message":{"id":"a","authorId":"b"}}',
+    "long session": b'{"sessionId":"%s","message":{"id":"a","authorId":"b"}}' % (b"x" * 256),
+    "control": b'{"sessionId":"a\\u0000","message":{"id":"a","authorId":"b"}}',
+    "newline in user": b'{"sessionId":"s","message":{"id":"a","authorId":"b\\n"}}',
+    "C1 control": b'{"sessionId":"s\\u0085","message":{"id":"a","authorId":"b"}}',
+    "surrogate": b'{"sessionId":"\\ud800","message":{"id":"a","authorId":"b"}}',
+    "half of a pair": b'{"sessionId":"s","message":{"id":"a\\ud83d","authorId":"b"}}',
+    "no message": b'{"sessionId":"s"}',
+    "message a list": b'{"sessionId":"s","message":[]}',
+    "no author": b'{"sessionId":"s","message":{"id":"a"}}',
+    "no id": b'{"sessionId":"s","message":{"authorId":"b"}}',
+    "event a number": b'{"sessionId":"s","eventId":1,"message":{"id":"a","authorId":"b"}}',
+    "not UTF-8": b'{"sessionId":"s","message":{"id":"a","authorId":"b","text":"\xff"}}',
+    "UTF-16": '{"sessionId":"s"}'.encode("utf-16"),
+    "NaN": b'{"sessionId":"s","message":NaN}',
+    "deep": b'{"sessionId":"s","x":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
+    "large": b'{"sessionId":"s","x":"' + b"x" * 70_000 + b'"}',
+}
+
+
+@pytest.mark.parametrize("payload", BAD_CHAT.values(), ids=BAD_CHAT.keys())
+def test_bad_payload_is_refused_with_a_reason(payload: bytes) -> None:
+    with pytest.raises(BadEventError, match=r"\w"):
+        decoder(keys.CHAT_MESSAGE)(payload)
+
+
+@pytest.mark.parametrize(
+    ("channel", "payload"),
+    [
+        (keys.SYNC_EVENTS, {"type": "user_join", "sessionId": "s"}),
+        (keys.SYNC_EVENTS, {"type": "user_join", "userId": "u"}),
+        (keys.SYNC_EVENTS, {"type": "user_join", "sessionId": "s", "userId": 5}),
+        (keys.SYNC_EVENTS, {"type": "heartbeat"}),
+        (keys.SYNC_EVENTS, {"resource": "POLL", "action": "CREATED", "payload": {}}),
+        (keys.SYNC_EVENTS, {"resource": "POLL", "action": "CREATED", "payload": []}),
+        (keys.SYNC_EVENTS, {"type": "message_created", "sessionId": "s", "payload": {}}),
+        (keys.POLL_VOTE, {"pollId": "p", "sessionId": "s"}),
+        (keys.POLL_CLOSED, {"sessionId": "s"}),
+        (keys.POLL_CLOSED, {"poll": {"id": "p"}}),
+        (keys.LIVE_REACTION, {"sessionId": "s"}),
+    ],
+)
+def test_incomplete_payload_is_refused(channel: str, payload: Any) -> None:
+    with pytest.raises(BadEventError):
+        decode(channel, payload)
+
+
+@given(st.sampled_from(keys.CHANNELS), st.binary(max_size=200))
+def test_no_bytes_whatever_break_the_decoder(channel: str, payload: bytes) -> None:
+    try:
+        decoder(channel)(payload)
+    except BadEventError as error:
+        assert str(error)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+FIELDS = ("type", "sessionId", "eventId", "userId", "pollId", "message", "payload", "poll")
+
+
+@given(
+    st.sampled_from(keys.CHANNELS),
+    st.dictionaries(st.sampled_from((*FIELDS, "resource", "action", "id")), json_values),
+)
+def test_what_passes_has_sound_ids(channel: str, payload: dict[str, Any]) -> None:
+    try:
+        event = decode(channel, payload)
+    except BadEventError:
+        return
+    assert 1 <= len(event.session_id) <= 255
+    assert all(ord(character) >= 32 for character in event.session_id + event.user_id)

@@ -1,0 +1,107 @@
+"""How shards do, as Redis remembers it."""
+
+import time
+from typing import Any
+
+import msgspec
+import pytest
+import redis
+
+from dashboard.monitoring.health_parts import shards_part
+from sessions_app import redis_keys as keys
+from sessions_app.shards.shard_conditions import (
+    BUDGET_SECONDS,
+    MOST_AT_FAULT,
+    begin_work,
+    end_work,
+    forget_failure,
+    note_failure,
+    note_set_aside,
+    read_failures,
+    read_seconds,
+    shard_conditions,
+    shards_apart,
+)
+
+pytestmark = pytest.mark.integration
+
+
+def part(client: "redis.Redis") -> dict[str, Any]:
+    return shards_part(msgspec.to_builtins(shard_conditions(client, client)))
+
+
+def set_scored(client: "redis.Redis", **behind: int) -> None:
+    ticks = {shard: 100 - behind.get(f"shard_{shard}", 0) for shard in range(keys.SHARD_COUNT)}
+    client.mset({keys.scored_tick(shard): tick for shard, tick in ticks.items()})
+
+
+def test_failures_are_counted_in_a_row_and_by_stage(redis_client: "redis.Redis") -> None:
+    counts = [note_failure(redis_client, 3, "advance", tick, "why").count for tick in (7, 7, 7)]
+    assert counts == [1, 2, 3]
+    assert note_failure(redis_client, 3, "store", 7, "why").count == 1
+    note_failure(redis_client, 4, "read", 9, "why not")
+    found = read_failures(redis_client)
+    assert {shard: (each.stage, each.count, each.tick) for shard, each in found.items()} == {
+        3: ("store", 1, 7),
+        4: ("read", 1, 9),
+    }
+    forget_failure(redis_client, 3)
+    assert set(read_failures(redis_client)) == {4}
+
+
+def test_what_cannot_be_read_is_left_out(redis_client: "redis.Redis") -> None:
+    for key in (keys.SHARD_FAILURES, keys.SHARDS_SET_ASIDE, keys.SHARDS_AT_WORK):
+        redis_client.hset(key, mapping={"3": "junk", "junk": "junk"})
+    redis_client.hset(keys.SHARD_SECONDS, mapping={"3": "junk", "junk": "1"})
+    redis_client.set(keys.scored_tick(3), "junk")
+    condition = shard_conditions(redis_client, redis_client)[3]
+    assert msgspec.structs.astuple(condition) == (3, None, None, False, None, None, None)
+
+
+def test_one_slow_tick_sets_a_shard_apart_and_fast_ones_bring_it_back(
+    redis_client: "redis.Redis",
+) -> None:
+    def pass_tick(seconds: float) -> bool:
+        before = begin_work(redis_client, 5)
+        end_work(redis_client, 5, seconds, before)
+        return 5 in shards_apart(read_seconds(redis_client))
+
+    assert not pass_tick(0.1)
+    assert pass_tick(22.0)
+    assert [pass_tick(0.1) for _ in range(4)] == [True, True, False, False]
+
+
+def test_a_worker_that_died_at_a_shard_counts_as_slow(redis_client: "redis.Redis") -> None:
+    begin_work(redis_client, 5)
+    redis_client.hset(keys.SHARDS_AT_WORK, "5", time.time() - 20)
+    begin_work(redis_client, 5)
+    assert shards_apart(read_seconds(redis_client)) == {5}
+
+
+def test_where_most_are_slow_none_is_to_blame() -> None:
+    slow = dict.fromkeys(range(MOST_AT_FAULT), BUDGET_SECONDS * 2)
+    assert shards_apart(slow) == set(slow)
+    assert shards_apart({**slow, MOST_AT_FAULT: BUDGET_SECONDS * 2}) == set()
+
+
+def test_of_slow_shards_that_keep_up_only_the_slowest_is_set_apart() -> None:
+    assert shards_apart({3: 2.7, 9: 2.8}) == {9}, "one lane cannot do both in five seconds"
+    assert shards_apart({3: 2.7, 9: 2.7}) == {9}
+    assert shards_apart({3: 2.7, 5: 22.0, 9: 12.0}) == {5, 9}, "which never keep up"
+
+
+def test_health_tells_which_shard_has_which_trouble(redis_client: "redis.Redis") -> None:
+    set_scored(redis_client)
+    assert part(redis_client) == {"ok": True, "count": 16, "troubled": [], "reasons": []}
+    set_scored(redis_client, shard_2=3, shard_9=40)
+    note_failure(redis_client, 1, "advance", 100, "ValueError: odd")
+    end_work(redis_client, 9, 30.0)
+    note_set_aside(redis_client, 12, "state", "ValueError: odd")
+    found = part(redis_client)
+    assert not found["ok"]
+    assert found["reasons"] == [
+        "shard 1 has failed once (advance: ValueError: odd)",
+        "shard 9 is slow (15.0 s a tick), is 40 ticks behind",
+        "shard 12 had its state set aside (ValueError: odd)",
+    ]
+    assert [trouble["ticks_behind"] for trouble in found["troubled"]] == [0, 40, 0]

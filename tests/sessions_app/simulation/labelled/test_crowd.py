@@ -1,0 +1,190 @@
+"""Sessions computed at once: exact signals, and the same people as in the live simulation."""
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+
+from sessions_app import redis_keys as keys
+from sessions_app.events.decoding import EventKind, decoder
+from sessions_app.scoring.score import Signals
+from sessions_app.simulation.labelled.crowd import NOBODY, CrowdEvents, simulate_crowd
+from sessions_app.simulation.labelled.measurement import measure
+from sessions_app.simulation.live.cast import KEYNOTE, TROUBLED, WORKSHOP
+from sessions_app.simulation.live.characters import Character, Phase, Polls
+from sessions_app.simulation.live.payloads import Payloads
+from sessions_app.simulation.live.session import SimulatedSession
+from sessions_app.ticks import TICK_SECONDS
+from tests import oracle
+
+RESTLESS = Character(
+    key="restless",
+    title="People who come, go, and are heard of",
+    audience=45,
+    arrival_s=90,
+    chat=0.4,
+    reactions=0.2,
+    burst=3.0,
+    bursts=0.7,
+    repeats=False,
+    dropouts=0.15,
+    announced=0.4,
+    signs=2.0,
+    polls=Polls(first_s=100, every_s=200, open_s=120, participation=0.6),
+    phases=(
+        Phase("steady", 240, leaving=0.05, arriving=0.2),
+        Phase("hiccup", 60, hiccup=0.4),
+        Phase("lull", 90, chat=0.3, applause=0.4),
+        Phase("exit", 60, leaving=0.9, arriving=0.0),
+        Phase("back", 150, leaving=0.01, arriving=1.0, activity=1.5),
+    ),
+)
+CHARACTERS = (KEYNOTE, WORKSHOP, TROUBLED, RESTLESS)
+by_key = pytest.mark.parametrize("character", CHARACTERS, ids=lambda character: character.key)
+
+
+def seconds_of(character: Character) -> int:
+    return int(character.duration_s or 600)
+
+
+def crowd(character: Character, seed: int) -> CrowdEvents:
+    return simulate_crowd(character, seconds_of(character), np.random.default_rng(seed))
+
+
+def live_events(character: Character, seed: int) -> CrowdEvents:
+    """The live simulation of the demo, as the collector understands its payloads."""
+    payloads = Payloads("session", "event", "test", 0)
+    session = SimulatedSession(character, payloads, 0.0, np.random.default_rng(seed))
+    columns: tuple[list, list, list, list] = ([], [], [], [])
+    messages: set[int] = set()
+    polls: dict[int, int] = {}
+    for event in session.advance(seconds_of(character)):
+        fact = decoder(event.channel)(msgspec.json.encode(event.payload))
+        if fact.kind == EventKind.SESSION_SIGN or fact.subject in messages:
+            continue
+        if fact.kind == EventKind.CHAT:
+            messages.add(fact.subject)
+        of_poll = fact.kind in (EventKind.VOTE, EventKind.POLL_CLOSED)
+        poll = polls.setdefault(fact.subject, len(polls)) if of_poll else -1
+        user = int(fact.user_id.rpartition("-")[2]) if fact.user_id else NOBODY
+        for column, value in zip(columns, (event.offset_s, fact.kind, user, poll), strict=True):
+            column.append(value)
+    time_s, kind, user, poll = columns
+    return CrowdEvents(
+        np.array(time_s), np.array(kind, dtype=np.uint8), np.array(user), np.array(poll)
+    )
+
+
+def payload_log(events: CrowdEvents) -> list[oracle.LoggedEvent]:
+    """The events as the platform would have posted them."""
+    payloads = Payloads("session", "event", "test", 0)
+    log = []
+    for number, (time_s, kind, user, poll) in enumerate(zip(*events, strict=True)):
+        channel, payload = keys.SYNC_EVENTS, {}
+        user_id, poll_id = f"user-{user}", payloads.poll_id(poll)
+        if kind == EventKind.CHAT:
+            channel = keys.CHAT_MESSAGE
+            payload = payloads.chat(payloads.message(number, user_id, 5, time_s))
+        elif kind == EventKind.VOTE:
+            channel, payload = keys.POLL_VOTE, payloads.vote(poll_id, user_id, 1, time_s)
+        elif kind == EventKind.POLL_CLOSED:
+            channel, payload = keys.POLL_CLOSED, payloads.poll_closed(poll_id)
+        else:
+            types = {
+                EventKind.JOIN: "user_join",
+                EventKind.LEAVE: "user_leave",
+                EventKind.REACTION: "reaction",
+                EventKind.USER_SIGN: "presence_update",
+            }
+            payload = payloads.user_event(types[EventKind(kind)], user_id, time_s)
+        log.append((int(time_s * 1000), channel, payload))
+    return log
+
+
+@by_key
+@pytest.mark.parametrize("source", [crowd, live_events])
+def test_signals_are_what_the_specification_says(character, source):
+    events, ticks = source(character, 1), seconds_of(character) // TICK_SECONDS
+    signals = measure(events, ticks)
+    rows = oracle.expected_rows(payload_log(events), ticks - 1)
+    first = min(tick for _, tick in rows)
+    assert len(rows) == ticks - first
+    for name in Signals._fields:
+        expected = [0] * first + [
+            getattr(rows["session", tick], name) for tick in range(first, ticks)
+        ]
+        np.testing.assert_allclose(getattr(signals, name), expected, atol=1e-12, err_msg=name)
+
+
+def test_a_session_is_the_same_for_the_same_seed():
+    first, again, other = crowd(RESTLESS, 1), crowd(RESTLESS, 1), crowd(RESTLESS, 2)
+    assert all(np.array_equal(left, right) for left, right in zip(first, again, strict=True))
+    assert len(first.kind) != len(other.kind)
+
+
+@by_key
+def test_events_are_in_order_and_only_those_present_act(character):
+    events = crowd(character, 3)
+    assert (np.diff(events.time_s) >= 0).all()
+    assert events.time_s[0] >= 0
+    assert events.time_s[-1] < seconds_of(character)
+    present: set[int] = set()
+    announced = {
+        user for kind, user in zip(events.kind, events.user, strict=True) if kind == EventKind.JOIN
+    }
+    for kind, user in zip(events.kind, events.user, strict=True):
+        if kind == EventKind.JOIN:
+            assert user not in present
+            present.add(user)
+        elif kind == EventKind.LEAVE:
+            present.remove(user)
+        elif kind == EventKind.REACTION and user in announced:
+            assert user in present
+
+
+STATISTICS = 20
+SEGMENTS = 6
+
+
+def segment_means(events: CrowdEvents, seconds: int) -> np.ndarray:
+    """What happens in each sixth of a session: rows of a signal, or of a kind of event."""
+    signals = measure(events, seconds // TICK_SECONDS)
+    rows = [
+        [part.mean() for part in np.array_split(np.asarray(column, dtype=float), SEGMENTS)]
+        for column in signals
+    ]
+    edges = np.linspace(0, seconds, SEGMENTS + 1)
+    kinds = (EventKind.JOIN, EventKind.LEAVE, EventKind.USER_SIGN, EventKind.VOTE)
+    rows += [np.histogram(events.time_s[events.kind == kind], edges)[0] for kind in kinds]
+    return np.array(rows)
+
+
+@by_key
+def test_both_simulations_have_the_same_statistics(character):
+    small = replace(character, audience=min(character.audience, 60))
+    seconds = seconds_of(small)
+    live = np.array(
+        [segment_means(live_events(small, seed), seconds) for seed in range(STATISTICS)]
+    )
+    at_once = np.array([segment_means(crowd(small, seed), seconds) for seed in range(STATISTICS)])
+    error = np.sqrt((live.var(axis=0, ddof=1) + at_once.var(axis=0, ddof=1)) / STATISTICS)
+    difference = np.abs(live.mean(axis=0) - at_once.mean(axis=0))
+    assert (difference <= 4.5 * error + 0.02 * live.mean(axis=0) + 0.02).all(), difference / error
+
+
+def test_unannounced_people_fade_away():
+    silent = replace(RESTLESS, announced=0.0, chat=0.0, reactions=0.0, polls=None, dropouts=0.0)
+    events = crowd(silent, 1)
+    assert set(events.kind.tolist()) == {EventKind.USER_SIGN, EventKind.REACTION}
+    signals = measure(events, seconds_of(silent) // TICK_SECONDS)
+    assert not np.any(signals.user_leave_rate)
+    before, after = np.asarray(signals.active_users)[[77, 96]]
+    assert after < 0.85 * before
+
+
+def test_a_session_may_be_empty():
+    nobody = replace(RESTLESS, audience=1, arrival_s=0.0, phases=(Phase("steady", 60),))
+    for seed in range(30):
+        events = crowd(nobody, seed)
+        assert measure(events, 12).total_users[-1] <= 1

@@ -1,0 +1,121 @@
+"""Packed tables: what they are read as, and that one which cannot be read stands alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessions_app.state.packed_tables import MAGIC, Form, Table, pack_table, unpack_table
+
+RECORD = np.dtype([("value", "<u8"), ("flag", "u1")])
+OLD_RECORD = np.dtype([("value", "<u8")])
+
+
+def read_bare(data: bytes) -> np.ndarray:
+    old = np.frombuffer(data, OLD_RECORD)
+    records = np.zeros(len(old), RECORD)
+    records["value"] = old["value"]
+    return records
+
+
+FORM = Form("things", 3, RECORD, lambda records: records["flag"] < 9, read_bare)
+WITHOUT_PAST = FORM._replace(read_bare=None)
+contents = st.dictionaries(
+    st.integers(0, 20),
+    st.lists(st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 8)), max_size=5),
+)
+
+
+def packed(*values: int, form: Form = FORM) -> bytes:
+    records = np.zeros(len(values), RECORD)
+    records["value"] = values
+    return pack_table(Table(np.zeros(len(values), np.int64), records), np.zeros(1, np.int64), form)[
+        0
+    ]
+
+
+def values_by_row(table: Table) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for row, value in zip(table.rows.tolist(), table.records["value"].tolist(), strict=True):
+        found.setdefault(row, []).append(value)
+    return found
+
+
+@given(contents)
+def test_tables_survive_being_packed(content: dict[int, list[tuple[int, int]]]) -> None:
+    rows = np.array(sorted(content), dtype=np.int64)
+    records = [np.array(content[row], RECORD) for row in rows.tolist()]
+    table = Table(
+        np.repeat(rows, [len(part) for part in records]),
+        np.concatenate([np.zeros(0, RECORD), *records]),
+    )
+    shuffled = np.random.default_rng(0).permutation(len(table.rows))
+    blobs = pack_table(Table(table.rows[shuffled], table.records[shuffled]), rows, FORM)
+    again, lost = unpack_table(rows, blobs, FORM)
+    assert not lost
+    assert [blob == b"" for blob in blobs] == [not content[row] for row in rows.tolist()]
+    assert sorted(zip(again.rows.tolist(), again.records.tolist(), strict=True)) == sorted(
+        (row, record) for row in content for record in content[row]
+    )
+
+
+def test_what_is_read_can_be_written_to() -> None:
+    table, _ = unpack_table(np.arange(1), [packed(1, 2)], FORM)
+    table.records["value"] = 7
+    assert table.records["value"].tolist() == [7, 7]
+
+
+def test_what_had_no_header_is_read_as_what_it_was() -> None:
+    bare = np.array([5, 6], "<u8").tobytes()
+    table, lost = unpack_table(np.arange(3), [packed(1), bare, packed(2)], FORM)
+    assert not lost
+    assert values_by_row(table) == {0: [1], 1: [5, 6], 2: [2]}
+
+
+GOOD = packed(3, 4)
+BAD = {
+    "a byte too many": GOOD + b"x",
+    "a byte too few": GOOD[:-1],
+    "a record too few": GOOD[: -RECORD.itemsize],
+    "a record too many": GOOD + GOOD[-RECORD.itemsize :],
+    "half a header": GOOD[:5],
+    "no more than a magic": MAGIC,
+    "the version before": packed(3, 4, form=FORM._replace(version=2)),
+    "the version after": packed(3, 4, form=FORM._replace(version=4)),
+    "a bit turned": GOOD[:-3] + bytes([GOOD[-3] ^ 4]) + GOOD[-2:],
+    "garbage": b"garbage!" * 3 + b"?",
+    "a flag that cannot be": pack_table(
+        Table(np.zeros(1, np.int64), np.array([(1, 9)], RECORD)), np.zeros(1, np.int64), FORM
+    )[0],
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_bad_table_costs_its_own_session_only(bad: bytes, place: int) -> None:
+    rows, blobs = np.array([4, 7, 9]), [packed(1, 2), None, packed(5)]
+    blobs.insert(place, bad)
+    rows = np.insert(rows, place, {0: 3, 1: 5, 2: 8}[place])
+    table, lost = unpack_table(rows, blobs, FORM)
+    assert [(loss.kind, loss.row, loss.data) for loss in lost] == [("things", rows[place], bad)]
+    assert lost[0].reason
+    assert values_by_row(table) == {4: [1, 2], 9: [5]}
+
+
+def test_all_of_them_may_be_bad() -> None:
+    table, lost = unpack_table(np.arange(2), [b"x", b"y"], FORM)
+    assert (len(table.rows), len(lost)) == (0, 2)
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_raise(data: bytes) -> None:
+    for form in (FORM, WITHOUT_PAST):
+        for blob in (data, MAGIC + data, GOOD[:8] + data):
+            table, lost = unpack_table(np.arange(2), [blob, GOOD], form)
+            assert len(lost) <= 1
+            assert values_by_row(table)[1] == [3, 4]
+
+
+def test_without_a_past_a_table_needs_its_header() -> None:
+    _, lost = unpack_table(np.arange(1), [b"12345678"], WITHOUT_PAST)
+    assert [loss.reason for loss in lost] == ["no header"]

@@ -1,0 +1,345 @@
+"""Polls and who voted on them, against a model that is slow and obvious."""
+
+from collections import Counter
+from operator import itemgetter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessions_app.events.decoding import EventKind
+from sessions_app.state import polls, presence
+from sessions_app.state.hashing import combine
+from sessions_app.state.packed_tables import Table, empty_table, pack_table
+
+TICK = 1_000
+NOBODY = empty_table(presence.USER)
+
+
+def stored(tables: polls.PollTables) -> polls.PollTables:
+    """The tables of two sessions as they come back from where they are stored."""
+    rows = np.arange(2)
+    blobs = (
+        pack_table(tables.polls, rows, polls.POLL_FORM),
+        pack_table(tables.voters, rows, polls.VOTER_FORM),
+    )
+    read, lost = polls.unpack(rows, *blobs, [None, None], NOBODY)
+    assert not lost
+    return read
+
+
+def events_of(
+    items: list[tuple[int, int, int, bool, int]],
+) -> polls.PollEvents:
+    """Events of session, poll, voter, whether it is a closing, and millisecond."""
+    columns = (np.array(column) for column in zip(*items, strict=True))
+    rows, ids, users, closings, times = columns
+    return polls.PollEvents(
+        rows.astype(np.int64),
+        (ids + 100 * rows).astype(np.uint64),
+        np.where(closings, 0, users + 100 * rows).astype(np.uint64),
+        np.where(closings, EventKind.POLL_CLOSED, EventKind.VOTE).astype(np.uint8),
+        (times.astype(np.uint64) << np.uint64(32)) + np.arange(len(items), dtype=np.uint64),
+    )
+
+
+ballots = st.lists(
+    st.tuples(
+        st.integers(0, 1),  # session
+        st.integers(1, 3),  # poll
+        st.integers(1, 5),  # voter
+        st.booleans(),  # closing?
+        st.integers(0, 2),  # millisecond
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+@given(st.lists(ballots, min_size=1, max_size=8), st.integers(0, 6))
+def test_polls_follow_every_vote(
+    ticks: list[list[tuple[int, int, int, bool, int]]], present: int
+) -> None:
+    tables = polls.PollTables.none()
+    voters: dict[tuple[int, int], set[int]] = {}
+    base: dict[tuple[int, int], int] = {}
+    shut: set[tuple[int, int]] = set()
+    for tick, items in enumerate(ticks, TICK):
+        active = np.array([present + tick - TICK] * 2)
+        begun, was_shut = set(base), set(shut)
+        new, late = Counter[int](), 0
+        # Within a millisecond, votes come first.
+        for row, poll, voter, closing, _ in sorted(items, key=itemgetter(4, 3)):
+            if closing:
+                shut.add((row, poll))
+            elif (row, poll) not in shut:
+                base.setdefault((row, poll), max(1, int(active[row])))
+                cast = voters.setdefault((row, poll), set())
+                new[row] += voter not in cast
+                cast.add(voter)
+            else:
+                late += 1
+        events = events_of(items)
+        folded = polls.fold(stored(tables), events, tick, active)
+        tables, counted, moments = folded.tables, folded.voters, folded.moments
+        told = [(row, int(poll) - 100 * row, *rest) for row, poll, *rest in _spelled_out(moments)]
+        first_votes = [
+            (*key, False, len(voters[key]), base[key]) for key in base.keys() - begun - shut
+        ]
+        closings = [
+            (*key, True, len(voters.get(key, ())), base.get(key, max(1, int(active[key[0]]))))
+            for key in shut - was_shut
+        ]
+        assert sorted(told) == sorted(first_votes + closings)
+        assert counted.tolist() == [new[0], new[1]]
+        assert folded.late_votes == late
+        expected = [
+            max(
+                (
+                    min(1.0, len(cast) / base[key])
+                    for key, cast in voters.items()
+                    if key[0] == row and key not in shut
+                ),
+                default=0.0,
+            )
+            for row in range(2)
+        ]
+        assert polls.participation(tables, 2).tolist() == expected
+
+
+def _spelled_out(moments: polls.Moments) -> list[tuple[int, ...]]:
+    return [*zip(*(column.tolist() for column in moments), strict=True)]
+
+
+def test_a_session_keeps_a_bounded_number_of_polls() -> None:
+    tables = polls.PollTables.none()
+    for tick in range(1, 100):
+        events = polls.PollEvents(
+            np.zeros(1, np.int64),
+            np.array([tick], np.uint64),
+            np.array([7], np.uint64),
+            np.array([EventKind.VOTE], np.uint8),
+            np.zeros(1, np.uint64),
+        )
+        tables, *_ = polls.fold(tables, events, tick, np.array([10]))
+    assert len(tables.polls.records) == polls.MAXIMUM_POLLS
+    assert tables.voters.records.tolist() == [(7, 2**64 - 1)]
+    assert min(tables.polls.records["touched"]) == 100 - polls.MAXIMUM_POLLS
+
+
+class Room:
+    """The polls of one session, of which only so many are kept."""
+
+    def __init__(self, kept: int) -> None:
+        self.kept = kept
+        # In the order in which they are stored: when it was touched, who voted, whether it is over.
+        self.polls: dict[int, tuple[int, set[int], bool]] = {}
+
+    def live_through(self, tick: int, items: list[tuple[int, int, bool, int]]) -> int:
+        """How many votes were the first of their voter on their poll, as far as is known."""
+        shut_before = {poll for poll, (_, _, shut) in self.polls.items() if shut}
+        for poll in sorted({poll for poll, *_ in items}):
+            _, cast, shut = self.polls.get(poll, (0, set(), False))
+            self.polls[poll] = (tick, cast, shut)
+        new = 0
+        for poll, voter, closing, _ in sorted(items, key=itemgetter(3, 2)):
+            _, cast, shut = self.polls[poll]
+            if closing:
+                self.polls[poll] = (tick, cast, True)
+            elif not shut and poll not in shut_before:
+                new += voter not in cast
+                cast.add(voter)
+        if len(self.polls) > self.kept:
+            last = sorted(self.polls, key=lambda poll: -self.polls[poll][0])[: self.kept]
+            self.polls = {poll: self.polls[poll] for poll in last}
+        return new
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(
+                st.just(0),
+                st.integers(1, 7),  # poll
+                st.integers(1, 5),  # voter
+                st.sampled_from([False, False, False, True]),  # closing?
+                st.integers(0, 2),  # millisecond
+            ),
+            min_size=1,
+            max_size=6,
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_a_slot_that_another_poll_gets_forgets_who_voted(
+    ticks: list[list[tuple[int, int, int, bool, int]]],
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(polls, "MAXIMUM_POLLS", 3)
+        room, tables = Room(3), polls.PollTables.none()
+        for tick, items in enumerate(ticks, TICK):
+            new = room.live_through(tick, [item[1:] for item in items])
+            folded = polls.fold(stored(tables), events_of(items), tick, np.array([5, 0]))
+            tables = folded.tables
+            assert folded.voters.tolist() == [new, 0]
+            found = {int(record["poll"]): record for record in tables.polls.records}
+            assert found.keys() == room.polls.keys()
+            for poll, (_, cast, shut) in room.polls.items():
+                assert (found[poll]["voters"], found[poll]["closed"]) == (len(cast), shut)
+            # Who is remembered voted on an open poll, and nobody else is.
+            still = {voter for _, cast, shut in room.polls.values() if not shut for voter in cast}
+            assert sorted(tables.voters.records["user"].tolist()) == sorted(still)
+            assert len(set(tables.polls.records["slot"].tolist())) == len(tables.polls.records)
+
+
+def vote(poll: int, *voters: int) -> list[tuple[int, int, int, bool, int]]:
+    return [(0, poll, voter, False, 0) for voter in voters]
+
+
+def test_votes_on_more_polls_than_are_kept_count_in_their_tick() -> None:
+    items = [event for poll in range(1, 91) for event in vote(poll, 1, 2)]
+    folded = polls.fold(polls.PollTables.none(), events_of(items), TICK, np.array([10, 0]))
+    assert folded.voters.tolist() == [180, 0]
+    assert folded.forgotten_polls == 90 - polls.MAXIMUM_POLLS
+    assert len(folded.tables.polls.records) == len(folded.moments.polls) == polls.MAXIMUM_POLLS
+    assert set(folded.moments.voters.tolist()) == {2}
+
+
+def test_voters_beyond_the_limit_count_and_are_not_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(polls, "MAXIMUM_VOTERS", 3)
+    folded = polls.fold(polls.PollTables.none(), events_of(vote(1, 1, 2)), TICK, np.array([10, 0]))
+    folded = polls.fold(
+        stored(folded.tables), events_of(vote(1, 1, 2, 3, 4, 5)), TICK + 1, np.array([10, 0])
+    )
+    assert (folded.voters.tolist(), folded.forgotten_voters) == ([3, 0], 2)
+    assert sorted(folded.tables.voters.records["user"].tolist()) == [1, 2, 3]
+    folded = polls.fold(
+        stored(folded.tables), events_of(vote(1, 1, 4)), TICK + 2, np.array([10, 0])
+    )
+    assert folded.voters.tolist() == [1, 0]
+
+
+def test_what_voters_take_does_not_grow_with_polls() -> None:
+    people, tables = np.arange(1, 2_001), polls.PollTables.none()
+    for poll in range(1, polls.MAXIMUM_POLLS + 1):
+        items = vote(poll, *people.tolist())
+        tables, *_ = polls.fold(tables, events_of(items), TICK, np.array([2_000, 0]))
+    assert tables.voters.records.nbytes == len(people) * polls.VOTER.itemsize
+    assert set(tables.polls.records["voters"].tolist()) == {2_000}
+    tables, voters, *_ = polls.fold(
+        tables, events_of(vote(1, *people.tolist())), TICK, np.array([2_000, 0])
+    )
+    assert voters.tolist() == [0, 0]
+
+
+def before_slots(
+    members: dict[int, list[int]], cast: dict[int, dict[int, list[int]]], shut: set[int]
+) -> tuple[list[bytes | None], list[bytes | None], Table]:
+    """Blobs of polls and ballots as the release before wrote them, and the audience."""
+    poll_blobs: list[bytes | None] = []
+    ballot_blobs: list[bytes | None] = []
+    for row in sorted(cast):
+        bare = np.zeros(len(cast[row]), polls.BARE_POLL)
+        bare["poll"] = [100 * row + poll for poll in cast[row]]
+        bare["voters"] = [len(voters) for voters in cast[row].values()]
+        bare["audience"], bare["touched"] = 10, TICK - 1
+        bare["closed"] = [poll in shut for poll in cast[row]]
+        pairs = [
+            (100 * row + poll, 100 * row + voter)
+            for poll, voters in cast[row].items()
+            for voter in voters
+            if poll not in shut
+        ]
+        ballots = np.zeros(len(pairs), polls.BALLOT)
+        for ballot, (poll, voter) in zip(ballots, pairs, strict=True):
+            ballot["poll"] = poll
+            hashed = combine(np.array([voter], np.uint64), np.array([poll], np.uint64))
+            ballot["ballot"] = hashed[0]
+        poll_blobs.append(bare.tobytes())
+        ballot_blobs.append(ballots.tobytes())
+    rows = np.array([row for row in members for _ in members[row]], np.int64)
+    users = np.zeros(len(rows), presence.USER)
+    users["user"] = [100 * row + user for row in members for user in members[row]]
+    return poll_blobs, ballot_blobs, Table(rows, users)
+
+
+def test_votes_of_the_release_before_are_known() -> None:
+    cast = {0: {1: [1, 2, 3], 2: [2, 5], 3: [1]}, 1: {1: [4], 9: []}}
+    everybody = {0: [1, 2, 3, 4, 5], 1: [3, 4]}
+    of_polls, ballots, audience = before_slots(everybody, cast, shut={3})
+    tables, lost = polls.unpack(np.arange(2), of_polls, [None, None], ballots, audience)
+    assert not lost
+    again = [*vote(1, 1, 2, 3, 4), *vote(2, 2, 1), *vote(3, 1, 2), (1, 1, 4, False, 0)]
+    folded = polls.fold(tables, events_of(again), TICK, np.array([10, 10]))
+    # User 4 votes on poll 1 for the first time, and user 1 on poll 2; poll 3 is closed.
+    assert folded.voters.tolist() == [2, 0]
+    voters = {record["poll"]: record["voters"] for record in folded.tables.polls.records}
+    assert voters == {1: 4, 2: 3, 3: 1, 101: 1, 109: 0}
+
+
+def test_polls_of_the_release_before_without_readable_ballots_keep_their_numbers() -> None:
+    of_polls, _, audience = before_slots({0: [1, 2]}, {0: {1: [1, 2]}}, shut=set())
+    tables, lost = polls.unpack(np.arange(1), of_polls, [None], [b"not ballots"], audience)
+    assert [table.kind for table in lost] == ["ballots"]
+    assert tables.polls.records["voters"].tolist() == [2]
+    assert not len(tables.voters.rows)
+
+
+def blobs_of(tables: polls.PollTables) -> tuple[list[bytes | None], list[bytes | None]]:
+    rows = np.arange(2)
+    return (
+        [*pack_table(tables.polls, rows, polls.POLL_FORM)],
+        [*pack_table(tables.voters, rows, polls.VOTER_FORM)],
+    )
+
+
+@pytest.fixture
+def two_rooms() -> polls.PollTables:
+    """The same poll in two sessions, with two votes in each."""
+    items = [(row, 1, voter, False, 0) for row in (0, 1) for voter in (1, 2)]
+    events = events_of(items)
+    return polls.fold(polls.PollTables.none(), events, TICK, np.array([4, 4])).tables
+
+
+def test_lost_polls_cost_their_own_session_its_polls(two_rooms: polls.PollTables) -> None:
+    of_polls, voters = blobs_of(two_rooms)
+    of_polls[0] = of_polls[0][:-1]
+    tables, lost = polls.unpack(np.arange(2), of_polls, voters, [None, None], NOBODY)
+    assert [(table.kind, table.row) for table in lost] == [("polls", 0)]
+    again = [(row, 1, voter, False, 0) for row in (0, 1) for voter in (1, 2)]
+    folded = polls.fold(tables, events_of(again), TICK + 1, np.array([4, 4]))
+    # In the first session everything begins anew, in the second nothing is new.
+    assert folded.voters.tolist() == [2, 0]
+    assert polls.participation(folded.tables, 2).tolist() == [0.5, 0.5]
+
+
+def test_lost_voters_cost_no_poll_its_number(two_rooms: polls.PollTables) -> None:
+    of_polls, voters = blobs_of(two_rooms)
+    voters[1] = b"\x00" + voters[1]
+    tables, lost = polls.unpack(np.arange(2), of_polls, voters, [None, None], NOBODY)
+    assert [(table.kind, table.row) for table in lost] == [("voters", 1)]
+    folded = polls.fold(tables, events_of([(1, 1, 3, False, 0)]), TICK + 1, np.array([4, 4]))
+    assert folded.tables.polls.records["voters"].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(("field", "value"), [("slot", 64), ("slot", 255), ("audience", 0)])
+def test_polls_that_cannot_be_are_lost(two_rooms: polls.PollTables, field: str, value: int) -> None:
+    two_rooms.polls.records[field][0] = value
+    tables, lost = polls.unpack(np.arange(2), *blobs_of(two_rooms), [None, None], NOBODY)
+    assert [(table.row, table.reason) for table in lost] == [(0, "impossible numbers")]
+    assert tables.polls.rows.tolist() == [1]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1))
+def test_odd_numbers_in_sound_tables_stop_nothing(touched: int, voters: int, voted: int) -> None:
+    items = [(0, poll, voter, False, 0) for poll in (1, 2) for voter in (1, 2)]
+    tables = polls.fold(polls.PollTables.none(), events_of(items), TICK, np.array([4, 0])).tables
+    tables.polls.records["touched"], tables.polls.records["voters"] = touched, voters
+    tables.polls.records["slot"] = 5
+    tables.voters.records["voted"] = voted
+    folded = polls.fold(stored(tables), events_of(items), TICK + 1, np.array([4, 0]))
+    assert 0 <= polls.participation(folded.tables, 1)[0] <= 1
