@@ -9,8 +9,8 @@ import msgspec
 import redis
 
 from anomalies_app.notices import AnomalyNotice, Change
-from sessions_app import redis_keys as keys
 from sessions_app.publication import wire_time
+from sessions_app.redis_access import keys
 from sessions_app.scoring.points import SignalValues
 
 CHUNK = 1_000

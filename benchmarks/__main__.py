@@ -102,7 +102,7 @@ def _report(line: str) -> None:
 
 def _redis_problem() -> str:
     """Why the Redis of the settings cannot be used; it is emptied again and again."""
-    from sessions_app.redis_client import connect
+    from sessions_app.redis_access.client import connect
 
     if connect().dbsize():
         return "REDIS_URL must be an empty Redis: the benchmarks would delete what is there."

@@ -9,7 +9,7 @@ from django.test import Client
 from benchmarks.live_sessions import activity, deliver, joins, register
 from benchmarks.scorers import Scorers
 from sessions_app.models import Event, Session
-from sessions_app.redis_client import connect
+from sessions_app.redis_access.client import connect
 from sessions_app.ticks import tick_at, tick_end_ms
 
 SESSIONS = 500

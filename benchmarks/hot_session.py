@@ -10,11 +10,11 @@ from benchmarks import memory
 from benchmarks.live_sessions import activity, deliver, joins, register
 from benchmarks.measurement import Measurement
 from benchmarks.scorers import Scorers, running_scorers
-from sessions_app import redis_keys as keys
 from sessions_app.events.blocks import COLUMNS
 from sessions_app.events.decoding import EventKind
 from sessions_app.models import EngagementMetric, Session
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect
 from sessions_app.state import presence
 from sessions_app.state.hashing import combine
 from sessions_app.state.packed_tables import Table, pack_table, unpack_table

@@ -15,9 +15,9 @@ import redis
 
 from benchmarks.measurement import Measurement
 from benchmarks.platform_events import KINDS, Kind
-from sessions_app import redis_keys as keys
 from sessions_app.ingest.collector import Collector
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect
 
 EVENTS = 200_000
 FEWER_EVENTS = 100_000

@@ -6,11 +6,11 @@ import numpy as np
 import redis
 from django.utils import timezone
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.blocks import COLUMNS, Block, Mention
 from sessions_app.events.decoding import EventKind
 from sessions_app.ingest.delivery import queue_delivery
 from sessions_app.models import EngagementMetric, Event, Session
+from sessions_app.redis_access import keys
 from sessions_app.ticks import TICK_MS
 
 USERS_PER_SESSION = 20

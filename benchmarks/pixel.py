@@ -17,9 +17,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.measurement import Measurement
 from benchmarks.web_server import database_url
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import EngagementMetric, Event
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import TICK_MS
 from tests.e2e.stack_process import PRODUCT, RunningProcesses, running_product
 from tests.platform import chat, post, user

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import redis
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 
 USERS = 50_000
 SEED = 1

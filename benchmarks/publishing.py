@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import redis
 
 from benchmarks.measurement import Measurement
-from sessions_app import redis_keys as keys
 from sessions_app.publication import CHUNK, engagement_update, publish_updates, wire_time
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect
 from sessions_app.scoring.points import SessionPoint, SignalValues
 from sessions_app.scoring.score import category
 

@@ -19,9 +19,9 @@ from benchmarks.live_sessions import USERS_PER_SESSION, activity, deliver, joins
 from benchmarks.measurement import Measurement
 from benchmarks.scorers import PROCESSES, running_scorers
 from dashboard.live.subscriptions import event_group
-from sessions_app import redis_keys as keys
 from sessions_app.models import EngagementMetric, Event
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect
 from sessions_app.telemetry.counters import STAGE_SECONDS, named, read_figures
 from sessions_app.ticks import TICK_SECONDS, tick_at, tick_end
 

@@ -7,4 +7,4 @@ class EngagementConductorConfig(AppConfig):
     name = "engagement_conductor"
 
     def ready(self) -> None:
-        from engagement_conductor import checks  # noqa: F401 - registers them
+        from engagement_conductor.configuration import checks  # noqa: F401 - registers them

@@ -15,7 +15,7 @@ import redis
 
 from engagement_conductor.celery import app
 from engagement_conductor.scheduling import beat
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 
 TIMEOUT_SECONDS = 5
 FRESH_SECONDS = 30.0

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from engagement_conductor import env
+from engagement_conductor.configuration import env
 from engagement_conductor.logs import formats
 
 BASE_DIR = env.BASE_DIR

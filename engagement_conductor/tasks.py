@@ -16,14 +16,27 @@ from django.db import close_old_connections, connections
 from django.utils import timezone
 
 from engagement_conductor.pipeline.lanes import ShardLoad, plan
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.ingest.watermark import has_passed
-from sessions_app.redis_client import connect, events_client, look_up_nodes_again
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import (
+    connect,
+    events_client,
+    look_up_nodes_again,
+    server_time_ms,
+)
+from sessions_app.redis_access.readings import Readings
+from sessions_app.redis_access.renewed_lock import RenewedLock
 from sessions_app.shards.database_epochs import RecentEpoch, advance_mark
 from sessions_app.shards.misplaced_keys import move_endless_lane, move_misplaced
-from sessions_app.shards.renewed_lock import RenewedLock
-from sessions_app.shards.shard_conditions import (
+from sessions_app.shards.silence import known_sessions, may_be_live
+from sessions_app.storage.polls import drop_poll_moments_before
+from sessions_app.storage.retention import drop_metrics_before
+from sessions_app.storage.sessions import end_silent_sessions as mark_silent_sessions
+from sessions_app.telemetry.heartbeats import WORKER, note_heartbeat
+from sessions_app.telemetry.log_context import log_context
+from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
+from sessions_app.telemetry.outages import SERVER_ERRORS, log_failure
+from sessions_app.telemetry.shard_conditions import (
     Failure,
     forget_failure,
     note_failure,
@@ -34,15 +47,6 @@ from sessions_app.shards.shard_conditions import (
     scored_ticks,
     shards_apart,
 )
-from sessions_app.storage.polls import drop_poll_moments_before
-from sessions_app.storage.retention import drop_metrics_before
-from sessions_app.storage.sessions import end_silent_sessions as mark_silent_sessions
-from sessions_app.storage.silence import known_sessions, may_be_live
-from sessions_app.telemetry.heartbeats import WORKER, note_heartbeat
-from sessions_app.telemetry.log_context import log_context
-from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
-from sessions_app.telemetry.outages import SERVER_ERRORS, log_failure
-from sessions_app.telemetry.readings import Readings
 from sessions_app.ticks import SILENCE_TICKS, TICK_SECONDS, tick_at, tick_end_ms
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from itertools import islice
 import msgspec
 import redis
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.scoring.points import SessionPoint, SignalValues
 
 CHUNK = 2_000

@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 import redis
 
-from dashboard.live.losses import losses
+from dashboard.losses import losses
 from engagement_conductor import settings as product_settings
 from engagement_conductor.local_stack import ports, processes
 from engagement_conductor.local_stack import servers as embedded

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from tests.oracle import LoggedEvent
 
 # With the ticks that are scored afterwards no more than ten minutes: for as long the platform's

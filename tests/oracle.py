@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.ticks import tick_at
 
 LoggedEvent = tuple[int, str, dict[str, Any]]

@@ -7,10 +7,10 @@ from contextlib import contextmanager, suppress
 import redis
 
 from engagement_conductor.pipeline.tick import score_shard
-from sessions_app import redis_keys as keys
 from sessions_app.ingest.collector import Collector
 from sessions_app.models import EngagementMetric
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 import redis
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 
 
 def chat(message_id: str, author: str = "u1", session: str = "s1", **extra: Any) -> dict[str, Any]:

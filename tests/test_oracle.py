@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from tests.oracle import Row, expected_rows, score
 
 TICK = 1_000

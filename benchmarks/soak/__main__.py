@@ -66,7 +66,7 @@ def _read_arguments() -> argparse.Namespace:
 def _run(stack: Stack, load: Load) -> tuple[list[verdict.Check], list[dict[str, Any]]]:
     from benchmarks.soak.samples import Sampler
     from benchmarks.soak.watching import ScreenWatch, TickWatch, open_screens
-    from sessions_app.redis_client import connect
+    from sessions_app.redis_access.client import connect
 
     samples = []
     with running_platform(stack.redis_url, load) as posting:
@@ -96,8 +96,8 @@ def _seconds_to_sample() -> float:
 
 def _wait_until_stored(scored: Any) -> int:
     """Returns the tick in which posting ended, once it and the next are in the database."""
-    from sessions_app import redis_keys as keys
-    from sessions_app.redis_client import connect
+    from sessions_app.redis_access import keys
+    from sessions_app.redis_access.client import connect
     from sessions_app.ticks import tick_at
 
     last = tick_at(time.time_ns() // 1_000_000)

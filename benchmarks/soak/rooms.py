@@ -10,7 +10,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 
 USERS = 40
 EVENTS = 20

@@ -6,8 +6,8 @@ from typing import Any
 import redis
 
 from benchmarks.soak.stack import Stack, Usage
-from sessions_app import redis_keys as keys
 from sessions_app.ingest.delivery import RETENTION_SECONDS
+from sessions_app.redis_access import keys
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import TICK_SECONDS
 

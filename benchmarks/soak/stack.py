@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psutil
 
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack import ports
 
 STOP_SECONDS = 60.0

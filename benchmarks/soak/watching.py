@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from benchmarks.spectators import Screen, Spectators, opening_request
-from sessions_app import redis_keys as keys
 from sessions_app.models import Event, Session
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect
 from sessions_app.ticks import tick_at, tick_end_ms
 
 POLL_SECONDS = 0.05

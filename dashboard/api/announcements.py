@@ -10,8 +10,8 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from dashboard.api.problems import ProblemError
 from dashboard.api.views import describe_session, find_session
+from dashboard.http.problems import ProblemError
 from dashboard.models import ApiToken
 from dashboard.pages.without_scores import with_or_without_scores
 from sessions_app.control.announcements import begin_break, end_break, end_session

@@ -14,8 +14,8 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from dashboard.api.limits import take_request
-from dashboard.api.problems import ProblemError
-from dashboard.live.losses import losses
+from dashboard.http.problems import ProblemError
+from dashboard.losses import losses
 from dashboard.models import ApiToken
 from dashboard.monitoring.access import bearer_token
 from sessions_app.storage.locked_scores import ScoresLockedError

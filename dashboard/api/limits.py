@@ -7,8 +7,8 @@ from typing import NamedTuple
 import redis
 from django.conf import settings
 
-from sessions_app import redis_keys as keys
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect
 from sessions_app.telemetry.outages import log_failure
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
-from dashboard.api.problems import bad_parameter
 from dashboard.api.session_addresses import encoded_path
+from dashboard.http.problems import bad_parameter
 from dashboard.pages.times import parse_time
 
 MOST_ITEMS = 1000

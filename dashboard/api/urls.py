@@ -14,13 +14,13 @@ from django.views.decorators.csrf import csrf_exempt
 from dashboard.api import announcements, views
 from dashboard.api.endpoint import Handler, endpoint
 from dashboard.api.parameters import read_id
-from dashboard.api.problems import ProblemError
 from dashboard.api.session_addresses import (
     ROOT,
     encoded_behind_root,
     encoded_path,
     read_session_address,
 )
+from dashboard.http.problems import ProblemError
 from dashboard.models import ApiToken
 
 # What there is of a session, by the end of its address: the method, and what answers.

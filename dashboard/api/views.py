@@ -17,7 +17,6 @@ from dashboard.api.parameters import (
     read_limit,
     read_time,
 )
-from dashboard.api.problems import not_found
 from dashboard.api.representations import (
     represent_anomaly,
     represent_event,
@@ -25,6 +24,7 @@ from dashboard.api.representations import (
     represent_metric,
     represent_session,
 )
+from dashboard.http.problems import not_found
 from dashboard.models import ApiToken
 from dashboard.pages.overview import OLDEST_SCORE
 from sessions_app.models import EngagementMetric, Pause, Session

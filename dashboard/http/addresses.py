@@ -12,8 +12,8 @@ from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.views.defaults import bad_request
 
-from dashboard.api.problems import ProblemError
-from dashboard.live.losses import losses
+from dashboard.http.problems import ProblemError
+from dashboard.losses import losses
 from sessions_app.telemetry.counters import REFUSED_REQUESTS, named
 from sessions_app.telemetry.outages import first_line, log_failure
 

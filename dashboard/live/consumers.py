@@ -19,7 +19,6 @@ from dashboard.live.authorization import Groups, Right, View, current_rights
 from dashboard.live.batching import Together
 from dashboard.live.head_count import HeadCount
 from dashboard.live.limits import Allowance
-from dashboard.live.losses import losses
 from dashboard.live.outages import TRY_AGAIN_LATER, UNAVAILABLE
 from dashboard.live.relay import get_relay
 from dashboard.live.sharing import SharedWork
@@ -30,6 +29,7 @@ from dashboard.live.subscriptions import (
     forget_socket,
     renew_all,
 )
+from dashboard.losses import losses
 from dashboard.pages import overview
 from dashboard.pages.payloads import session_snapshots
 from sessions_app.models import Session

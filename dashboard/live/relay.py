@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 
-from dashboard.live.losses import losses
 from dashboard.live.messages import Update, messages, read_update
 from dashboard.live.outages import UNAVAILABLE
+from dashboard.losses import losses
 from sessions_app.telemetry.counters import DROPPED_UPDATES, named
 
 # What arrives within this time after the first update goes out together.

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from dashboard.live.losses import losses
-from sessions_app import redis_keys as keys
+from dashboard.losses import losses
+from sessions_app.redis_access import keys
 from sessions_app.telemetry.counters import queue_figures
 
 RENEWAL_SECONDS = 20

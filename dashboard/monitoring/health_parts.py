@@ -10,11 +10,11 @@ from channels.layers import get_channel_layer
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from dashboard.monitoring.probe import Answer, Probe
-from sessions_app import redis_keys as keys
-from sessions_app.redis_client import connect
-from sessions_app.shards.shard_conditions import SET_ASIDE_IS_NEWS_SECONDS
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect
+from sessions_app.redis_access.readings import Readings
 from sessions_app.telemetry.pipeline_status import pipeline_status
-from sessions_app.telemetry.readings import Readings
+from sessions_app.telemetry.shard_conditions import SET_ASIDE_IS_NEWS_SECONDS
 from sessions_app.telemetry.unwritten_logs import unwritten_logs
 from sessions_app.ticks import TICK_SECONDS
 
@@ -146,7 +146,7 @@ def shards_part(shards: list[dict[str, Any]]) -> Answer:
     """Which shards fail, are slow or lag behind the others, and what was set aside of late.
 
     Args:
-        shards: :class:`sessions_app.shards.shard_conditions.ShardCondition` as dictionaries.
+        shards: :class:`sessions_app.telemetry.shard_conditions.ShardCondition` as dictionaries.
     """
     latest = max((shard["scored_tick"] or 0 for shard in shards), default=0)
     troubled = [trouble for shard in shards if (trouble := _trouble(shard, latest)) is not None]

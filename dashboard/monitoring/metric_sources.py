@@ -4,15 +4,15 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Count
 
 from anomalies_app.models import Anomaly
-from dashboard.live.losses import losses
 from dashboard.live.subscriptions import count_open_sockets
+from dashboard.losses import losses
 from dashboard.monitoring.probe import Answer, Probe
-from sessions_app import redis_keys as keys
 from sessions_app.models import Session
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect
+from sessions_app.redis_access.readings import Readings
 from sessions_app.telemetry.counters import read_figures
 from sessions_app.telemetry.pipeline_status import pipeline_status
-from sessions_app.telemetry.readings import Readings
 
 TIMEOUT_SECONDS = 2
 

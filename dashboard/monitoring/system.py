@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from dashboard.monitoring.health_parts import PROBES, judge, overall_status
 from dashboard.monitoring.probe import ask_all
 from sessions_app.ingest.kept_letters import KeptLetter, kept_letters
-from sessions_app.redis_client import connect, events_client
+from sessions_app.redis_access.client import connect, events_client
 from sessions_app.telemetry import counters
 
 PERMISSION = "sessions_app.view_system"

@@ -16,9 +16,8 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 
 from engagement_conductor.local_stack import postgresql
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
-from sessions_app.redis_client import events_client
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import events_client, server_time_ms
 from sessions_app.telemetry.heartbeats import heartbeat_ages
 from sessions_app.telemetry.pipeline_status import pipeline_status
 

@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack.processes import Launch
 
 # Servers of other machines may be on the same Redis: names tell this stack's from theirs.

@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from engagement_conductor import env
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration import env
+from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack import guardian
 from engagement_conductor.local_stack.processes import OURS_ONLY, guard
 

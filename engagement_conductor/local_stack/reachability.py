@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from engagement_conductor import env
+from engagement_conductor.configuration import env
 
 WAIT_SECONDS = 20.0
 RETRY_SECONDS = 0.5

@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 from engagement_conductor.celery import app
 from engagement_conductor.local_stack.commands import COLLECTOR, WORKER
 from engagement_conductor.scheduling import beat
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 
 TIMEOUT_SECONDS = 3
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from engagement_conductor import env
+from engagement_conductor.configuration import env
 from engagement_conductor.local_stack import ports
 from engagement_conductor.local_stack.postgresql import PostgreSQL, runs_as_another_user
 from engagement_conductor.local_stack.processes import Process, wait_until

@@ -18,14 +18,14 @@ from typing import IO, Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from engagement_conductor import env
+from engagement_conductor.configuration import env
 from engagement_conductor.local_stack import commands as stack_commands
 from engagement_conductor.local_stack import ports, reachability, servers
+from engagement_conductor.local_stack.log_losses import LogLosses
 from engagement_conductor.local_stack.one_shot import CommandFailedError, run_once
 from engagement_conductor.local_stack.reachability import UnreachableError
 from engagement_conductor.local_stack.readiness import Readiness
 from engagement_conductor.local_stack.supervisor import Supervisor
-from engagement_conductor.logs.losses import LogLosses
 from sessions_app.telemetry.masking import masked
 
 START_SECONDS = 120.0

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engagement_conductor.env import private_folder
+from engagement_conductor.configuration.env import private_folder
 from engagement_conductor.local_stack.ports import LOOPBACK
 from engagement_conductor.local_stack.processes import Launch, stop_leftover
 

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
-from engagement_conductor import env
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration import env
+from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack import servers as embedded
 from engagement_conductor.local_stack.commands import manage
 from engagement_conductor.local_stack.stack import StackError, lock

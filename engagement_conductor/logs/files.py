@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from engagement_conductor.env import private_folder
+from engagement_conductor.configuration.env import private_folder
 
 LOG_BYTES = 5_000_000
 MOST_WAITING_BYTES = 1_000_000

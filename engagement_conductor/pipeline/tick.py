@@ -27,7 +27,6 @@ from dashboard.live.broadcast import (
 from dashboard.live.subscriptions import watched_groups, watched_rows
 from dashboard.pages.payloads import EndedSession
 from engagement_conductor.pipeline.rerouting import reroute
-from sessions_app import redis_keys as keys
 from sessions_app.control.edits import follow_edits
 from sessions_app.control.event_settings_cache import EventSettingsCache
 from sessions_app.control.pause_cache import PauseCache
@@ -41,7 +40,9 @@ from sessions_app.ingest.identity_secret import (
 )
 from sessions_app.models import PollMoment, Session
 from sessions_app.publication import publish_updates
-from sessions_app.redis_client import events_client, shard_client
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import events_client, shard_client
+from sessions_app.redis_access.renewed_lock import RenewedLock
 from sessions_app.scoring.score import score
 from sessions_app.shards.admission import take_in
 from sessions_app.shards.database_epochs import RecentEpoch
@@ -61,8 +62,6 @@ from sessions_app.shards.remedies import (
     apply_remedy,
     is_piecewise,
 )
-from sessions_app.shards.renewed_lock import RenewedLock
-from sessions_app.shards.shard_conditions import Failure, begin_work, end_work, one_line
 from sessions_app.shards.shard_store import ShardStore, TickTakenError
 from sessions_app.state.poll_notices import PollNotice, poll_notices
 from sessions_app.state.session_windows import VERSION, SessionWindows, UnknownStateError
@@ -98,6 +97,7 @@ from sessions_app.telemetry.counters import (
 from sessions_app.telemetry.log_context import log_context
 from sessions_app.telemetry.once_a_minute import log_once_a_minute
 from sessions_app.telemetry.outages import is_outage, log_failure
+from sessions_app.telemetry.shard_conditions import Failure, begin_work, end_work, one_line
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_SECONDS, WINDOW_TICKS, tick_end
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from typing import Any
 import redis
 from celery.beat import ScheduleEntry, Scheduler, SchedulingError
 
-from engagement_conductor import env
-from sessions_app.redis_client import UNREACHABLE, connect
+from engagement_conductor.configuration import env
+from sessions_app.redis_access.client import UNREACHABLE, connect
 from sessions_app.telemetry.heartbeats import BEAT, note_heartbeat
 from sessions_app.telemetry.outages import log_failure
 

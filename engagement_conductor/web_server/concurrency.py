@@ -16,8 +16,8 @@ from django.http import parse_cookie
 
 from dashboard.http.credentials import checked_login, checked_token
 from dashboard.http.logins import network_of, outermost_address
-from dashboard.live.losses import losses
 from dashboard.live.outages import Application
+from dashboard.losses import losses
 from engagement_conductor.web_server import bare_answers
 from engagement_conductor.web_server.fair_semaphore import Gate, NoRoomError
 from sessions_app.telemetry.counters import REFUSED_REQUESTS, named

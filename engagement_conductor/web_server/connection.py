@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.web.http import HTTPChannel
 
-from dashboard.live.losses import losses
+from dashboard.losses import losses
 from engagement_conductor.web_server.bare_answers import raw_answer
 from engagement_conductor.web_server.request import Request
 from sessions_app.telemetry.counters import CUT_OFF_CLIENTS, REFUSED_REQUESTS, named

@@ -4,7 +4,7 @@ from typing import Any
 
 from daphne.ws_protocol import WebSocketProtocol
 
-from dashboard.live.losses import losses
+from dashboard.losses import losses
 from sessions_app.telemetry.counters import CUT_OFF_CLIENTS, named
 
 # More than anything that is sent at once, on top of the first message that was not taken in time.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sessions_app.events.decoding import EventKind, PlatformEvent
 from sessions_app.events.identification import Identification, keyed_identity, unkeyed_identity
-from sessions_app.redis_keys import CHANNELS, SHARD_COUNT, shard_of
+from sessions_app.redis_access.keys import CHANNELS, SHARD_COUNT, shard_of
 from sessions_app.ticks import TICK_MS, tick_at
 
 VERSION = 3

@@ -11,8 +11,8 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from sessions_app import redis_keys as keys
 from sessions_app.events import payloads
+from sessions_app.redis_access import keys
 
 MAXIMUM_PAYLOAD_BYTES = 64 * 1024
 

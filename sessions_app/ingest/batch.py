@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.blocks import PUBSUB_SOURCE, BatchBuilder
 from sessions_app.events.decoding import BadEventError, Fault, decoder
 from sessions_app.events.excerpts import KEPT_BYTES, beginning
@@ -13,6 +12,7 @@ from sessions_app.ingest.claims import MAXIMUM_DELIVERIES, Batch
 from sessions_app.ingest.dead_letters import DeadLetter
 from sessions_app.ingest.pubsub_listener import Message
 from sessions_app.ingest.stream_reader import Entry, EntryIds
+from sessions_app.redis_access import keys
 from sessions_app.telemetry.counters import DEAD_LETTERS, RECEIVED, named
 from sessions_app.ticks import TICK_MS, tick_at
 

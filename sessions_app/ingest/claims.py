@@ -13,10 +13,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.decoding import MAXIMUM_PAYLOAD_BYTES
 from sessions_app.events.excerpts import KEPT_BYTES, CutPayload
 from sessions_app.ingest.read_size import BUDGET_BYTES
+from sessions_app.redis_access import keys
 
 # A batch takes some 100 ms, so whoever holds entries for longer is dead or frozen. Claiming from a
 # slow one is harmless: the scorer knows entries by their IDs and counts each once.

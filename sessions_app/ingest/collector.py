@@ -12,12 +12,10 @@ from typing import Any
 
 import redis
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.blocks import Block
 from sessions_app.events.decoding import Fault
 from sessions_app.events.identification import Identification
 from sessions_app.ingest.batch import Handover
-from sessions_app.ingest.bounded_replies import AnswerTooLargeError
 from sessions_app.ingest.claims import Batch
 from sessions_app.ingest.collector_report import CollectorReport
 from sessions_app.ingest.dead_letters import DeadLetterLog, set_aside
@@ -33,8 +31,10 @@ from sessions_app.ingest.pubsub_listener import (
     steady_seconds,
 )
 from sessions_app.ingest.read_size import BUDGET_BYTES
-from sessions_app.ingest.stream_reader import create_groups, server_time_ms, stream_reader
-from sessions_app.redis_client import UNREACHABLE, events_client
+from sessions_app.ingest.stream_reader import create_groups, stream_reader
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.bounded_replies import AnswerTooLargeError
+from sessions_app.redis_access.client import UNREACHABLE, events_client, server_time_ms
 from sessions_app.telemetry.counters import queue_figures
 from sessions_app.telemetry.once_a_minute import log_once_a_minute
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS

@@ -6,8 +6,8 @@ from collections import Counter
 
 import redis
 
-from sessions_app import redis_keys as keys
 from sessions_app.ingest.pubsub_listener import Subscriber
+from sessions_app.redis_access import keys
 from sessions_app.telemetry.counters import (
     DROPPED_MESSAGES,
     SUBSCRIPTION_BREAKS,

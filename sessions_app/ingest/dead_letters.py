@@ -5,9 +5,9 @@ import time
 from collections import Counter
 from typing import Any, NamedTuple
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.decoding import Fault
 from sessions_app.events.excerpts import KEPT_BYTES
+from sessions_app.redis_access import keys
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.blocks import Block, encode_block
+from sessions_app.redis_access import keys
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_SECONDS, tick_end_ms
 
 # Longer than a tick can wait to be scored; also how long a redelivered event is still recognised.

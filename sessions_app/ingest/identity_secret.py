@@ -9,10 +9,9 @@ import os
 
 import redis
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.identification import SECRET_BYTES, Identification
-from sessions_app.redis_client import events_client, shard_client
-from sessions_app.shards.shard_store import ShardStore
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import events_client, shard_client
 from sessions_app.state.session_windows import VERSION, stored_version
 from sessions_app.telemetry.counters import SET_ASIDE, named
 from sessions_app.telemetry.heartbeats import reads_keyed_blocks
@@ -122,8 +121,20 @@ def _prepare_for_new_secret(client: "redis.Redis") -> None:
     note_unkeyed_sessions(client)
     for shard in nameless:
         # Its people were told by a secret that is lost. As unnamed ones they count once.
-        ShardStore(shard_client(client, shard), shard).forget_people()
+        _forget_people(shard_client(client, shard), shard)
     logger.error("The secret of identities is lost: shards %s know nobody by name.", nameless)
+
+
+def _forget_people(node: "redis.Redis", shard: int) -> None:
+    """Forgets who is in the sessions of a shard; how many they are is in the windows.
+
+    Also what a worker has read of them that is in the middle of a tick: it begins again.
+    """
+    with node.pipeline(transaction=True) as pipeline:
+        pipeline.delete(*keys.shard_tables(shard), keys.shard_identities(shard))
+        # Such a worker watches this key.
+        pipeline.expire(keys.scored_tick(shard), keys.STATE_LIFETIME_SECONDS)
+        pipeline.execute()
 
 
 def _state(client: "redis.Redis") -> dict[int, tuple[int | None, bool]]:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import redis
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.excerpts import cut_if_too_large
+from sessions_app.redis_access import keys
 from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
 from sessions_app.telemetry.outages import log_failure
 from sessions_app.ticks import TICK_MS

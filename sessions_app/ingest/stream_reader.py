@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import redis
 from redis.cluster import RedisCluster
 
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.bounded_replies import AnswerTooLargeError, at_most
 from sessions_app.ingest.claims import Batch, Recovery
 from sessions_app.ingest.read_size import BUDGET_BYTES, ReadSize
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.bounded_replies import AnswerTooLargeError, at_most
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS
 
 logger = logging.getLogger(__name__)
@@ -49,17 +49,11 @@ return 1
 """
 
 
-def server_time_ms(client: "redis.Redis") -> int:
-    """Redis' own clock, which stamps the entries."""
-    seconds, microseconds = client.time()
-    return int(seconds) * 1000 + int(microseconds) // 1000
-
-
 def create_groups(client: "redis.Redis", now_ms: int) -> None:
     """Makes sure that the group exists on every stream; a new one begins ten minutes back.
 
     What is no stream stands in the way of all others, as they are read together: it gets another
-    name, :func:`sessions_app.redis_keys.misplaced`.
+    name, :func:`sessions_app.redis_access.keys.misplaced`.
     """
     start = max(0, now_ms - CATCH_UP_TICKS * TICK_MS)
     for channel in keys.CHANNELS:

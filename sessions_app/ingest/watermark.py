@@ -8,8 +8,8 @@ from typing import Any
 
 import redis
 
-from sessions_app import redis_keys as keys
-from sessions_app.redis_client import events_client
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import events_client
 
 
 def has_passed(client: "redis.Redis", end_ms: int) -> bool:

@@ -12,8 +12,8 @@ from typing import IO, NamedTuple, cast
 
 import msgspec
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.decoding import has_control_characters
+from sessions_app.redis_access import keys
 
 LONGEST_LINE_BYTES = 1024 * 1024
 LONGEST_IDENTIFIER = 255

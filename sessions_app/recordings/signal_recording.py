@@ -2,8 +2,9 @@
 
 One row per session and tick, gzipped or not, with the columns ``session_id``, ``tick``, the six
 signals by the names of :class:`sessions_app.scoring.score.Signals` and, where an organizer's
-schedule is known, ``agenda``: ``programme`` or what else was going on. Columns may come in any order; others
-are ignored. The rows of a session are in the order of ticks; those of several sessions may mix.
+schedule is known, ``agenda``: ``programme`` or what else was going on. Columns may come in any
+order; others are ignored. The rows of a session are in the order of ticks; those of several
+sessions may mix.
 """
 
 import csv

@@ -18,8 +18,8 @@ import redis
 from django.db import DatabaseError, connection, transaction
 from psycopg import errors
 
-from sessions_app import redis_keys as keys
 from sessions_app.models import DatabaseEpoch, Session
+from sessions_app.redis_access import keys
 from sessions_app.telemetry.outages import log_failure
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.state.packed_tables import LostTable
 
 logger = logging.getLogger(__name__)

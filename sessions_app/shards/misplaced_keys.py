@@ -10,11 +10,11 @@ from typing import Any
 
 import redis
 
-from sessions_app import redis_keys as keys
-from sessions_app.redis_client import events_client
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import events_client
 from sessions_app.shards.quarantine import tell_set_aside
-from sessions_app.shards.shard_conditions import SET_ASIDE_LIFETIME_SECONDS
 from sessions_app.telemetry.counters import SET_ASIDE, named
+from sessions_app.telemetry.shard_conditions import SET_ASIDE_LIFETIME_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ _COUNTERS = {
 
 
 def move_misplaced(client: "redis.Redis") -> None:
-    """Moves what is of another type than :data:`sessions_app.redis_keys.TYPES` says.
+    """Moves what is of another type than :data:`sessions_app.redis_access.keys.TYPES` says.
 
     Of counters, to which nobody could add any more, what is no number is dropped.
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 import redis
 
-from sessions_app import redis_keys as keys
-from sessions_app.shards.shard_conditions import SET_ASIDE_LIFETIME_SECONDS, note_set_aside
+from sessions_app.redis_access import keys
 from sessions_app.telemetry.counters import SET_ASIDE, named
 from sessions_app.telemetry.once_a_minute import log_once_a_minute
+from sessions_app.telemetry.shard_conditions import SET_ASIDE_LIFETIME_SECONDS, note_set_aside
 
 logger = logging.getLogger(__name__)
 

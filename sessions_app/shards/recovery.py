@@ -12,8 +12,8 @@ from django.db.models import Max
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from sessions_app import redis_keys as keys
 from sessions_app.models import EngagementMetric, Session
+from sessions_app.redis_access import keys
 from sessions_app.shards.shard_store import ShardStore
 from sessions_app.state import presence
 from sessions_app.state.session_windows import ROW, SessionWindows, Tombstone

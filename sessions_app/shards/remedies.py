@@ -13,13 +13,18 @@ import numpy as np
 import redis
 from celery.exceptions import SoftTimeLimitExceeded
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.blocks import BadBlockError, NewerBlockError, decode_block
 from sessions_app.events.decoding import EventKind
-from sessions_app.redis_client import shard_client
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import shard_client
 from sessions_app.shards.quarantine import keep_pieces, set_aside_key, tell_set_aside
-from sessions_app.shards.shard_conditions import MOST_AT_FAULT, Failure, note_treated, read_failures
 from sessions_app.telemetry.outages import is_outage, log_failure
+from sessions_app.telemetry.shard_conditions import (
+    MOST_AT_FAULT,
+    Failure,
+    note_treated,
+    read_failures,
+)
 
 logger = logging.getLogger(__name__)
 

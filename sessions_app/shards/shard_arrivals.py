@@ -9,7 +9,6 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.blocks import BadBlockError, Block, NewerBlockError, decode_block
 from sessions_app.events.merging import (
     ENTRY,
@@ -20,8 +19,9 @@ from sessions_app.events.merging import (
     without_entries,
 )
 from sessions_app.ingest.delivery import RETENTION_SECONDS, is_behind_fence
-from sessions_app.ingest.stream_reader import server_time_ms
-from sessions_app.telemetry.readings import Readings
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
+from sessions_app.redis_access.readings import Readings
 
 # As long as an entry may come again (sessions_app/ingest/batch.py).
 STRAYS_HORIZON_TICKS = 120

@@ -10,8 +10,8 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.merging import TickEvents
+from sessions_app.redis_access import keys
 from sessions_app.shards.lost_tables import queue_lost
 from sessions_app.shards.shard_arrivals import ShardArrivals
 from sessions_app.state.deduplication import HORIZON_TICKS
@@ -19,9 +19,6 @@ from sessions_app.state.packed_tables import is_bare
 from sessions_app.state.session_windows import SessionWindows
 from sessions_app.state.tick_results import TickResults
 from sessions_app.state.tick_update import Outcome, Touched
-
-# Long after every session of a shard that nobody scores any more is over.
-STATE_LIFETIME_SECONDS = 86_400
 
 _CLEAR_OUTBOX = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
@@ -105,7 +102,7 @@ class ShardStore:
             redis.RedisError: Redis does not answer.
         """
         self.client.eval(
-            _RESTORE_SCORED, 1, keys.scored_tick(self.shard), tick, STATE_LIFETIME_SECONDS
+            _RESTORE_SCORED, 1, keys.scored_tick(self.shard), tick, keys.STATE_LIFETIME_SECONDS
         )
 
     def begin(self, ticks: range) -> bool:
@@ -206,7 +203,7 @@ class ShardStore:
         self._queue_windows(pipeline, windows, detector)
         if not results.is_empty:
             pipeline.set(
-                keys.shard_outbox(self.shard), results.to_bytes(), ex=STATE_LIFETIME_SECONDS
+                keys.shard_outbox(self.shard), results.to_bytes(), ex=keys.STATE_LIFETIME_SECONDS
             )
         self._queue_tables(pipeline, outcome.touched, session_ids, results.ended)
         queue_lost(pipeline, self.shard, outcome.lost, session_ids)
@@ -230,24 +227,10 @@ class ShardStore:
     def drop_tables(self, session_ids: NDArray[np.int64]) -> None:
         """Forgets what is stored under keys that mean other sessions by now."""
         with self.client.pipeline(transaction=True) as pipeline:
-            for hash_key in _tables(self.shard):
+            for hash_key in keys.shard_tables(self.shard):
                 pipeline.hdel(hash_key, *_fields(session_ids))
             # They depend on the keys, too, and do not tell whose they are.
             pipeline.delete(keys.shard_identities(self.shard))
-            pipeline.execute()
-
-    def forget_people(self) -> None:
-        """Forgets who is in the sessions; how many they are is in the windows.
-
-        Also what a worker has read of them that is in the middle of a tick: it begins again.
-
-        Raises:
-            redis.RedisError: Redis does not answer.
-        """
-        with self.client.pipeline(transaction=True) as pipeline:
-            pipeline.delete(*_tables(self.shard), keys.shard_identities(self.shard))
-            # Such a worker watches this key.
-            pipeline.expire(keys.scored_tick(self.shard), STATE_LIFETIME_SECONDS)
             pipeline.execute()
 
     def unkeyed_sessions(self) -> NDArray[np.int64] | None:
@@ -270,7 +253,7 @@ class ShardStore:
             keys.shard_unkeyed(self.shard): windows.unkeyed_sessions().tobytes(),
         }
         for key, value in state.items():
-            pipeline.set(key, value, ex=STATE_LIFETIME_SECONDS)
+            pipeline.set(key, value, ex=keys.STATE_LIFETIME_SECONDS)
 
     def _queue_tables(
         self,
@@ -292,7 +275,7 @@ class ShardStore:
             stored = dict(zip(names, blobs, strict=True))
             if full := {name: blob for name, blob in stored.items() if blob}:
                 pipeline.hset(hash_key, mapping=full)
-                pipeline.expire(hash_key, STATE_LIFETIME_SECONDS)
+                pipeline.expire(hash_key, keys.STATE_LIFETIME_SECONDS)
             if empty := gone + [name for name, blob in stored.items() if not blob]:
                 pipeline.hdel(hash_key, *empty)
 
@@ -303,17 +286,8 @@ class ShardStore:
                 pipeline.lrem(key, 1, lost.data)
         pipeline.rpush(key, outcome.seen)
         pipeline.ltrim(key, -HORIZON_TICKS, -1)
-        pipeline.expire(key, STATE_LIFETIME_SECONDS)
+        pipeline.expire(key, keys.STATE_LIFETIME_SECONDS)
 
 
 def _fields(session_ids: NDArray[np.int64]) -> list[bytes]:
     return [b"%d" % number for number in session_ids.tolist()]
-
-
-def _tables(shard: int) -> tuple[str, ...]:
-    return (
-        keys.shard_audiences(shard),
-        keys.shard_polls(shard),
-        keys.shard_voters(shard),
-        keys.shard_ballots(shard),
-    )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from sessions_app.events.blocks import Mention
-from sessions_app.redis_keys import SHARD_COUNT
+from sessions_app.redis_access.keys import SHARD_COUNT
 from sessions_app.state.session_windows import SessionWindows
 
 

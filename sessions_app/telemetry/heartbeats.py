@@ -2,8 +2,8 @@
 
 import redis
 
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 
 BEAT = "beat"
 WORKER = "worker"

@@ -14,7 +14,7 @@ import django.db
 import psycopg
 import redis
 
-from sessions_app.redis_client import UNREACHABLE
+from sessions_app.redis_access.client import UNREACHABLE
 from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
 
 # What Redis says while it cannot do what it is asked, by the first word of its answer.

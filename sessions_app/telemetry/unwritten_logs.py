@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import redis
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.telemetry.counters import LOST_LOG_LINES, named, queue_figures
 
 # Whoever keeps the logs says so again more often than that, for as long as it lasts.

@@ -12,7 +12,7 @@ import redis
 from anomalies_app import publication
 from anomalies_app.notices import AnomalyNotice, Change, SignalMove
 from anomalies_app.publication import publish_notices
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.scoring.points import SignalValues
 
 pytestmark = pytest.mark.integration

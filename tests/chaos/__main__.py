@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration.env import BASE_DIR
 from tests.chaos import acts
 from tests.chaos.acts import Result
 from tests.chaos.campaign import table

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack import servers
 from tests.chaos import faults
 from tests.chaos.campaign import Outcome, run_campaign

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engagement_conductor import env
+from engagement_conductor.configuration import env
 from engagement_conductor.local_stack.ports import find_free
 from engagement_conductor.local_stack.postgresql import PostgreSQL
 

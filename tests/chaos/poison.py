@@ -14,7 +14,7 @@ from typing import Any
 
 import redis
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.state.session_windows import SessionWindows
 from sessions_app.telemetry.counters import LOST_TABLES, SET_ASIDE, UNREADABLE, read_figures
 from tests.chaos.faults import Fault, Watch

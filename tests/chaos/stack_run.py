@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack import ports
 
 READY_SECONDS = 180.0

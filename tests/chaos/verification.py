@@ -99,13 +99,13 @@ def _read_options() -> argparse.Namespace:
 
 
 def _client() -> Any:
-    from sessions_app.redis_client import connect
+    from sessions_app.redis_access.client import connect
 
     return connect(socket_timeout=60)
 
 
 def _count_dead_letters(client: Any) -> int:
-    from sessions_app import redis_keys as keys
+    from sessions_app.redis_access import keys
 
     return int(client.xlen(keys.DEAD_LETTERS))
 
@@ -117,7 +117,7 @@ def _is_hurt(session_id: str, victims: str) -> bool:
 
 def read_log(client: Any, last: int, victims: str) -> list[tuple[int, str, dict[str, Any]]]:
     """Everything in the streams up to a tick, in the order of its arrival."""
-    from sessions_app import redis_keys as keys
+    from sessions_app.redis_access import keys
     from sessions_app.ticks import tick_at
 
     log = []
@@ -146,7 +146,7 @@ def _payload(data: bytes, victims: str) -> dict[str, Any] | None:
 
 def wait_until_scored(client: Any) -> int:
     """The last tick that is over, once it is scored and stored."""
-    from sessions_app.ingest.stream_reader import server_time_ms
+    from sessions_app.redis_access.client import server_time_ms
     from sessions_app.ticks import tick_at
     from tests.chaos.stack_run import wait_for
     from tests.e2e.stack_process import scored_tick

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration.env import BASE_DIR
 
 CSS = (BASE_DIR / "static" / "css" / "colours.css").read_text(encoding="utf-8")
 LEVELS = ("very-high", "high", "moderate", "low", "very-low", "none")

@@ -10,10 +10,10 @@ from anomalies_app.models import Anomaly, AnomalyType
 from anomalies_app.notices import Change
 from anomalies_app.review import review_anomalies
 from dashboard.models import ApiToken
-from sessions_app import redis_keys as keys
 from sessions_app.events.decoding import Fault
 from sessions_app.ingest.dead_letters import DeadLetter, set_aside
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect
 from tests.e2e.scene import (
     FALLING,
     LIVELY,

@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration.env import BASE_DIR
 
 SCHEMES = ("light", "dark")
 # What is new in WCAG 2.2 axe-core leaves out unless it is asked for.

@@ -13,11 +13,11 @@ from pathlib import Path
 import redis
 from django.conf import settings
 
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack import commands, ports
 from engagement_conductor.local_stack import servers as embedded
 from engagement_conductor.local_stack.processes import Launch, Process, wait_until
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 
 PRODUCT = ("collector", "worker", "beat", "web")
 WAIT_SECONDS = 60.0

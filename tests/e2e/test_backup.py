@@ -15,7 +15,7 @@ from django.conf import settings
 from psycopg import sql
 
 from engagement_conductor.local_stack import commands
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from tests.e2e.stack_process import (
     PRODUCT,
     RunningProcesses,

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import redis
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.ticks import TICK_MS
 from tests.e2e.browser import Window, open_browser
 from tests.e2e.conference import Conference, running_conference

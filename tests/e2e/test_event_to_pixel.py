@@ -10,7 +10,7 @@ import pytest
 import redis
 from playwright.sync_api import Page
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.ticks import TICK_MS, TICK_SECONDS
 from tests.e2e.browser import note_problems, open_browser
 from tests.e2e.stack_process import PRODUCT, RunningProcesses, running_product, running_servers

@@ -8,9 +8,9 @@ import redis
 from django.contrib.auth.models import Group
 
 from dashboard.models import ApiToken
-from sessions_app import redis_keys as keys
 from sessions_app.events.decoding import Fault
 from sessions_app.ingest.dead_letters import DeadLetter, set_aside
+from sessions_app.redis_access import keys
 from sessions_app.state.poll_notices import PollMomentKind
 from tests.dashboard.access import MODELS, ROWS
 from tests.e2e.browser import Pages

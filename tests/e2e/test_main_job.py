@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from engagement_conductor.env import BASE_DIR
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
+from engagement_conductor.configuration.env import BASE_DIR
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import WINDOW_TICKS, tick_at
 from tests.e2e.stack_process import RunningProcesses, running_product, scored_tick, wait_for
 from tests.e2e.traffic import StoredTick, UpdateListener, posted_chat, stored_ticks

@@ -16,8 +16,8 @@ import pytest
 import redis
 from psycopg import sql
 
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import tick_at
 from tests.e2e.stack_process import (
     PRODUCT,

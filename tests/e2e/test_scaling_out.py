@@ -10,12 +10,12 @@ import pytest
 import redis
 from django.test import Client
 
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack import commands, ports
 from engagement_conductor.local_stack.processes import Launch
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import Session
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import tick_at, tick_end_ms
 from tests.e2e.live_socket import LiveSocket
 from tests.e2e.stack_process import RunningProcesses, running_product, scored_tick, wait_for

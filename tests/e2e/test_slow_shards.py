@@ -14,10 +14,10 @@ import redis
 
 from dashboard.monitoring.health_parts import shards_part
 from engagement_conductor.local_stack import commands
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
-from sessions_app.shards.shard_conditions import scored_ticks
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.telemetry.pipeline_status import pipeline_status
+from sessions_app.telemetry.shard_conditions import scored_ticks
 from sessions_app.ticks import tick_at
 from tests.e2e.stack_process import RunningProcesses, running_product, running_servers, wait_for
 from tests.e2e.traffic import SteadyChat

@@ -17,10 +17,10 @@ import psycopg
 import pytest
 import redis
 
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack import commands
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import tick_at
 from tests.e2e.stack_process import (
     RunningProcesses,

@@ -11,7 +11,7 @@ from typing import Any, LiteralString, NamedTuple, Self
 import psycopg
 import redis
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.ticks import tick_at, tick_ending
 from tests.platform import chat
 

@@ -12,7 +12,7 @@ from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from dashboard.live.losses import losses
+from dashboard.losses import losses
 from engagement_conductor.web_server import connection, socket
 from engagement_conductor.web_server.connection import Connection
 from engagement_conductor.web_server.request import Request

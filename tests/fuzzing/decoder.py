@@ -12,13 +12,13 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["sessions_app"]):
-    from sessions_app import redis_keys as keys
     from sessions_app.events.decoding import (
         MAXIMUM_PAYLOAD_BYTES,
         BadEventError,
         EventKind,
         decoder,
     )
+    from sessions_app.redis_access import keys
 
 from tests.fuzzing.payloads import EXAMPLES
 

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from tests.platform import chat, chat_sync, closed, ended, user, vote
 
 HTML = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"

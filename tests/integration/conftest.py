@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis
 
-from sessions_app.redis_client import events_client, look_up_nodes_again
+from sessions_app.redis_access.client import events_client, look_up_nodes_again
 from tests.valkey_cluster import Cluster, running_cluster
 
 

@@ -7,10 +7,10 @@ import psutil
 import pytest
 import redis
 
-from sessions_app import redis_keys as keys
 from sessions_app.ingest.dead_letters import MAXIMUM_LETTERS
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import EngagementMetric, Event, Session
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.telemetry.counters import REFUSED, read_figures
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import tick_at

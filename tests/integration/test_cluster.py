@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 import redis
 
-from sessions_app import redis_keys as keys
 from sessions_app.ingest.collector import Collector
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.ingest.watermark import has_passed
-from sessions_app.redis_client import events_client, look_up_nodes_again, shard_client
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import (
+    events_client,
+    look_up_nodes_again,
+    server_time_ms,
+    shard_client,
+)
 from sessions_app.simulation.live.cast import CHARACTERS
 from sessions_app.simulation.live.conference import Conference
 from sessions_app.telemetry.outages import SERVER_ERRORS as OUTAGES

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import redis
 
-from sessions_app import redis_keys as keys
 from sessions_app.ingest import stream_reader
 from sessions_app.ingest.collector import Collector
 from sessions_app.ingest.read_size import FIRST_COUNT
-from sessions_app.ingest.stream_reader import create_groups, server_time_ms
+from sessions_app.ingest.stream_reader import create_groups
 from sessions_app.ingest.watermark import has_passed
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect, server_time_ms
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import TICK_MS, tick_at, tick_end_ms
 from tests.pipeline import collect_all, collector, rows, score_all, step_until, total

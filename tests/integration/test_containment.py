@@ -14,17 +14,17 @@ from django.db import OperationalError, connection
 from engagement_conductor import tasks
 from engagement_conductor.pipeline import tick as pipeline
 from engagement_conductor.pipeline.tick import event_settings
-from sessions_app import redis_keys as keys
 from sessions_app.events.blocks import COLUMNS, Block, Mention, encode_block
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import EngagementMetric, PollMoment
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards import remedies
 from sessions_app.shards.remedies import REPEATS
-from sessions_app.shards.shard_conditions import read_failures
 from sessions_app.state.poll_notices import PollMomentKind, PollNotice
 from sessions_app.state.tick_results import TickResults
 from sessions_app.telemetry.counters import SET_ASIDE, read_figures
 from sessions_app.telemetry.pipeline_status import pipeline_status
+from sessions_app.telemetry.shard_conditions import read_failures
 from sessions_app.ticks import TICK_MS, tick_at, tick_end
 from tests.pipeline import collect_all, collector, rows
 from tests.platform import chat, post, user, vote

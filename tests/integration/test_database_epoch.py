@@ -12,9 +12,9 @@ from django.db import connection
 from dashboard.live.subscriptions import WatchedGroups, watched_groups
 from engagement_conductor.pipeline import tick as pipeline
 from engagement_conductor.pipeline.tick import event_settings, pauses
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import DatabaseEpoch, EngagementMetric, Event, Session
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.database_epochs import Position, advance_mark, current_epoch
 from sessions_app.state.session_windows import SessionWindows
 from sessions_app.telemetry.counters import REKEYED, read_figures

@@ -9,9 +9,9 @@ import redis
 from anomalies_app.models import Anomaly
 from engagement_conductor.pipeline import tick as pipeline
 from engagement_conductor.pipeline.tick import event_settings
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import Event, Session
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import TICK_MS, tick_at, tick_end
 from tests.pipeline import collect_all, collector, score_all
 from tests.platform import post, user

@@ -8,14 +8,14 @@ import pytest
 import redis
 
 from engagement_conductor.pipeline.tick import NEWER_WORKER_TICKS, score_shard
-from sessions_app import redis_keys as keys
 from sessions_app.events.blocks import BatchBuilder, encode_block
 from sessions_app.events.decoding import EventKind, PlatformEvent
 from sessions_app.events.identification import Identification, unkeyed_identity
 from sessions_app.ingest.claims import CLAIM_IDLE_MS
 from sessions_app.ingest.collector import Collector
 from sessions_app.ingest.delivery import FENCE_SECONDS, RETENTION_SECONDS
-from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.telemetry.counters import TOO_LATE, UNREADABLE, named, read_figures
 from sessions_app.ticks import TICK_MS, TICK_SECONDS, tick_at
 from tests.pipeline import collect_all, collector, rows, score_all, step_until, total

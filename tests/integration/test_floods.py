@@ -8,9 +8,9 @@ import psutil
 import pytest
 import redis
 
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import Event, PollMoment, Session
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.state.polls import MAXIMUM_POLLS
 from sessions_app.state.presence import MAXIMUM_USERS
 from sessions_app.telemetry.counters import FORGOTTEN, REFUSED, read_figures

@@ -13,9 +13,9 @@ import psutil
 import pytest
 import redis
 
-from sessions_app import redis_keys as keys
 from sessions_app.ingest.collector import DELIVERY_MS, MESSAGE_LIFETIME_MS, Collector
-from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.telemetry.counters import DROPPED_MESSAGES, read_figures
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, score_all, step_until, total

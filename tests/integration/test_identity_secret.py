@@ -9,12 +9,12 @@ import pytest
 import redis
 
 from engagement_conductor.pipeline.tick import event_settings, score_shard
-from sessions_app import redis_keys as keys
 from sessions_app.events.blocks import BatchBuilder, encode_block
 from sessions_app.events.decoding import EventKind, PlatformEvent
 from sessions_app.events.identification import SECRET_BYTES, Identification
 from sessions_app.ingest.identity_secret import OLD_WORKER_SECONDS, IdentityKeeper
-from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.state.session_windows import ROW, SessionWindows
 from sessions_app.telemetry.counters import SET_ASIDE, named, read_figures
 from sessions_app.telemetry.heartbeats import WORKER, note_heartbeat

@@ -10,7 +10,7 @@ import redis
 from django.db import ProgrammingError, connection
 from psycopg import errors
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.shards import database_epochs
 from sessions_app.shards.database_epochs import current_epoch, tells_incarnation
 

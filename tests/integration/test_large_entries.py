@@ -12,11 +12,11 @@ import psutil
 import pytest
 import redis
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.decoding import Fault
 from sessions_app.ingest.claims import MAXIMUM_DELIVERIES
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.ingest.watermark import has_passed
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.telemetry.counters import DEAD_LETTERS, named, read_figures
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import tick_at

@@ -9,8 +9,8 @@ import redis
 
 from engagement_conductor.pipeline import tick as pipeline
 from engagement_conductor.pipeline.tick import ShardFailedError, event_settings, score_shard
-from sessions_app import redis_keys as keys
 from sessions_app.models import Session
+from sessions_app.redis_access import keys
 from sessions_app.shards.shard_store import ShardStore
 from sessions_app.telemetry.counters import (
     AFTER_END,

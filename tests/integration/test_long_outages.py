@@ -12,9 +12,9 @@ from anomalies_app.models import Anomaly
 from engagement_conductor import tasks
 from engagement_conductor.pipeline import tick as pipeline
 from engagement_conductor.pipeline.tick import event_settings
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import Session
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.telemetry.counters import SKIPPED, read_figures
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS, tick_at
 from tests.factories import make_event, make_session

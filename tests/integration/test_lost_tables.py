@@ -13,8 +13,8 @@ import redis
 from anomalies_app.models import Anomaly
 from engagement_conductor.pipeline import tick as pipeline
 from engagement_conductor.pipeline.tick import event_settings
-from sessions_app import redis_keys as keys
 from sessions_app.models import EngagementMetric, Session
+from sessions_app.redis_access import keys
 from sessions_app.shards.lost_tables import MAXIMUM_KEPT, KeptTable, LostTableLog
 from sessions_app.simulation.live.cast import CHARACTERS
 from sessions_app.simulation.live.conference import Conference

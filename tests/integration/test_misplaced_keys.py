@@ -9,11 +9,11 @@ import redis
 
 from engagement_conductor import tasks
 from engagement_conductor.pipeline.tick import event_settings
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
-from sessions_app.shards.shard_conditions import read_failures, scored_ticks
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.shard_store import ShardStore
 from sessions_app.telemetry.counters import SET_ASIDE, read_figures
+from sessions_app.telemetry.shard_conditions import read_failures, scored_ticks
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, rows
 from tests.platform import chat, post, user

@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from anomalies_app.models import Anomaly
 from engagement_conductor.pipeline.tick import event_settings, pauses
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import Event, Pause, Session
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS, tick_at, tick_end
 from tests.pipeline import collect_all, collector, score_all
 from tests.platform import ended, post, user

@@ -9,12 +9,12 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engagement_conductor.env import BASE_DIR
-from sessions_app import redis_keys as keys
+from engagement_conductor.configuration.env import BASE_DIR
 from sessions_app.ingest.collector import Collector
 from sessions_app.models import EngagementMetric, Event, Session
 from sessions_app.recordings.event_recording import read_recording
-from sessions_app.redis_client import events_client
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import events_client
 from sessions_app.simulation.live.cast import CHARACTERS
 from sessions_app.simulation.live.conference import Conference
 from sessions_app.ticks import TICK_MS, tick_at, tick_ending

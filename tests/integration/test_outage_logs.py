@@ -14,9 +14,8 @@ from django.test import Client
 from engagement_conductor import tasks
 from engagement_conductor.logs.formats import OutageHandler
 from engagement_conductor.pipeline.tick import event_settings
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect, server_time_ms
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.conftest import url_of_database
 from tests.factories import make_cast

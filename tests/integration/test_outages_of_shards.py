@@ -9,10 +9,10 @@ import pytest
 import redis
 from redis.cluster import RedisCluster
 
-from sessions_app import redis_keys as keys
 from sessions_app.ingest.claims import MAXIMUM_DELIVERIES
 from sessions_app.ingest.collector import Collector
-from sessions_app.ingest.stream_reader import server_time_ms
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from tests.pipeline import collect_all, collector
 from tests.platform import chat, post
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from dashboard.models import ApiToken
 from engagement_conductor.pipeline import tick as pipeline
 from engagement_conductor.pipeline.tick import event_settings, score_shard
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import EngagementMetric, Event, Session
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.state.tick_results import METRIC
 from sessions_app.storage.metrics import encode_copy, store_metrics
 from sessions_app.storage.retention import drop_metrics_before

@@ -6,9 +6,9 @@ import redis
 from dashboard.live.subscriptions import WatchedGroups
 from dashboard.pages.payloads import SHOWN_POLL_MOMENTS, poll_payload, session_snapshot
 from engagement_conductor.pipeline import tick as pipeline
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import PollMoment, Session
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.state.poll_notices import PollMomentKind, PollNotice
 from sessions_app.storage.polls import drop_poll_moments_before, store_poll_notices
 from sessions_app.ticks import TICK_MS, tick_at, tick_end

@@ -6,7 +6,7 @@ import pytest
 import redis
 from django.core.management import CommandError, call_command
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 
 pytestmark = pytest.mark.integration
 

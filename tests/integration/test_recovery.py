@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 import redis
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.decoding import MAXIMUM_PAYLOAD_BYTES, Fault
 from sessions_app.events.excerpts import KEPT_BYTES
 from sessions_app.events.identification import Identification
 from sessions_app.ingest.batch import Handover
 from sessions_app.ingest.claims import MAXIMUM_DELIVERIES, SUSPECTS, Batch, Recovery
-from sessions_app.ingest.stream_reader import server_time_ms
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect, server_time_ms
 from tests.pipeline import collect_all, collector
 from tests.platform import chat, post, post_chat
 

@@ -14,9 +14,9 @@ import pytest
 import redis
 from django.conf import settings
 
-from sessions_app import redis_keys as keys
 from sessions_app.recordings.event_recording import RecordedEvent
 from sessions_app.recordings.posting import Poster, Transport
+from sessions_app.redis_access import keys
 from tests.conftest import RestartableValkey
 
 pytestmark = pytest.mark.integration

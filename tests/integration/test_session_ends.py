@@ -15,8 +15,8 @@ from dashboard.live.subscriptions import WatchedGroups
 from dashboard.pages.payloads import EndedSession
 from engagement_conductor.pipeline import tick as pipeline
 from engagement_conductor.pipeline.tick import event_settings, score_shard
-from sessions_app import redis_keys as keys
 from sessions_app.models import EngagementMetric, Event, Session
+from sessions_app.redis_access import keys
 from sessions_app.ticks import SILENCE_TICKS, TICK_MS, WINDOW_TICKS, tick_at, tick_end
 from tests.factories import make_event, make_session
 from tests.pipeline import collect_all, collector, rows, score_all, step_until, total

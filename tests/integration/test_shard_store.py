@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.shards.shard_store import ShardStore
 
 pytestmark = pytest.mark.integration

@@ -10,8 +10,8 @@ import pytest
 import redis
 from django.conf import settings
 
-from sessions_app import redis_keys as keys
 from sessions_app.models import Event, Session
+from sessions_app.redis_access import keys
 from sessions_app.simulation.live.cast import CHARACTERS
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

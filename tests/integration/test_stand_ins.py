@@ -9,9 +9,9 @@ from django.apps import apps
 from django.utils import timezone
 
 from engagement_conductor.pipeline.tick import event_settings
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import Event, Session
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.recovery import rebuild_windows
 from sessions_app.shards.shard_store import ShardStore
 from sessions_app.state.session_windows import SessionWindows

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from engagement_conductor.database.backups import BackupError, forget_state, restore, who_is_working
-from sessions_app.redis_client import connect
+from sessions_app.redis_access.client import connect
 
 
 class Command(BaseCommand):

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from sessions_app.ingest.collector import Collector
 from sessions_app.management.stop_signal import StopSignal
-from sessions_app.redis_client import UNREACHABLE, connect
+from sessions_app.redis_access.client import UNREACHABLE, connect
 from sessions_app.telemetry.log_context import log_context
 from sessions_app.telemetry.masking import masked
 from sessions_app.telemetry.outages import first_line, is_outage, log_failure

@@ -6,7 +6,7 @@ import msgspec
 import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions_app.redis_client import connect
+from sessions_app.redis_access.client import connect
 from sessions_app.telemetry.pipeline_status import PipelineStatus, pipeline_status
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions_app import redis_keys as keys
-from sessions_app.redis_client import connect, events_client
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect, events_client
 
 
 class Command(BaseCommand):

@@ -24,7 +24,7 @@ from sessions_app.recordings.event_recording import (
     summarise,
 )
 from sessions_app.recordings.posting import Poster, Transport
-from sessions_app.redis_client import connect, events_client
+from sessions_app.redis_access.client import connect, events_client
 
 SECONDS_BETWEEN_LINES = 5.0
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.simulation.live import habits
 from sessions_app.simulation.live.characters import Character, Phase, plan
 from sessions_app.simulation.live.payloads import Payload, Payloads, SimulatedEvent

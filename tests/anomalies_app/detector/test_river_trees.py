@@ -8,7 +8,7 @@ import numpy as np
 
 from anomalies_app.detector.river_trees import grow, read_kept
 from anomalies_app.detector.state import FOREST
-from engagement_conductor.env import BASE_DIR
+from engagement_conductor.configuration.env import BASE_DIR
 
 IMPORTED = """
 import sys

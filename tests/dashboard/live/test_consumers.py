@@ -18,8 +18,8 @@ from dashboard.live import consumers, subscriptions
 from dashboard.live.batching import Together
 from dashboard.live.broadcast import broadcast_ended, broadcast_notices, broadcast_points
 from dashboard.live.head_count import HeadCount
-from dashboard.live.losses import Losses
 from dashboard.live.subscriptions import WatchedGroups, watched_groups
+from dashboard.losses import Losses
 from dashboard.pages import overview
 from dashboard.pages.payloads import EndedSession, notice_payload
 from sessions_app.models import Session

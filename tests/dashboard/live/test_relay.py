@@ -11,9 +11,9 @@ import redis
 from channels.layers import InMemoryChannelLayer
 
 from dashboard.live import relay
-from dashboard.live.losses import Losses
 from dashboard.live.messages import Update, encode_items
 from dashboard.live.relay import Relay, get_relay
+from dashboard.losses import Losses
 from sessions_app.telemetry.counters import DROPPED_UPDATES, named
 
 

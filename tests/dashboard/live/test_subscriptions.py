@@ -16,7 +16,7 @@ from dashboard.live.subscriptions import (
     session_group,
     watched_groups,
 )
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 
 pytestmark = pytest.mark.integration
 

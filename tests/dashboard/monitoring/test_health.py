@@ -15,7 +15,7 @@ from django.test import Client
 from dashboard.monitoring import health_parts, probe
 from dashboard.monitoring.probe import Probe, ask_all
 from engagement_conductor.local_stack import ports
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
 from sessions_app.telemetry.heartbeats import PROCESSES, note_heartbeat
 from sessions_app.telemetry.unwritten_logs import note_unwritten_logs
 from sessions_app.ticks import tick_at

@@ -16,9 +16,9 @@ from prometheus_client.samples import Sample
 from dashboard.monitoring import probe
 from engagement_conductor.local_stack import ports
 from engagement_conductor.pipeline.tick import event_settings
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.stream_reader import server_time_ms
 from sessions_app.models import EngagementMetric
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.telemetry.heartbeats import PROCESSES, note_heartbeat
 from sessions_app.ticks import tick_at
 from tests.dashboard.conftest import logged_in

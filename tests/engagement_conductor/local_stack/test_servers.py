@@ -13,7 +13,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from engagement_conductor import env
+from engagement_conductor.configuration import env
 from engagement_conductor.local_stack import ports, servers
 from engagement_conductor.local_stack.postgresql import PostgreSQL
 from engagement_conductor.local_stack.processes import Process, stop_leftover, wait_until

@@ -12,12 +12,12 @@ import psutil
 import pytest
 import redis
 
+from engagement_conductor.local_stack import log_losses as log_losses
 from engagement_conductor.local_stack import supervisor
+from engagement_conductor.local_stack.log_losses import LogLosses
 from engagement_conductor.local_stack.processes import Launch, guard
 from engagement_conductor.local_stack.supervisor import Supervisor
 from engagement_conductor.logs import files
-from engagement_conductor.logs import losses as log_losses
-from engagement_conductor.logs.losses import LogLosses
 from sessions_app.telemetry import counters
 from sessions_app.telemetry.unwritten_logs import unwritten_logs
 

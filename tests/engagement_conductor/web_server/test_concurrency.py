@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.live.losses import losses
+from dashboard.losses import losses
 from engagement_conductor.web_server import bare_answers
 from engagement_conductor.web_server.concurrency import (
     BoundedHandshakes,

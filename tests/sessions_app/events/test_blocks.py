@@ -20,7 +20,7 @@ from sessions_app.events.blocks import (
 from sessions_app.events.decoding import EventKind, PlatformEvent
 from sessions_app.events.identification import Identification, keyed_identity, unkeyed_identity
 from sessions_app.events.merging import merge_late, merge_tick, without_entries
-from sessions_app.redis_keys import shard_of
+from sessions_app.redis_access.keys import shard_of
 from sessions_app.ticks import TICK_MS, tick_at
 
 KEYED = Identification(bytes(16))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.decoding import BadEventError, EventKind, PlatformEvent, decoder
+from sessions_app.redis_access import keys
 
 MESSAGE = {"id": "m1", "text": "hi", "authorId": "u1", "timestamp": "2026-11-22T10:00:00Z"}
 

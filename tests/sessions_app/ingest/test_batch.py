@@ -2,11 +2,11 @@
 
 import json
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.identification import Identification
 from sessions_app.events.merging import merge_tick
 from sessions_app.ingest.batch import Handover
 from sessions_app.ingest.claims import Batch
+from sessions_app.redis_access import keys
 from sessions_app.ticks import TICK_MS
 from tests.platform import chat
 

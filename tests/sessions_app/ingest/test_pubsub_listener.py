@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import redis
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.excerpts import KEPT_BYTES
 from sessions_app.ingest import pubsub_listener
 from sessions_app.ingest.pubsub_listener import OVERHEAD_BYTES, Subscriber
-from sessions_app.redis_client import connect
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect
 
 MEBIBYTE = 1024 * 1024
 

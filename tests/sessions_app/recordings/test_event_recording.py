@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions_app import redis_keys as keys
 from sessions_app.recordings.event_recording import (
     LONGEST_LINE_BYTES,
     RecordedEvent,
@@ -22,6 +21,7 @@ from sessions_app.recordings.event_recording import (
     replace_session,
     summarise,
 )
+from sessions_app.redis_access import keys
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),

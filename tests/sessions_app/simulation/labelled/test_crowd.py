@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.decoding import EventKind, decoder
+from sessions_app.redis_access import keys
 from sessions_app.scoring.score import Signals
 from sessions_app.simulation.labelled.crowd import NOBODY, CrowdEvents, simulate_crowd
 from sessions_app.simulation.labelled.measurement import measure

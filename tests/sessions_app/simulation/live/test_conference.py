@@ -6,8 +6,8 @@ from itertools import islice, pairwise
 import msgspec
 import pytest
 
-from sessions_app import redis_keys as keys
 from sessions_app.events.decoding import EventKind, decoder
+from sessions_app.redis_access import keys
 from sessions_app.simulation.live.cast import (
     CHARACTERS,
     KEYNOTE,

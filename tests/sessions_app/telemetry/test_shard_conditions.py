@@ -8,8 +8,8 @@ import pytest
 import redis
 
 from dashboard.monitoring.health_parts import shards_part
-from sessions_app import redis_keys as keys
-from sessions_app.shards.shard_conditions import (
+from sessions_app.redis_access import keys
+from sessions_app.telemetry.shard_conditions import (
     BUDGET_SECONDS,
     MOST_AT_FAULT,
     begin_work,

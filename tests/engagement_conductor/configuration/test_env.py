@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from engagement_conductor import env
+from engagement_conductor.configuration import env
 
 
 @pytest.mark.parametrize(("value", "expected"), [("True", True), ("False", False), ("", True)])

@@ -6,9 +6,9 @@ So a session of which the database has not heard for long was not silent where t
 from collections.abc import Mapping
 from typing import Any
 
-from sessions_app import redis_keys as keys
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.readings import Readings
 from sessions_app.state.session_windows import SessionWindows, UnknownStateError
-from sessions_app.telemetry.readings import Readings
 
 SCORING_IS_CURRENT_TICKS = 12
 

@@ -14,8 +14,8 @@ from redis.cluster import ClusterNode, RedisCluster
 from redis.connection import parse_url
 from redis.retry import Retry
 
-from sessions_app import redis_keys as keys
-from sessions_app.ingest.bounded_replies import BoundedParser, count_answers
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.bounded_replies import BoundedParser, count_answers
 
 # What Redis says while it is away, or its nodes change places; another attempt may succeed.
 UNREACHABLE = (
@@ -65,6 +65,12 @@ def shard_client(client: "redis.Redis", shard: int) -> "redis.Redis":
         events.get_node_from_key(keys.scored_tick(shard))
     )
     return node
+
+
+def server_time_ms(client: "redis.Redis") -> int:
+    """Redis' own clock, which stamps the entries."""
+    seconds, microseconds = client.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000
 
 
 def look_up_nodes_again() -> None:

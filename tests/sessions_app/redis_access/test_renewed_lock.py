@@ -6,7 +6,7 @@ import time
 import pytest
 import redis
 
-from sessions_app.shards.renewed_lock import RenewedLock
+from sessions_app.redis_access.renewed_lock import RenewedLock
 
 pytestmark = pytest.mark.integration
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from dashboard.live.losses import LINES, Losses
+from dashboard.losses import LINES, Losses
 
 
 class SlowName(str):

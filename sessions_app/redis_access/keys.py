@@ -20,6 +20,9 @@ ENGAGEMENT_UPDATE = "engagement:update"
 ANOMALY_DETECTED = "anomaly:detected"
 ANOMALY_UPDATED = "anomaly:updated"
 
+# Long after every session of a shard that nobody scores any more has ended.
+STATE_LIFETIME_SECONDS = 86_400
+
 CONSUMER_GROUP = "engagement-conductor"
 DEAD_LETTERS = "engagement:dead-letters"
 COLLECTORS = "engagement:collectors"
@@ -213,6 +216,11 @@ SHARD_STATE = (
     shard_identities,
     shard_strays,
 )
+
+
+def shard_tables(shard: int) -> tuple[str, ...]:
+    """The hashes of a shard that have a table for each session."""
+    return shard_audiences(shard), shard_polls(shard), shard_voters(shard), shard_ballots(shard)
 
 
 def part_of_shard(key: str) -> str:
