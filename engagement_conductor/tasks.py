@@ -24,7 +24,7 @@ from sessions_app.redis_access.client import (
     look_up_nodes_again,
     server_time_ms,
 )
-from sessions_app.redis_access.readings import Readings
+from sessions_app.telemetry.readings import Readings
 from sessions_app.redis_access.renewed_lock import RenewedLock
 from sessions_app.shards.database_epochs import RecentEpoch, advance_mark
 from sessions_app.shards.misplaced_keys import move_endless_lane, move_misplaced

@@ -21,7 +21,7 @@ from sessions_app.events.merging import (
 from sessions_app.ingest.delivery import RETENTION_SECONDS, is_behind_fence
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
-from sessions_app.redis_access.readings import Readings
+from sessions_app.telemetry.readings import Readings
 
 # As long as an entry may come again (sessions_app/ingest/batch.py).
 STRAYS_HORIZON_TICKS = 120

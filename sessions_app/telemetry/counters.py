@@ -15,7 +15,7 @@ from typing import Any
 import redis
 
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.readings import Readings
+from sessions_app.telemetry.readings import Readings
 
 # Upper bounds in seconds of the classes that durations of ticks are counted in.
 DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
