@@ -24,7 +24,6 @@ from sessions_app.redis_access.client import (
     look_up_nodes_again,
     server_time_ms,
 )
-from sessions_app.telemetry.readings import Readings
 from sessions_app.redis_access.renewed_lock import RenewedLock
 from sessions_app.shards.database_epochs import RecentEpoch, advance_mark
 from sessions_app.shards.misplaced_keys import move_endless_lane, move_misplaced
@@ -36,6 +35,7 @@ from sessions_app.telemetry.heartbeats import WORKER, note_heartbeat
 from sessions_app.telemetry.log_context import log_context
 from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
 from sessions_app.telemetry.outages import SERVER_ERRORS, log_failure
+from sessions_app.telemetry.readings import Readings
 from sessions_app.telemetry.shard_conditions import (
     Failure,
     forget_failure,

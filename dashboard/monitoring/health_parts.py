@@ -12,8 +12,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from dashboard.monitoring.probe import Answer, Probe
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect
-from sessions_app.telemetry.readings import Readings
 from sessions_app.telemetry.pipeline_status import pipeline_status
+from sessions_app.telemetry.readings import Readings
 from sessions_app.telemetry.shard_conditions import SET_ASIDE_IS_NEWS_SECONDS
 from sessions_app.telemetry.unwritten_logs import unwritten_logs
 from sessions_app.ticks import TICK_SECONDS

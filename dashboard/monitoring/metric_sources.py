@@ -10,9 +10,9 @@ from dashboard.monitoring.probe import Answer, Probe
 from sessions_app.models import Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect
-from sessions_app.telemetry.readings import Readings
 from sessions_app.telemetry.counters import read_figures
 from sessions_app.telemetry.pipeline_status import pipeline_status
+from sessions_app.telemetry.readings import Readings
 
 TIMEOUT_SECONDS = 2
 

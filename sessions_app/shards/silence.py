@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sessions_app.redis_access import keys
-from sessions_app.telemetry.readings import Readings
 from sessions_app.state.session_windows import SessionWindows, UnknownStateError
+from sessions_app.telemetry.readings import Readings
 
 SCORING_IS_CURRENT_TICKS = 12
 

@@ -7,9 +7,9 @@ import redis
 
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import events_client, server_time_ms
-from sessions_app.telemetry.readings import Readings
 from sessions_app.telemetry.heartbeats import PROCESSES, heartbeat_ages
 from sessions_app.telemetry.outages import is_outage
+from sessions_app.telemetry.readings import Readings
 from sessions_app.telemetry.shard_conditions import ShardCondition, scored_ticks, shard_conditions
 from sessions_app.ticks import tick_end_ms
 

@@ -12,8 +12,8 @@ import msgspec
 import redis
 
 from sessions_app.redis_access import keys
-from sessions_app.telemetry.readings import Readings
 from sessions_app.telemetry.counters import SHARD_FAILURES, named, queue_figures
+from sessions_app.telemetry.readings import Readings
 from sessions_app.ticks import TICK_SECONDS
 
 # Half of what one process has: with more, a shard would keep the others of its task from theirs.

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions_app.simulation.live import demo
+from sessions_app.simulation import demo
 
 
 class Command(BaseCommand):

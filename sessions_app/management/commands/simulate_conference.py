@@ -17,7 +17,7 @@ from sessions_app.management.stop_signal import StopSignal
 from sessions_app.recordings.event_recording import RecordedEvent, check_session_id, due_batches
 from sessions_app.recordings.posting import Poster, Transport
 from sessions_app.redis_access.client import connect, events_client
-from sessions_app.simulation.live import demo
+from sessions_app.simulation import demo
 from sessions_app.simulation.live.cast import CHARACTERS
 from sessions_app.simulation.live.conference import Conference, SessionPlan
 

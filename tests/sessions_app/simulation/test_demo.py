@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.http import HttpRequest
 
 from sessions_app.models import Event, Session
-from sessions_app.simulation.live import demo
+from sessions_app.simulation import demo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
 
