@@ -16,8 +16,7 @@ from sessions_app.models import EngagementMetric, Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect
 from sessions_app.state import presence
-from sessions_app.state.hashing import combine
-from sessions_app.state.packed_tables import Table, pack_table, unpack_table
+from sessions_app.state.packed_tables import Table, combine, pack_table, unpack_table
 from sessions_app.state.polls import MAXIMUM_POLLS, POLL, POLL_FORM, VOTER, VOTER_FORM
 from sessions_app.state.presence import MAXIMUM_USERS
 from sessions_app.ticks import TICK_SECONDS, tick_at, tick_end

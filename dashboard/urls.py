@@ -6,14 +6,14 @@ from django.urls import path
 
 from dashboard.http.logins import LoginForm
 from dashboard.monitoring import health, metrics
-from dashboard.pages import export_views, overview_views, report_views, session_views
+from dashboard.pages import export_views, overview_views, session_views
 
 urlpatterns = [
     path("", overview_views.show_overview, name="overview"),
     path("finished/", overview_views.show_finished, name="finished"),
     path("sessions/<int:pk>/", session_views.show_session, name="session"),
     path("sessions/<int:pk>/<slug:name>.<slug:form>", export_views.download, name="download"),
-    path("sessions/<int:pk>/report/", report_views.show_report, name="report"),
+    path("sessions/<int:pk>/report/", session_views.show_report, name="report"),
     path("sessions/<int:pk>/history/", session_views.show_history, name="history"),
     path("anomalies/<uuid:anomaly_id>/acknowledge/", session_views.acknowledge, name="acknowledge"),
     path(

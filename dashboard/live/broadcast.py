@@ -15,10 +15,10 @@ from anomalies_app.models import Anomaly
 from anomalies_app.notices import AnomalyNotice
 from dashboard.live.messages import Update, encode_items
 from dashboard.live.subscriptions import ALL_EVENTS, WatchedGroups, event_group, session_group
-from dashboard.pages.explaining import contribution_payloads
 from dashboard.pages.payloads import (
     EndedSession,
     anomaly_payload,
+    contribution_payloads,
     milliseconds,
     notice_payload,
     poll_payload,

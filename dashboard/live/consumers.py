@@ -16,12 +16,10 @@ from django.conf import settings
 
 from dashboard.http.credentials import checked_login
 from dashboard.live.authorization import Groups, Right, View, current_rights
-from dashboard.live.batching import Together
-from dashboard.live.head_count import HeadCount
-from dashboard.live.limits import Allowance
+from dashboard.live.batching import SharedWork, Together
+from dashboard.live.limits import Allowance, HeadCount
 from dashboard.live.outages import TRY_AGAIN_LATER, UNAVAILABLE
 from dashboard.live.relay import get_relay
-from dashboard.live.sharing import SharedWork
 from dashboard.live.subscriptions import (
     ALL_EVENTS,
     RENEWAL_SECONDS,

@@ -1,4 +1,6 @@
-"""How often somebody may ask for something that costs us work."""
+"""How much one user may ask of us: requests that cost work, and open sockets."""
+
+from collections import Counter
 
 
 class Allowance:
@@ -25,3 +27,31 @@ class Allowance:
             return False
         self._left -= 1
         return True
+
+
+class HeadCount:
+    """Counts up to a limit for each name, and remembers nobody who has left.
+
+    Args:
+        most: for each.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[int] = Counter()
+
+    def enter(self, name: int) -> bool:
+        """Counts one more; False where there is no room."""
+        if self._open[name] >= self._most:
+            return False
+        self._open[name] += 1
+        return True
+
+    def leave(self, name: int) -> None:
+        """Counts one less."""
+        self._open[name] -= 1
+        if self._open[name] <= 0:
+            del self._open[name]
+
+    def __len__(self) -> int:
+        return len(self._open)

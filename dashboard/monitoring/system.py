@@ -11,9 +11,9 @@ from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dashboard.monitoring.health_parts import PROBES, judge, overall_status
+from dashboard.monitoring.health import PROBES, judge, overall_status
 from dashboard.monitoring.probe import ask_all
-from sessions_app.ingest.kept_letters import KeptLetter, kept_letters
+from sessions_app.ingest.dead_letters import KeptLetter, kept_letters
 from sessions_app.redis_access.client import connect, events_client
 from sessions_app.telemetry import counters
 

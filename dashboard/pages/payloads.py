@@ -9,10 +9,9 @@ from msgspec import to_builtins
 
 from anomalies_app.models import Anomaly
 from anomalies_app.notices import AnomalyNotice
-from dashboard.pages.explaining import contribution_payloads
 from sessions_app.models import EngagementMetric, Event, Pause, PollMoment, Session
 from sessions_app.scoring.points import SessionPoint
-from sessions_app.scoring.score import Signals
+from sessions_app.scoring.score import ScoreSettings, Signals, explain
 from sessions_app.storage.locked_scores import reading_scores
 from sessions_app.storage.recent_scores import RecentScores
 
@@ -239,3 +238,31 @@ def _acknowledgement(anomaly: Anomaly) -> dict[str, Any] | None:
 def milliseconds(time: datetime | None) -> int | None:
     """A time for the browser: milliseconds since 1970."""
     return None if time is None else round(time.timestamp() * 1000)
+
+
+# Finer than any screen shows it.
+DECIMALS = 5
+
+
+def contribution_payloads(signals: Signals, settings: ScoreSettings) -> list[dict[str, Any]]:
+    """The five terms of a score, each as a bar that begins where the one before it ends.
+
+    Returns:
+        For each term its ``signal``, the ``raw`` value (per minute, or a ratio), the ``weight``
+        (negative for the leave rate), the ``value`` that it adds, and the lower end of its bar as
+        ``start``; all but the raw value in units of the score.
+    """
+    total = 0.0
+    payloads = []
+    for part in explain(signals, settings):
+        value = float(part.value)
+        payload = {
+            "raw": float(part.raw),
+            "weight": float(part.weight),
+            "value": value,
+            "start": min(total, total + value),
+        }
+        rounded = {name: round(number, DECIMALS) for name, number in payload.items()}
+        payloads.append({"signal": part.signal, **rounded})
+        total += value
+    return payloads

@@ -13,7 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 from anomalies_app.models import Anomaly
 from anomalies_app.review import acknowledge_anomaly
 from dashboard.pages.payloads import anomaly_payload, session_snapshot
+from dashboard.pages.report import session_report
 from dashboard.pages.session_history import RANGES, session_history
+from dashboard.pages.timeline_svg import timeline_picture
 from dashboard.pages.without_scores import with_or_without_scores
 from sessions_app.models import Session
 from sessions_app.storage.locked_scores import reading_scores
@@ -117,3 +119,16 @@ def _statistics(points: list[dict[str, Any]]) -> dict[str, Any] | None:
         "lowest": min(scores),
         "highest": max(scores),
     }
+
+
+@require_safe
+@never_cache
+def show_report(request: HttpRequest, pk: int) -> HttpResponse:
+    """What a session was like, for reading and printing; 404 where it is not the user's."""
+    session = visible_session(request, pk)
+    # All of it is made of them.
+    with reading_scores():
+        report = session_report(session)
+    picture = timeline_picture(report["timeline"])
+    context = {"session": session, "report": report, "picture": picture}
+    return render(request, "dashboard/report.html", context)

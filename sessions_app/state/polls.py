@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.events.decoding import EventKind
-from sessions_app.state.hashing import combine
 from sessions_app.state.packed_tables import (
     Form,
     LostTable,
     Records,
     Table,
     append,
+    combine,
     empty_table,
     positions_of,
     ranks,

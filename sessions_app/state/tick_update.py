@@ -11,8 +11,7 @@ from sessions_app.events.decoding import EventKind
 from sessions_app.scoring.score import Signals
 from sessions_app.state import deduplication, polls
 from sessions_app.state import presence as audiences
-from sessions_app.state.hashing import combine
-from sessions_app.state.packed_tables import LostTable, Table, pack_table
+from sessions_app.state.packed_tables import LostTable, Table, combine, pack_table
 from sessions_app.state.session_windows import Over, SessionWindows
 
 Counts = NDArray[np.int64]

@@ -12,7 +12,7 @@ from django.db import connection, connections
 from django.test import Client
 
 from dashboard.live import consumers
-from dashboard.live.head_count import HeadCount
+from dashboard.live.limits import HeadCount
 from dashboard.models import ApiToken
 from sessions_app.models import EngagementMetric, Pause
 from sessions_app.storage.locked_scores import ScoresLockedError, forget_lock, reading_scores

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from dashboard.monitoring.health_parts import shards_part
+from dashboard.monitoring.health import shards_part
 from engagement_conductor.local_stack import commands
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms

@@ -19,8 +19,7 @@ from sessions_app.shards.lost_tables import MAXIMUM_KEPT, KeptTable, LostTableLo
 from sessions_app.simulation.live.cast import CHARACTERS
 from sessions_app.simulation.live.conference import Conference
 from sessions_app.state import deduplication, polls, presence
-from sessions_app.state.hashing import combine
-from sessions_app.state.packed_tables import LostTable, Table, pack_table, unpack_table
+from sessions_app.state.packed_tables import LostTable, Table, combine, pack_table, unpack_table
 from sessions_app.telemetry.counters import LOST_TABLES, named, read_figures
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import TICK_MS, tick_at, tick_ending

@@ -6,8 +6,7 @@ import msgspec
 import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions_app.ingest.dead_letters import MAXIMUM_LETTERS
-from sessions_app.ingest.kept_letters import KeptLetter, kept_letters
+from sessions_app.ingest.dead_letters import MAXIMUM_LETTERS, KeptLetter, kept_letters
 from sessions_app.redis_access.client import connect, events_client
 
 SHOWN_CHARACTERS = 120

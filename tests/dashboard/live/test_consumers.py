@@ -17,7 +17,7 @@ from anomalies_app.notices import Change
 from dashboard.live import consumers, subscriptions
 from dashboard.live.batching import Together
 from dashboard.live.broadcast import broadcast_ended, broadcast_notices, broadcast_points
-from dashboard.live.head_count import HeadCount
+from dashboard.live.limits import HeadCount
 from dashboard.live.subscriptions import WatchedGroups, watched_groups
 from dashboard.losses import Losses
 from dashboard.pages import overview

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from dashboard.monitoring import health_parts, probe
+from dashboard.monitoring import health, probe
 from dashboard.monitoring.probe import Probe, ask_all
 from engagement_conductor.local_stack import ports
 from sessions_app.redis_access import keys
@@ -102,7 +102,7 @@ def test_it_is_degraded_with_a_channel_layer_that_does_not_answer(
     def fail() -> None:
         raise ConnectionError("no layer")
 
-    monkeypatch.setattr(health_parts, "get_channel_layer", fail)
+    monkeypatch.setattr(health, "get_channel_layer", fail)
     assert broken_parts(cast.admin) == {"channel_layer"}
     assert report_to(None) == (200, {"status": "degraded"})
 
@@ -111,7 +111,7 @@ def test_only_admins_are_told_details(cast: Cast, working: redis.Redis) -> None:
     assert report_to(cast.alice) == (200, {"status": "ok"})
     parts = report_to(cast.admin)[1]["parts"]
     assert parts["collectors"]["running"] == {"c1": {"events": 7.0}}
-    assert parts["scoring"]["last_tick_age_seconds"] < health_parts.SCORING_IS_CURRENT_SECONDS
+    assert parts["scoring"]["last_tick_age_seconds"] < health.SCORING_IS_CURRENT_SECONDS
     assert {name for name, part in parts.items() if part["ok"]} == {
         "database",
         "redis",
@@ -290,5 +290,5 @@ def test_a_redis_that_refuses_is_down(
     def refuse(*_: object) -> None:
         raise redis.ResponseError("NOPERM this user has no permissions")
 
-    monkeypatch.setattr(health_parts, "unwritten_logs", refuse)
+    monkeypatch.setattr(health, "unwritten_logs", refuse)
     assert report_to(None) == (503, {"status": "down"})

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from dashboard.monitoring import probe
-from sessions_app.ingest.kept_letters import kept_letters
+from sessions_app.ingest.dead_letters import kept_letters
 from sessions_app.redis_access import keys
 from tests.factories import Cast, make_staff
 from tests.pipeline import collect_all, collector

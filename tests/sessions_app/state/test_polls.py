@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from sessions_app.events.decoding import EventKind
 from sessions_app.state import polls, presence
-from sessions_app.state.hashing import combine
-from sessions_app.state.packed_tables import Table, empty_table, pack_table
+from sessions_app.state.packed_tables import Table, combine, empty_table, pack_table
 
 TICK = 1_000
 NOBODY = empty_table(presence.USER)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import redis
 
-from dashboard.monitoring.health_parts import shards_part
+from dashboard.monitoring.health import shards_part
 from sessions_app.redis_access import keys
 from sessions_app.telemetry.shard_conditions import (
     BUDGET_SECONDS,
