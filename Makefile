@@ -49,7 +49,7 @@ fuzz: setup ## a minute of coverage-guided fuzzing of the decoder (ARGS="-max_to
 abuse: setup ## all attacks on the running product, with 10,000 connections of one user
 	@ABUSE_CONNECTIONS=10000 $(MAKE) --no-print-directory test ARGS="tests/e2e/test_greedy_clients.py \
 		tests/e2e/test_hostile_names.py tests/integration/test_abuse.py tests/integration/test_floods.py \
-		tests/dashboard/test_access.py tests/dashboard/test_access_methods.py tests/dashboard/test_hardening.py $(ARGS)"
+		tests/dashboard/test_urls.py tests/dashboard/test_access_methods.py tests/dashboard/http/test_middleware.py $(ARGS)"
 
 audit: setup ## insecure code, loose versions, known weaknesses of packages (asks the registries)
 	@$(INSTALL_BY) requirements-audit.lock

@@ -20,6 +20,8 @@ from engagement_conductor.local_stack.valkey import Valkey
 from sessions_app.telemetry import once_a_minute, outages
 from sessions_app.telemetry.once_a_minute import OnceAMinute
 from tests.requirements import missing
+from tests.valkey_cluster import Cluster
+from tests.valkey_cluster import running_cluster as start_cluster
 
 cleanup = ExitStack()
 # A busy machine is slow to generate examples; that is no fault of a test.
@@ -195,3 +197,25 @@ def chromium_path() -> str:
     if not path:
         missing("there is no Chromium (CHROMIUM is not set)")
     return path
+
+
+@pytest.fixture(scope="module")
+def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster; to be emptied by whoever uses it."""
+    with start_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["server", "cluster"])
+def empty_events(
+    request: pytest.FixtureRequest, redis_client: redis.Redis, settings: Any
+) -> Iterator[Any]:
+    """A client of where the streams are, all of it empty: a server, and then a cluster."""
+    from sessions_app.redis_access.client import events_client, look_up_nodes_again
+
+    if request.param == "cluster":
+        settings.REDIS_CLUSTER_URL = request.getfixturevalue("running_cluster").url
+    client = events_client(redis_client)
+    client.flushall()
+    yield client
+    look_up_nodes_again()

@@ -8,7 +8,7 @@ from django.test import Client
 
 from tests.dashboard.access import LOGIN, NOBODY_MAY, REFUSED, ROLES, ROWS, UNKNOWN
 from tests.dashboard.conftest import logged_in
-from tests.dashboard.test_access import answer, clients
+from tests.dashboard.test_urls import answer, clients
 from tests.factories import Cast, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("redis_client")]

@@ -34,11 +34,13 @@ MESSAGES = 300
 
 
 @pytest.fixture
-def cluster(running: Cluster, redis_client: "redis.Redis", settings: Any) -> Iterator[Cluster]:
+def cluster(
+    running_cluster: Cluster, redis_client: "redis.Redis", settings: Any
+) -> Iterator[Cluster]:
     """An empty cluster, beside an empty server for what is small."""
-    settings.REDIS_CLUSTER_URL = running.url
+    settings.REDIS_CLUSTER_URL = running_cluster.url
     events_client(redis_client).flushall()
-    yield running
+    yield running_cluster
     look_up_nodes_again()
 
 

@@ -36,7 +36,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 def process(redis_url: str, tmp_path: Path, redis_client: redis.Redis) -> Iterator[psutil.Process]:
     """A collector's process that may be held up for a second."""
-    module, exits = "tests.integration.fragile_collector", str(tmp_path / "exits")
+    module, exits = "tests.sessions_app.ingest.fragile_collector", str(tmp_path / "exits")
     program = [sys.executable, "-m", module, exits, "500", "", "frozen"]
     environment = {**os.environ, "REDIS_URL": redis_url, "DELIVERY_MS": "1000"}
     with (tmp_path / "log").open("wb") as log:

@@ -20,9 +20,9 @@ from sessions_app.redis_access.client import server_time_ms
 from sessions_app.telemetry.counters import DEAD_LETTERS, named, read_figures
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import tick_at
-from tests.integration.fragile_collector import EXIT_CODE
 from tests.pipeline import score_all, total
 from tests.platform import chat, post, post_chat, user
+from tests.sessions_app.ingest.fragile_collector import EXIT_CODE
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -40,7 +40,12 @@ class Supervised:
     def __init__(self, redis_url: str, folder: Path, marker: str, names: list[str]) -> None:
         self._exits = folder / "exits"
         self._log = folder / "log"
-        program = [sys.executable, "-m", "tests.integration.fragile_collector", str(self._exits)]
+        program = [
+            sys.executable,
+            "-m",
+            "tests.sessions_app.ingest.fragile_collector",
+            str(self._exits),
+        ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*program, str(MEMORY_MEBIBYTES), marker, *names],

@@ -12,7 +12,7 @@ from dashboard.http.middleware import POLICY
 from dashboard.pages import overview_views
 from tests.dashboard.conftest import logged_in
 from tests.dashboard.http.test_logins import RIGHT, lock, log_in
-from tests.dashboard.test_access import routes
+from tests.dashboard.test_urls import routes
 from tests.factories import PASSWORD, Cast
 
 pytestmark = pytest.mark.integration
