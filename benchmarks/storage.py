@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from benchmarks.measurement import Measurement
 from sessions_app.models import EngagementMetric
-from sessions_app.state.tick_results import METRIC
+from sessions_app.state.tick_metrics import METRIC
 from sessions_app.storage.metrics import encode_copy, store_metrics
 from sessions_app.ticks import TICK_SECONDS, tick_end
 

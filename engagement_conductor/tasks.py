@@ -5,7 +5,7 @@ import math
 import time
 from datetime import timedelta
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 from celery import shared_task
@@ -25,7 +25,7 @@ from sessions_app.redis_access.client import (
     server_time_ms,
 )
 from sessions_app.redis_access.renewed_lock import RenewedLock
-from sessions_app.shards.database_epochs import RecentEpoch, advance_mark
+from sessions_app.shards.database_epochs import advance_mark
 from sessions_app.shards.misplaced_keys import move_endless_lane, move_misplaced
 from sessions_app.shards.silence import known_sessions, may_be_live
 from sessions_app.storage.polls import drop_poll_moments_before
@@ -49,6 +49,9 @@ from sessions_app.telemetry.shard_conditions import (
 )
 from sessions_app.ticks import SILENCE_TICKS, TICK_SECONDS, tick_at, tick_end_ms
 
+if TYPE_CHECKING:
+    from engagement_conductor.pipeline.caches import WorkerCaches
+
 logger = logging.getLogger(__name__)
 
 # Long enough for a collector that is busy, short enough to be over before the next tick.
@@ -66,6 +69,7 @@ LANE_SECONDS = 10
 
 slow_lines = OnceAMinute()
 _client: "redis.Redis | None" = None
+_caches: "WorkerCaches | None" = None
 
 
 def client() -> "redis.Redis":
@@ -74,6 +78,17 @@ def client() -> "redis.Redis":
     if _client is None:
         _client = connect()
     return _client
+
+
+def caches() -> "WorkerCaches":
+    """What this process keeps between ticks."""
+    global _caches
+    if _caches is None:
+        # Beat imports this file for the names of its tasks only, and is to start soon.
+        from engagement_conductor.pipeline.caches import WorkerCaches
+
+        _caches = WorkerCaches(client())
+    return _caches
 
 
 @worker_init.connect
@@ -164,25 +179,23 @@ def score_slow_shards(shards: list[int], tick: int) -> None:
 
 def _score_in_turn(shards: list[int], tick: int) -> None:
     close_old_connections()
-    failing, epochs = read_failures(client()), RecentEpoch(client())
+    failing = read_failures(client())
     due_at = time.monotonic() + _seconds_until_next(tick)
     for position, shard in enumerate(shards):
         seconds = max(0.0, due_at - time.monotonic()) / (len(shards) - position)
         try:
-            _score_one(shard, tick, seconds, failing.get(shard), epochs)
+            _score_one(shard, tick, seconds, failing.get(shard))
         except SoftTimeLimitExceeded:
             return  # the others are as slow or slower; they are sent again with the next tick
 
 
-def _score_one(
-    shard: int, tick: int, seconds: float, failure: Failure | None, epochs: RecentEpoch
-) -> None:
+def _score_one(shard: int, tick: int, seconds: float, failure: Failure | None) -> None:
     """Scores a shard; whatever goes wrong there is noted and logged."""
     # Beat imports this file for the names of its tasks only, and is to start soon.
     from engagement_conductor.pipeline.tick import ShardFailedError, score_shard
 
     try:
-        scored = score_shard(client(), shard, tick, seconds, failure, epochs)
+        scored = score_shard(client(), shard, tick, caches(), seconds, failure)
         if scored and failure is not None:
             forget_failure(client(), shard)
             logger.info("Shard %d is scored again, after %d failures.", shard, failure.count)

@@ -6,7 +6,8 @@ from contextlib import contextmanager, suppress
 
 import redis
 
-from engagement_conductor.pipeline.tick import score_shard
+from engagement_conductor.pipeline import tick as scorer
+from engagement_conductor.pipeline.caches import WorkerCaches
 from sessions_app.ingest.collector import Collector
 from sessions_app.models import EngagementMetric
 from sessions_app.redis_access import keys
@@ -49,6 +50,11 @@ def collect_all(client: "redis.Redis", running: Collector) -> None:
 
     step_until(running, done)
     running.step()
+
+
+def score_shard(client: "redis.Redis", shard: int, up_to_tick: int) -> int:
+    """Scores a shard as a worker does that has just started: it keeps nothing of earlier calls."""
+    return scorer.score_shard(client, shard, up_to_tick, WorkerCaches(client))
 
 
 def score_all(client: "redis.Redis", tick: int) -> None:

@@ -39,6 +39,16 @@ def follow_edits(windows: SessionWindows, whole: bool = False) -> None:
         windows.rows["over"][deleted] = Over.DELETED
 
 
+def events_of_edited(time: datetime) -> dict[int, int]:
+    """The event of each session that was edited since ``time`` or shortly before, by keys.
+
+    A tick may be told long after it was scored, and an admin moves sessions at any time.
+    """
+    since = min(timezone.now(), time) - HORIZON
+    edited = Session.objects.filter(edited_at__gte=since)
+    return dict(edited.values_list("pk", "event_id"))
+
+
 def _take_over(windows: SessionWindows, sessions: list[Any]) -> list[Any]:
     """Writes events and ends into the rows; returns the sessions that have none."""
     if not sessions:

@@ -51,7 +51,7 @@ class EventSettingsCache:
             self._load(Event.objects.filter(updated_at__gte=self._refreshed_at - OVERLAP))
         self._refreshed_at = now
 
-    def ensure(self, event_ids: NDArray[np.int64]) -> None:
+    def ensure(self, event_ids: ArrayLike) -> None:
         """Loads those of ``event_ids`` that are not known yet."""
         missing = [key for key in np.unique(event_ids).tolist() if key not in self._values]
         if missing:

@@ -4,9 +4,7 @@ Whose row it is, is told by the platform's ID only: a key that is the same may b
 else by now (:mod:`sessions_app.shards.database_epochs`).
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import NamedTuple
+from collections.abc import Iterable
 
 import numpy as np
 from django.db.models import F, Q
@@ -16,24 +14,13 @@ from sessions_app.control.edits import HORIZON
 from sessions_app.events.blocks import Mention
 from sessions_app.models import Session
 from sessions_app.state.session_windows import SessionWindows
-from sessions_app.storage.sessions import SessionReference, resolve_sessions
+from sessions_app.storage.sessions import (
+    SessionReference,
+    find_sessions,
+    portions,
+    resolve_sessions,
+)
 from sessions_app.ticks import tick_end
-
-CHUNK = 2_000
-_FIELDS = ("external_id", "pk", "event_id", "stand_in_id")
-
-
-class Place(NamedTuple):
-    """Where a session is in the database.
-
-    Attributes:
-        session_id, event_id: keys.
-        event_is_known: whether the event is no stand-in of its own.
-    """
-
-    session_id: int
-    event_id: int
-    event_is_known: bool
 
 
 def rekey_sessions(windows: SessionWindows) -> NDArray[np.int64]:
@@ -68,21 +55,9 @@ def rekey_sessions(windows: SessionWindows) -> NDArray[np.int64]:
     return np.unique(np.array([keys[name] for name in moved] + given, np.int64))
 
 
-def find_sessions(external_ids: Iterable[str]) -> Iterator[tuple[str, Place]]:
-    """Yields the sessions that there are, by the platform's IDs; a query for each portion.
-
-    Raises:
-        django.db.Error: the database does not answer.
-    """
-    for portion in _portions(external_ids):
-        sessions = Session.objects.filter(external_id__in=portion)
-        for name, key, event_id, stand_in_id in sessions.values_list(*_FIELDS):
-            yield name, Place(key, event_id, event_id != stand_in_id)
-
-
 def _resolve(external_ids: list[str], tick: int) -> dict[str, SessionReference]:
     references: dict[str, SessionReference] = {}
-    for portion in _portions(external_ids):
+    for portion in portions(external_ids):
         mentions = [Mention(name, None) for name in portion]
         references |= resolve_sessions(mentions, tick_end(tick))
     return references
@@ -90,7 +65,7 @@ def _resolve(external_ids: list[str], tick: int) -> dict[str, SessionReference]:
 
 def _open_again(external_ids: Iterable[str]) -> None:
     """Live sessions that the database has as over; not those that somebody has just ended."""
-    for portion in _portions(external_ids):
+    for portion in portions(external_ids):
         over = Session.objects.over().filter(external_id__in=portion)
         by_hand = Q(edited_at__isnull=False, edited_at__gte=F("ended_at"))
         over.exclude(by_hand).update(ended_at=None)
@@ -104,13 +79,7 @@ def _bury_again(windows: SessionWindows) -> None:
         for name, tombstone in windows.tombstones.items()
     }
     time = tick_end(windows.tick)
-    for portion in _portions(windows.tombstones):
+    for portion in portions(windows.tombstones):
         live = Session.objects.live().filter(external_id__in=portion)
         # Those that somebody has just opened again are told to the windows by the edits.
         live.exclude(edited_at__gte=time - HORIZON).update(ended_at=time)
-
-
-def _portions(external_ids: Iterable[str]) -> Iterator[list[str]]:
-    remaining = iter(external_ids)
-    while portion := list(islice(remaining, CHUNK)):
-        yield portion

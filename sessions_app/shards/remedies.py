@@ -201,6 +201,7 @@ _LADDERS: dict[str, tuple[Remedy, ...]] = {
     "tables": (_set_bad_blocks_aside, _set_state_aside, _set_all_blocks_aside),
     "advance": (_set_bad_blocks_aside, _set_state_aside, _set_all_blocks_aside),
     "score": (_set_detector_aside, _set_state_aside, _set_all_blocks_aside),
+    "detect": (_set_detector_aside, _set_state_aside, _set_all_blocks_aside),
     "commit": (_set_detector_aside, _set_state_aside, _set_all_blocks_aside),
 }
 # They cost more than what is bad. Where most shards fail at once, they would help none.

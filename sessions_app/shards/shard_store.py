@@ -17,8 +17,7 @@ from sessions_app.shards.shard_arrivals import ShardArrivals
 from sessions_app.state.deduplication import HORIZON_TICKS
 from sessions_app.state.packed_tables import is_bare
 from sessions_app.state.session_windows import SessionWindows
-from sessions_app.state.tick_results import TickResults
-from sessions_app.state.tick_update import Outcome, Touched
+from sessions_app.state.tick_update import TickUpdate, Touched
 
 _CLEAR_OUTBOX = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
@@ -50,7 +49,7 @@ class StoredShard(NamedTuple):
         scored: the last tick that is contained; None also where it is no number.
         windows: of :class:`sessions_app.state.session_windows.SessionWindows`.
         detector: what the detector remembers; not looked into here.
-        outbox: of :class:`sessions_app.state.tick_results.TickResults`.
+        outbox: what its last tick has led to, if that still waits to be delivered.
         has_misplaced: whether one of the shard's keys is not of the type that it is to have.
     """
 
@@ -177,20 +176,21 @@ class ShardStore:
     def commit(
         self,
         windows: SessionWindows,
-        outcome: Outcome,
-        results: TickResults,
+        update: TickUpdate,
         session_ids: NDArray[np.int64],
+        ended: list[int],
         detector: bytes = b"",
+        outbox: bytes = b"",
     ) -> None:
         """Stores the state after ``windows.tick``, if nothing has changed since :meth:`begin`.
 
         Args:
             windows: after the tick.
-            outcome: of the tick.
-            results: of the tick, kept in the outbox until :meth:`clear_outbox`; the tables of the
-                sessions that ended go.
-            session_ids: key of each row that ``outcome`` counts by.
+            update: of the tick.
+            session_ids: key of each row that ``update`` counts by.
+            ended: keys of the sessions that ended with the tick; their tables go.
             detector: what the detector remembers after the tick.
+            outbox: what the tick has led to, kept until :meth:`clear_outbox`; empty for nothing.
 
         Raises:
             TickTakenError: somebody else has stored it, or more events of the tick have come.
@@ -201,13 +201,12 @@ class ShardStore:
             raise TickTakenError(f"shard {self.shard}, tick {windows.tick}")
         pipeline.multi()
         self._queue_windows(pipeline, windows, detector)
-        if not results.is_empty:
-            pipeline.set(
-                keys.shard_outbox(self.shard), results.to_bytes(), ex=keys.STATE_LIFETIME_SECONDS
-            )
-        self._queue_tables(pipeline, outcome.touched, session_ids, results.ended)
-        queue_lost(pipeline, self.shard, outcome.lost, session_ids)
-        self._queue_identities(pipeline, outcome)
+        if outbox:
+            key = keys.shard_outbox(self.shard)
+            pipeline.set(key, outbox, ex=keys.STATE_LIFETIME_SECONDS)
+        self._queue_tables(pipeline, update.touched, session_ids, ended)
+        queue_lost(pipeline, self.shard, update.lost, session_ids)
+        self._queue_identities(pipeline, update)
         self.arrivals.queue_filing(pipeline)
         try:
             pipeline.execute()
@@ -279,12 +278,12 @@ class ShardStore:
             if empty := gone + [name for name, blob in stored.items() if not blob]:
                 pipeline.hdel(hash_key, *empty)
 
-    def _queue_identities(self, pipeline: Any, outcome: Outcome) -> None:
+    def _queue_identities(self, pipeline: Any, update: TickUpdate) -> None:
         key = keys.shard_identities(self.shard)
-        for lost in outcome.lost:
+        for lost in update.lost:
             if lost.row < 0:
                 pipeline.lrem(key, 1, lost.data)
-        pipeline.rpush(key, outcome.seen)
+        pipeline.rpush(key, update.seen)
         pipeline.ltrim(key, -HORIZON_TICKS, -1)
         pipeline.expire(key, keys.STATE_LIFETIME_SECONDS)
 

@@ -49,7 +49,7 @@ class Touched:
     ballots: Blobs
 
 
-class Outcome(NamedTuple):
+class TickUpdate(NamedTuple):
     """What a tick led to.
 
     Attributes:
@@ -133,7 +133,7 @@ def advance(
     rows: NDArray[np.int64],
     touched: Touched,
     seen: list[bytes],
-) -> Outcome:
+) -> TickUpdate:
     """Brings the windows from the tick before to ``tick``.
 
     Whatever happens in the tick in which a session's end is announced still counts, in any order.
@@ -144,7 +144,7 @@ def advance(
         events: the tick's events, of :data:`sessions_app.events.blocks.COLUMNS`.
         rows: position in the windows of each session that column ``session`` points into.
         touched: the tables of the sessions of :func:`touched_rows` and :func:`polled_rows`.
-        seen: ``Outcome.seen`` of the last ticks.
+        seen: ``TickUpdate.seen`` of the last ticks.
     """
     active_before = windows.open_tick(tick)
     rows_of = rows[events["session"]]
@@ -166,7 +166,7 @@ def advance(
     )
     windows.close_tick()
     folded = _fold_polls(windows, tick, events, rows_of, members, subjects, touched, stored)
-    return Outcome(
+    return TickUpdate(
         TickCounts(chat, reactions, movements.joined, movements.left, folded.voters),
         active_before,
         _packed(touched, audience, folded.tables),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from psycopg.errors import UniqueViolation
 
 from sessions_app.models import EngagementMetric
-from sessions_app.state.tick_results import METRIC
+from sessions_app.state.tick_metrics import METRIC
 from sessions_app.ticks import tick_end
 
 _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ def encode_copy(metrics: NDArray[np.void], time: datetime) -> bytes:
     """The rows in PostgreSQL's binary COPY format.
 
     Args:
-        metrics: array of :data:`sessions_app.state.tick_results.METRIC`.
+        metrics: array of :data:`sessions_app.state.tick_metrics.METRIC`.
         time: the end of their tick.
     """
     rows = np.empty(len(metrics), _COPY_ROW)

@@ -1,7 +1,8 @@
 """Events and sessions that the platform mentions create themselves in the database."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -20,6 +21,11 @@ _MOVE = """
 """
 
 
+# Sessions that are looked up at once.
+CHUNK = 2_000
+_PLACE = ("external_id", "pk", "event_id", "stand_in_id")
+
+
 class SessionReference(NamedTuple):
     """Database keys of a session and its event.
 
@@ -31,6 +37,38 @@ class SessionReference(NamedTuple):
     session_id: int
     event_id: int
     event_is_known: bool
+
+
+class Place(NamedTuple):
+    """Where a session is in the database.
+
+    Attributes:
+        session_id, event_id: keys.
+        event_is_known: whether the event is no stand-in of its own.
+    """
+
+    session_id: int
+    event_id: int
+    event_is_known: bool
+
+
+def find_sessions(external_ids: Iterable[str]) -> Iterator[tuple[str, Place]]:
+    """Yields the sessions that there are, by the platform's IDs; a query for each portion.
+
+    Raises:
+        django.db.Error: the database does not answer.
+    """
+    for portion in portions(external_ids):
+        sessions = Session.objects.filter(external_id__in=portion)
+        for name, key, event_id, stand_in_id in sessions.values_list(*_PLACE):
+            yield name, Place(key, event_id, event_id != stand_in_id)
+
+
+def portions(external_ids: Iterable[str]) -> Iterator[list[str]]:
+    """Yields the IDs, a bounded number at a time."""
+    remaining = iter(external_ids)
+    while portion := list(islice(remaining, CHUNK)):
+        yield portion
 
 
 def resolve_sessions(mentions: Sequence[Mention], time: datetime) -> dict[str, SessionReference]:

@@ -16,14 +16,14 @@ def make_slow(shard: int, seconds: float) -> None:
     """Has every tick of the shard take ``seconds`` more, in the middle of its calculations."""
     from engagement_conductor.pipeline import tick
 
-    score_next = tick.ShardScorer._score_next
+    score_next = tick.ShardScorer.score_next
 
     def slowly(scorer: Any, *arguments: Any) -> None:
         if scorer.shard == shard:
             time.sleep(seconds)
         score_next(scorer, *arguments)
 
-    tick.ShardScorer._score_next = slowly  # type: ignore[method-assign]
+    tick.ShardScorer.score_next = slowly  # type: ignore[method-assign]
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import redis
 
-from engagement_conductor.pipeline.tick import NEWER_WORKER_TICKS, score_shard
+from engagement_conductor.pipeline.tick import NEWER_WORKER_TICKS
 from sessions_app.events.blocks import BatchBuilder, encode_block
 from sessions_app.events.decoding import EventKind, PlatformEvent
 from sessions_app.events.identification import Identification, unkeyed_identity
@@ -18,7 +18,7 @@ from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.telemetry.counters import TOO_LATE, UNREADABLE, named, read_figures
 from sessions_app.ticks import TICK_MS, TICK_SECONDS, tick_at
-from tests.pipeline import collect_all, collector, rows, score_all, step_until, total
+from tests.pipeline import collect_all, collector, rows, score_all, score_shard, step_until, total
 from tests.platform import chat, post, user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

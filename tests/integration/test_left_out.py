@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from engagement_conductor.pipeline import tick as pipeline
-from engagement_conductor.pipeline.tick import ShardFailedError, event_settings, score_shard
+from engagement_conductor.pipeline.tick import ShardFailedError
 from sessions_app.models import Session
 from sessions_app.redis_access import keys
 from sessions_app.shards.shard_store import ShardStore
@@ -23,7 +22,7 @@ from sessions_app.telemetry.counters import (
     read_figures,
 )
 from sessions_app.ticks import TICK_MS, tick_at
-from tests.pipeline import collect_all, collector
+from tests.pipeline import collect_all, collector, score_shard
 from tests.platform import chat, closed, ended, post, vote
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -41,7 +40,6 @@ SAID_AFTER_THE_END = [
 @pytest.fixture
 def play(redis_client: redis.Redis) -> Callable[[list[list[Happened]]], None]:
     """Posts what happened in each tick, and scores it."""
-    event_settings.__init__()
 
     def scored(ticks: list[list[Happened]]) -> None:
         with collector() as running:
@@ -97,7 +95,7 @@ def test_results_of_a_session_that_is_gone_meanwhile(
         raise ConnectionError("the worker is killed here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "store_metrics", away)
+        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
         with pytest.raises(ConnectionError):
             play([[(keys.POLL_VOTE, vote("u1"))]])
     Session.objects.all().delete()

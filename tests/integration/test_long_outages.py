@@ -11,7 +11,6 @@ from django.utils import timezone
 from anomalies_app.models import Anomaly
 from engagement_conductor import tasks
 from engagement_conductor.pipeline import tick as pipeline
-from engagement_conductor.pipeline.tick import event_settings
 from sessions_app.models import Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
@@ -29,7 +28,6 @@ BEFORE_TICKS = 3
 
 @pytest.fixture(autouse=True)
 def _new_process(redis_client: redis.Redis) -> Iterator[None]:
-    event_settings.__init__()
     tasks._client = None
     yield
     tasks.client().close()
@@ -120,7 +118,7 @@ def test_what_is_skipped_is_counted_once_though_the_shard_fails(
         raise ZeroDivisionError("a fault of our own")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.ShardScorer, "_placed", fail)
+        patch.setattr(pipeline, "read_tick", fail)
         for _ in range(5):
             tasks.score_shards([keys.shard_of("s1")], now)
     assert f"{SKIPPED}:ticks" not in read_figures(redis_client), "it is not stored yet"

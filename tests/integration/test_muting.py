@@ -7,7 +7,6 @@ import redis
 from django.utils import timezone
 
 from anomalies_app.models import Anomaly
-from engagement_conductor.pipeline.tick import event_settings, pauses
 from sessions_app.models import Event, Pause, Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
@@ -19,12 +18,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 EXIT = 80
 PEOPLE = 40
-
-
-@pytest.fixture(autouse=True)
-def _new_process() -> None:
-    event_settings.__init__()
-    pauses.__init__()
 
 
 @pytest.fixture
@@ -63,7 +56,6 @@ def test_an_exit_raises_an_alert(redis_client: redis.Redis, first: int) -> None:
 
 def test_an_exit_into_a_break_raises_none(redis_client: redis.Redis, first: int) -> None:
     Pause.objects.create(session=Session.objects.get(), starts_at=tick_end(first + EXIT - 1))
-    pauses.__init__()
     leave(redis_client, first + EXIT)
     assert not Anomaly.objects.exists()
 
@@ -71,7 +63,6 @@ def test_an_exit_into_a_break_raises_none(redis_client: redis.Redis, first: int)
 def test_what_the_event_does_not_want_raises_none(redis_client: redis.Redis, first: int) -> None:
     muted = {f"mute_{kind}": True for kind in ("mass_exit", "sudden_drop", "low_engagement")}
     Event.objects.update(**muted, mute_gradual_decline=True, updated_at=timezone.now())
-    event_settings.__init__()
     leave(redis_client, first + EXIT)
     assert not Anomaly.objects.exists()
 

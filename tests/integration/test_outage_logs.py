@@ -13,7 +13,6 @@ from django.test import Client
 
 from engagement_conductor import tasks
 from engagement_conductor.logs.formats import OutageHandler
-from engagement_conductor.pipeline.tick import event_settings
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect, server_time_ms
 from sessions_app.ticks import TICK_MS, tick_at
@@ -113,7 +112,6 @@ DATABASE_OUTAGES: dict[str, Callable[[], object]] = {
 def test_the_worker_says_so_once_and_scores_afterwards(
     redis_client: "redis.Redis", lines: list[str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    event_settings.__init__()
     monkeypatch.setattr(tasks, "_client", connect())
     first = chatter(redis_client, 20)
     shards = list(range(keys.SHARD_COUNT))
@@ -131,7 +129,6 @@ def test_the_worker_says_so_once_and_scores_afterwards(
 def test_redis_that_is_full_is_a_line(
     redis_client: "redis.Redis", lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    event_settings.__init__()
     monkeypatch.setattr(tasks, "_client", connect())
     first = chatter(redis_client, 20)
     shards = list(range(keys.SHARD_COUNT))

@@ -11,15 +11,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from anomalies_app.models import Anomaly
+from dashboard.live import sinks
 from dashboard.live.subscriptions import WatchedGroups
 from dashboard.pages.payloads import EndedSession
 from engagement_conductor.pipeline import tick as pipeline
-from engagement_conductor.pipeline.tick import event_settings, score_shard
 from sessions_app.models import EngagementMetric, Event, Session
+from sessions_app.outcomes import session_parts
 from sessions_app.redis_access import keys
 from sessions_app.ticks import SILENCE_TICKS, TICK_MS, WINDOW_TICKS, tick_at, tick_end
 from tests.factories import make_event, make_session
-from tests.pipeline import collect_all, collector, rows, score_all, step_until, total
+from tests.pipeline import collect_all, collector, rows, score_all, score_shard, step_until, total
 from tests.platform import chat, ended, post, publish, user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -32,7 +33,6 @@ Happened = tuple[int, str, dict[str, Any]]
 
 @pytest.fixture(autouse=True)
 def _new_process(redis_client: redis.Redis) -> None:
-    event_settings.__init__()
     for channel in keys.CHANNELS:
         redis_client.xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
 
@@ -89,8 +89,8 @@ def test_an_end_is_told_once_on_whatever_ways_it_comes(
     redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[EndedSession] = []
-    monkeypatch.setattr(pipeline, "broadcast_ended", lambda ends, _: told.extend(ends))
-    monkeypatch.setattr(pipeline, "watched_groups", lambda _: WatchedGroups(all_events=True))
+    monkeypatch.setattr(sinks, "broadcast_ended", lambda ends, _: told.extend(ends))
+    monkeypatch.setattr(sinks, "watched_groups", lambda _: WatchedGroups(all_events=True))
     opening(redis_client)
     play(redis_client, [end(3), (3, keys.LIVE_SYNC, ended(eventId="e1")), end(3), end(5)], 7)
     session = Session.objects.get()
@@ -118,7 +118,7 @@ def test_an_end_survives_the_worker_that_noted_it(
         raise ConnectionError("the worker is killed here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, step, fail)
+        patch.setattr(session_parts, step, fail)
         with pytest.raises(ConnectionError):
             play(redis_client, [end(3), leave(3, "u1"), leave(4, "u2")], 3)
     score_shard(redis_client, SHARD, FIRST + 6)

@@ -8,7 +8,6 @@ import redis
 from django.apps import apps
 from django.utils import timezone
 
-from engagement_conductor.pipeline.tick import event_settings
 from sessions_app.models import Event, Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
@@ -28,7 +27,6 @@ class Platform:
     """Says something in every tick, and has it scored."""
 
     def __init__(self, client: redis.Redis) -> None:
-        event_settings.__init__()
         self.client = client
         self.tick = tick_at(server_time_ms(client)) - 20
         self.told = client.pubsub(ignore_subscribe_messages=True)

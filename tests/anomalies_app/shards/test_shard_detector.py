@@ -7,8 +7,6 @@ import pytest
 import redis
 
 from anomalies_app.models import Anomaly
-from engagement_conductor.pipeline import tick as pipeline
-from engagement_conductor.pipeline.tick import event_settings
 from sessions_app.models import Event, Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
@@ -49,11 +47,6 @@ class Room:
 
     def score(self, tick: int) -> None:
         score_all(self.client, self.first + tick)
-
-
-@pytest.fixture(autouse=True)
-def _forget_event_settings() -> None:
-    event_settings.__init__()
 
 
 @pytest.fixture
@@ -113,13 +106,20 @@ def test_an_episode_ends_when_people_return(room: Room, told: redis.client.PubSu
     assert payload["endedAt"] == anomaly.ended_at.isoformat()
 
 
-@pytest.mark.parametrize("step", ["store_metrics", "store_changes", "publish_notices"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "sessions_app.outcomes.session_parts.store_metrics",
+        "anomalies_app.shards.anomaly_part.store_changes",
+        "anomalies_app.shards.anomaly_part.publish_notices",
+    ],
+)
 def test_a_tick_that_failed_while_it_was_told_is_told_once(
     room: Room, told: redis.client.PubSub, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room.score(EXIT_TICK - 1)
     with monkeypatch.context() as broken:
-        broken.setattr(pipeline, step, _fail)
+        broken.setattr(step, _fail)
         with pytest.raises(redis.ConnectionError):
             room.score(EXIT_TICK)
     for _ in range(2):
@@ -157,7 +157,6 @@ def test_an_event_can_mute_a_type_from_the_next_tick(room: Room) -> None:
     event.mute_mass_exit = event.mute_sudden_drop = True
     event.mute_gradual_decline = event.mute_low_engagement = True
     event.save()
-    event_settings.__init__()
     room.score(EXIT_TICK + 10)
     assert not Anomaly.objects.exists()
 

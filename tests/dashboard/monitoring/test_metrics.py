@@ -15,7 +15,6 @@ from prometheus_client.samples import Sample
 
 from dashboard.monitoring import probe
 from engagement_conductor.local_stack import ports
-from engagement_conductor.pipeline.tick import event_settings
 from sessions_app.models import EngagementMetric
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
@@ -36,7 +35,6 @@ TOKEN = {"authorization": "Bearer secret"}
 def _monitored(settings: Any, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis) -> None:
     settings.METRICS_TOKEN = "secret"
     monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
-    event_settings.__init__()
 
 
 def scrape() -> list[Sample]:

@@ -14,17 +14,19 @@ from hypothesis import strategies as st
 
 from dashboard.models import ApiToken
 from engagement_conductor.pipeline import tick as pipeline
-from engagement_conductor.pipeline.tick import event_settings, score_shard
+from engagement_conductor.pipeline.caches import WorkerCaches
+from engagement_conductor.pipeline.turn import Turn
 from sessions_app.models import EngagementMetric, Event, Session
+from sessions_app.outcomes import session_parts
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
-from sessions_app.state.tick_results import METRIC
+from sessions_app.state.tick_metrics import METRIC
 from sessions_app.storage.metrics import encode_copy, store_metrics
 from sessions_app.storage.retention import drop_metrics_before
 from sessions_app.storage.sessions import end_silent_sessions
 from sessions_app.telemetry.counters import REFUSED, read_figures
 from sessions_app.ticks import CATCH_UP_TICKS, SILENCE_TICKS, TICK_MS, tick_at, tick_end
-from tests.pipeline import collect_all, collector, rows, score_all, total
+from tests.pipeline import collect_all, collector, rows, score_all, score_shard, total
 from tests.platform import chat, post, user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -40,11 +42,6 @@ def collect_chat(client: redis.Redis, start: int, session: str = "s1", count: in
         post(client, keys.CHAT_MESSAGE, message, f"{start}-*")
     with collector() as running:
         collect_all(client, running)
-
-
-@pytest.fixture(autouse=True)
-def _forget_event_settings() -> None:
-    event_settings.__init__()
 
 
 def test_scoring_a_tick_again_changes_nothing(redis_client: redis.Redis) -> None:
@@ -91,7 +88,7 @@ def test_what_was_scored_but_not_stored_is_stored_first(
         raise ConnectionError("the worker is killed here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, step, fail)
+        patch.setattr(session_parts, step, fail)
         with pytest.raises(ConnectionError):
             score_shard(redis_client, shard, tick)
     assert redis_client.exists(keys.shard_outbox(shard))
@@ -189,7 +186,6 @@ def test_an_events_weights_are_used_from_the_next_tick(redis_client: redis.Redis
     collect_chat(redis_client, start, count=20)
     score_all(redis_client, tick_at(start))
     Event.objects.filter(external_id="e1").update(chat_weight=0.6, updated_at=timezone.now())
-    event_settings._refreshed_at -= timedelta(seconds=5)
     score_all(redis_client, tick_at(start) + 1)
     assert [row.score for row in rows()] == [0.55, 0.85]
 
@@ -233,8 +229,8 @@ def test_a_worker_that_has_lost_its_lock_leaves_the_rest(redis_client: redis.Red
     def lost() -> None:
         raise redis.exceptions.LockNotOwnedError("somebody else has it")
 
-    scorer = pipeline.ShardScorer(redis_client, shard)
-    assert scorer.catch_up(tick_at(start) + 3, lost) == 1
+    turn = Turn(redis_client, shard, WorkerCaches(redis_client))
+    assert pipeline.catch_up(turn, tick_at(start) + 3, lost) == 1
     assert len(rows()) == 2
 
 

@@ -2,9 +2,9 @@
 
 ``python -m tests.sessions_app.ingest.fragile_collector EXITS MEBIBYTES MARKER [NAME ...]``: each
 may take so much more memory than it has when it starts to work, and ends at once when a payload
-contains the marker. The next one starts when one has ended, with the next of the names, or again with the
-last; the exit codes go into the file EXITS. ``DELIVERY_MS`` in the environment says how long one
-may be held up.
+contains the marker. The next one starts when one has ended, with the next of the names, or again
+with the last; the exit codes go into the file EXITS. ``DELIVERY_MS`` in the environment says how
+long one may be held up.
 """
 
 import os

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import redis
 
-from engagement_conductor.pipeline.tick import event_settings, score_shard
 from sessions_app.events.blocks import BatchBuilder, encode_block
 from sessions_app.events.decoding import EventKind, PlatformEvent
 from sessions_app.events.identification import SECRET_BYTES, Identification
@@ -19,7 +18,7 @@ from sessions_app.state.session_windows import ROW, SessionWindows
 from sessions_app.telemetry.counters import SET_ASIDE, named, read_figures
 from sessions_app.telemetry.heartbeats import WORKER, note_heartbeat
 from sessions_app.ticks import TICK_MS, tick_at
-from tests.pipeline import collect_all, collector, rows
+from tests.pipeline import collect_all, collector, rows, score_shard
 from tests.platform import chat, post, user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -31,8 +30,8 @@ OLD = Identification(bytes(SECRET_BYTES), unkeyed_too=True, keyed_too=False)
 
 
 @pytest.fixture(autouse=True)
-def _new_process(redis_client: redis.Redis) -> None:
-    event_settings.__init__()
+def _empty_server(redis_client: redis.Redis) -> None:
+    """Also for tests that do not name it."""
 
 
 def look(client: redis.Redis, keeper: IdentityKeeper | None = None) -> Identification:

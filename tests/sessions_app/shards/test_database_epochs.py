@@ -10,8 +10,6 @@ import redis
 from django.db import connection
 
 from dashboard.live.subscriptions import WatchedGroups, watched_groups
-from engagement_conductor.pipeline import tick as pipeline
-from engagement_conductor.pipeline.tick import event_settings, pauses
 from sessions_app.models import DatabaseEpoch, EngagementMetric, Event, Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
@@ -85,8 +83,6 @@ class Stage:
 
 @pytest.fixture
 def stage(redis_client: redis.Redis) -> Stage:
-    event_settings.__init__()
-    pauses.__init__()
     return Stage(redis_client)
 
 
@@ -151,7 +147,7 @@ def test_results_that_waited_are_stored_under_the_keys_of_now(
             raise ConnectionError("the worker is killed here")
 
         with monkeypatch.context() as patch:
-            patch.setattr(pipeline, "store_metrics", away)
+            patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
             with pytest.raises(ConnectionError):
                 stage.play(says(ALICE, "alice", 1))
         assert stage.client.exists(keys.shard_outbox(SHARD))

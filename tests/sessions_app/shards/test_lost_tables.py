@@ -12,7 +12,6 @@ import redis
 
 from anomalies_app.models import Anomaly
 from engagement_conductor.pipeline import tick as pipeline
-from engagement_conductor.pipeline.tick import event_settings
 from sessions_app.models import EngagementMetric, Session
 from sessions_app.redis_access import keys
 from sessions_app.shards.lost_tables import MAXIMUM_KEPT, KeptTable, LostTableLog
@@ -49,9 +48,7 @@ POISONS: dict[str, Poison] = {
 
 
 @pytest.fixture(autouse=True)
-def _new_process(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    event_settings.__init__()
-    monkeypatch.setattr(pipeline, "lost_tables", LostTableLog())
+def _streams(redis_client: redis.Redis) -> None:
     for channel in keys.CHANNELS:
         redis_client.xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
 
@@ -202,7 +199,7 @@ def test_a_tick_that_is_not_committed_sets_nothing_aside(
         raise redis.ConnectionError("the worker is killed here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "score_windows", fail)
+        patch.setattr(pipeline, "score_tick", fail)
         with pytest.raises(redis.ConnectionError):
             play(redis_client, log, FIRST + 6, FIRST + 6)
     assert kept(redis_client) == []

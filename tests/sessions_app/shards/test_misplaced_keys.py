@@ -8,7 +8,6 @@ import pytest
 import redis
 
 from engagement_conductor import tasks
-from engagement_conductor.pipeline.tick import event_settings
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.shard_store import ShardStore
@@ -63,7 +62,6 @@ class Stage:
 
 @pytest.fixture
 def stage(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    event_settings.__init__()
     tasks._client = None
     monkeypatch.setattr(tasks, "_wait_for_watermark", lambda _: True)
     for task in (tasks.score_shards, tasks.score_slow_shards):

@@ -13,15 +13,15 @@ from django.db import OperationalError, connection
 
 from engagement_conductor import tasks
 from engagement_conductor.pipeline import tick as pipeline
-from engagement_conductor.pipeline.tick import event_settings
+from engagement_conductor.pipeline.parts import PARTS
 from sessions_app.events.blocks import COLUMNS, Block, Mention, encode_block
 from sessions_app.models import EngagementMetric, PollMoment
+from sessions_app.outcomes.outbox import decode_outcome, encode_outcome
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards import remedies
 from sessions_app.shards.remedies import REPEATS
 from sessions_app.state.poll_notices import PollMomentKind, PollNotice
-from sessions_app.state.tick_results import TickResults
 from sessions_app.telemetry.counters import SET_ASIDE, read_figures
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.telemetry.shard_conditions import read_failures
@@ -66,7 +66,6 @@ class Stage:
 
 @pytest.fixture
 def stage(redis_client: redis.Redis) -> Iterator[Stage]:
-    event_settings.__init__()
     tasks._client = None
     made = Stage(redis_client, tick_at(server_time_ms(redis_client)) - 60)
     joins = [
@@ -84,14 +83,14 @@ def stage(redis_client: redis.Redis) -> Iterator[Stage]:
 def test_an_error_of_any_kind_in_one_shard_leaves_the_others_alone(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    score_next = pipeline.ShardScorer._score_next
+    score_next = pipeline.ShardScorer.score_next
 
     def fail(self: Any, *arguments: Any) -> None:
         if self.shard == SHARD:
             raise ZeroDivisionError("a fault of our own")
         score_next(self, *arguments)
 
-    monkeypatch.setattr(pipeline.ShardScorer, "_score_next", fail)
+    monkeypatch.setattr(pipeline.ShardScorer, "score_next", fail)
     for _ in range(3):
         stage.play()
         assert stage.scored(OTHERS[0]) == stage.tick
@@ -166,7 +165,7 @@ POISONS = {
 
 
 def fail_in(stage: str) -> Callable[..., None]:
-    score_next = pipeline.ShardScorer._score_next
+    score_next = pipeline.ShardScorer.score_next
 
     def fail(self: Any, *arguments: Any) -> None:
         if self.shard != SHARD:
@@ -180,7 +179,7 @@ def fail_in(stage: str) -> Callable[..., None]:
 def test_a_remedy_that_fails_counts_as_tried_and_the_next_follows(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline.ShardScorer, "_score_next", fail_in("advance"))
+    monkeypatch.setattr(pipeline.ShardScorer, "score_next", fail_in("advance"))
     tried = []
 
     def fail(case: Any) -> bool:
@@ -203,7 +202,7 @@ def test_whatever_fails_before_a_shard_is_read_is_no_other_failure(
         raise ZeroDivisionError("where remedies are chosen")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.ShardScorer, "_score_next", fail_in("advance"))
+        patch.setattr(pipeline.ShardScorer, "score_next", fail_in("advance"))
         for _ in range(REPEATS):
             stage.play()
         patch.setattr(pipeline, "apply_remedy", fail)
@@ -221,7 +220,7 @@ def test_a_tick_that_takes_too_long_loses_its_shard_nothing(
 
     kept = {key: stage.client.dump(key(SHARD)) for key in keys.SHARD_STATE}
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.ShardScorer, "_score_next", interrupt)
+        patch.setattr(pipeline.ShardScorer, "score_next", interrupt)
         for _ in range(PATIENCE):
             stage.play()
     assert not read_failures(stage.client)
@@ -239,10 +238,10 @@ def test_a_remedy_is_not_tried_again_when_a_tick_takes_too_long(
         raise SoftTimeLimitExceeded
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.ShardScorer, "_score_next", fail_in("load"))
+        patch.setattr(pipeline.ShardScorer, "score_next", fail_in("load"))
         for _ in range(REPEATS):
             stage.play()
-        patch.setattr(pipeline.ShardScorer, "_score_next", interrupt)
+        patch.setattr(pipeline.ShardScorer, "score_next", interrupt)
         for _ in range(3):
             stage.play()
     assert read_figures(stage.client)[f"{SET_ASIDE}:state"] == 1
@@ -301,13 +300,14 @@ def test_results_of_which_one_cannot_be_stored_lose_only_that(
         raise ConnectionError("the worker is killed here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "store_metrics", away)
+        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
         stage.play((keys.POLL_VOTE, vote("u1", "p2", BAD)))
     key = keys.shard_outbox(SHARD)
-    results = TickResults.from_bytes(stage.client.get(key))
-    (session_id,) = results.metrics["session_id"].tolist()
+    outcome = decode_outcome(stage.client.get(key), PARTS)
+    (session_id,) = outcome.values["metrics"].rows["session_id"].tolist()
     too_long = PollNotice(session_id, "p" * 300, PollMomentKind.CLOSED, 1, 1)
-    stage.client.set(key, results._replace(polls=[too_long, *results.polls]).to_bytes())
+    outcome.values["polls"].insert(0, too_long)
+    stage.client.set(key, encode_outcome(outcome, PARTS))
     for _ in range(REPEATS + 1):
         stage.play()
     assert not stage.client.exists(key)
@@ -334,13 +334,15 @@ def test_a_row_that_the_database_refuses_costs_only_itself(
         raise ConnectionError("the worker is killed here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "store_metrics", away)
+        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
         stage.play()
     key = keys.shard_outbox(SHARD)
-    results = TickResults.from_bytes(stage.client.get(key))
-    metrics = results.metrics.copy()
-    metrics["chat_count"][results.external_ids.index(BAD)] = 5_000
-    stage.client.set(key, results._replace(metrics=metrics).to_bytes())
+    outcome = decode_outcome(stage.client.get(key), PARTS)
+    metrics = outcome.values["metrics"]
+    rows_ = metrics.rows.copy()
+    rows_["chat_count"][metrics.external_ids.index(BAD)] = 5_000
+    outcome.values["metrics"] = metrics._replace(rows=rows_)
+    stage.client.set(key, encode_outcome(outcome, PARTS))
     try:
         for _ in range(REPEATS + 1):
             stage.play()
@@ -359,7 +361,7 @@ def test_an_outage_is_nobodys_failure_and_sets_nothing_aside(
         raise OperationalError("the server closed the connection unexpectedly")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "store_metrics", away)
+        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
         for _ in range(2 * REPEATS + 1):
             stage.play()
     assert not read_failures(stage.client)
@@ -378,7 +380,7 @@ def test_where_most_shards_fail_their_state_stays(
         raise ZeroDivisionError("a fault of our own")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.ShardScorer, "_score_next", fail)
+        patch.setattr(pipeline.ShardScorer, "score_next", fail)
         stage.tick += 1
         for _ in range(PATIENCE):
             tasks.score_shards([*range(keys.SHARD_COUNT)], stage.tick)
@@ -395,7 +397,7 @@ def test_screens_that_cannot_be_told_stop_nothing(
     def fail(*_: object) -> None:
         raise ValueError("a payload that cannot be encoded")
 
-    monkeypatch.setattr(pipeline, "watched_groups", fail)
+    monkeypatch.setattr("dashboard.live.sinks.watched_groups", fail)
     stage.play()
     assert stage.scored() == stage.tick
     assert read_figures(stage.client)["missed_broadcasts"] == 2
@@ -408,7 +410,7 @@ def test_results_that_waited_go_to_the_event_of_now(
         raise ConnectionError("the worker is killed here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "publish_updates", away)
+        patch.setattr("sessions_app.outcomes.session_parts.publish_updates", away)
         stage.play()
     session = rows(BAD)[0].session
     session.event = type(session.event).objects.create(external_id="bobs", title="Bob's")

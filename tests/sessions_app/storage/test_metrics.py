@@ -5,7 +5,7 @@ import pytest
 from django.db import transaction
 
 from sessions_app.models import EngagementMetric
-from sessions_app.state.tick_results import METRIC
+from sessions_app.state.tick_metrics import METRIC
 from sessions_app.storage.metrics import store_metrics
 from tests.factories import make_event, make_session
 

@@ -3,17 +3,18 @@
 import pytest
 import redis
 
+from dashboard.live import sinks
 from dashboard.live.subscriptions import WatchedGroups
 from dashboard.pages.payloads import SHOWN_POLL_MOMENTS, poll_payload, session_snapshot
-from engagement_conductor.pipeline import tick as pipeline
 from sessions_app.models import PollMoment, Session
+from sessions_app.outcomes import session_parts
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.state.poll_notices import PollMomentKind, PollNotice
 from sessions_app.storage.polls import drop_poll_moments_before, store_poll_notices
 from sessions_app.ticks import TICK_MS, tick_at, tick_end
 from tests.factories import make_event, make_session
-from tests.pipeline import collect_all, collector, score_all
+from tests.pipeline import collect_all, collector, score_all, score_shard
 from tests.platform import closed, post, user, vote
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -22,7 +23,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def start(redis_client: redis.Redis) -> int:
     """The beginning of a tick some ticks ago, in milliseconds."""
-    pipeline.event_settings.__init__()
     return (tick_at(server_time_ms(redis_client)) - 8) * TICK_MS
 
 
@@ -121,10 +121,10 @@ def test_a_tick_that_is_stored_again_changes_nothing(
         raise ConnectionError("the worker is killed here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, step, fail)
+        patch.setattr(session_parts, step, fail)
         with pytest.raises(ConnectionError):
-            pipeline.score_shard(redis_client, shard, tick_at(start))
-    pipeline.score_shard(redis_client, shard, tick_at(start) + 1)
+            score_shard(redis_client, shard, tick_at(start))
+    score_shard(redis_client, shard, tick_at(start) + 1)
     assert stored() == [("s1", "p1", "FIRST_VOTE", tick_end(tick_at(start)), 2, 2)]
 
 
@@ -156,8 +156,8 @@ def test_a_watched_page_is_told(
     session = Session.objects.get()
     told: list[list[PollMoment]] = []
     watched = WatchedGroups(frozenset({session.pk}))
-    monkeypatch.setattr(pipeline, "watched_groups", lambda client: watched)
-    monkeypatch.setattr(pipeline, "broadcast_polls", lambda moments, groups: told.append(moments))
+    monkeypatch.setattr(sinks, "watched_groups", lambda client: watched)
+    monkeypatch.setattr(sinks, "broadcast_polls", lambda moments, groups: told.append(moments))
     collect(redis_client, *votes(start + TICK_MS, "u1"))
     score_all(redis_client, tick_at(start) + 2)
     [[moment]] = told

@@ -1,0 +1,63 @@
+"""What a tick leads to for its anomalies: stored, published once, and shown."""
+
+import logging
+from collections.abc import Iterable
+
+import msgspec
+
+from anomalies_app.notices import AnomalyNotice, EpisodeChange, decode_changes, encode_changes
+from anomalies_app.publication import publish_notices
+from anomalies_app.storage import store_changes
+from sessions_app.outcomes.addresses import Addresses
+from sessions_app.outcomes.outbox import ANOMALIES
+from sessions_app.outcomes.part import Delivery, Part, ScoredTick
+from sessions_app.redis_access.client import events_client
+from sessions_app.telemetry.counters import ALERTS
+from sessions_app.telemetry.log_context import log_context
+
+logger = logging.getLogger(__name__)
+
+
+class AnomaliesPart(Part[list[EpisodeChange], list[AnomalyNotice]]):
+    """The episodes that the detector has changed."""
+
+    name = ANOMALIES
+
+    def produce(self, scored: ScoredTick) -> list[EpisodeChange] | None:
+        return scored.findings.get(self.name) or None
+
+    def encode(self, value: list[EpisodeChange]) -> bytes:
+        return encode_changes(value)
+
+    def decode(self, data: bytes) -> list[EpisodeChange]:
+        return decode_changes(data)
+
+    def store(self, value: list[EpisodeChange], delivery: Delivery) -> list[AnomalyNotice]:
+        settings = delivery.event_settings
+        settings.ensure([change.event_id for change in value])
+        return delivery.pieces.store(
+            self.name, value, lambda some: store_changes(some, settings.external_ids)
+        )
+
+    def publish(self, stored: list[AnomalyNotice], delivery: Delivery) -> None:
+        publish_notices(events_client(delivery.client), stored)
+
+    def note_delivered(self, stored: list[AnomalyNotice], delivery: Delivery) -> None:
+        for notice in stored:
+            delivery.counters.add(1, ALERTS, notice.change, notice.type, notice.severity)
+            with log_context(session=notice.external_id, anomaly=str(notice.id)):
+                logger.info("Alert %s: %s %s.", notice.change, notice.severity, notice.type)
+
+    def sessions(self, value: list[EpisodeChange]) -> Iterable[tuple[int, str]]:
+        return ((change.session_id, change.external_id) for change in value)
+
+    def readdressed(self, value: list[EpisodeChange], addresses: Addresses) -> list[EpisodeChange]:
+        places = [addresses.place(change.external_id) for change in value]
+        return [
+            msgspec.structs.replace(change, session_id=place.session_id, event_id=place.event_id)
+            for change, place in zip(value, places, strict=True)
+            if place is not None
+        ]
+
+    def size(self, value: list[EpisodeChange]) -> int:
+        return len(value)

@@ -1,0 +1,125 @@
+"""What the open pages are told of each part of a tick's outcome."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+import redis
+
+from anomalies_app.notices import AnomalyNotice
+from dashboard.live.broadcast import (
+    broadcast_ended,
+    broadcast_notices,
+    broadcast_points,
+    broadcast_polls,
+)
+from dashboard.live.subscriptions import WatchedGroups, watched_groups, watched_rows
+from dashboard.pages.payloads import EndedSession
+from sessions_app.control.edits import events_of_edited
+from sessions_app.control.event_settings_cache import EventSettingsCache
+from sessions_app.control.pause_cache import PauseCache
+from sessions_app.models import PollMoment, Session
+from sessions_app.outcomes.outbox import ANOMALIES, ENDS, METRICS, POLLS
+from sessions_app.state.tick_metrics import TickMetrics
+from sessions_app.ticks import tick_end
+
+
+@dataclass
+class Screens:
+    """Who watches, and what they are to be shown beside the parts.
+
+    Attributes:
+        tick: the one that was scored.
+        watched: the groups with open pages.
+        events: the event of each session that was moved since the tick, by keys.
+    """
+
+    tick: int
+    watched: WatchedGroups
+    events: dict[int, int]
+    event_settings: EventSettingsCache
+    pauses: PauseCache
+
+    @property
+    def time(self) -> datetime:
+        """The end of the tick."""
+        return tick_end(self.tick)
+
+
+def show(
+    client: "redis.Redis",
+    tick: int,
+    stored: dict[str, Any],
+    event_settings: EventSettingsCache,
+    pauses: PauseCache,
+    is_current: bool,
+) -> None:
+    """Tells the open pages what was stored, by the event that each session belongs to now.
+
+    Args:
+        client: of the server of ``REDIS_URL``.
+        tick: the one that was scored.
+        stored: what the parts have stored, by name; parts that no page shows are left alone.
+        is_current: whether the event of each session has just been looked up.
+
+    Raises:
+        django.db.Error, redis.RedisError, OSError: a server does not answer.
+    """
+    watched = watched_groups(client)
+    if not any(watched):
+        return
+    events = {} if is_current else events_of_edited(tick_end(tick))
+    screens = Screens(tick, watched, events, event_settings, pauses)
+    for name, sink in SINKS.items():
+        if name in stored:
+            sink(stored[name], screens)
+
+
+def _show_metrics(metrics: TickMetrics, screens: Screens) -> None:
+    if screens.events:
+        rows = metrics.rows.copy()
+        for row in np.flatnonzero(np.isin(rows["session_id"], [*screens.events])).tolist():
+            rows["event_id"][row] = screens.events[int(rows["session_id"][row])]
+        metrics = metrics._replace(rows=rows)
+        screens.event_settings.ensure(rows["event_id"])
+    shown = np.flatnonzero(watched_rows(metrics.rows, screens.watched)).tolist()
+    if shown:
+        settings = screens.event_settings
+        points = [*metrics.points(screens.tick, settings.external_ids, shown)]
+        kinds = screens.pauses.kinds(screens.time)
+        broadcast_points(points, screens.watched, kinds, settings.settings_of)
+
+
+def _show_polls(moments: list[PollMoment], screens: Screens) -> None:
+    broadcast_polls(moments, screens.watched)
+
+
+def _show_anomalies(notices: list[AnomalyNotice], screens: Screens) -> None:
+    moved = [
+        msgspec.structs.replace(
+            notice, event_id=screens.events.get(notice.session_id, notice.event_id)
+        )
+        for notice in notices
+    ]
+    broadcast_notices(moved, screens.watched)
+
+
+def _show_ends(session_ids: list[int], screens: Screens) -> None:
+    sessions = Session.objects.filter(pk__in=session_ids)
+    ended = [
+        EndedSession(key, event_id, ended_at or screens.time)
+        for key, event_id, ended_at in sessions.values_list("pk", "event_id", "ended_at")
+    ]
+    broadcast_ended(ended, screens.watched)
+
+
+# By the name of the part.
+SINKS: dict[str, Callable[[Any, Screens], None]] = {
+    METRICS: _show_metrics,
+    POLLS: _show_polls,
+    ANOMALIES: _show_anomalies,
+    ENDS: _show_ends,
+}

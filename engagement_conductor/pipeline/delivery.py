@@ -1,0 +1,132 @@
+"""Delivering what a tick has led to: stored, published, shown, and then forgotten."""
+
+import logging
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import transaction
+
+from dashboard.live.sinks import show
+from engagement_conductor.pipeline.parts import PARTS
+from engagement_conductor.pipeline.turn import Turn
+from sessions_app.outcomes.addresses import Addresses
+from sessions_app.outcomes.outbox import Outcome, UnknownOutboxError, decode_outcome
+from sessions_app.outcomes.part import Delivery
+from sessions_app.outcomes.piecewise import BadPiece, Pieces
+from sessions_app.redis_access import keys
+from sessions_app.shards.quarantine import keep_pieces, tell_set_aside
+from sessions_app.shards.remedies import OUTBOX, STORE
+from sessions_app.telemetry.counters import LEFT_OUT, MISSED_BROADCASTS, SESSION_GONE
+from sessions_app.telemetry.outages import log_failure
+from sessions_app.telemetry.shard_conditions import one_line
+
+logger = logging.getLogger(__name__)
+
+
+def deliver(turn: Turn, outcome: Outcome, is_current: bool = False) -> None:
+    """Stores, publishes and shows an outcome, then empties the outbox.
+
+    Args:
+        is_current: whether the event of each session has just been looked up.
+
+    Raises:
+        redis.RedisError, django.db.Error, OSError: a server does not answer; the outbox is kept.
+    """
+    if not outcome.values:
+        return
+    delivery = Delivery(
+        outcome.tick,
+        turn.client,
+        turn.node,
+        turn.caches.event_settings,
+        Pieces(turn.is_piecewise),
+        turn.counters,
+    )
+    with turn.measured(STORE), transaction.atomic():
+        stored = _store(turn, outcome, delivery)
+    with turn.measured("publish"):
+        for part in PARTS:
+            if part.name in stored:
+                part.publish(stored[part.name], delivery)
+    with turn.measured("broadcast"):
+        _show(turn, outcome.tick, stored, is_current)
+    turn.store.clear_outbox(outcome.tick)
+    for part in PARTS:
+        if part.name in stored:
+            part.note_delivered(stored[part.name], delivery)
+
+
+def deliver_waiting(turn: Turn, scored: int, outbox: bytes, epoch: str) -> None:
+    """Delivers what an earlier turn could not, by the keys that hold now.
+
+    Args:
+        scored: the last tick that was scored.
+        outbox: as it is stored.
+        epoch: of the database in which its keys hold.
+    """
+    turn.begin(STORE)
+    try:
+        outcome = decode_outcome(outbox, PARTS)
+    except UnknownOutboxError as error:
+        turn.set_state_aside(keys.shard_outbox(turn.shard), OUTBOX, one_line(error))
+        return
+    _set_unreadable_aside(turn, outcome)
+    keys_hold = epoch != "" and epoch == turn.caches.current_epoch()
+    values = outcome.values
+    sessions = [
+        pair for part in PARTS if part.name in values for pair in part.sessions(values[part.name])
+    ]
+    addresses = Addresses(sessions, keys_hold)
+    kept: dict[str, Any] = {}
+    gone = 0
+    for part in PARTS:
+        if part.name not in values:
+            continue
+        value = part.readdressed(values[part.name], addresses)
+        gone += part.size(values[part.name]) - part.size(value)
+        if not part.is_empty(value):
+            kept[part.name] = value
+    if kept:
+        deliver(turn, outcome._replace(values=kept))
+    else:
+        turn.store.clear_outbox(scored)
+    turn.counters.add(gone, LEFT_OUT, SESSION_GONE)
+
+
+def _store(turn: Turn, outcome: Outcome, delivery: Delivery) -> dict[str, Any]:
+    """Stores each part; returns what is to be told of it."""
+    stored = {
+        part.name: part.store(outcome.values[part.name], delivery)
+        for part in PARTS
+        if part.name in outcome.values
+    }
+    if delivery.pieces.bad:
+        _set_pieces_aside(turn, delivery.pieces.bad)
+    return stored
+
+
+def _set_pieces_aside(turn: Turn, bad: list[BadPiece]) -> None:
+    for what, piece, error in bad:
+        text = f"{what}: {piece!r}: {one_line(error)}"
+        keep_pieces(turn.node, turn.shard, "results", [text.encode(errors="replace")])
+    tell_set_aside(turn.client, turn.shard, "results", len(bad), one_line(bad[0].error))
+
+
+def _set_unreadable_aside(turn: Turn, outcome: Outcome) -> None:
+    for part in outcome.unreadable:
+        keep_pieces(turn.node, turn.shard, "results", [part.name.encode() + b": " + part.data])
+    if outcome.unreadable:
+        reason = f"{outcome.unreadable[0].name}: {outcome.unreadable[0].reason}"
+        tell_set_aside(turn.client, turn.shard, "results", len(outcome.unreadable), reason)
+
+
+def _show(turn: Turn, tick: int, stored: dict[str, Any], is_current: bool) -> None:
+    """Best effort: a screen that misses a tick gets the next one, and asks for the hole."""
+    caches = turn.caches
+    try:
+        show(turn.client, tick, stored, caches.event_settings, caches.pauses, is_current)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:  # noqa: BLE001 - pages are no reason to score nothing
+        turn.counters.add(1, MISSED_BROADCASTS)
+        log_failure(logger, "Ticks did not reach the screens", error)
