@@ -140,13 +140,13 @@ class ShardScorer:
     """Carries an open shard from tick to tick."""
 
     def __init__(self, turn: Turn, shard: OpenShard) -> None:
-        self._turn = turn
+        self.turn = turn
         self._windows, self._detection, self._skipped = shard
         self._followed_at = -math.inf
 
     def score_next(self, up_to_tick: int) -> None:
         """Scores the tick after that of the windows, and delivers what it leads to."""
-        turn, windows, detection = self._turn, self._windows, self._detection
+        turn, windows, detection = self.turn, self._windows, self._detection
         tick = turn.tick = windows.tick + 1
         with turn.measured("read"):
             is_patient = up_to_tick - tick < NEWER_WORKER_TICKS
@@ -187,20 +187,20 @@ class ShardScorer:
         """
         if self._has_just_followed_edits():
             return
-        self._turn.begin("edits")
+        self.turn.begin("edits")
         began = time.monotonic()
         follow_edits(self._windows, whole)
         self._followed_at = began
         if not self._windows.epoch and len(self._windows):
-            look_up_sessions(self._turn, self._windows, self._detection)
+            look_up_sessions(self.turn, self._windows, self._detection)
 
     def skip_idle(self, up_to_tick: int) -> None:
         """Jumps to the last due tick if the shard has no sessions and nothing happens before."""
         due = range(self._windows.tick + 1, up_to_tick + 1)
-        if not len(self._windows) and self._turn.store.begin(due):
+        if not len(self._windows) and self.turn.store.begin(due):
             self._windows.tick = up_to_tick - 1
         else:
-            self._turn.store.begin(due[:1])
+            self.turn.store.begin(due[:1])
 
     def _has_just_followed_edits(self) -> bool:
         return time.monotonic() - self._followed_at < EDITS_SECONDS

@@ -131,7 +131,7 @@ def _forget_people(node: "redis.Redis", shard: int) -> None:
     Also what a worker has read of them that is in the middle of a tick: it begins again.
     """
     with node.pipeline(transaction=True) as pipeline:
-        pipeline.delete(*keys.shard_tables(shard), keys.shard_identities(shard))
+        pipeline.delete(*keys.tables_of_shard(shard), keys.shard_identities(shard))
         # Such a worker watches this key.
         pipeline.expire(keys.scored_tick(shard), keys.STATE_LIFETIME_SECONDS)
         pipeline.execute()

@@ -218,7 +218,7 @@ SHARD_STATE = (
 )
 
 
-def shard_tables(shard: int) -> tuple[str, ...]:
+def tables_of_shard(shard: int) -> tuple[str, ...]:
     """The hashes of a shard that have a table for each session."""
     return shard_audiences(shard), shard_polls(shard), shard_voters(shard), shard_ballots(shard)
 

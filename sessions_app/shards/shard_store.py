@@ -226,7 +226,7 @@ class ShardStore:
     def drop_tables(self, session_ids: NDArray[np.int64]) -> None:
         """Forgets what is stored under keys that mean other sessions by now."""
         with self.client.pipeline(transaction=True) as pipeline:
-            for hash_key in keys.shard_tables(self.shard):
+            for hash_key in keys.tables_of_shard(self.shard):
                 pipeline.hdel(hash_key, *_fields(session_ids))
             # They depend on the keys, too, and do not tell whose they are.
             pipeline.delete(keys.shard_identities(self.shard))

@@ -19,7 +19,7 @@ def make_slow(shard: int, seconds: float) -> None:
     score_next = tick.ShardScorer.score_next
 
     def slowly(scorer: Any, *arguments: Any) -> None:
-        if scorer.shard == shard:
+        if scorer.turn.shard == shard:
             time.sleep(seconds)
         score_next(scorer, *arguments)
 

@@ -86,7 +86,7 @@ def test_an_error_of_any_kind_in_one_shard_leaves_the_others_alone(
     score_next = pipeline.ShardScorer.score_next
 
     def fail(self: Any, *arguments: Any) -> None:
-        if self.shard == SHARD:
+        if self.turn.shard == SHARD:
             raise ZeroDivisionError("a fault of our own")
         score_next(self, *arguments)
 
@@ -168,9 +168,9 @@ def fail_in(stage: str) -> Callable[..., None]:
     score_next = pipeline.ShardScorer.score_next
 
     def fail(self: Any, *arguments: Any) -> None:
-        if self.shard != SHARD:
+        if self.turn.shard != SHARD:
             return score_next(self, *arguments)
-        self.stage = stage
+        self.turn.stage = stage
         raise ZeroDivisionError("a fault of our own")
 
     return fail
