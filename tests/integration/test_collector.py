@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 import redis
 
 from sessions_app import keys, streams
-from sessions_app.collector import Collector
+from sessions_app.collector import FILLING_MS, Collector
 from sessions_app.connection import connect
 from sessions_app.pipeline_status import pipeline_status
 from sessions_app.read_size import FIRST_COUNT
@@ -63,6 +64,29 @@ def test_two_hundred_messages_a_minute_are_two_hundred(redis_client: redis.Redis
         collect_all(redis_client, running)
     score_now(redis_client)
     assert rows()[-1].chat_msgs_per_min == 200
+
+
+def test_events_that_come_one_by_one_share_batches(redis_client: redis.Redis) -> None:
+    def post_slowly() -> None:
+        with connect() as client:
+            for number in range(60):
+                post(client, keys.CHAT_MESSAGE, chat(f"m{number}"))
+                time.sleep(0.005)
+
+    posting = threading.Thread(target=post_slowly)
+    with collector() as running:
+        began = time.monotonic()
+        posting.start()
+        step_until(
+            running, lambda: int(redis_client.hget(keys.COLLECTOR_TOTALS, "events") or 0) == 60
+        )
+        seconds = time.monotonic() - began
+    posting.join()
+    now = tick_at(server_time_ms(redis_client))
+    shard = keys.shard_of("s1")
+    blocks = sum(redis_client.llen(keys.arrivals(shard, tick)) for tick in range(now - 5, now + 1))
+    # While a tick's end is reported, none has time to fill.
+    assert blocks <= seconds * 1000 / FILLING_MS + 15
 
 
 def test_both_transports_are_heard_and_copies_count_once(redis_client: redis.Redis) -> None:
