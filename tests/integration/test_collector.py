@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from sessions_app import keys, streams
-from sessions_app.collector import FILLING_MS, Collector
+from sessions_app.collector import FILLING_SECONDS, Collector
 from sessions_app.connection import connect
 from sessions_app.pipeline_status import pipeline_status
 from sessions_app.read_size import FIRST_COUNT
@@ -73,6 +73,8 @@ def test_events_that_come_one_by_one_share_batches(redis_client: redis.Redis) ->
                 post(client, keys.CHAT_MESSAGE, chat(f"m{number}"))
                 time.sleep(0.005)
 
+    # A collector that does not listen to Pub/Sub need not wait for what it would say.
+    redis_client.set(keys.SUBSCRIBER_LEASE, "another", ex=60)
     posting = threading.Thread(target=post_slowly)
     with collector() as running:
         began = time.monotonic()
@@ -85,8 +87,8 @@ def test_events_that_come_one_by_one_share_batches(redis_client: redis.Redis) ->
     now = tick_at(server_time_ms(redis_client))
     shard = keys.shard_of("s1")
     blocks = sum(redis_client.llen(keys.arrivals(shard, tick)) for tick in range(now - 5, now + 1))
-    # While a tick's end is reported, none has time to fill.
-    assert blocks <= seconds * 1000 / FILLING_MS + 15
+    # A few more where a tick ends, or where a busy machine let sixteen come at once.
+    assert blocks <= seconds / FILLING_SECONDS + 10
 
 
 def test_both_transports_are_heard_and_copies_count_once(redis_client: redis.Redis) -> None:
