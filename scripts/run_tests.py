@@ -28,10 +28,11 @@ FOLDER = ROOT / ".data" / "tests"
 # One after the other. Those that measure run while nothing else does.
 RUNS = (
     # They wait for servers and for time passing more than they compute.
-    ["-m", "not e2e", "-n", "3"],
-    ["-m", "e2e and not alone", "-n", "2", "--dist", "worksteal"],
+    ["-m", "not e2e", "-n", "4"],
+    ["-m", "e2e and not alone", "-n", "3", "--dist", "worksteal"],
     ["-m", "alone"],
 )
+SLOWEST_SHOWN = 15
 NOTHING_SELECTED = 5
 
 
@@ -109,6 +110,7 @@ def _all_runs(environment: dict[str, str], missing: list[str]) -> int:
 
 
 def _pytest(options: list[str], environment: dict[str, str], missing: list[str]) -> int:
+    options = [*options, f"--durations={SLOWEST_SHOWN}"]
     command = [sys.executable, "-m", "pytest", *options, *sys.argv[1:]]
     environment = {
         **os.environ,

@@ -5,6 +5,7 @@ entries are acknowledged afterwards, and the scorer knows an entry that it has h
 """
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 IDLE_BLOCK_MS = 200
 # A batch costs a block for each shard, however few its events are: it has time to fill, except when
 # a tick's end is to be reported.
-FILLING_MS = 50
+FILLING_SECONDS = 0.05
 STATUS_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 30.0
 HEARTBEAT_LIFETIME_MS = 60_000
@@ -90,7 +91,7 @@ class Collector:
         self._delivered = False
         self._heartbeat_ms = 0
         self._reported_ms = 0
-        self._read_ms = 0
+        self._read_at = -math.inf
         self._subscriber_read_ms = 0
         self._recovering = True
         self._has_just_recovered = False
@@ -163,13 +164,14 @@ class Collector:
 
     def _let_fill(self) -> None:
         """Waits until a batch is worth its blocks, unless there is more than one batch to read."""
-        now_ms = self._now_ms()
-        tick_start_ms = now_ms - now_ms % TICK_MS
+        into_tick_ms = self._now_ms() % TICK_MS
         is_behind = self.reader.size.was_full or len(self.subscriber) >= self.batch_size
-        if not (self._recovering or is_behind) and self._reported_ms >= tick_start_ms:
-            until_ms = min(self._read_ms + FILLING_MS, tick_start_ms + TICK_MS)
-            time.sleep(max(0, until_ms - now_ms) / 1000)
-        self._read_ms = self._now_ms()
+        is_told = self._reported_ms >= self._now_ms() - into_tick_ms
+        if is_told and not (self._recovering or is_behind):
+            # By a clock that never jumps: nothing may hold us up for longer than that.
+            wanted = self._read_at + FILLING_SECONDS - time.monotonic()
+            time.sleep(max(0.0, min(wanted, (TICK_MS - into_tick_ms) / 1000)))
+        self._read_at = time.monotonic()
 
     def _take_messages(self) -> Handover:
         return self._handover_of([], self.subscriber.take(self.batch_size, BUDGET_BYTES))

@@ -11,7 +11,7 @@ shard looks up its sessions in it before it goes on (:mod:`sessions_app.shards.r
 import logging
 import math
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import redis
@@ -88,7 +88,10 @@ def current_epoch(client: "redis.Redis") -> str:
 
 
 class RecentEpoch:
-    """The same for shards that are scored one after the other: looked up once a second at most.
+    """The same for shards that are scored one after the other.
+
+    It is looked up once a second at most, and anew with each connection to the database: behind
+    another one may be another database.
 
     Args:
         client: of the server of ``REDIS_URL``.
@@ -97,23 +100,25 @@ class RecentEpoch:
     def __init__(self, client: "redis.Redis") -> None:
         self._client = client
         self._looked_up_at = -math.inf
+        self._looked_up_by: Any = None
         self._epoch = ""
 
     def recent(self) -> str:
-        """The epoch, as it was a second ago at the earliest.
+        """The epoch, as it was a second ago at the earliest, by this connection.
 
         Raises:
             redis.RedisError, django.db.Error: a server does not answer.
         """
-        if time.monotonic() - self._looked_up_at >= RECENT_SECONDS:
-            return self.current()
-        return self._epoch
+        is_recent = time.monotonic() - self._looked_up_at < RECENT_SECONDS
+        if is_recent and self._looked_up_by is connection.connection:
+            return self._epoch
+        return self.current()
 
     def current(self) -> str:
         """See :func:`current_epoch`."""
         began = time.monotonic()
         self._epoch = current_epoch(self._client)
-        self._looked_up_at = began
+        self._looked_up_at, self._looked_up_by = began, connection.connection
         return self._epoch
 
 

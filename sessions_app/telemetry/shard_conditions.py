@@ -187,7 +187,7 @@ def begin_work(client: "redis.Redis", shard: int) -> float:
     return average
 
 
-def end_work(client: "redis.Redis", shard: int, seconds: float | None, before: float = 0.0) -> None:
+def end_work(client: "redis.Redis", shard: int, seconds: float | None, before: float) -> None:
     """Notes that the worker is done.
 
     Args:

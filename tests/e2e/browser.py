@@ -79,6 +79,7 @@ class Window:
         self.page.wait_for_selector(selector, timeout=seconds * 1000)
 
     def wait_until_connected(self) -> None:
+        """Until what the server knows is shown, however long ago that was scored."""
         self.page.wait_for_selector("#connection:is([data-state=live], [data-state=stale])")
 
     def text(self, selector: str) -> str:

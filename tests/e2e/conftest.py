@@ -1,11 +1,12 @@
 """Pages in a real browser, as several files of tests use them."""
 
-import fcntl
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.conf import settings
 
 from tests.conftest import RestartableValkey, url_of_database
 from tests.e2e.browser import Pages, open_browser, running_pages
@@ -15,19 +16,9 @@ from tests.factories import Cast, make_cast, make_metrics
 
 
 @pytest.fixture(scope="session")
-def _collected(
-    django_db_setup: None, testrun_uid: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """The server serves what was collected, under names that depend on the content.
-
-    Tests that run at the same time use the same folder: the first of them collects.
-    """
-    marker = tmp_path_factory.getbasetemp().parent / f"collected-{testrun_uid}"
-    with marker.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if not file.tell():
-            call_command("collectstatic", interactive=False, verbosity=0)
-            file.write("collected")
+def _collected() -> None:
+    """The server serves this checkout's static files, whatever has changed since the set-up."""
+    subprocess.run([sys.executable, "scripts/set_up.py"], cwd=settings.BASE_DIR, check=True)
 
 
 @pytest.fixture
@@ -62,6 +53,7 @@ def cast(transactional_db: None) -> Cast:
 
 @pytest.fixture(scope="module")
 def stage(
+    django_db_setup: None,
     _collected: None,
     tmp_path_factory: pytest.TempPathFactory,
     redis_url: str,

@@ -55,7 +55,8 @@ def test_an_organizer_logs_in_and_sees_a_session_move(
     card = window.page.locator(".card:visible")
     assert card.count() == 1
     card.click()
-    window.wait_for_state("live")
+    window.page.wait_for_url("**/sessions/*/")
+    window.wait_until_connected()
     assert window.text("#score-value") == "50"
     pages.broadcast(make_point(cast.session, 0.83))
     window.wait_for_text("#score-value", "83")
@@ -70,7 +71,8 @@ def test_an_organizer_logs_in_and_sees_a_session_move(
 
 def test_a_point_that_is_already_there_changes_nothing(pages: Pages, cast: Cast) -> None:
     window = open_session(pages, cast)
-    point = make_point(cast.session, 0.7)
+    known = EngagementMetric.objects.filter(session=cast.session).latest("time").time
+    point = make_point(cast.session, 0.7, known + TICK)
     pages.broadcast(point)
     pages.broadcast(make_point(cast.session, 0.1, point.time - 5 * TICK))
     pages.broadcast(point)
@@ -95,7 +97,7 @@ def test_a_hole_in_time_is_asked_after_and_otherwise_left_open(pages: Pages, cas
 def test_cards_come_and_go_with_their_sessions(pages: Pages, cast: Cast) -> None:
     window = pages.window()
     window.log_in("alice")
-    window.wait_for_state("live")
+    window.wait_until_connected()
     new = make_session(cast.session.event, HOSTILE)
     pages.broadcast(make_point(cast.session, 0.71), make_point(new, 0.25))
     window.wait_for_text("#summary", "2 sessions live now")
@@ -170,7 +172,7 @@ def test_pages_connect_again_after_the_server_was_killed(pages: Pages, cast: Cas
     window.wait_for_state("reconnecting")
     make_metrics(cast.session, [0.44], last_tick_end())
     pages.product.start("web")
-    window.wait_for_state("live", 30)
+    window.wait_until_connected()
     window.wait_for_text("#score-value", "44")
 
 
@@ -213,7 +215,7 @@ HOLD_FRAMES = """() => {
 def test_a_hidden_page_draws_when_it_is_looked_at_again(pages: Pages, cast: Cast) -> None:
     overview = pages.window()
     overview.log_in("alice")
-    overview.wait_for_state("live")
+    overview.wait_until_connected()
     overview.page.evaluate(HOLD_FRAMES)
     window = open_session(pages, cast)
     hide = "Object.defineProperty(document, 'hidden', { value: %s, configurable: true })"

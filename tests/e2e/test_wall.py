@@ -49,7 +49,7 @@ def test_trouble_comes_first_and_the_focus_stays(pages: Pages, cast: Cast) -> No
     make_metrics(alpha, [0.6] * 20, end - TICK)
     window = pages.window()
     window.log_in("alice")
-    window.wait_for_state("live")
+    window.wait_until_connected()
     assert shown(window.page) == ["Alpha", "Beta", "Keynote"]
     window.page.get_by_role("link", name="Keynote").focus()
     warning, critical = make_notice(beta), make_notice(cast.session, severity="CRITICAL")
@@ -73,6 +73,35 @@ def test_trouble_comes_first_and_the_focus_stays(pages: Pages, cast: Cast) -> No
     pages.broadcast_ended(EndedSession(beta.pk, beta.event_id, end))
     wait_until_shown(window.page, ["Alpha", "Keynote"])
     assert window.problems == []
+
+
+# What of a card, at its middle, is not the link to its session.
+NOT_THE_LINK = """() => [...document.querySelectorAll(".card:not([hidden])")].flatMap((card) => {
+    const link = card.querySelector(".card-title a");
+    return [card, ...card.querySelectorAll("*")].filter((part) => {
+        part.scrollIntoView();
+        const box = part.getBoundingClientRect();
+        if (!box.width || !box.height) return false;
+        const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+        return top !== link;
+    }).map((part) => part.outerHTML);
+})"""
+
+
+def test_a_card_is_a_link_wherever_it_is_clicked(pages: Pages, cast: Cast) -> None:
+    silent = make_session(cast.session.event, "Silent")
+    make_metrics(silent, [0.2] * 20 + [0.6] * 3, last_tick_end() - 8 * TICK)
+    make_metrics(cast.session, [0.9], last_tick_end())
+    window = pages.window()
+    window.log_in("alice")
+    window.wait_until_connected()
+    page = window.page
+    page.locator(".card.stale", has_text="Silent").wait_for()
+    pages.broadcast_notices(make_notice(cast.session))
+    page.locator('.card [data-trend="RISING"]:visible').first.wait_for()
+    assert page.evaluate(NOT_THE_LINK) == []
+    page.get_by_text("Silent").locator("xpath=ancestor::li").click()
+    page.wait_for_url(f"**/sessions/{silent.pk}/")
 
 
 def build_two_events(cast: Cast) -> str:

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 import redis
 
 from sessions_app.ingest import stream_reader
-from sessions_app.ingest.collector import Collector
+from sessions_app.ingest.collector import FILLING_SECONDS, Collector
 from sessions_app.ingest.read_size import FIRST_COUNT
 from sessions_app.ingest.stream_reader import create_groups
 from sessions_app.ingest.watermark import has_passed
@@ -64,6 +65,31 @@ def test_two_hundred_messages_a_minute_are_two_hundred(redis_client: redis.Redis
         collect_all(redis_client, running)
     score_now(redis_client)
     assert rows()[-1].chat_msgs_per_min == 200
+
+
+def test_events_that_come_one_by_one_share_batches(redis_client: redis.Redis) -> None:
+    def post_slowly() -> None:
+        with connect() as client:
+            for number in range(60):
+                post(client, keys.CHAT_MESSAGE, chat(f"m{number}"))
+                time.sleep(0.005)
+
+    # A collector that does not listen to Pub/Sub need not wait for what it would say.
+    redis_client.set(keys.SUBSCRIBER_LEASE, "another", ex=60)
+    posting = threading.Thread(target=post_slowly)
+    with collector() as running:
+        began = time.monotonic()
+        posting.start()
+        step_until(
+            running, lambda: int(redis_client.hget(keys.COLLECTOR_TOTALS, "events") or 0) == 60
+        )
+        seconds = time.monotonic() - began
+    posting.join()
+    now = tick_at(server_time_ms(redis_client))
+    shard = keys.shard_of("s1")
+    blocks = sum(redis_client.llen(keys.arrivals(shard, tick)) for tick in range(now - 5, now + 1))
+    # A few more where a tick ends, or where a busy machine let sixteen come at once.
+    assert blocks <= seconds / FILLING_SECONDS + 10
 
 
 def test_both_transports_are_heard_and_copies_count_once(redis_client: redis.Redis) -> None:

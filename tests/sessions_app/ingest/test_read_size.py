@@ -32,6 +32,17 @@ def test_a_silence_makes_it_small_at_once() -> None:
     assert size.count == FIRST_COUNT
 
 
+def test_a_small_read_halves_it_as_the_first_of_a_burst_has_one_entry() -> None:
+    size = ReadSize(MAXIMUM, STREAMS)
+    full_reads(size, 250, 6)
+    size.note(125, 250, 250 * 250)
+    before = size.count
+    size.note(1, 1, 250)
+    assert size.count == before // 2
+    assert size.count >= 125, "enough for the rest of the next burst"
+    assert not size.was_full
+
+
 def test_large_entries_make_it_small_and_small_ones_large_again() -> None:
     size = ReadSize(MAXIMUM, STREAMS)
     full_reads(size, 250, 10)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import redis
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from dashboard.live.subscriptions import WatchedGroups, watched_groups
 from sessions_app.models import DatabaseEpoch, EngagementMetric, Event, Session
@@ -205,6 +206,20 @@ def test_an_ordinary_life_needs_one_epoch(stage: Stage) -> None:
         epochs.add(current_epoch(stage.client))
     assert len(epochs) == 1
     assert not stage.client.exists(keys.DATABASE_CHANGED)
+
+
+def test_shards_in_turn_share_a_look_that_no_other_connection_takes_over(stage: Stage) -> None:
+    epochs = RecentEpoch(stage.client)
+    epoch = epochs.recent()
+    with CaptureQueriesContext(connection) as queries:
+        assert [epochs.recent() for _ in range(3)] == [epoch] * 3
+    assert not queries
+    stage.client.hset(keys.DATABASE_EPOCH, "mark", 10**9)  # as if the database had gone back
+    assert epochs.recent() == epoch, "a second old at most"
+    connection.close()
+    connection.ensure_connection()
+    changed = epochs.recent()
+    assert changed == current_epoch(stage.client) != epoch
 
 
 def test_a_redis_without_memory_takes_the_database_as_it_is(stage: Stage) -> None:

@@ -95,7 +95,7 @@ def test_health_tells_which_shard_has_which_trouble(redis_client: "redis.Redis")
     assert part(redis_client) == {"ok": True, "count": 16, "troubled": [], "reasons": []}
     set_scored(redis_client, shard_2=3, shard_9=40)
     note_failure(redis_client, 1, "advance", 100, "ValueError: odd")
-    end_work(redis_client, 9, 30.0)
+    end_work(redis_client, 9, 30.0, 0.0)
     note_set_aside(redis_client, 12, "state", "ValueError: odd")
     found = part(redis_client)
     assert not found["ok"]
