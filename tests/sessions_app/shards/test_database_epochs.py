@@ -14,7 +14,7 @@ from dashboard.live.subscriptions import WatchedGroups, watched_groups
 from sessions_app.models import DatabaseEpoch, EngagementMetric, Event, Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
-from sessions_app.shards.database_epochs import Position, advance_mark, current_epoch
+from sessions_app.shards.database_epochs import Position, RecentEpoch, advance_mark, current_epoch
 from sessions_app.state.session_windows import SessionWindows
 from sessions_app.telemetry.counters import REKEYED, read_figures
 from sessions_app.ticks import TICK_MS, tick_at
