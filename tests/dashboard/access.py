@@ -85,7 +85,7 @@ PAGES = {
     "admin/jsi18n/": for_staff("/admin/jsi18n/", staff=200),
     "admin/r/<path:content_type_id>/<path:object_id>/": for_staff("/admin/r/1/1/", 404, 404),
     "admin/auth/user/<id>/password/": for_staff("/admin/auth/user/{alice.pk}/password/"),
-    "admin/^(?P<app_label>sessions_app|auth|anomalies_app|dashboard)/$": for_staff(
+    "admin/^(?P<app_label>auth|sessions_app|anomalies_app|dashboard)/$": for_staff(
         "/admin/sessions_app/", staff=404
     ),
     "admin/(?P<url>.*)$": for_staff("/admin/nothing/", 404, 404),

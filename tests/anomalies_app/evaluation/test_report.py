@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from django.conf import settings
 
 from anomalies_app.evaluation.report import Delay, evaluate, format_report
 from sessions_app.simulation.labelled.labels import (
@@ -25,7 +26,7 @@ from sessions_app.simulation.labelled.labels import (
 REFERENCE = Path(
     os.environ.get(
         "REFERENCE_EVALUATOR",
-        Path(__file__).resolve().parents[3] / "shared" / "evaluation" / "evaluate.py",
+        Path(settings.BASE_DIR).parent / "shared" / "evaluation" / "evaluate.py",
     )
 )
 

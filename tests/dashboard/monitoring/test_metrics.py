@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import redis
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.db import connections
 from django.test import Client
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
@@ -27,7 +28,7 @@ from tests.pipeline import collect_all, collector, score_all
 from tests.platform import chat, chat_sync, post
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+OPERATIONS = Path(settings.BASE_DIR) / "docs" / "operations.md"
 TOKEN = {"authorization": "Bearer secret"}
 
 
