@@ -47,8 +47,8 @@ fuzz: setup ## a minute of coverage-guided fuzzing of the decoder (ARGS="-max_to
 	@$(RUN) -m tests.fuzzing.decoder $(ARGS)
 
 abuse: setup ## all attacks on the running product, with 10,000 connections of one user
-	@ABUSE_CONNECTIONS=10000 $(MAKE) --no-print-directory test ARGS="tests/e2e/test_greedy_clients.py \
-		tests/e2e/test_hostile_names.py tests/integration/test_abuse.py tests/integration/test_floods.py \
+	@ABUSE_CONNECTIONS=10000 $(MAKE) --no-print-directory test ARGS="tests/e2e/faults/test_greedy_clients.py \
+		tests/e2e/pages/test_hostile_names.py tests/integration/test_abuse.py tests/integration/test_floods.py \
 		tests/dashboard/test_urls.py tests/dashboard/test_access_methods.py tests/dashboard/http/test_middleware.py $(ARGS)"
 
 audit: setup ## insecure code, loose versions, known weaknesses of packages (asks the registries)
@@ -69,13 +69,13 @@ soak: setup ## the whole product under load, with a verdict (MINUTES=20, ARGS="-
 	@$(RUN) -m benchmarks.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 screenshots: setup ## every page in every size and colour scheme, into screenshots/ (ARGS="NAME ...")
-	@$(RUN) scripts/with_servers.py tests.e2e.screenshots $(ARGS)
+	@$(RUN) scripts/with_servers.py tests.e2e.scenes.screenshots $(ARGS)
 
 evaluate: setup ## how good the alerts are, on simulated sessions (ARGS="--seed 5", ARGS=FOLDER)
 	@$(RUN) manage.py evaluate_detector $(ARGS)
 
 study: setup ## the tables and plots of docs/detection.md (ARGS="FOLDER ..." for labelled sessions)
-	@$(RUN) -m benchmarks.detection_study $(ARGS)
+	@$(RUN) -m benchmarks.detection.study $(ARGS)
 
 calibrate-built-in: setup ## makes the calibration that ships with the project again
 	@$(RUN) manage.py calibrate_detector --built-in

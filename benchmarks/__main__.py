@@ -29,22 +29,12 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 def main(names: list[str]) -> int:
     """Runs the named benchmarks, by default all; returns the exit code."""
     django.setup()
-    from benchmarks import (
-        anomaly_list,
-        detector,
-        drawing,
-        hot_session,
-        ingest,
-        pages,
-        pixel,
-        publishing,
-        recorded_signals,
-        screens,
-        storage,
-        ticks,
-    )
+    from benchmarks.detection import detector
+    from benchmarks.inputs import recorded_signals
     from benchmarks.machine import this_machine
     from benchmarks.measurement import table
+    from benchmarks.pipeline import hot_session, ingest, publishing, storage, ticks
+    from benchmarks.web import anomaly_list, drawing, pages, pixel, screens
 
     machine = this_machine()
     benchmarks: dict[str, Callable] = {

@@ -7,7 +7,7 @@ from typing import Self
 from django.contrib.auth.models import User
 from django.test import Client
 
-from benchmarks.spectators import Screen, Spectators, opening_request
+from benchmarks.web.spectators import Screen, Spectators, opening_request
 from sessions_app.models import Event, Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect

@@ -149,7 +149,7 @@ def wait_until_scored(client: Any) -> int:
     from sessions_app.redis_access.client import server_time_ms
     from sessions_app.ticks import tick_at
     from tests.chaos.stack_run import wait_for
-    from tests.e2e.stack_process import scored_tick
+    from tests.e2e.driving.stack_process import scored_tick
 
     last = tick_at(server_time_ms(client)) - 1
     # What is stored follows the state, and goes before the next tick.

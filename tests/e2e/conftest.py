@@ -9,9 +9,9 @@ import pytest
 from django.conf import settings
 
 from tests.conftest import RestartableValkey, url_of_database
-from tests.e2e.browser import Pages, open_browser, running_pages
-from tests.e2e.stack_process import RunningProcesses
-from tests.e2e.stage import Stage, running_stage
+from tests.e2e.driving.browser import Pages, open_browser, running_pages
+from tests.e2e.driving.stack_process import RunningProcesses
+from tests.e2e.scenes.stage import Stage, running_stage
 from tests.factories import Cast, make_cast, make_metrics
 
 

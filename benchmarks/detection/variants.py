@@ -1,0 +1,125 @@
+"""Detectors to compare: ours, and what it would be with other constants, features or shares."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import numpy as np
+
+from anomalies_app.detector import detector, episodes
+from anomalies_app.detector import features as evidence
+from anomalies_app.detector.calibration import BUILT_IN, Calibration
+from anomalies_app.detector.features import Evidence
+from anomalies_app.evaluation.calibration_fitting import fit_calibration
+from anomalies_app.evaluation.offline import Alert, detect_recorded
+from anomalies_app.evaluation.report import Report, evaluate
+from benchmarks.detection.literal_formula import detect_literally
+from benchmarks.detection.scores_alone import detect_by_scores
+from sessions_app.recordings.signal_recording import RecordedSignals
+from sessions_app.scoring.detection_settings import DetectionSettings
+from sessions_app.simulation.labelled.labels import SessionLabels
+
+
+class Labelled(NamedTuple):
+    signals: RecordedSignals
+    labels: list[SessionLabels]
+
+
+class Variant(NamedTuple):
+    """A detector that differs from ours.
+
+    Attributes:
+        constants: values of module attributes, by (module, name).
+        dropped: a feature that is always 0, if any.
+        forest_share: of the forest in the combination.
+        fits: sessions that it is calibrated on, by name; None: the built-in calibration.
+        settings: of all events.
+    """
+
+    constants: tuple[tuple[str, str, float], ...] = ()
+    dropped: int | None = None
+    forest_share: float = detector.FOREST_SHARE
+    fits: str | None = None
+    settings: DetectionSettings = DetectionSettings()
+
+
+MODULES = {"evidence": evidence, "episodes": episodes}
+# Filled before the processes fork.
+sets: dict[str, Labelled] = {}
+past: dict[str, RecordedSignals] = {}
+
+
+@contextmanager
+def _changed(variant: Variant) -> Iterator[None]:
+    """The detector with the constants and features of a variant."""
+    features = Evidence.features
+
+    def without(self: Evidence) -> list[np.ndarray]:
+        columns = features(self)
+        if variant.dropped is not None:
+            columns[variant.dropped] = np.zeros_like(columns[variant.dropped])
+        return columns
+
+    with (
+        patch.multiple(detector, FOREST_SHARE=variant.forest_share),
+        patch.multiple(detector, DEVIATION_SHARE=1 - variant.forest_share),
+        patch.object(Evidence, "features", without),
+    ):
+        before = [(module, name, getattr(MODULES[module], name)) for module, name, _ in variant[0]]
+        try:
+            for module, name, value in variant.constants:
+                setattr(MODULES[module], name, value)
+            yield
+        finally:
+            for module, name, value in before:
+                setattr(MODULES[module], name, value)
+
+
+def reports(variant: Variant) -> dict[str, Report]:
+    """How good a variant is on each set; all sets in one run, since sessions are independent."""
+    with _changed(variant):
+        calibration = _calibration(variant)
+        alerts = detect_recorded(_joined(), calibration, settings=variant.settings)
+    return {name: _of_set(name, alerts) for name in sets}
+
+
+def _calibration(variant: Variant) -> Calibration:
+    if variant.fits is None:
+        return Calibration.read(BUILT_IN)
+    return fit_calibration(lambda: [past[variant.fits or ""]], variant.fits, variant.fits)
+
+
+def _joined() -> RecordedSignals:
+    """All sets as one table; a session is called by its set and its ID."""
+    columns: dict[str, list[Any]] = {name: [] for name in RecordedSignals._fields}
+    for name, labelled in sets.items():
+        offset = len(columns["session_ids"])
+        columns["session_ids"] += [f"{name}/{key}" for key in labelled.signals.session_ids]
+        columns["session"].append(labelled.signals.session + offset)
+        for column in set(columns) - {"session", "session_ids"}:
+            columns[column].append(getattr(labelled.signals, column))
+    names = columns.pop("session_ids")
+    joined = {column: np.concatenate(parts) for column, parts in columns.items()}
+    return RecordedSignals(session_ids=names, **joined)
+
+
+def _of_set(name: str, alerts: list[Alert]) -> Report:
+    mine = [_renamed(alert, name) for alert in alerts if alert.session_id.startswith(f"{name}/")]
+    return evaluate(sets[name].labels, mine)
+
+
+def _renamed(alert: Alert, name: str) -> Alert:
+    values = {field: getattr(alert, field) for field in alert.__struct_fields__}
+    return Alert(**{**values, "session_id": alert.session_id.removeprefix(f"{name}/")})
+
+
+def literal_reports(_: int) -> dict[str, Report]:
+    alerts = detect_literally(_joined())
+    return {name: _of_set(name, alerts) for name in sets}
+
+
+def score_reports(forest_share: float) -> dict[str, Report]:
+    """How good the calibrated scores are without any rules."""
+    alerts = detect_by_scores(_joined(), Calibration.read(BUILT_IN), forest_share)
+    return {name: _of_set(name, alerts) for name in sets}

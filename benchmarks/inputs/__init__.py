@@ -1,0 +1,1 @@
+"""What benchmarks measure with: simulated platforms, recorded and altered sessions."""

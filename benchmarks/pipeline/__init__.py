@@ -1,0 +1,1 @@
+"""Benchmarks from an event on Redis to a stored and published score."""

@@ -1,0 +1,165 @@
+"""One scoring tick, storage and publishing included, at growing numbers of live sessions.
+
+Beside the whole tick stands each stage of it, as the product itself takes its time, summed over the
+processes that score at the same time. A stage is compared with what it would take if it grew as the
+number of sessions does.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import redis
+from django.db.models import Sum
+
+from benchmarks import memory
+from benchmarks.detection.scorers import PROCESSES, running_scorers
+from benchmarks.inputs.live_sessions import USERS_PER_SESSION, activity, deliver, joins, register
+from benchmarks.measurement import Measurement
+from dashboard.live.subscriptions import event_group
+from sessions_app.models import EngagementMetric, Event
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect
+from sessions_app.telemetry.counters import STAGE_SECONDS, named, read_figures
+from sessions_app.ticks import TICK_SECONDS, tick_at, tick_end
+
+SIZES = (100, 1_000, 10_000, 100_000)
+MEASURED_TICKS = 5
+EVENTS_OF_ORGANIZERS = 50
+# In the order in which they come; detecting is part of scoring.
+STAGES = ("read", "advance", "score", "detect", "commit", "store", "publish", "broadcast")
+WATCHED_SECONDS = 3_600
+SEED = 1
+# Two events a session and tick, of which one in twenty is a leave.
+MOST_STAY = 0.9
+
+
+class Sizing(NamedTuple):
+    """What ticks of one size cost.
+
+    Attributes:
+        seconds: a tick, from its events to its last update; the median of some.
+        stages: seconds of each stage per tick, of all processes together.
+        state_bytes: of all sessions on Redis.
+        process_bytes: resident memory of a process that scores.
+    """
+
+    seconds: float
+    stages: dict[str, float]
+    state_bytes: int
+    process_bytes: float
+
+
+def measure(report: Callable[[str], None]) -> list[Measurement]:
+    """Scores ticks of every size with two processes, as two Celery workers do."""
+    measurements: list[Measurement] = []
+    sizings: dict[int, Sizing] = {}
+    for size in SIZES:
+        report(f"tick of {size:,} sessions")
+        sizings[size] = _measure_size(size)
+        measurements.append(
+            Measurement(
+                f"tick_{size}", sizings[size].seconds, "s", float(TICK_SECONDS), "length of a tick"
+            )
+        )
+        measurements += _stages(size, sizings)
+    largest, smallest = sizings[SIZES[-1]], sizings[SIZES[0]]
+    measurements.append(
+        Measurement(
+            "state_bytes_per_session",
+            largest.state_bytes / SIZES[-1],
+            "bytes",
+            10_240.0,
+            f"10 KB, with {USERS_PER_SESSION} users in each",
+        )
+    )
+    grown = (largest.process_bytes - smallest.process_bytes) / (SIZES[-1] / PROCESSES)
+    measurements.append(
+        Measurement(
+            "scorer_bytes_per_session",
+            grown,
+            "bytes",
+            largest.state_bytes / SIZES[-1],
+            "the state on Redis",
+        )
+    )
+    return measurements
+
+
+def _stages(size: int, sizings: dict[int, Sizing]) -> Iterator[Measurement]:
+    smaller = size // 10
+    for stage in STAGES:
+        value = sizings[size].stages[stage]
+        if smaller in sizings:
+            baseline, note = (
+                10 * sizings[smaller].stages[stage],
+                f"ten times tick_{smaller}_{stage}",
+            )
+        else:
+            baseline, note = sum(sizings[size].stages.values()), "all stages"
+        yield Measurement(f"tick_{size}_{stage}", value, "s", max(baseline, 1e-9), note)
+
+
+def _measure_size(size: int) -> Sizing:
+    client = connect(socket_timeout=60)
+    client.flushdb()
+    names = register(size, EVENTS_OF_ORGANIZERS)
+    _watch_one_event(client)
+    first = tick_at(time.time_ns() // 1_000_000) - MEASURED_TICKS - 1
+    random_numbers = np.random.default_rng(SEED)
+    deliver(client, first, names, joins(size))
+    seconds = []
+    with running_scorers() as scorers:
+        scorers.score(first)
+        before = read_figures(client)
+        for tick in range(first + 1, first + 1 + MEASURED_TICKS):
+            deliver(client, tick, names, activity(size, random_numbers))
+            started = time.perf_counter()
+            scorers.score(tick)
+            seconds.append(time.perf_counter() - started)
+        after = read_figures(client)
+        process_bytes = statistics.mean(map(memory.resident_bytes, scorers.pids))
+    _check(size, first + MEASURED_TICKS)
+    state_bytes = _state_bytes(client)
+    client.flushdb()
+    stages = {
+        stage: (after.get(name, 0.0) - before.get(name, 0.0)) / MEASURED_TICKS
+        for stage in STAGES
+        for name in [named(STAGE_SECONDS, stage)]
+    }
+    return Sizing(statistics.median(seconds), stages, state_bytes, process_bytes)
+
+
+def _check(size: int, last: int) -> None:
+    """Every tick has its rows, and nearly everybody who joined is still there."""
+    stored = EngagementMetric.objects.count()
+    if stored != size * (MEASURED_TICKS + 1):
+        raise AssertionError(f"{stored} rows stored for {size} sessions")
+    rows = EngagementMetric.objects.filter(time=tick_end(last))
+    active = rows.aggregate(people=Sum("active_users"))["people"]
+    if active < size * USERS_PER_SESSION * MOST_STAY:
+        raise AssertionError(f"{active} people in {size} sessions")
+
+
+def _watch_one_event(client: redis.Redis) -> None:
+    """Somebody has the overview of one event open, of a fiftieth of the sessions."""
+    key = Event.objects.order_by("pk").values_list("pk", flat=True)[0]
+    client.zadd(keys.WATCHED_GROUPS, {event_group(key): time.time() + WATCHED_SECONDS})
+
+
+def _state_bytes(client: redis.Redis) -> int:
+    """What Redis holds of the sessions, without events on their way."""
+    return sum(
+        client.memory_usage(key, samples=0) or 0
+        for shard in range(keys.SHARD_COUNT)
+        for key in (
+            keys.shard_windows(shard),
+            keys.shard_detector(shard),
+            keys.shard_audiences(shard),
+            keys.shard_polls(shard),
+            keys.shard_voters(shard),
+            keys.shard_identities(shard),
+        )
+    )

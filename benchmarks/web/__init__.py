@@ -1,0 +1,1 @@
+"""Benchmarks of pages, sockets and the admin."""

@@ -1,0 +1,1 @@
+"""What drives the real processes: browsers, sockets, traffic, faults."""

@@ -1,0 +1,175 @@
+"""A real browser on real pages, and a hand on what the pages are told."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from django.conf import settings
+from django.db import connections
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from anomalies_app.notices import AnomalyNotice
+from dashboard.live import broadcast
+from dashboard.live.subscriptions import WatchedGroups, watched_groups
+from sessions_app.models import PollMoment
+from sessions_app.scoring.points import SessionPoint
+from tests.e2e.driving.stack_process import RunningProcesses, wait_for
+from tests.factories import PASSWORD
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def note_problems(page: Page, problems: list[str]) -> None:
+    """Adds to ``problems`` whatever goes wrong in a page from now on."""
+
+    def note_message(message: Any) -> None:
+        if message.type in {"error", "warning"}:
+            problems.append(message.text)
+
+    def note_failure(request: Any) -> None:
+        # The browser itself cancels what the page that it leaves still waits for.
+        if request.failure != "net::ERR_ABORTED":
+            problems.append(f"{request.failure} {request.url}")
+
+    def note_response(response: Any) -> None:
+        if response.status >= 400:
+            problems.append(f"{response.status} {response.url}")
+
+    page.on("console", note_message)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("requestfailed", note_failure)
+    page.on("response", note_response)
+
+
+@dataclass
+class Window:
+    """One browser window: its page, and everything that went wrong in it."""
+
+    context: BrowserContext
+    page: Page
+    base: str
+    problems: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.base + path)
+
+    def log_in(self, name: str) -> None:
+        self.open("/login/")
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Log in").click()
+        self.page.wait_for_url(self.base + "/")
+
+    def wait_for_state(self, state: str, seconds: float = 20) -> None:
+        """Until the connection indicator shows ``state``."""
+        selector = f"#connection[data-state={state}]"
+        self.page.wait_for_selector(selector, timeout=seconds * 1000)
+
+    def wait_until_connected(self) -> None:
+        """Until what the server knows is shown, however long ago that was scored."""
+        self.page.wait_for_selector("#connection:is([data-state=live], [data-state=stale])")
+
+    def text(self, selector: str) -> str:
+        return self.page.inner_text(selector)
+
+    def wait_for_text(self, selector: str, text: str, seconds: float = 5) -> None:
+        def shown() -> bool:
+            # Not `wait_for_function`: the policy of the pages forbids what it evaluates.
+            self.page.wait_for_timeout(20)
+            # What is hidden has the texts of nothing in particular.
+            return self.page.is_visible(selector) and self.text(selector) == text
+
+        wait_for(shown, f"{selector} shows {text!r}", seconds)
+
+
+@dataclass
+class Pages:
+    """A running web server, a browser to look at it, and the scorer's part of the channel layer."""
+
+    product: RunningProcesses
+    browser: Browser
+    redis_url: str
+    windows: list[Window] = field(default_factory=list)
+
+    def window(self, width: int = 1280, height: int = 800, **options: Any) -> Window:
+        viewport = {"width": width, "height": height}
+        options = {"locale": "en-GB", **options}
+        context = self.browser.new_context(viewport=viewport, **options)
+        base = f"http://127.0.0.1:{self.product.web_port}"
+        window = Window(context, context.new_page(), base)
+        note_problems(window.page, window.problems)
+        self.windows.append(window)
+        return window
+
+    def watched(self) -> WatchedGroups:
+        with redis.Redis.from_url(self.redis_url) as client:
+            return watched_groups(client)
+
+    def broadcast(self, *points: SessionPoint, pauses: dict[int, str] | None = None) -> None:
+        """As the scorer does it; in a thread, because the browser's loop runs in this one."""
+        with ThreadPoolExecutor() as executor:
+            watched = self.watched()
+            executor.submit(broadcast.broadcast_points, points, watched, pauses).result()
+
+    def broadcast_ended(self, *sessions: Any) -> None:
+        with ThreadPoolExecutor() as executor:
+            watched = self.watched()
+            executor.submit(broadcast.broadcast_ended, sessions, watched).result()
+
+    def broadcast_polls(self, *moments: PollMoment) -> None:
+        with ThreadPoolExecutor() as executor:
+            watched = self.watched()
+            executor.submit(broadcast.broadcast_polls, moments, watched).result()
+
+    def broadcast_notices(self, *notices: AnomalyNotice) -> None:
+        with ThreadPoolExecutor() as executor:
+            watched = self.watched()
+            executor.submit(broadcast.broadcast_notices, notices, watched).result()
+
+
+@contextmanager
+def open_browser(path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def running_pages(
+    directory: Path,
+    database_url: str,
+    redis_url: str,
+    browser: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Pages]:
+    """Pages on the test's database and a Redis of their own; the product's layer is on it too."""
+    options = settings.CHANNEL_LAYERS["default"]["CONFIG"]
+    hosts = [{**options["hosts"][0], "address": redis_url}]
+    layer = RedisPubSubChannelLayer(**{**options, "hosts": hosts})
+    monkeypatch.setattr(broadcast, "get_channel_layer", lambda: layer)
+    product = RunningProcesses(directory, database_url, redis_url)
+    pages = Pages(product, browser, redis_url)
+    try:
+        product.start("web")
+        wait_for(lambda: product.page_status("/healthz") == 200, "the web server answers")
+        yield pages
+    finally:
+        for window in pages.windows:
+            window.context.close()
+        product.stop()
+        # In Playwright's loop Django uses connections of their own, which nobody else would close.
+        connections.close_all()

@@ -1,0 +1,91 @@
+"""A lock of the scores' table, held in PostgreSQL, costs the scores and nothing else."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from tests.conftest import RestartableValkey
+from tests.e2e.driving.greedy import Polite, Target, attack, cookies_of
+from tests.e2e.driving.live_socket import LiveSocket
+from tests.e2e.driving.stack_process import RunningProcesses, wait_for
+from tests.factories import Cast, make_cast, make_metrics
+
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
+
+# Generous, on a busy machine; a page waits two seconds for a lock.
+LONGEST_WAIT_SECONDS = 12.0
+PAGES = 60
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Cast:
+    cast = make_cast()
+    for session in (cast.session, cast.bobs_session):
+        make_metrics(session, [0.5] * 40)
+    return cast
+
+
+@pytest.fixture
+def product(
+    tmp_path, database_url: str, valkey: RestartableValkey, cast: Cast
+) -> Iterator[RunningProcesses]:
+    product = RunningProcesses(tmp_path, database_url, valkey.url)
+    product.start("web")
+    wait_for(lambda: product.page_status("/healthz") == 200, "the web server answers")
+    yield product
+    product.stop()
+
+
+@contextmanager
+def locked(product: RunningProcesses) -> Iterator[None]:
+    with psycopg.connect(product.database_url) as link:
+        link.execute("LOCK TABLE engagement_metrics IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def test_pages_logins_and_health_answer_while_the_scores_are_locked(
+    product: RunningProcesses, cast: Cast
+) -> None:
+    alice, bob, admin = (
+        Target(product.web_port, cookies_of(name)) for name in ("alice", "bob", "admin")
+    )
+    pages = ["/", f"/sessions/{cast.session.pk}/", "/finished/"]
+    nobody = Target(product.web_port, {})
+
+    async def ask_all() -> Counter[int]:
+        asked = [
+            alice.status(alice.request(pages[number % 3], "GET", "Connection: close"))
+            for number in range(PAGES)
+        ]
+        return Counter(await asyncio.gather(*asked))
+
+    path = f"/ws/sessions/{cast.session.pk}/"
+    with LiveSocket(product.web_port, path, cookies_of("alice")) as screen:
+        assert screen.snapshot["points"]
+        with (
+            locked(product),
+            Polite(bob).browsing() as polite,
+            Polite(admin, "/admin/anomalies_app/anomaly/").browsing() as reviewing,
+            Polite(nobody, "/login/").browsing() as newcomer,
+            Polite(nobody, "/health").browsing() as health,
+        ):
+            began = time.monotonic()
+            statuses = attack(ask_all())
+            taken = time.monotonic() - began
+            # Its snapshot waits for the scores, and other sockets open meanwhile.
+            opened = attack(bob.open_socket("/ws/overview/"))
+            assert opened is not None
+            time.sleep(3)
+        assert statuses == {200: PAGES}
+        print(f"{PAGES} pages in {taken:.1f} s")
+        for each in (polite, reviewing, newcomer, health):
+            assert each.statuses == {200}, each.path
+            assert max(each.seconds) < LONGEST_WAIT_SECONDS, each.path
+    with LiveSocket(product.web_port, path, cookies_of("alice")) as screen:
+        assert len(screen.snapshot["points"]) == 40
+    assert "Traceback" not in product.log("web")

@@ -1,0 +1,100 @@
+"""Servers that are there and refuse: no process says so more often than each minute, none ends."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from tests.e2e.driving.stack_process import (
+    PRODUCT,
+    RunningProcesses,
+    running_product,
+    running_servers,
+    scored_tick,
+    wait_for,
+)
+from tests.e2e.driving.traffic import SteadyChat, stored_ticks
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+OUTAGE_SECONDS = 18.0
+# Each process in which something fails in each of three outages, and ticks that wait for others.
+MOST_LINES = 40
+PATHS = ("/login/", "/health")
+
+
+class Visitors(threading.Thread):
+    """Asks for pages without a pause."""
+
+    def __init__(self, product: RunningProcesses) -> None:
+        super().__init__(daemon=True)
+        self._product = product
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopping.wait(0.1):
+            for path in PATHS:
+                self._product.page_status(path)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join()
+
+
+@contextmanager
+def read_only(database_url: str) -> Iterator[None]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        connection.execute("SELECT pg_reload_conf()")
+        yield
+        connection.execute("SET default_transaction_read_only = off")
+        connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        connection.execute("SELECT pg_reload_conf()")
+
+
+@contextmanager
+def locked(database_url: str) -> Iterator[None]:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("LOCK TABLE engagement_metrics IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+@contextmanager
+def full(client: "redis.Redis") -> Iterator[None]:
+    client.config_set("maxmemory", "1")
+    yield
+    client.config_set("maxmemory", "0")
+
+
+def test_servers_that_refuse_are_a_line_a_minute(tmp_path: Path) -> None:
+    with running_servers(tmp_path) as servers:
+        database_url, redis_url = servers["database"].server.url, servers["redis"].server.url
+        with (
+            running_product(tmp_path, database_url, redis_url) as product,
+            SteadyChat(redis_url, ["talk", "workshop"]),
+            redis.Redis.from_url(redis_url, socket_timeout=5) as client,
+        ):
+            product.manage("migrate", "--verbosity", "0")
+            product.start_missing()
+            wait_for(lambda: stored_ticks(database_url, "talk"), "first rows")
+            visitors = Visitors(product)
+            visitors.start()
+            for outage in (read_only(database_url), locked(database_url), full(client)):
+                with outage:
+                    time.sleep(OUTAGE_SECONDS)
+                before = scored_tick(client)
+                wait_for(lambda before=before: scored_tick(client) > before + 1, "it goes on")
+            visitors.stop()
+            logs = {name: product.log(name) for name in PRODUCT}
+            assert all(product.is_running(name) for name in PRODUCT)
+    (tmp_path / "all.log").write_text("\n".join(logs.values()))
+    for name, text in logs.items():
+        lines = re.findall(r"^.* (?:WARNING|ERROR) .*$", text, re.MULTILINE)
+        assert "Traceback" not in text, (name, text)
+        assert len(lines) < MOST_LINES, (name, lines)

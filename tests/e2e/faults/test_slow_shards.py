@@ -1,0 +1,125 @@
+"""A shard whose tick takes longer than its lock and than the clock: the other fifteen stay current.
+
+With the product's real processes, and a worker in which the ticks of one shard take long.
+"""
+
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import redis
+
+from dashboard.monitoring.health import shards_part
+from engagement_conductor.local_stack import commands
+from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import server_time_ms
+from sessions_app.telemetry.pipeline_status import pipeline_status
+from sessions_app.telemetry.shard_conditions import scored_ticks
+from sessions_app.ticks import tick_at
+from tests.e2e.driving.stack_process import (
+    RunningProcesses,
+    running_product,
+    running_servers,
+    wait_for,
+)
+from tests.e2e.driving.traffic import SteadyChat
+
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(240)]
+
+SLOW = 3
+# Longer than LOCK_SECONDS, which is renewed meanwhile.
+SECONDS = 12.0
+WATCHED_SECONDS = 60.0
+SESSIONS = [
+    next(name for name in map("room-{}".format, range(999)) if keys.shard_of(name) == shard)
+    for shard in range(keys.SHARD_COUNT)
+]
+
+
+@dataclass
+class Stage:
+    product: RunningProcesses
+    client: "redis.Redis"
+
+    def start_worker(self, seconds: float, concurrency: int) -> None:
+        usual = commands.processes(self.product.web_port, demo=False)["worker"]
+        arguments = usual.arguments[usual.arguments.index("worker") + 1 :]
+        arguments[arguments.index("--concurrency") + 1] = str(concurrency)
+        program = [
+            usual.arguments[0],
+            "-m",
+            "tests.e2e.driving.slow_worker",
+            str(SLOW),
+            str(seconds),
+        ]
+        launch = replace(
+            usual, arguments=[*program, *arguments], environment=self.product.environment
+        )
+        self.product.launch(launch, "worker")
+
+    def lags(self) -> dict[int, int]:
+        """How many ticks that have ended each shard has not scored."""
+        ended = tick_at(server_time_ms(self.client)) - 1
+        return {shard: ended - (tick or 0) for shard, tick in enumerate(scored_ticks(self.client))}
+
+    def worst_lags(self, seconds: float) -> dict[int, int]:
+        """The largest lag of each shard for a while."""
+        worst = dict.fromkeys(range(keys.SHARD_COUNT), 0)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            worst = {shard: max(worst[shard], lag) for shard, lag in self.lags().items()}
+            time.sleep(0.2)
+        return worst
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with running_servers(tmp_path) as servers:
+        database_url, redis_url = servers["database"].server.url, servers["redis"].server.url
+        with (
+            running_product(tmp_path, database_url, redis_url) as product,
+            redis.Redis.from_url(redis_url, socket_timeout=5) as client,
+        ):
+            product.manage("migrate", "--verbosity", "0")
+            for name in ("collector", "beat", "worker"):
+                product.start(name)
+            stage = Stage(product, client)
+            wait_for(lambda: max(stage.lags().values()) <= 1, "all are scored")
+            with SteadyChat(redis_url, SESSIONS):
+                product.end("worker", signal.SIGTERM)
+                yield stage
+
+
+def test_a_tick_longer_than_its_lock_keeps_no_other_shard_waiting(stage: Stage) -> None:
+    stage.start_worker(SECONDS, concurrency=2)
+    others = [shard for shard in range(keys.SHARD_COUNT) if shard != SLOW]
+
+    wait_for(lambda: max(map(stage.lags().get, others)) <= 1, "the others are scored")
+    worst = stage.worst_lags(WATCHED_SECONDS)
+    # The tick that has just ended is one, the one that may be late the other.
+    assert max(worst[shard] for shard in others) <= 2
+    assert worst[SLOW] > 5
+    scored = [tick for tick in scored_ticks(stage.client) if tick is not None]
+    assert len(scored) == keys.SHARD_COUNT, "the slow one, too, goes on"
+    found = shards_part(
+        [
+            {field: getattr(each, field) for field in each.__struct_fields__}
+            for each in pipeline_status(stage.client).shards
+        ]
+    )
+    assert [trouble["shard"] for trouble in found["troubled"]] == [SLOW]
+    assert found["troubled"][0]["is_apart"]
+    assert "took longer than its lock" not in stage.product.log("worker")
+
+
+def test_with_one_process_a_shard_over_its_budget_leaves_the_others_current(stage: Stage) -> None:
+    stage.start_worker(3.0, concurrency=1)
+    others = [shard for shard in range(keys.SHARD_COUNT) if shard != SLOW]
+    wait_for(lambda: max(map(stage.lags().get, others)) <= 1, "the others are scored")
+    time.sleep(20)
+    worst = stage.worst_lags(WATCHED_SECONDS)
+    assert max(worst[shard] for shard in others) <= 2
+    assert worst[SLOW] <= 60

@@ -1,0 +1,1 @@
+"""What operators do: back up, scale out, upgrade."""

@@ -1,0 +1,88 @@
+"""An admin works through the list of anomalies, in a browser."""
+
+import csv
+
+import pytest
+
+from anomalies_app.models import Anomaly, AnomalyReview
+from anomalies_app.notices import Change
+from tests.e2e.driving.browser import Pages, Window
+from tests.e2e.driving.stack_process import wait_for
+from tests.factories import Cast, make_anomaly, make_notice
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+LIST = "/admin/anomalies_app/anomaly/"
+
+
+def press(window: Window, name: str) -> None:
+    with window.page.expect_navigation():
+        window.page.get_by_role("button", name=name).first.click()
+
+
+def verdicts(*anomalies: Anomaly) -> list[tuple[str, str]]:
+    stored = Anomaly.objects.in_bulk([anomaly.pk for anomaly in anomalies])
+    return [(stored[each.pk].verdict, stored[each.pk].verdict_note) for each in anomalies]
+
+
+def test_anomalies_are_reviewed_one_by_one_many_at_once_and_downloaded(
+    pages: Pages, cast: Cast
+) -> None:
+    newest = make_anomaly(make_notice(cast.session, ago=40))
+    others = [make_anomaly(make_notice(cast.session, Change.ENDED, ago)) for ago in (400, 800)]
+    alice = pages.window()
+    alice.log_in("alice")
+    alice.open(f"/sessions/{cast.session.pk}/")
+    alice.wait_until_connected()
+    admin = pages.window()
+    admin.log_in("admin")
+    admin.open(LIST)
+    rows = admin.page.locator("#result_list tbody tr")
+    assert rows.count() == 3
+
+    admin.page.get_by_role("textbox", name="Note:").fill("A break.")
+    with admin.page.expect_navigation():
+        rows.nth(0).get_by_role("button", name="False alarm").click()
+    assert verdicts(newest) == [("FALSE_ALARM", "A break.")]
+    assert rows.nth(0).locator(".status").inner_text() == "False alarm"
+    assert "1 of 1 judged" in admin.text(".rates summary")
+
+    for place in (1, 2):
+        rows.nth(place).get_by_role("checkbox").check()
+    admin.page.get_by_role("combobox", name="Action:").select_option(label="Confirm")
+    admin.page.get_by_role("textbox", name="Note:").fill("Sound was lost.")
+    press(admin, "Go")
+    assert verdicts(*others) == [("CONFIRMED", "Sound was lost.")] * 2
+
+    rows.nth(0).get_by_role("checkbox").check()
+    admin.page.get_by_role("combobox", name="Action:").select_option(label="Acknowledge")
+    press(admin, "Go")
+    said = alice.page.locator(".banner [data-field=acknowledged]")
+    wait_for(
+        lambda: alice.page.wait_for_timeout(20) or said.inner_text().startswith("Acknowledged by"),
+        "the organizer sees that the admin acknowledged it",
+        10,
+    )
+
+    with admin.page.expect_download() as download:
+        admin.page.get_by_role("link", name="Download as CSV").click()
+    with download.value.path().open(newline="", encoding="utf-8") as file:
+        downloaded = [
+            (row["id"], row["verdict"], row["acknowledged_by"]) for row in csv.DictReader(file)
+        ]
+    assert downloaded == [
+        (str(anomaly.pk), verdict, name)
+        for anomaly, verdict, name in zip(
+            (newest, *others),
+            ("FALSE_ALARM", "CONFIRMED", "CONFIRMED"),
+            ("admin", "", ""),
+            strict=True,
+        )
+    ]
+
+    admin.open(f"{LIST}{newest.pk}/change/")
+    admin.page.wait_for_selector("#anomaly-chart[data-drawn]")
+    press(admin, "Withdraw verdict")
+    assert verdicts(newest) == [("", "A break.")]
+    assert AnomalyReview.objects.count() == 5
+    assert alice.problems == admin.problems == []

@@ -1,0 +1,1 @@
+"""What organizers are promised, end to end."""

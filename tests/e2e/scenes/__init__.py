@@ -1,0 +1,1 @@
+"""Pages in states worth looking at, for axe-core and for screenshots."""
