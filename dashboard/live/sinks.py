@@ -1,4 +1,4 @@
-"""What the open pages are told of each part of a tick's outcome."""
+"""What the open pages are sent of each part of a tick's outcome."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,12 +29,14 @@ from sessions_app.ticks import tick_end
 
 @dataclass
 class Screens:
-    """Who watches, and what they are to be shown beside the parts.
+    """The open pages, and what is needed beside the parts to show them.
 
     Attributes:
         tick: the one that was scored.
-        watched: the groups with open pages.
-        events: the event of each session that was moved since the tick, by keys.
+        watched: the groups with an open page.
+        events: by key of a session that was moved since the tick: the key of its event.
+        event_settings: the settings of the events.
+        pauses: the pauses of the sessions.
     """
 
     tick: int
@@ -57,12 +59,14 @@ def show(
     pauses: PauseCache,
     is_current: bool,
 ) -> None:
-    """Tells the open pages what was stored, by the event that each session belongs to now.
+    """Sends the open pages what was stored, each session in the event that it belongs to now.
 
     Args:
         client: of the server of ``REDIS_URL``.
         tick: the one that was scored.
-        stored: what the parts have stored, by name; parts that no page shows are left alone.
+        stored: by name of a part: what it has stored. Parts that no page shows are ignored.
+        event_settings: of the worker.
+        pauses: of the worker.
         is_current: whether the event of each session has just been looked up.
 
     Raises:
