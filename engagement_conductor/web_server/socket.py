@@ -17,8 +17,11 @@ class Socket(WebSocketProtocol):
     would stay connected.
     """
 
-    def onOpen(self) -> None:  # noqa: N802
+    def connectionMade(self) -> None:  # noqa: N802
         self._send_timer = Timer(self.factory.reactor, limits.STALL_SECONDS, self._end_unread)
+        super().connectionMade()
+
+    def onOpen(self) -> None:  # noqa: N802
         # Until now the transport reported to the HTTP connection.
         self.unregisterProducer()
         self.registerProducer(self, True)
@@ -65,16 +68,16 @@ class Socket(WebSocketProtocol):
         self.server.send_buffers.remove(self._end_unread)
 
     def stopProducing(self) -> None:  # noqa: N802
-        """The connection is lost."""
+        """The connection is lost: :meth:`onClose` follows, also where Autobahn has dropped it."""
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803
         self.resumeProducing()
+        super().onClose(wasClean, code, reason)
 
     def _end_unread(self) -> None:
         self._end("unread")
 
     def _end(self, kind: str) -> None:
-        if self.droppedByMe:
-            return
-        losses.count(named(CUT_OFF_CLIENTS, kind))
-        self.dropConnection(abort=True)
-        # A transport that we drop does not tell us when it is lost.
-        self.stopProducing()
+        if not self.droppedByMe:
+            losses.count(named(CUT_OFF_CLIENTS, kind))
+            self.dropConnection(abort=True)

@@ -310,12 +310,22 @@ async def test_a_socket_that_reads_too_little_ends_and_leaves_nothing(
     assert losses.take() == {"cut_off_clients:unread": 1}
 
 
-async def test_a_socket_whose_client_goes_leaves_nothing(
-    opened: Transport, server: WebServer, clock: Clock
+def lose_the_client(opened: Transport) -> None:
+    opened.loseConnection()
+
+
+def miss_a_pong(opened: Transport) -> None:
+    opened.protocol.onAutoPingTimeout()
+
+
+@pytest.mark.parametrize("act", [lose_the_client, miss_a_pong])
+async def test_a_socket_that_ends_otherwise_leaves_nothing(
+    opened: Transport, server: WebServer, clock: Clock, act: Callable[[Transport], None]
 ) -> None:
     opened.producer.pauseProducing()
     opened.protocol.serverSend("x" * 40)
-    opened.loseConnection()
+    act(opened)
+    assert not opened.connected
     assert (len(server.send_buffers), clock.getDelayedCalls()) == (0, [])
     assert losses.take() == {}
 
