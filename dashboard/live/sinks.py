@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import redis
+from numpy.typing import NDArray
 
 from anomalies_app.notices import AnomalyNotice
 from dashboard.live.broadcast import (
@@ -16,7 +17,7 @@ from dashboard.live.broadcast import (
     broadcast_points,
     broadcast_polls,
 )
-from dashboard.live.subscriptions import WatchedGroups, watched_groups, watched_rows
+from dashboard.live.subscriptions import WatchedGroups, watched_groups
 from dashboard.pages.payloads import EndedSession
 from sessions_app.control.edits import events_of_edited
 from sessions_app.control.event_settings_cache import EventSettingsCache
@@ -89,12 +90,21 @@ def _show_metrics(metrics: TickMetrics, screens: Screens) -> None:
             rows["event_id"][row] = screens.events[int(rows["session_id"][row])]
         metrics = metrics._replace(rows=rows)
         screens.event_settings.ensure(rows["event_id"])
-    shown = np.flatnonzero(watched_rows(metrics.rows, screens.watched)).tolist()
+    shown = _watched_rows(metrics.rows, screens.watched)
     if shown:
         settings = screens.event_settings
         points = [*metrics.points(screens.tick, settings.external_ids, shown)]
         kinds = screens.pauses.kinds(screens.time)
         broadcast_points(points, screens.watched, kinds, settings.settings_of)
+
+
+def _watched_rows(rows: NDArray[np.void], watched: WatchedGroups) -> list[int]:
+    """The positions of the metrics that are on an open page."""
+    if watched.all_events:
+        return [*range(len(rows))]
+    sessions = np.isin(rows["session_id"], list(watched.session_ids))
+    events = np.isin(rows["event_id"], list(watched.event_ids))
+    return np.flatnonzero(sessions | events).tolist()
 
 
 def _show_polls(moments: list[PollMoment], screens: Screens) -> None:

@@ -3,11 +3,9 @@
 import time
 from typing import Any, NamedTuple
 
-import numpy as np
 import redis
 import redis.asyncio
 from django.conf import settings
-from numpy.typing import NDArray
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -61,7 +59,7 @@ class WatchedGroups(NamedTuple):
 def watched_groups(client: "redis.Redis") -> WatchedGroups:
     """The groups that are watched now; removes those that were not renewed.
 
-    None while pages may be in groups of keys that have come to mean other rows
+    Empty while pages may be in groups of keys that have come to mean other rows
     (:mod:`sessions_app.shards.database_epochs`).
     """
     now = time.time()
@@ -76,16 +74,6 @@ def watched_groups(client: "redis.Redis") -> WatchedGroups:
         frozenset(_numbers(names, "event.")),
         ALL_EVENTS in names,
     )
-
-
-def watched_rows(metrics: NDArray[np.void], watched: WatchedGroups) -> NDArray[np.bool_]:
-    """A mask of the metrics that are on an open page."""
-    if watched.all_events:
-        return np.ones(len(metrics), dtype=np.bool_)
-    sessions = np.isin(metrics["session_id"], list(watched.session_ids))
-    events = np.isin(metrics["event_id"], list(watched.event_ids))
-    chosen: NDArray[np.bool_] = sessions | events
-    return chosen
 
 
 def _numbers(names: list[str], prefix: str) -> list[int]:
