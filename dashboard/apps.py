@@ -8,6 +8,6 @@ class DashboardConfig(AppConfig):
 
     def ready(self) -> None:
         from anomalies_app.review import acknowledged
-        from dashboard.live.acknowledgements import tell_pages
+        from dashboard.live.acknowledgements import broadcast_acknowledged
 
-        acknowledged.connect(tell_pages)
+        acknowledged.connect(broadcast_acknowledged)

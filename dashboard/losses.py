@@ -6,7 +6,13 @@ from collections import Counter
 
 import redis
 
-from sessions_app.telemetry.counters import DROPPED_UPDATES, REFUSED_REQUESTS, named, queue_figures
+from sessions_app.telemetry.counters import (
+    CUT_OFF_CLIENTS,
+    DROPPED_UPDATES,
+    REFUSED_REQUESTS,
+    named,
+    queue_figures,
+)
 from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
 
 logger = logging.getLogger(__name__)
@@ -17,12 +23,17 @@ LINES = {
     named(DROPPED_UPDATES, "receive"): "Updates of pages cannot be received",
     named(DROPPED_UPDATES, "read"): "Updates of pages cannot be read",
     named(DROPPED_UPDATES, "tell"): "Updates cannot be told to pages",
-    named(REFUSED_REQUESTS, "request"): "Requests are refused, too many wait",
-    named(REFUSED_REQUESTS, "handshake"): "Handshakes of sockets are refused, too many wait",
-    named(REFUSED_REQUESTS, "socket"): "Sockets are refused, their user has too many open",
-    named(REFUSED_REQUESTS, "snapshot"): "Pages ask for snapshots too often and get none",
-    named(REFUSED_REQUESTS, "message"): "Sockets say too much at once and are closed",
+    named(REFUSED_REQUESTS, "request"): "Requests are answered 503: too many are waiting",
+    named(REFUSED_REQUESTS, "handshake"): "WebSockets are refused: too many are waiting",
+    named(REFUSED_REQUESTS, "connection"): "Connections are refused: too few descriptors are left",
+    named(REFUSED_REQUESTS, "socket"): "WebSockets are refused: their user has too many open",
+    named(REFUSED_REQUESTS, "snapshot"): "Snapshots are refused: pages ask for them too often",
     named(REFUSED_REQUESTS, "unreadable"): "Requests ask for what cannot be, and are answered 400",
+    named(CUT_OFF_CLIENTS, "silent"): "Clients are disconnected: they send no request",
+    named(CUT_OFF_CLIENTS, "late"): "Clients are disconnected: they send a request too slowly",
+    named(CUT_OFF_CLIENTS, "unread"): "Clients are disconnected: they read too slowly",
+    named(CUT_OFF_CLIENTS, "too_long"): "Clients are disconnected: they send too long a message",
+    named(CUT_OFF_CLIENTS, "flood"): "Clients are disconnected: they send too many messages",
 }
 
 

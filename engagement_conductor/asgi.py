@@ -14,13 +14,13 @@ from dashboard.http.charsets import reading_utf_8  # noqa: E402
 from dashboard.live.origins import SameOriginValidator  # noqa: E402
 from dashboard.live.outages import closing_on_outage  # noqa: E402
 from dashboard.live.routing import websocket_urlpatterns  # noqa: E402
-from engagement_conductor.web_server.concurrency import BoundedHandshakes, BoundedRequests  # noqa: E402
+from engagement_conductor.web_server.concurrency import HandshakeLimiter, RequestLimiter  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": BoundedRequests(reading_utf_8(http_application)),
+        "http": RequestLimiter(reading_utf_8(http_application)),
         "websocket": SameOriginValidator(
-            BoundedHandshakes(closing_on_outage(CookieMiddleware(URLRouter(websocket_urlpatterns))))
+            HandshakeLimiter(closing_on_outage(CookieMiddleware(URLRouter(websocket_urlpatterns))))
         ),
     }
 )

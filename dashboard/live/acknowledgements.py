@@ -1,4 +1,4 @@
-"""Tells open pages that somebody has seen anomalies, wherever that was said."""
+"""Shows acknowledgements of anomalies on the open pages, wherever they were made."""
 
 import logging
 from collections.abc import Sequence
@@ -6,16 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from dashboard.live.broadcast import broadcast_anomalies
-from dashboard.live.outages import UNAVAILABLE
-from sessions_app.telemetry.outages import log_failure
+from sessions_app.telemetry.outages import SERVER_ERRORS, log_failure
 
 logger = logging.getLogger(__name__)
 
 
-def tell_pages(sender: Any, anomaly_ids: Sequence[UUID], **details: Any) -> None:
+def broadcast_acknowledged(sender: Any, anomaly_ids: Sequence[UUID], **details: Any) -> None:
     """Receives :data:`anomalies_app.review.acknowledged`."""
     try:
         broadcast_anomalies(anomaly_ids)
-    except UNAVAILABLE as error:
-        # It is stored; pages see it in their next snapshot.
-        log_failure(logger, "Pages are not told of an acknowledgement", error)
+    except SERVER_ERRORS as error:
+        # It is stored; pages have it in their next snapshot.
+        log_failure(logger, "Open pages do not show an acknowledgement", error)

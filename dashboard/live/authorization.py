@@ -1,4 +1,4 @@
-"""What each socket may go on showing, looked up for many sockets at once."""
+"""What each WebSocket may show, looked up for many at once."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -17,22 +17,22 @@ Groups = frozenset[str]
 
 
 class View(NamedTuple):
-    """What a socket shows: a session, by its key, or without one the overview."""
+    """What a WebSocket shows: a session, by its key, or without one the overview."""
 
     session_id: int | None = None
 
 
-class Right(NamedTuple):
-    """Whose socket it is, and the groups that it may join; None for none of them."""
+class Authorization(NamedTuple):
+    """A WebSocket's user, and the groups that it may join; None if its view is not allowed."""
 
     user: Any
     groups: Groups | None
 
 
 def allowed_groups(user: Any, views: Collection[View]) -> dict[View, Groups | None]:
-    """The groups to join for each view; None where the user may not have it.
+    """The groups to join for each view; None if the user may not have it.
 
-    Asks the database twice at most.
+    Takes two queries at most.
     """
     wanted = {view.session_id for view in views} - {None}
     visible: set[int] = set()
@@ -59,18 +59,22 @@ def _overview_groups(user: Any) -> Groups | None:
     return frozenset(event_group(key) for key in keys)
 
 
-async def current_rights(sockets: list[tuple[str | None, View]]) -> Sequence[Right]:
-    """Of each socket, by the key of its login and what it shows, as the database has it now."""
+async def authorize(sockets: list[tuple[str | None, View]]) -> Sequence[Authorization]:
+    """The authorization of each WebSocket, as the database has it now.
+
+    Args:
+        sockets: the key of each one's login, and its view.
+    """
     views = defaultdict(set)
     for login, view in sockets:
         views[login].add(view)
-    users = {login: await _current_user(login) for login in views}
+    users = {login: await _user_of(login) for login in views}
     groups = await database_sync_to_async(
         lambda: {login: allowed_groups(users[login], wanted) for login, wanted in views.items()}
     )()
-    return [Right(users[login], groups[login][view]) for login, view in sockets]
+    return [Authorization(users[login], groups[login][view]) for login, view in sockets]
 
 
-async def _current_user(login: str | None) -> Any:
+async def _user_of(login: str | None) -> Any:
     store = import_module(settings.SESSION_ENGINE).SessionStore
     return await get_user({"session": store(login)})

@@ -1,4 +1,4 @@
-"""What many ask for within a moment is asked for once, for all of them."""
+"""Work that many ask for within a moment is done once for all of them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -6,112 +6,116 @@ from typing import Any, Generic, TypeVar
 
 from sessions_app.telemetry.outages import is_outage, may_be_of_one_item
 
-Item = TypeVar("Item")
+Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 
-class Together(Generic[Item, Result]):
-    """Gathers what is asked for, and has it answered in one go.
+class BatchLoader(Generic[Key, Result]):
+    """Collects keys and loads them in batches, as a DataLoader does, but without a cache.
 
-    One round is answered at a time. Who asks meanwhile is in the next: the more there is to do, the
-    more of it is done together. What cannot be answered is told to whom it belongs, and to nobody
-    else.
+    One batch is loaded at a time, and keys that come meanwhile are in the next: the higher the
+    load, the larger the batches. Each caller gets the result or the error of their own key.
 
     Args:
-        seconds: for how long to gather at least, from the first that asks.
-        answer: gives a result for each of the items, in their order, or the error of that item.
-            Where it fails as a whole, and not for an outage, it is asked again for fewer of them;
-            where it takes too long, or meets another in a deadlock, once, as each time costs as
-            much.
-        most: items of one round.
+        seconds: how long a batch is collected at least, from its first key.
+        load: returns for each key, in order, its result or its error. If it raises instead, it is
+            called again for each half of the keys, and so on until the key at fault is alone. An
+            outage is raised to all at once. After a timeout or a deadlock the batch is halved only
+            once, as each attempt takes as long again.
+        max_size: keys of one batch.
     """
 
     def __init__(
         self,
         seconds: float,
-        answer: Callable[[list[Item]], Awaitable[Sequence[Result | Exception]]],
-        most: int = 1_000,
+        load: Callable[[list[Key]], Awaitable[Sequence[Result | Exception]]],
+        max_size: int = 1_000,
     ) -> None:
         self._seconds = seconds
-        self._answer = answer
-        self._most = most
-        self._items: list[Item] = []
-        self._gathering: asyncio.Task[Sequence[Result | Exception]] | None = None
+        self._load = load
+        self._max_size = max_size
+        self._keys: list[Key] = []
+        # The batch that is being collected, and the one that was begun last.
+        self._open: asyncio.Task[Sequence[Result | Exception]] | None = None
         self._latest: asyncio.Task[Sequence[Result | Exception]] | None = None
 
-    async def result(self, item: Item) -> Result:
-        """The answer for ``item``, found after this was called.
+    async def load(self, key: Key) -> Result:
+        """The result for a key, loaded after this was called.
 
         Raises:
-            Exception: what finding this answer raises; of an outage, all who are in it together.
+            Exception: the error of this key, or an outage that concerns the whole batch.
         """
-        gathering = self._gathering
-        if gathering is None or not _is_of_this_loop(gathering) or len(self._items) >= self._most:
-            self._items = []
-            gathering = asyncio.create_task(self._do(self._items, self._latest))
-            self._gathering = self._latest = gathering
-        place = len(self._items)
-        self._items.append(item)
-        # Somebody who goes away does not take the answer from the others.
-        outcome = (await asyncio.shield(gathering))[place]
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        batch = self._open
+        if batch is None or not _is_of_this_loop(batch) or len(self._keys) >= self._max_size:
+            self._keys = []
+            batch = asyncio.create_task(self._run(self._keys, self._latest))
+            self._open = self._latest = batch
+        index = len(self._keys)
+        self._keys.append(key)
+        # A caller who is cancelled must not cancel the batch.
+        result = (await asyncio.shield(batch))[index]
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-    async def _do(
-        self, items: list[Item], before: "asyncio.Task[Sequence[Result | Exception]] | None"
+    async def _run(
+        self, keys: list[Key], previous: "asyncio.Task[Sequence[Result | Exception]] | None"
     ) -> Sequence[Result | Exception]:
         await asyncio.sleep(self._seconds)
-        if before is not None and _is_of_this_loop(before):
-            await asyncio.wait([before])
-        if self._items is items:
-            self._gathering = None
-        return await self._outcomes(items)
+        if previous is not None and _is_of_this_loop(previous):
+            await asyncio.wait([previous])
+        if self._keys is keys:
+            self._open = None
+        return await self._load_or_split(keys)
 
-    async def _outcomes(
-        self, items: list[Item], was_slow: bool = False
+    async def _load_or_split(
+        self, keys: list[Key], was_slow: bool = False
     ) -> Sequence[Result | Exception]:
-        """A result or an error for each: by halves, if one of them spoils the answer for all."""
+        """A result or an error for each key."""
         try:
-            outcomes = await self._answer(items)
-            if len(outcomes) != len(items):
-                raise RuntimeError(f"{len(outcomes)} answers to {len(items)} questions")
-            return outcomes
-        except Exception as error:  # noqa: BLE001 - it goes to whom it belongs
+            results = await self._load(keys)
+            if len(results) != len(keys):
+                raise RuntimeError(f"{len(results)} results for {len(keys)} keys")
+            return results
+        except Exception as error:  # noqa: BLE001 - it is raised to those whose key it is
             is_slow = may_be_of_one_item(error)
-            if len(items) == 1 or (was_slow if is_slow else is_outage(error)):
-                return [error] * len(items)
-        middle, was_slow = len(items) // 2, was_slow or is_slow
-        first = await self._outcomes(items[:middle], was_slow)
-        return [*first, *await self._outcomes(items[middle:], was_slow)]
+            if len(keys) == 1 or (was_slow if is_slow else is_outage(error)):
+                return [error] * len(keys)
+        middle, was_slow = len(keys) // 2, was_slow or is_slow
+        first = await self._load_or_split(keys[:middle], was_slow)
+        return [*first, *await self._load_or_split(keys[middle:], was_slow)]
 
 
 def _is_of_this_loop(task: "asyncio.Task[Any]") -> bool:
     return task.get_loop() is asyncio.get_running_loop()
 
 
-class SharedWork:
-    """Who asks while the work is being done shares the next result with all others who do.
+class SingleFlight:
+    """Does work once for all who ask for it with the same key.
 
-    So a result is never older than the question, and a crowd costs at most two rounds.
+    Other than in Go's ``singleflight``, who asks while it runs shares the next run and not the
+    current one: no result is older than the question, and a crowd costs two runs at most.
     """
 
     def __init__(self) -> None:
         self._running: dict[Hashable, asyncio.Task[str]] = {}
         self._next: dict[Hashable, asyncio.Task[str]] = {}
 
-    async def result(self, key: Hashable, work: Callable[[], Awaitable[str]]) -> str:
-        """What ``work`` returns, begun after this was called; it is the same work for the same key.
+    async def run(self, key: Hashable, work: Callable[[], Awaitable[str]]) -> str:
+        """What ``work`` returns, begun after this was called.
+
+        Args:
+            key: of the work; the same key means the same work.
 
         Raises:
-            Exception: what ``work`` raises, for all who share it.
+            Exception: what ``work`` raises, to all who share it.
         """
         if key not in self._next:
-            self._next[key] = asyncio.create_task(self._do(key, work))
-        # Somebody who goes away does not take the work from the others.
+            self._next[key] = asyncio.create_task(self._run(key, work))
+        # A caller who is cancelled must not cancel the work.
         return await asyncio.shield(self._next[key])
 
-    async def _do(self, key: Hashable, work: Callable[[], Awaitable[str]]) -> str:
+    async def _run(self, key: Hashable, work: Callable[[], Awaitable[str]]) -> str:
         if key in self._running:
             await asyncio.wait([self._running[key]])
         self._running[key] = self._next.pop(key)

@@ -1,4 +1,4 @@
-"""From the scorer to the open pages, through the channel layer."""
+"""Sends what has changed to the open pages, through the channel layer."""
 
 import asyncio
 import logging
@@ -31,15 +31,15 @@ from sessions_app.telemetry.outages import log_failure
 
 logger = logging.getLogger(__name__)
 
-# Rows that are read and told together: 100 KB at most.
-ANOMALIES_AT_ONCE = 100
+# Rows that are read and sent together: 100 KB at most.
+ANOMALIES_PER_QUERY = 100
 
-# What each group is told.
-Told = dict[str, list[dict[str, Any]]]
+# By group: the items that it is sent.
+Items = dict[str, list[dict[str, Any]]]
 
 
 def default_settings(event_id: int) -> ScoreSettings:
-    """What an event's sessions are scored with, unless it was edited."""
+    """The settings of an event, by its key, that nobody has edited."""
     return ScoreSettings()
 
 
@@ -49,99 +49,99 @@ def broadcast_points(
     pauses: Mapping[int, str] | None = None,
     settings_of: Callable[[int], ScoreSettings] = default_settings,
 ) -> None:
-    """Sends each watched group all of its points in one message: whole snapshots, never deltas.
+    """Sends each watched group all of its points in one message: whole points, never deltas.
 
-    A session's own pages are also told what each score is made of.
+    The pages of a session are also sent the contributions to its score.
 
     Args:
-        pauses: the kind of pause of each session that makes one, by key.
-        settings_of: what the sessions of an event, by its key, were scored with.
+        pauses: by key of a session that pauses: the kind of its pause.
+        settings_of: the settings that an event, by its key, was scored with.
 
     Raises:
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
-    told: Told = defaultdict(list)
+    items: Items = defaultdict(list)
     for point, update in zip(points, update_payloads(points, pauses or {}), strict=True):
         for group in _groups_of(update["session"], update["event"], watched):
-            told[group].append(update)
+            items[group].append(update)
         if point.session_id in watched.session_ids:
             contributions = contribution_payloads(
                 Signals(**update["signals"]), settings_of(point.event_id)
             )
-            told[session_group(point.session_id)][-1] = {
+            items[session_group(point.session_id)][-1] = {
                 **update,
                 "contributions": contributions,
             }
-    _send("points", "points", told)
+    _send("points", "points", items)
 
 
 def broadcast_ended(sessions: Sequence[EndedSession], watched: WatchedGroups) -> None:
-    """Tells the watched groups which of their sessions are over.
+    """Sends the watched groups the sessions that have ended.
 
     Raises:
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
-    told: Told = defaultdict(list)
+    items: Items = defaultdict(list)
     for session_id, event_id, time in sessions:
         ended = {"session": session_id, "time": milliseconds(time)}
         for group in _groups_of(session_id, event_id, watched):
-            told[group].append(ended)
-    _send("ended", "sessions", told)
+            items[group].append(ended)
+    _send("ended", "sessions", items)
 
 
 def broadcast_polls(moments: Sequence[PollMoment], watched: WatchedGroups) -> None:
-    """Tells the watched pages of sessions which polls had their first vote, or were closed.
+    """Sends the watched pages of sessions the polls that had a first vote, or were closed.
 
     Raises:
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
-    told: Told = defaultdict(list)
+    items: Items = defaultdict(list)
     for poll in map(poll_payload, moments):
         if poll["session"] in watched.session_ids:
-            told[session_group(poll["session"])].append(poll)
-    _send("polls", "polls", told)
+            items[session_group(poll["session"])].append(poll)
+    _send("polls", "polls", items)
 
 
 def broadcast_notices(notices: Sequence[AnomalyNotice], watched: WatchedGroups) -> None:
-    """Sends the watched groups the anomalies that have changed, whole, as they are now.
+    """Sends the watched groups the anomalies that have changed, as they are now.
 
     Raises:
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
-    told: Told = defaultdict(list)
+    items: Items = defaultdict(list)
     for anomaly in map(notice_payload, notices):
         for group in _groups_of(anomaly["session"], anomaly["event"], watched):
-            told[group].append(anomaly)
-    _send("anomalies", "anomalies", told)
+            items[group].append(anomaly)
+    _send("anomalies", "anomalies", items)
 
 
 def broadcast_anomalies(anomaly_ids: Sequence[UUID]) -> None:
-    """Sends anomalies whose rows have changed to all pages on which they may stand.
+    """Sends anomalies whose rows have changed to all pages that may show them.
 
-    They are those of their sessions and of the events that these belong to when it is sent: rows
-    are read a few at a time, right before. One that cannot be told does not stop the others.
+    They go to the event that a session belongs to at that moment, so rows are read a few at a time,
+    right before they are sent. One that cannot be sent does not stop the others.
 
     Raises:
         django.db.Error: the database does not answer.
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
-    for start in range(0, len(anomaly_ids), ANOMALIES_AT_ONCE):
-        told: Told = defaultdict(list)
-        some = Anomaly.objects.filter(pk__in=anomaly_ids[start : start + ANOMALIES_AT_ONCE])
+    for start in range(0, len(anomaly_ids), ANOMALIES_PER_QUERY):
+        items: Items = defaultdict(list)
+        some = Anomaly.objects.filter(pk__in=anomaly_ids[start : start + ANOMALIES_PER_QUERY])
         for anomaly in some.select_related("session", "acknowledged_by"):
-            _tell_of(anomaly, told)
-        _send("anomalies", "anomalies", told)
+            _add(anomaly, items)
+        _send("anomalies", "anomalies", items)
 
 
-def _tell_of(anomaly: Anomaly, told: Told) -> None:
+def _add(anomaly: Anomaly, items: Items) -> None:
     try:
         payload = anomaly_payload(anomaly)
-    except Exception as error:  # noqa: BLE001 - others can be told
-        log_failure(logger, "Pages are not told of an anomaly", error)
+    except Exception as error:  # noqa: BLE001 - it concerns this anomaly only
+        log_failure(logger, "Open pages do not show an anomaly", error)
         return
     event = event_group(anomaly.session.event_id)
     for group in (session_group(anomaly.session_id), event, ALL_EVENTS):
-        told[group].append(payload)
+        items[group].append(payload)
 
 
 def _groups_of(session_id: int, event_id: int, watched: WatchedGroups) -> list[str]:
@@ -155,11 +155,11 @@ def _groups_of(session_id: int, event_id: int, watched: WatchedGroups) -> list[s
     return groups
 
 
-def _send(kind: str, field: str, told: Told) -> None:
-    if told:
+def _send(kind: str, field: str, items: Items) -> None:
+    if items:
         now = milliseconds(timezone.now())
         async_to_sync(_send_all)(
-            [Update(kind, group, field, encode_items(items), now) for group, items in told.items()]
+            [Update(kind, group, field, encode_items(some), now) for group, some in items.items()]
         )
 
 

@@ -1,4 +1,4 @@
-"""WebSocket consumers: check who it is, join the group, send the current state, forward events."""
+"""WebSockets of pages: authorize, join groups, send a snapshot, then what the groups are sent."""
 
 import asyncio
 import contextlib
@@ -15,17 +15,17 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from dashboard.http.credentials import checked_login
-from dashboard.live.authorization import Groups, Right, View, current_rights
-from dashboard.live.batching import SharedWork, Together
-from dashboard.live.limits import Allowance, HeadCount
-from dashboard.live.outages import TRY_AGAIN_LATER, UNAVAILABLE
+from dashboard.live.authorization import Authorization, Groups, View, authorize
+from dashboard.live.batching import BatchLoader, SingleFlight
+from dashboard.live.limits import KeyedLimit, TokenBucket
+from dashboard.live.outages import TRY_AGAIN_LATER
 from dashboard.live.relay import get_relay
 from dashboard.live.subscriptions import (
     ALL_EVENTS,
     RENEWAL_SECONDS,
     event_of_group,
-    forget_socket,
-    renew_all,
+    remove_socket,
+    renew_subscriptions,
 )
 from dashboard.losses import losses
 from dashboard.pages import overview
@@ -33,34 +33,31 @@ from dashboard.pages.payloads import session_snapshots
 from sessions_app.models import Session
 from sessions_app.storage.locked_scores import ScoresLockedError
 from sessions_app.telemetry.counters import REFUSED_REQUESTS, named
-from sessions_app.telemetry.outages import is_outage, log_failure
+from sessions_app.telemetry.outages import SERVER_ERRORS, is_outage, log_failure
 
 logger = logging.getLogger(__name__)
 
 NO_LONGER_ALLOWED = 4403
-TOO_BIG = 1009
-# All that a page ever says is {"type": "snapshot"}.
-LONGEST_MESSAGE = 256
-SNAPSHOTS_AT_ONCE = 5
+SNAPSHOT_BURST = 5
 SECONDS_PER_SNAPSHOT = 5.0
-# Until scores that are locked are asked for again.
+# Until scores that were locked are read again.
 LOCKED_SECONDS = 2.0
 
-# After a restart all screens come back at once; most overviews show the same.
-overviews = SharedWork()
-open_sockets = HeadCount(settings.MAX_SOCKETS_PER_USER)
-entries: Together[tuple[str | None, View], Right] = Together(0.02, current_rights)
-# Thousands of sockets have themselves renewed, each every 20 s.
-rights: Together[tuple[str | None, View], Right] = Together(1.0, current_rights)
-renewals: Together[tuple[Groups, str], None] = Together(0.02, renew_all)
+# After a restart all screens reconnect at once; most overviews show the same.
+overviews = SingleFlight()
+open_sockets = KeyedLimit(settings.MAX_SOCKETS_PER_USER)
+handshakes: BatchLoader[tuple[str | None, View], Authorization] = BatchLoader(0.02, authorize)
+# Thousands of WebSockets are authorized anew every 20 s; none of them is in a hurry.
+reauthorizations: BatchLoader[tuple[str | None, View], Authorization] = BatchLoader(1.0, authorize)
+renewals: BatchLoader[tuple[Groups, str], None] = BatchLoader(0.02, renew_subscriptions)
 
 
-async def current_sessions(keys: list[int]) -> list[str | None]:
-    """The snapshot of each session's page; None of one that there is not any more."""
-    return await database_sync_to_async(_current_sessions)(keys)
+async def load_session_pages(keys: list[int]) -> list[str | None]:
+    """The snapshot of each session's page; None if there is no such session any more."""
+    return await database_sync_to_async(_load_session_pages)(keys)
 
 
-def _current_sessions(keys: list[int]) -> list[str | None]:
+def _load_session_pages(keys: list[int]) -> list[str | None]:
     sessions = list(Session.objects.filter(pk__in=keys).select_related("event"))
     texts = {
         snapshot["session"]: msgspec.json.encode(snapshot).decode()
@@ -69,30 +66,30 @@ def _current_sessions(keys: list[int]) -> list[str | None]:
     return [texts.get(key) for key in keys]
 
 
-# So many that the first of a crowd does not wait for the last.
-session_pages: Together[int, str | None] = Together(0.02, current_sessions, most=50)
+# Small batches, so that the first of a crowd need not wait for the last.
+session_pages: BatchLoader[int, str | None] = BatchLoader(0.02, load_session_pages, max_size=50)
 
 
-class WatchingConsumer(AsyncWebsocketConsumer):
-    """Joins groups as long as the user may, and tells the scorer that somebody is looking.
+class LiveConsumer(AsyncWebsocketConsumer):
+    """Stays in its groups while the user may see them, and keeps their subscriptions alive.
 
-    Subclasses say which groups and what the current state is.
+    Subclasses say which view they are, and make its snapshot.
     """
 
-    # What groups are told comes through the relay; a channel of one's own costs two subscriptions.
+    # Messages come through the relay; a channel of our own would cost two subscriptions on Redis.
     channel_layer_alias = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.name = uuid.uuid4().hex
+        self.socket_id = uuid.uuid4().hex
         self.joined: frozenset[str] = frozenset()
-        # What has been told since a snapshot was begun; before the first one, too.
-        self._held: list[str] | None = []
-        self._sending = asyncio.Lock()
+        # Messages since a snapshot was begun, the first one included; None while there is none.
+        self._held_back: list[str] | None = []
+        self._snapshot_lock = asyncio.Lock()
         self._renewal: asyncio.Task[None] | None = None
-        self._unlocking: asyncio.Task[None] | None = None
-        self._counted_as: int | None = None
-        self._requests = Allowance(SNAPSHOTS_AT_ONCE, SECONDS_PER_SNAPSHOT, time.monotonic())
+        self._retry: asyncio.Task[None] | None = None
+        self._user_id: int | None = None
+        self._requests = TokenBucket(SNAPSHOT_BURST, SECONDS_PER_SNAPSHOT, time.monotonic())
 
     @property
     def login(self) -> str | None:
@@ -119,126 +116,124 @@ class WatchingConsumer(AsyncWebsocketConsumer):
             await self._leave()
 
     async def dispatch(self, message: Any) -> None:
-        # Channels' own looks after the thread's connection to the database first, which all sockets
-        # would wait for; whoever asks the database here does that then.
+        # Channels would first close old connections to the database, in the one thread for which
+        # all WebSockets would wait. The functions that ask the database do so themselves.
         await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
-        user, groups = await entries.result((self.login, self.view))
-        if groups is None or not self._count(user.pk):
-            await self.close()  # before accepting: the handshake is refused
+        user, groups = await handshakes.load((self.login, self.view))
+        if groups is None or not self._acquire_socket(user.pk):
+            await self.close()  # before it is accepted: the handshake is refused
             return
-        # First the group, then the state: what happens in between arrives twice rather than never.
+        # Join before reading: what happens in between is then sent twice rather than never.
         await self._join(groups)
         await self.accept()
-        self._renewal = asyncio.create_task(self._keep_watching())
+        self._renewal = asyncio.create_task(self._renew_periodically())
         await self._send_snapshot()
 
-    def _count(self, user_id: int) -> bool:
-        if not open_sockets.enter(user_id):
+    def _acquire_socket(self, user_id: int) -> bool:
+        if not open_sockets.acquire(user_id):
             losses.count(named(REFUSED_REQUESTS, "socket"), f"user {user_id}")
             return False
-        self._counted_as = user_id
+        self._user_id = user_id
         return True
 
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
     ) -> None:
-        if len(text_data or bytes_data or "") > LONGEST_MESSAGE:
-            losses.count(named(REFUSED_REQUESTS, "message"), f"user {self._counted_as}")
-            await self.close(code=TOO_BIG)
-        elif not self._requests.take(time.monotonic()):
-            losses.count(named(REFUSED_REQUESTS, "snapshot"), f"user {self._counted_as}")
+        if not self._requests.take(time.monotonic()):
+            losses.count(named(REFUSED_REQUESTS, "snapshot"), f"user {self._user_id}")
         elif _asks_for_snapshot(text_data):
             await self._send_snapshot()
 
-    async def tell(self, text: str) -> None:
-        """Sends what a group was told; while a snapshot is on its way, after it."""
-        if self._held is None:
+    async def deliver(self, text: str) -> None:
+        """Sends a message of a group; while a snapshot is made, after it."""
+        if self._held_back is None:
             await self.send(text_data=text)
         else:
-            self._held.append(text)
+            self._held_back.append(text)
 
     async def _send_snapshot(self) -> None:
-        """Sends the current state; as long as its scores are locked the page keeps what it shows.
+        """Sends the current state. While its scores are locked, the page keeps what it shows.
 
-        Whatever the page says meanwhile is heard, its end above all.
+        It is retried in a task of its own, as messages from the page must be received meanwhile,
+        above all that it has gone.
         """
         try:
             await self._try_snapshot()
         except ScoresLockedError:
-            if self._unlocking is None or self._unlocking.done():
-                self._unlocking = asyncio.create_task(self._send_when_unlocked())
+            if self._retry is None or self._retry.done():
+                self._retry = asyncio.create_task(self._retry_snapshot())
 
-    async def _send_when_unlocked(self) -> None:
+    async def _retry_snapshot(self) -> None:
         try:
             while True:
                 await asyncio.sleep(LOCKED_SECONDS)
                 with contextlib.suppress(ScoresLockedError):
                     return await self._try_snapshot()
-        except Exception as error:  # noqa: BLE001 - a page that waits for ever must not stay
-            log_failure(logger, "Sockets get no snapshot and end", error)
+        except Exception as error:  # noqa: BLE001 - a page that gets no snapshot must not stay open
+            log_failure(logger, "WebSockets are closed, as there is no snapshot", error)
             await self.close(code=TRY_AGAIN_LATER)
 
     async def _try_snapshot(self) -> None:
-        async with self._sending:
-            self._held = self._held or []
+        async with self._snapshot_lock:
+            self._held_back = self._held_back or []
             try:
                 text = await self.snapshot()
                 if text is None:
                     await self.close(code=NO_LONGER_ALLOWED)
                     return
                 await self.send(text_data=text)
-                await self._tell_held()
+                await self._send_held_back()
             except ScoresLockedError:
-                await self._tell_held()
+                await self._send_held_back()
                 raise
             finally:
-                self._held = None
+                self._held_back = None
 
-    async def _tell_held(self) -> None:
-        while self._held:
-            await self.send(text_data=self._held.pop(0))
+    async def _send_held_back(self) -> None:
+        while self._held_back:
+            await self.send(text_data=self._held_back.pop(0))
 
     async def _join(self, groups: frozenset[str]) -> None:
-        await get_relay().join(self.tell, groups)
+        await get_relay().join(self.deliver, groups)
         self.joined = groups
-        await renewals.result((groups, self.name))
+        await renewals.load((groups, self.socket_id))
 
     async def _leave(self) -> None:
-        if self._counted_as is not None:
-            open_sockets.leave(self._counted_as)
-        tasks = [task for task in (self._renewal, self._unlocking) if task is not None]
+        if self._user_id is not None:
+            open_sockets.release(self._user_id)
+        tasks = [task for task in (self._renewal, self._retry) if task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        await get_relay().leave(self.tell)
+        await get_relay().leave(self.deliver)
         if self.joined:
-            with contextlib.suppress(*UNAVAILABLE):
-                await forget_socket(self.name)
+            with contextlib.suppress(*SERVER_ERRORS):
+                await remove_socket(self.socket_id)
 
-    async def _keep_watching(self) -> None:
+    async def _renew_periodically(self) -> None:
         try:
             while True:
                 await asyncio.sleep(RENEWAL_SECONDS)
                 await self._renew()
-        except Exception as error:  # noqa: BLE001 - a socket that nobody checks must not stay
-            log_failure(logger, "Sockets are not renewed and end", error)
+        except Exception as error:  # noqa: BLE001 - without renewals nobody checks authorization
+            log_failure(logger, "WebSockets are closed, as they cannot be renewed", error)
             await self.close(code=TRY_AGAIN_LATER)
 
     async def _renew(self) -> None:
         try:
-            await self._check_again()
-        except UNAVAILABLE as error:
+            await self._reauthorize()
+        except SERVER_ERRORS as error:
             if not is_outage(error):
                 raise
-            # An outage is over at some time; until then the page shows that it is stale.
-            log_failure(logger, "Sockets are not renewed", error)
+            # The next renewal may succeed; until then the page shows that it is out of date.
+            log_failure(logger, "WebSockets are not renewed", error)
 
-    async def _check_again(self) -> None:
-        """Whether the user is still logged in and may still see it all: both can end meanwhile."""
-        _, groups = await rights.result((self.login, self.view))
+    async def _reauthorize(self) -> None:
+        """Closes the WebSocket, or changes its groups, as the user's login and rights are now."""
+        _, groups = await reauthorizations.load((self.login, self.view))
         if groups is None:
             await self.close(code=NO_LONGER_ALLOWED)
             return
@@ -248,7 +243,7 @@ class WatchingConsumer(AsyncWebsocketConsumer):
             await self._send_snapshot()
 
 
-class SessionConsumer(WatchingConsumer):
+class SessionConsumer(LiveConsumer):
     """A session's page."""
 
     @property
@@ -256,10 +251,10 @@ class SessionConsumer(WatchingConsumer):
         return View(self.scope["url_route"]["kwargs"]["pk"])
 
     async def snapshot(self) -> str | None:
-        return await session_pages.result(self.scope["url_route"]["kwargs"]["pk"])
+        return await session_pages.load(self.scope["url_route"]["kwargs"]["pk"])
 
 
-class OverviewConsumer(WatchingConsumer):
+class OverviewConsumer(LiveConsumer):
     """The overview of a user's live sessions."""
 
     @property
@@ -267,7 +262,7 @@ class OverviewConsumer(WatchingConsumer):
         return View()
 
     async def snapshot(self) -> str | None:
-        return await overviews.result(self.joined, database_sync_to_async(self._cards))
+        return await overviews.run(self.joined, database_sync_to_async(self._cards))
 
     def _cards(self) -> str:
         sessions = Session.objects.all()

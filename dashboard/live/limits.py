@@ -1,57 +1,58 @@
-"""How much one user may ask of us: requests that cost work, and open sockets."""
+"""How much one user may use: work that their pages ask for, and WebSockets that are open."""
 
 from collections import Counter
 
 
-class Allowance:
-    """A token bucket: a few requests at once, and after that one per ``seconds``.
+class TokenBucket:
+    """Lets a burst of requests pass, and after that one per ``seconds``.
 
     Args:
-        burst: how many may come at once.
-        seconds: after which time one more may.
-        now: the present, in seconds of any clock that only goes forward.
+        burst: requests that may come at once.
+        seconds: until one more may come.
+        now: seconds of any clock that only goes forward.
     """
 
     def __init__(self, burst: int, seconds: float, now: float) -> None:
-        self.burst = burst
-        self.seconds = seconds
-        self._left = float(burst)
-        self._counted_at = now
+        self._burst = burst
+        self._seconds = seconds
+        self._tokens = float(burst)
+        self._refilled_at = now
 
     def take(self, now: float) -> bool:
-        """Whether one more request may be answered at ``now``; if so, it is used up."""
-        gained = (now - self._counted_at) / self.seconds
-        self._left = min(self.burst, self._left + gained)
-        self._counted_at = now
-        if self._left < 1:
+        """Whether a request may pass at ``now``; if so, its token is taken."""
+        gained = (now - self._refilled_at) / self._seconds
+        self._tokens = min(self._burst, self._tokens + gained)
+        self._refilled_at = now
+        if self._tokens < 1:
             return False
-        self._left -= 1
+        self._tokens -= 1
         return True
 
 
-class HeadCount:
-    """Counts up to a limit for each name, and remembers nobody who has left.
+class KeyedLimit:
+    """Limits how many of each key there are at once; a key of which there is none takes no memory.
 
     Args:
-        most: for each.
+        limit: of each key.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open: Counter[int] = Counter()
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._counts: Counter[int] = Counter()
 
-    def enter(self, name: int) -> bool:
-        """Counts one more; False where there is no room."""
-        if self._open[name] >= self._most:
+    def acquire(self, key: int) -> bool:
+        """Counts one more; False if there are as many as there may be."""
+        if self._counts[key] >= self._limit:
             return False
-        self._open[name] += 1
+        self._counts[key] += 1
         return True
 
-    def leave(self, name: int) -> None:
+    def release(self, key: int) -> None:
         """Counts one less."""
-        self._open[name] -= 1
-        if self._open[name] <= 0:
-            del self._open[name]
+        self._counts[key] -= 1
+        if self._counts[key] <= 0:
+            del self._counts[key]
 
     def __len__(self) -> int:
-        return len(self._open)
+        """Keys of which there is at least one."""
+        return len(self._counts)

@@ -1,4 +1,4 @@
-"""What groups are told: written as JSON once, and put together on its way to the sockets."""
+"""What WebSockets are sent: encoded once per group, and joined to messages on the way."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -8,14 +8,14 @@ import msgspec
 
 
 class Update(NamedTuple):
-    """What one group is told, as it goes through the channel layer.
+    """What the WebSockets of one group are sent, as it goes through the channel layer.
 
     Attributes:
-        type: of the message that sockets send.
-        group: who is told.
-        field: of the message, which holds the items.
-        items: JSON, with commas between them.
-        now: the clock of the one who tells, in milliseconds since 1970.
+        type: of the message that WebSockets send.
+        group: of the channel layer.
+        field: of the message, that holds the items.
+        items: JSON objects, separated by commas.
+        now: the sender's clock, in milliseconds since 1970.
     """
 
     type: str
@@ -29,7 +29,7 @@ def read_update(message: dict[str, Any]) -> Update:
     """An update as it came through the channel layer.
 
     Raises:
-        TypeError: it is of another form, or its parts are.
+        TypeError: a field is missing, unknown or of another type.
     """
     update = Update(**message)
     for name, kind in Update.__annotations__.items():
@@ -44,8 +44,8 @@ def encode_items(items: list[dict[str, Any]]) -> str:
 
 
 def messages(updates: Iterable[Update]) -> list[str]:
-    """What a socket says of the updates, in order: those of a type in a row in one message."""
-    return [_message([*same]) for _, same in groupby(updates, key=lambda each: each.type)]
+    """The messages for these updates, in order; one for each run of updates of the same type."""
+    return [_message([*run]) for _, run in groupby(updates, key=lambda update: update.type)]
 
 
 def _message(updates: list[Update]) -> str:

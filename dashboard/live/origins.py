@@ -1,4 +1,4 @@
-"""Sockets are opened by our own pages only: cookies go along with those of other sites too."""
+"""Only our own pages may open a WebSocket: browsers send cookies for pages of other sites, too."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,14 +9,14 @@ from django.http.request import split_domain_port, validate_host
 
 from dashboard.live.outages import Application
 
-USUAL_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class SameOriginValidator:
-    """Refuses the handshake unless the page has the scheme, host and port that it was sent to.
+    """Refuses handshakes from pages of another scheme, host or port than they are sent to.
 
-    The address of ``PUBLIC_URL`` counts as well, for proxies that change the ``Host`` header. It
-    is what Django's own check of forms does; that of Channels ignores the port.
+    The origin of ``PUBLIC_URL`` is accepted as well, for proxies that change the ``Host`` header.
+    Django checks forms the same way; Channels' own validator compares hosts only.
     """
 
     def __init__(self, application: Application) -> None:
@@ -31,7 +31,7 @@ class SameOriginValidator:
 
 
 def allowed_origins(headers: dict[bytes, bytes]) -> set[str | None]:
-    """The origins whose pages may open a socket with a handshake of these headers."""
+    """The origins whose pages may open a WebSocket with a handshake of these headers."""
     origins = {origin_of(settings.PUBLIC_URL)}
     host = headers.get(b"host", b"").decode("latin1")
     if validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS):
@@ -40,10 +40,10 @@ def allowed_origins(headers: dict[bytes, bytes]) -> set[str | None]:
 
 
 def origin_of(address: str) -> str | None:
-    """Scheme, host and port, the port even where it is the usual one; None for another thing."""
+    """Scheme, host and port, also if it is the default port; None if it is no such URL."""
     try:
         parts = urlsplit(address)
-        port = parts.port or USUAL_PORTS[parts.scheme]
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
     except (ValueError, KeyError):
         return None
     return f"{parts.scheme}://{parts.hostname}:{port}"

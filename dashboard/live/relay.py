@@ -1,7 +1,7 @@
-"""From the channel layer to this process's sockets: received once for all, gathered, sent to each.
+"""From the channel layer to this process's WebSockets: received once, collected, sent to each.
 
-The scorer tells of a tick shard by shard and event by event. Hundreds of screens that take each of
-these messages from the channel layer by themselves keep a process busy for seconds.
+The scorer broadcasts a tick shard by shard and event by event. Hundreds of WebSockets that each
+receive all of these messages themselves would keep a process busy for seconds.
 """
 
 import asyncio
@@ -14,19 +14,20 @@ from weakref import WeakKeyDictionary
 from channels.layers import get_channel_layer
 
 from dashboard.live.messages import Update, messages, read_update
-from dashboard.live.outages import UNAVAILABLE
 from dashboard.losses import losses
 from sessions_app.telemetry.counters import DROPPED_UPDATES, named
+from sessions_app.telemetry.outages import SERVER_ERRORS
 
-# What arrives within this time after the first update goes out together.
-GATHERING_SECONDS = 0.05
+# What arrives within this time after the first update is sent together.
+BATCH_SECONDS = 0.05
 SECONDS_AFTER_FAILURE = 1.0
 
-Socket = Callable[[str], Awaitable[None]]
+# Sends a message to one WebSocket.
+Deliver = Callable[[str], Awaitable[None]]
 
 
 class Relay:
-    """Tells sockets what their groups are told; use the one of the loop, :func:`get_relay`.
+    """Delivers the updates of groups to WebSockets; :func:`get_relay` has the one of the loop.
 
     Args:
         layer: the channel layer.
@@ -34,73 +35,74 @@ class Relay:
 
     def __init__(self, layer: Any) -> None:
         self._layer = layer
-        self._groups_of: dict[Socket, frozenset[str]] = {}
-        self._wanted: Counter[str] = Counter()
+        self._groups_of: dict[Deliver, frozenset[str]] = {}
+        # By group: the WebSockets that want it.
+        self._demand: Counter[str] = Counter()
         self._joined: set[str] = set()
         self._channel = ""
         self._receiving: asyncio.Task[None] | None = None
-        self._passing: asyncio.Task[None] | None = None
-        self._gathered: list[Update] = []
-        self._changing = asyncio.Lock()
+        self._delivery: asyncio.Task[None] | None = None
+        self._batch: list[Update] = []
+        self._lock = asyncio.Lock()
 
-    async def join(self, socket: Socket, groups: Iterable[str]) -> None:
-        """From now on the socket is told what these groups are told, and no others.
+    async def join(self, deliver: Deliver, groups: Iterable[str]) -> None:
+        """From now on a WebSocket is sent the updates of these groups, and of no others.
 
         Args:
-            socket: is called with each message and must not wait: the others wait for it.
+            deliver: is called with each message, and must not block: the others wait for it.
 
         Raises:
             redis.RedisError: the channel layer cannot be reached; nothing has changed.
         """
         wanted = frozenset(groups)
-        async with self._changing:
-            await self._listen()
-            for group in (wanted | self._wanted.keys()) - self._joined:
+        async with self._lock:
+            await self._ensure_receiving()
+            for group in (wanted | self._demand.keys()) - self._joined:
                 await self._layer.group_add(group, self._channel)
                 self._joined.add(group)
-            self._count(self._groups_of.get(socket, frozenset()), wanted)
-            self._groups_of[socket] = wanted
-            await self._leave_unwanted()
+            self._change_demand(self._groups_of.get(deliver, frozenset()), wanted)
+            self._groups_of[deliver] = wanted
+            await self._leave_unwanted_groups()
 
-    async def leave(self, socket: Socket) -> None:
-        """The socket is told nothing more; without sockets nothing is left in the layer."""
-        async with self._changing:
-            self._count(self._groups_of.pop(socket, frozenset()), frozenset())
-            await self._leave_unwanted()
+    async def leave(self, deliver: Deliver) -> None:
+        """A WebSocket is sent nothing more; after the last one nothing is left in the layer."""
+        async with self._lock:
+            self._change_demand(self._groups_of.pop(deliver, frozenset()), frozenset())
+            await self._leave_unwanted_groups()
             if not self._groups_of:
                 await self._stop()
 
-    async def _listen(self) -> None:
+    async def _ensure_receiving(self) -> None:
         if self._receiving is None or self._receiving.done():
             self._channel = await self._layer.new_channel()
-            # The groups know the channel before this one, if any.
+            # The groups were joined by the channel before this one, if any.
             self._joined.clear()
             self._receiving = asyncio.create_task(self._receive())
 
-    def _count(self, before: frozenset[str], after: frozenset[str]) -> None:
-        self._wanted.update(after - before)
-        self._wanted.subtract(before - after)
+    def _change_demand(self, before: frozenset[str], after: frozenset[str]) -> None:
+        self._demand.update(after - before)
+        self._demand.subtract(before - after)
         for group in before - after:
-            if not self._wanted[group]:
-                del self._wanted[group]
+            if not self._demand[group]:
+                del self._demand[group]
 
-    async def _leave_unwanted(self) -> None:
-        for group in self._joined - self._wanted.keys():
+    async def _leave_unwanted_groups(self) -> None:
+        for group in self._joined - self._demand.keys():
             self._joined.discard(group)
-            # What is still told of it meanwhile is passed on to nobody.
-            with contextlib.suppress(*UNAVAILABLE):
+            # If it fails, the group's updates still arrive, and are delivered to nobody.
+            with contextlib.suppress(*SERVER_ERRORS):
                 await self._layer.group_discard(group, self._channel)
 
     async def _stop(self) -> None:
-        for task in filter(None, (self._receiving, self._passing)):
+        for task in filter(None, (self._receiving, self._delivery)):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        self._receiving = self._passing = None
-        self._gathered.clear()
+        self._receiving = self._delivery = None
+        self._batch.clear()
 
     async def _receive(self) -> None:
-        """Takes what the groups are told, whatever fails meanwhile: nobody else does."""
+        """Receives updates, and goes on whatever fails: nobody would start it again."""
         while True:
             try:
                 message = await self._layer.receive(self._channel)
@@ -108,45 +110,44 @@ class Relay:
                 losses.count(named(DROPPED_UPDATES, "receive"), repr(error))
                 await asyncio.sleep(SECONDS_AFTER_FAILURE)
             else:
-                self._gather(message)
+                self._add_to_batch(message)
 
-    def _gather(self, message: Any) -> None:
+    def _add_to_batch(self, message: Any) -> None:
         try:
-            self._gathered.append(read_update(message))
+            self._batch.append(read_update(message))
         except Exception as error:  # noqa: BLE001 - it may be anything
-            # Of a scorer of another version, while it is being replaced; or of nobody of ours.
+            # From a scorer of another release during an upgrade, or from another program.
             losses.count(named(DROPPED_UPDATES, "read"), repr(error))
             return
-        if self._passing is None:
-            self._passing = asyncio.create_task(self._pass_on())
+        if self._delivery is None:
+            self._delivery = asyncio.create_task(self._deliver_batch())
 
-    async def _pass_on(self) -> None:
-        await asyncio.sleep(GATHERING_SECONDS)
-        self._passing = None
-        gathered, self._gathered = self._gathered, []
-        for groups, sockets in self._audiences().items():
+    async def _deliver_batch(self) -> None:
+        await asyncio.sleep(BATCH_SECONDS)
+        self._delivery = None
+        batch, self._batch = self._batch, []
+        for groups, sockets in self._sockets_by_groups().items():
             try:
-                texts = messages(update for update in gathered if update.group in groups)
-            except Exception as error:  # noqa: BLE001 - others may be told something else
+                texts = messages(update for update in batch if update.group in groups)
+            except Exception as error:  # noqa: BLE001 - it concerns these groups only
                 losses.count(named(DROPPED_UPDATES, "tell"), repr(error))
                 continue
-            for socket in sockets:
-                await _tell(socket, texts)
+            for deliver in sockets:
+                await _deliver_all(deliver, texts)
 
-    def _audiences(self) -> dict[frozenset[str], list[Socket]]:
-        """The sockets that are told the same, together."""
-        audiences: dict[frozenset[str], list[Socket]] = defaultdict(list)
-        for socket, groups in self._groups_of.items():
-            audiences[groups].append(socket)
-        return audiences
+    def _sockets_by_groups(self) -> dict[frozenset[str], list[Deliver]]:
+        """The WebSockets that are sent the same messages."""
+        sockets: dict[frozenset[str], list[Deliver]] = defaultdict(list)
+        for deliver, groups in self._groups_of.items():
+            sockets[groups].append(deliver)
+        return sockets
 
 
-async def _tell(socket: Socket, texts: list[str]) -> None:
+async def _deliver_all(deliver: Deliver, texts: list[str]) -> None:
     try:
         for text in texts:
-            await socket(text)
-    except Exception as error:  # noqa: BLE001 - it may be anything
-        # It is the fault of this socket, not of those that are told after it.
+            await deliver(text)
+    except Exception as error:  # noqa: BLE001 - it concerns this WebSocket only
         losses.count(named(DROPPED_UPDATES, "tell"), repr(error))
 
 

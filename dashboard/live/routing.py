@@ -1,20 +1,13 @@
 """WebSocket URLs."""
 
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from channels.security.websocket import WebsocketDenier
 from django.urls import URLPattern, path, re_path
 
 from dashboard.live.consumers import OverviewConsumer, SessionConsumer
 
-
-class RefusingConsumer(AsyncJsonWebsocketConsumer):
-    """Every other address: the handshake is refused."""
-
-    async def connect(self) -> None:
-        await self.close()
-
-
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/overview/", OverviewConsumer.as_asgi()),
     path("ws/sessions/<int:pk>/", SessionConsumer.as_asgi()),
-    re_path("", RefusingConsumer.as_asgi()),
+    # Any other address: the handshake is refused.
+    re_path("", WebsocketDenier.as_asgi()),
 ]

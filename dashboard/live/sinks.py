@@ -1,4 +1,4 @@
-"""What the open pages are told of each part of a tick's outcome."""
+"""What the open pages are sent of each part of a tick's outcome."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import redis
+from numpy.typing import NDArray
 
 from anomalies_app.notices import AnomalyNotice
 from dashboard.live.broadcast import (
@@ -16,7 +17,7 @@ from dashboard.live.broadcast import (
     broadcast_points,
     broadcast_polls,
 )
-from dashboard.live.subscriptions import WatchedGroups, watched_groups, watched_rows
+from dashboard.live.subscriptions import WatchedGroups, watched_groups
 from dashboard.pages.payloads import EndedSession
 from sessions_app.control.edits import events_of_edited
 from sessions_app.control.event_settings_cache import EventSettingsCache
@@ -29,12 +30,14 @@ from sessions_app.ticks import tick_end
 
 @dataclass
 class Screens:
-    """Who watches, and what they are to be shown beside the parts.
+    """The open pages, and what is needed beside the parts to show them.
 
     Attributes:
         tick: the one that was scored.
-        watched: the groups with open pages.
-        events: the event of each session that was moved since the tick, by keys.
+        watched: the groups with an open page.
+        events: by key of a session that was moved since the tick: the key of its event.
+        event_settings: the settings of the events.
+        pauses: the pauses of the sessions.
     """
 
     tick: int
@@ -57,12 +60,14 @@ def show(
     pauses: PauseCache,
     is_current: bool,
 ) -> None:
-    """Tells the open pages what was stored, by the event that each session belongs to now.
+    """Sends the open pages what was stored, each session in the event that it belongs to now.
 
     Args:
         client: of the server of ``REDIS_URL``.
         tick: the one that was scored.
-        stored: what the parts have stored, by name; parts that no page shows are left alone.
+        stored: by name of a part: what it has stored. Parts that no page shows are ignored.
+        event_settings: of the worker.
+        pauses: of the worker.
         is_current: whether the event of each session has just been looked up.
 
     Raises:
@@ -85,12 +90,21 @@ def _show_metrics(metrics: TickMetrics, screens: Screens) -> None:
             rows["event_id"][row] = screens.events[int(rows["session_id"][row])]
         metrics = metrics._replace(rows=rows)
         screens.event_settings.ensure(rows["event_id"])
-    shown = np.flatnonzero(watched_rows(metrics.rows, screens.watched)).tolist()
+    shown = _watched_rows(metrics.rows, screens.watched)
     if shown:
         settings = screens.event_settings
         points = [*metrics.points(screens.tick, settings.external_ids, shown)]
         kinds = screens.pauses.kinds(screens.time)
         broadcast_points(points, screens.watched, kinds, settings.settings_of)
+
+
+def _watched_rows(rows: NDArray[np.void], watched: WatchedGroups) -> list[int]:
+    """The positions of the metrics that are on an open page."""
+    if watched.all_events:
+        return [*range(len(rows))]
+    sessions = np.isin(rows["session_id"], list(watched.session_ids))
+    events = np.isin(rows["event_id"], list(watched.event_ids))
+    return np.flatnonzero(sessions | events).tolist()
 
 
 def _show_polls(moments: list[PollMoment], screens: Screens) -> None:

@@ -1,13 +1,11 @@
-"""Who is looking at what, so that the scorer sends nothing that nobody sees."""
+"""Which groups have open pages, so that the scorer sends nothing that nobody sees."""
 
 import time
 from typing import Any, NamedTuple
 
-import numpy as np
 import redis
 import redis.asyncio
 from django.conf import settings
-from numpy.typing import NDArray
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -16,13 +14,13 @@ from sessions_app.redis_access import keys
 from sessions_app.telemetry.counters import queue_figures
 
 RENEWAL_SECONDS = 20
-# Clocks differ from machine to machine, and may be set: by less than two minutes that is no matter.
+# Long enough for clocks of machines that differ by up to two minutes, or are set meanwhile.
 LIFETIME_SECONDS = 180
-NO_LONG_WAIT: dict[str, Any] = {
+CLIENT_OPTIONS: dict[str, Any] = {
     "socket_timeout": 5,
     "socket_connect_timeout": 5,
     "retry": Retry(NoBackoff(), 0),
-    # By default every new connection reads from disk which version the library has.
+    # By default every new connection reads the version of the library from disk.
     "driver_info": None,
 }
 
@@ -30,12 +28,12 @@ ALL_EVENTS = "events.all"
 
 
 def session_group(session_id: int) -> str:
-    """The group of a session's pages."""
+    """The group of the pages of a session, by its key."""
     return f"session.{session_id}"
 
 
 def event_group(event_id: int) -> str:
-    """The group of the overviews on which an event's sessions stand."""
+    """The group of the overviews that show the sessions of an event, by its key."""
     return f"event.{event_id}"
 
 
@@ -45,11 +43,11 @@ def event_of_group(group: str) -> int:
 
 
 class WatchedGroups(NamedTuple):
-    """What somebody is looking at.
+    """The groups with an open page.
 
     Attributes:
-        session_ids: sessions whose page is open.
-        event_ids: events whose sessions stand on an open overview.
+        session_ids: keys of sessions whose page is open.
+        event_ids: keys of events whose sessions are on an open overview.
         all_events: whether an overview of all events is open.
     """
 
@@ -59,9 +57,9 @@ class WatchedGroups(NamedTuple):
 
 
 def watched_groups(client: "redis.Redis") -> WatchedGroups:
-    """What is being watched now; forgets what nobody has renewed.
+    """The groups that are watched now; removes those that were not renewed.
 
-    Nothing for as long as pages may be in groups of keys that mean something else by now
+    Empty while pages may be in groups of keys that have come to mean other rows
     (:mod:`sessions_app.shards.database_epochs`).
     """
     now = time.time()
@@ -78,27 +76,17 @@ def watched_groups(client: "redis.Redis") -> WatchedGroups:
     )
 
 
-def watched_rows(metrics: NDArray[np.void], watched: WatchedGroups) -> NDArray[np.bool_]:
-    """Which of a tick's metrics somebody is looking at."""
-    if watched.all_events:
-        return np.ones(len(metrics), dtype=np.bool_)
-    sessions = np.isin(metrics["session_id"], list(watched.session_ids))
-    events = np.isin(metrics["event_id"], list(watched.event_ids))
-    chosen: NDArray[np.bool_] = sessions | events
-    return chosen
-
-
 def _numbers(names: list[str], prefix: str) -> list[int]:
     return [int(name.removeprefix(prefix)) for name in names if name.startswith(prefix)]
 
 
-async def renew_all(sockets: list[tuple[frozenset[str], str]]) -> list[None]:
-    """Notes that somebody is looking, for the next minutes.
+async def renew_subscriptions(sockets: list[tuple[frozenset[str], str]]) -> list[None]:
+    """Keeps groups watched for the next minutes, and adds what was lost to the counters.
 
-    The connection lasts as long as the call: one that is kept open is dead after an outage.
+    Takes a connection of its own: one that is kept open would be dead after an outage.
 
     Args:
-        sockets: the groups of each, and its channel, by which open sockets are counted.
+        sockets: the groups and the ID of each WebSocket.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -119,21 +107,21 @@ async def renew_all(sockets: list[tuple[frozenset[str], str]]) -> list[None]:
     return [None] * len(sockets)
 
 
-async def forget_socket(socket: str) -> None:
-    """Notes that a page's socket is closed.
+async def remove_socket(socket: str) -> None:
+    """A WebSocket, by its ID, no longer counts as open.
 
     Raises:
-        redis.RedisError: Redis does not answer; it is forgotten within minutes.
+        redis.RedisError: Redis does not answer; it expires within minutes.
     """
     async with _connection() as client:
         await client.zrem(keys.OPEN_SOCKETS, socket)
 
 
 def count_open_sockets(client: "redis.Redis") -> int:
-    """How many sockets of pages are open; forgets those that nobody has renewed."""
+    """How many WebSockets are open; removes those that were not renewed."""
     client.zremrangebyscore(keys.OPEN_SOCKETS, "-inf", time.time())
     return int(client.zcard(keys.OPEN_SOCKETS))
 
 
 def _connection() -> "redis.asyncio.Redis":
-    return redis.asyncio.Redis.from_url(settings.REDIS_URL, **NO_LONG_WAIT)
+    return redis.asyncio.Redis.from_url(settings.REDIS_URL, **CLIENT_OPTIONS)

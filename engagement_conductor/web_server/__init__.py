@@ -1,1 +1,1 @@
-"""Daphne, with bounds on what a client that is slow or greedy may cost."""
+"""Daphne, with limits on what one slow or greedy client can cost the others."""

@@ -9,24 +9,27 @@ from daphne.cli import CommandLineInterface  # isort:skip - after the reactor wa
 
 
 class Command(CommandLineInterface):
-    """Daphne's command, with our server."""
+    """Daphne's command line with our server."""
 
     server_class = WebServer
 
 
-def allow_all_descriptors() -> None:
-    """Every connection takes one, and the usual limit of 1,024 is for programs that open files."""
+def raise_descriptor_limit() -> None:
+    """Raises the soft limit to the hard one: each connection takes a descriptor.
+
+    The usual soft limit of 1,024 is a compatibility default for programs that call ``select``.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def wait_briefly_for_locks() -> None:
-    """A page that waits for a lock keeps a connection from others; the scorer may be patient."""
-    # Docker compose passes an empty one where none is set.
+def shorten_lock_timeout() -> None:
+    """Lets a page give up on a lock sooner than the scorer: it keeps others from its connection."""
+    # Docker Compose sets the variable to "" where nobody has set it.
     os.environ["DATABASE_LOCK_MS"] = os.environ.get("DATABASE_LOCK_MS") or "2000"
 
 
 if __name__ == "__main__":
-    allow_all_descriptors()
-    wait_briefly_for_locks()
+    raise_descriptor_limit()
+    shorten_lock_timeout()
     Command.entrypoint()

@@ -1,12 +1,10 @@
-"""Requests and handshakes are taken up so many at a time: one client must not cost all others.
+"""How many requests and handshakes run at once: one caller must not crowd out all others.
 
-Each request that is being answered has a thread and a connection to the database, of which there
-are not many; handshakes of sockets share one thread.
+Each request that runs takes a thread and a connection to the database; handshakes share the one
+thread in which WebSockets ask the database.
 """
 
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from http import HTTPStatus
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -18,45 +16,42 @@ from dashboard.http.credentials import checked_login, checked_token
 from dashboard.http.logins import network_of, outermost_address
 from dashboard.live.outages import Application
 from dashboard.losses import losses
-from engagement_conductor.web_server import bare_answers
-from engagement_conductor.web_server.fair_semaphore import Gate, NoRoomError
+from engagement_conductor.web_server import limits
+from engagement_conductor.web_server.error_responses import SECURITY_HEADERS
+from engagement_conductor.web_server.fair_semaphore import FairSemaphore, OverloadedError
 from sessions_app.telemetry.counters import REFUSED_REQUESTS, named
 
-# A browser asks for six things at a time.
-REQUESTS_OF_ONE = 6
-WAITING_REQUESTS = 200
-WAITING_SECONDS = 30.0
-HANDSHAKES = 200
-HANDSHAKES_OF_ONE = 20
-# As long as the web server waits.
-HANDSHAKE_SECONDS = 20.0
-# Whoever asks whether the process lives must not wait for what it does.
-ALWAYS = frozenset({"/healthz"})
-RETRY_SECONDS = b"5"
+# A liveness probe must not wait for the requests that run.
+UNLIMITED_PATHS = frozenset({"/healthz"})
+OVERLOADED = b"Too many requests at once. Please try again in a moment.\n"
 
 
-class BoundedRequests:
-    """The application, with a bound on how many requests it answers at once; the rest wait."""
+class RequestLimiter:
+    """Runs a limited number of requests at once; others wait, and are answered 503 in the end."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._gate = Gate(
-            settings.MAX_REQUESTS_AT_ONCE, REQUESTS_OF_ONE, WAITING_REQUESTS, WAITING_SECONDS
+        self._semaphore = FairSemaphore(
+            settings.MAX_REQUESTS_AT_ONCE,
+            limits.REQUESTS_PER_CALLER,
+            limits.REQUEST_QUEUE_PER_CALLER,
+            limits.REQUEST_QUEUE_SECONDS,
         )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] in ALWAYS:
+        if scope["path"] in UNLIMITED_PATHS:
             await self._application(scope, receive, send)
             return
         try:
-            async with self._gate.place(caller_of(scope)):
-                await self._answer(scope, receive, send)
-        except NoRoomError:
+            async with self._semaphore.acquire(caller_of(scope)):
+                await self._run(scope, receive, send)
+        except OverloadedError:
             losses.count(named(REFUSED_REQUESTS, "request"))
-            await _refuse(send)
+            await _send_overloaded(send)
 
-    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
-        # Django's handler runs in the thread of this context, and leaves its connection behind.
+    async def _run(self, scope: Any, receive: Any, send: Any) -> None:
+        # Django runs in the thread of this context. The thread ends with the request, so the
+        # connection to the database, which CONN_MAX_AGE would keep open for its next one, must too.
         async with ThreadSensitiveContext():
             try:
                 await self._application(scope, receive, send)
@@ -64,59 +59,57 @@ class BoundedRequests:
                 await sync_to_async(connections.close_all)()
 
 
-class BoundedHandshakes:
-    """The application, with a bound on how many handshakes it makes at once; the rest wait."""
+class HandshakeLimiter:
+    """Runs a limited number of handshakes at once; others wait, and are refused in the end."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._gate = Gate(
-            HANDSHAKES, HANDSHAKES_OF_ONE, settings.MAX_SOCKETS_PER_USER, HANDSHAKE_SECONDS
+        self._semaphore = FairSemaphore(
+            limits.HANDSHAKES,
+            limits.HANDSHAKES_PER_CALLER,
+            settings.MAX_SOCKETS_PER_USER,
+            limits.HANDSHAKE_SECONDS,
         )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async with AsyncExitStack() as handshake:
 
-            async def send_first(message: Any) -> None:
-                # Whatever is said first, the handshake is over.
+            async def release_and_send(message: Any) -> None:
+                # The first message accepts or refuses, so the handshake is over.
                 await handshake.aclose()
                 await send(message)
 
             try:
-                await handshake.enter_async_context(self._gate.place(caller_of(scope)))
-            except NoRoomError:
+                await handshake.enter_async_context(self._semaphore.acquire(caller_of(scope)))
+            except OverloadedError:
                 losses.count(named(REFUSED_REQUESTS, "handshake"))
                 await send({"type": "websocket.close"})
                 return
-            await self._application(scope, receive, send_first)
+            await self._application(scope, receive, release_and_send)
 
 
 def caller_of(scope: dict[str, Any]) -> str:
-    """Who asks, as far as that is known before anything is looked up.
+    """Who shares a limit: the login or token that is sent, else the network of the address.
 
-    The login or the token that is sent, and otherwise the address.
+    Nothing is looked up for it, so a login or token that was made up counts as a caller, too.
     """
-    headers = dict(scope["headers"])
-    return next(_names(headers, scope.get("client")))
-
-
-def _names(headers: dict[bytes, bytes], client: Any) -> Iterator[str]:
-    cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin1"))
+    headers = {name: value.decode("latin1") for name, value in scope["headers"]}
+    cookies = parse_cookie(headers.get(b"cookie", ""))
     if login := checked_login(cookies.get(settings.SESSION_COOKIE_NAME)):
-        yield f"login {login}"
-    if token := checked_token(headers.get(b"authorization", b"").decode("latin1")):
-        yield f"token {token}"
-    forwarded = headers.get(b"x-forwarded-for", b"").decode("latin1")
-    yield f"address {network_of(outermost_address(forwarded) or (client or [''])[0])}"
+        return f"login {login}"
+    if token := checked_token(headers.get(b"authorization", "")):
+        return f"token {token}"
+    address, _ = scope.get("client") or ("", 0)
+    forwarded = outermost_address(headers.get(b"x-forwarded-for", ""))
+    return f"address {network_of(forwarded or address)}"
 
 
-async def _refuse(send: Any) -> None:
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    body = b"Too many requests at once. Please try again in a moment.\n"
+async def _send_overloaded(send: Any) -> None:
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"retry-after", RETRY_SECONDS),
-        *bare_answers.HEADERS,
+        (b"content-length", b"%d" % len(OVERLOADED)),
+        (b"retry-after", b"5"),
+        *SECURITY_HEADERS,
     ]
-    await send({"type": "http.response.start", "status": status.value, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": OVERLOADED})

@@ -1,4 +1,4 @@
-"""A connection that speaks HTTP: ends when a request takes too long to come, or nothing is read."""
+"""An HTTP connection that a client cannot hold open by sending or reading too slowly."""
 
 import asyncio
 from typing import Any
@@ -6,102 +6,84 @@ from typing import Any
 from twisted.web.http import HTTPChannel
 
 from dashboard.losses import losses
-from engagement_conductor.web_server.bare_answers import raw_answer
+from engagement_conductor.web_server import limits
+from engagement_conductor.web_server.error_responses import empty_response
 from engagement_conductor.web_server.request import Request
+from engagement_conductor.web_server.timer import Timer
 from sessions_app.telemetry.counters import CUT_OFF_CLIENTS, REFUSED_REQUESTS, named
 
-# For the whole of a request, from its first byte; Twisted's own limit begins anew with each byte.
-REQUEST_SECONDS = 30.0
-# What is not read at all for so long never will be.
-STALLED_SECONDS = 30.0
-TOO_LONG = raw_answer(431, "Request Header Fields Too Large")
-MALFORMED = raw_answer(400, "Bad Request")
+HEADERS_TOO_LARGE = empty_response(431, "Request Header Fields Too Large")
+BAD_REQUEST = empty_response(400, "Bad Request")
 
 
 class Connection(HTTPChannel):
-    """Twisted's connection, with a limit of time for what the client has to do.
+    """Twisted's connection, with limits to how long it receives a request and sends a response.
 
     Attributes:
-        flowing: set while the client takes what it is sent.
+        writable: set while the client takes what it is sent.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.flowing = asyncio.Event()
-        self.flowing.set()
-        self._deadline: Any = None
-        self._stalled: Any = None
-        self._answering = False
-        self._heard = False
-
     def connectionMade(self) -> None:  # noqa: N802
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self._send_timer = Timer(self.factory.reactor, limits.STALL_SECONDS, self._abort_stalled)
+        # None until the client has sent anything.
+        self._is_receiving: bool | None = None
+        self.timeOut = limits.REQUEST_SECONDS
         super().connectionMade()
         # Daphne's factory has set its own.
         self.requestFactory = Request
-        if not self.factory.server.has_room():
+        if not self.factory.server.add_connection():
             losses.count(named(REFUSED_REQUESTS, "connection"))
             self.transport.abortConnection()
-            return
-        self._expect_request()
 
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        self._heard = True
-        if not self._answering:
-            self._expect_request()
-        super().dataReceived(data)
+    def resetTimeout(self) -> None:  # noqa: N802
+        """Twisted calls this for every piece of data; only the first of a request starts its time.
+
+        While a response is made there is no timeout. It starts again once that is complete.
+        """
+        if not self._is_receiving:
+            self._is_receiving = True
+            super().resetTimeout()
 
     def allContentReceived(self) -> None:  # noqa: N802
-        self._answering = True
-        self._deadline = _cancelled(self._deadline)
+        self._is_receiving = False
         super().allContentReceived()
 
-    def requestDone(self, request: Any) -> None:  # noqa: N802
-        self._answering = False
-        super().requestDone(request)
+    def timeoutConnection(self) -> None:  # noqa: N802
+        # One that is idle between two requests is closed as well, but not worth a count.
+        if self._is_receiving is not False:
+            losses.count(named(CUT_OFF_CLIENTS, "late" if self._is_receiving else "silent"))
+        super().timeoutConnection()
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
-        """An address or a header of more than 16 KiB."""
-        self.transport.write(TOO_LONG)
+        """The request line or a header is longer than 16 KiB."""
+        self.transport.write(HEADERS_TOO_LARGE)
         super().lineLengthExceeded(line)
 
-    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - Twisted's own has no headers
-        self.transport.write(MALFORMED)
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - Twisted's sends no headers
+        self.transport.write(BAD_REQUEST)
         self.loseConnection()
 
     def pauseProducing(self) -> None:  # noqa: N802
-        """What was sent is not taken fast enough."""
-        self.flowing.clear()
-        self._stalled = self._stalled or self.callLater(STALLED_SECONDS, self._end_stalled)
+        """The send buffer is full."""
+        self.writable.clear()
+        self._send_timer.start()
         super().pauseProducing()
 
     def resumeProducing(self) -> None:  # noqa: N802
-        """Everything was taken."""
-        self._flow()
+        """The send buffer is empty."""
+        self._stop_waiting()
         super().resumeProducing()
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
-        self._deadline = _cancelled(self._deadline)
-        self._flow()
+        self._stop_waiting()
         super().connectionLost(reason)
 
-    def _expect_request(self) -> None:
-        self._deadline = self._deadline or self.callLater(REQUEST_SECONDS, self._end_late)
+    def _stop_waiting(self) -> None:
+        self._send_timer.stop()
+        self.writable.set()
 
-    def _flow(self) -> None:
-        self.flowing.set()
-        self._stalled = _cancelled(self._stalled)
-
-    def _end_late(self) -> None:
-        self._deadline = None
-        losses.count(named(CUT_OFF_CLIENTS, "late" if self._heard else "silent"))
-        self.transport.abortConnection()
-
-    def _end_stalled(self) -> None:
-        self._stalled = None
+    def _abort_stalled(self) -> None:
         losses.count(named(CUT_OFF_CLIENTS, "unread"))
         self.transport.abortConnection()
-
-
-def _cancelled(call: Any) -> None:
-    if call is not None and call.active():
-        call.cancel()

@@ -1,4 +1,4 @@
-"""So many at once, and so many of one caller: the others wait for their turn, or are refused."""
+"""A semaphore that no single caller can exhaust."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,61 +6,58 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 
-class NoRoomError(Exception):
-    """There are too many, or the turn did not come in time."""
+class OverloadedError(Exception):
+    """The caller has too many waiting already, or did not get its turn in time."""
 
 
 @dataclass
 class _Caller:
-    room: asyncio.Semaphore
-    present: int = 0
+    semaphore: asyncio.Semaphore
+    count: int = 0
 
 
-class Gate:
-    """Whoever asks for much waits behind himself and not before others.
+class FairSemaphore:
+    """Limits concurrency in all and per caller: who asks for a lot queues behind themselves.
 
     Args:
-        most: how many may be inside at once.
-        of_one: how many of one caller.
-        waiting: how many of one caller may be inside or wait.
-        seconds: how long one waits at most.
+        limit: blocks that may run at once.
+        per_caller: of these, how many of one caller.
+        queue_per_caller: blocks of one caller that may run or wait.
+        seconds: longest wait for a turn.
     """
 
-    def __init__(self, most: int, of_one: int, waiting: int, seconds: float) -> None:
-        self._room = asyncio.Semaphore(most)
-        self._of_one = of_one
-        self._waiting = waiting
+    def __init__(self, limit: int, per_caller: int, queue_per_caller: int, seconds: float) -> None:
+        self._semaphore = asyncio.Semaphore(limit)
+        self._per_caller = per_caller
+        self._queue_per_caller = queue_per_caller
         self._seconds = seconds
         self._callers: dict[str, _Caller] = {}
 
     @asynccontextmanager
-    async def place(self, caller: str) -> AsyncIterator[None]:
-        """Inside while the block lasts.
+    async def acquire(self, caller: str) -> AsyncIterator[None]:
+        """Waits for a turn, and holds it for the length of the block.
 
         Raises:
-            NoRoomError: too many of this caller wait already, or it took too long.
+            OverloadedError: too many of this caller run or wait, or the wait took too long.
         """
-        known = self._callers.setdefault(caller, _Caller(asyncio.Semaphore(self._of_one)))
-        if known.present >= self._waiting:
-            raise NoRoomError
-        known.present += 1
+        own = self._callers.setdefault(caller, _Caller(asyncio.Semaphore(self._per_caller)))
+        if own.count >= self._queue_per_caller:
+            raise OverloadedError
+        own.count += 1
         try:
-            async with AsyncExitStack() as inside:
-                await self._enter(inside, known)
+            async with AsyncExitStack() as held:
+                try:
+                    async with asyncio.timeout(self._seconds):
+                        await held.enter_async_context(own.semaphore)
+                        await held.enter_async_context(self._semaphore)
+                except TimeoutError:
+                    raise OverloadedError from None
                 yield
         finally:
-            known.present -= 1
-            if not known.present:
+            own.count -= 1
+            if not own.count:
                 del self._callers[caller]
 
-    async def _enter(self, inside: AsyncExitStack, known: _Caller) -> None:
-        try:
-            async with asyncio.timeout(self._seconds):
-                await inside.enter_async_context(known.room)
-                await inside.enter_async_context(self._room)
-        except TimeoutError:
-            raise NoRoomError from None
-
     def __len__(self) -> int:
-        """How many callers are inside or wait."""
+        """Callers that run or wait."""
         return len(self._callers)

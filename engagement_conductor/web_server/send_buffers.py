@@ -1,37 +1,39 @@
-"""How much was sent to clients that do not read it."""
+"""How much waits to be sent to slow clients, of one and of all together."""
 
 from collections.abc import Callable
 
 
-class Unread:
-    """Bytes that wait for slow clients: those of each, and of all together.
+class SendBuffers:
+    """Counts the bytes that wait for slow clients, and ends the slowest when they are too many.
 
     Args:
-        most: bytes of all; past that, whoever has let wait the most is given up.
+        limit: bytes of all clients together.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._total = 0
-        self._waiting: dict[Callable[[], None], int] = {}
+        self._sizes: dict[Callable[[], None], int] = {}
 
-    def add(self, client: Callable[[], None], size: int) -> int:
-        """Counts ``size`` more bytes for a client; returns how many wait for it.
+    def add(self, disconnect: Callable[[], None], size: int) -> int:
+        """Counts bytes that wait for a client; returns how many wait for it now.
 
         Args:
-            client: ends its connection when called.
+            disconnect: ends the client's connection; the client is known by it.
+            size: bytes.
         """
-        self._waiting[client] = self._waiting.get(client, 0) + size
+        self._sizes[disconnect] = self._sizes.get(disconnect, 0) + size
         self._total += size
-        while self._total > self._most:
-            slowest = max(self._waiting, key=self._waiting.__getitem__)
-            self.forget(slowest)
+        while self._total > self._limit:
+            slowest = max(self._sizes, key=self._sizes.__getitem__)
+            self.remove(slowest)
             slowest()
-        return self._waiting.get(client, 0)
+        return self._sizes.get(disconnect, 0)
 
-    def forget(self, client: Callable[[], None]) -> None:
-        """Everything was read, or the client is gone."""
-        self._total -= self._waiting.pop(client, 0)
+    def remove(self, disconnect: Callable[[], None]) -> None:
+        """The client has read everything, or has gone."""
+        self._total -= self._sizes.pop(disconnect, 0)
 
     def __len__(self) -> int:
+        """Bytes of all clients together."""
         return self._total

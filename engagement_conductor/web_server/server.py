@@ -1,79 +1,62 @@
-"""The server: Daphne's, with our protocols, and with room kept for what is no connection."""
+"""Daphne's server with our protocols, and with descriptors reserved for other than clients."""
 
-import logging
 import resource
 from pathlib import Path
 from typing import Any
 
 from daphne.server import Server
 
+from engagement_conductor.web_server import limits
 from engagement_conductor.web_server.connection import Connection
 from engagement_conductor.web_server.request import Request
-from engagement_conductor.web_server.send_buffers import Unread
-from engagement_conductor.web_server.socket import LONGEST_MESSAGE_BYTES, Socket
+from engagement_conductor.web_server.send_buffers import SendBuffers
+from engagement_conductor.web_server.socket import Socket
 
-logger = logging.getLogger(__name__)
-
-# For the database, Redis, files and what else the process opens.
-KEPT_DESCRIPTORS = 128
-DESCRIPTORS = Path("/dev/fd")
-# After a restart all screens come back at once: most of them wait for their turn.
-HANDSHAKE_SECONDS = 20
-MOST_UNREAD_BYTES = 256 * 1024 * 1024
-# After a restart thousands come at once. Whoever finds the queue full knocks again after 1, 3, 7 s
-# and so on; with Twisted's 50 places that took half a minute. The system may allow less.
-BACKLOG = 4096
+OPEN_DESCRIPTORS = Path("/dev/fd")
 
 
 class WebServer(Server):
-    """Daphne with bounds; its options are Daphne's."""
+    """Daphne with limits; takes Daphne's options, but sets some of them itself."""
 
     def __init__(self, **options: Any) -> None:
-        bounds = {
-            "websocket_connect_timeout": HANDSHAKE_SECONDS,
-            "websocket_handshake_timeout": HANDSHAKE_SECONDS,
-            # It would bound what we send as well, and a wall of many sessions is long.
+        options |= {
+            "websocket_connect_timeout": limits.HANDSHAKE_SECONDS,
+            "websocket_handshake_timeout": limits.HANDSHAKE_SECONDS,
+            # It would apply to the messages that we send: see Socket.
             "websocket_max_message_size": 0,
-            "websocket_max_frame_size": LONGEST_MESSAGE_BYTES,
-            "ready_callable": self._use_protocols,
-            "endpoints": [_with_backlog(each) for each in options["endpoints"]],
+            "ready_callable": self._use_own_protocols,
+            "endpoints": [_with_backlog(endpoint) for endpoint in options["endpoints"]],
         }
-        super().__init__(**{**options, **bounds})
-        self.unread = Unread(MOST_UNREAD_BYTES)
-        self._most_descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - KEPT_DESCRIPTORS
-        self._descriptors = 0
-        self._refused = 0
+        super().__init__(**options)
+        self.send_buffers = SendBuffers(limits.ALL_SEND_BUFFERS_BYTES)
+        soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._usable_descriptors = soft_limit - limits.RESERVED_DESCRIPTORS
+        self._open_descriptors = 0
 
-    def _use_protocols(self) -> None:
-        """Daphne makes its factories when it begins to run, and calls this before it serves."""
+    def _use_own_protocols(self) -> None:
+        """Called by Daphne after it has made its factories, and before it serves."""
         self.http_factory.protocol = Connection
         self.ws_factory.protocol = Socket
 
-    def has_room(self) -> bool:
-        """Counts one more connection; False where there is no room for it."""
-        self._descriptors += 1
-        if self._descriptors <= self._most_descriptors:
-            return True
-        self._refused += 1
-        return False
+    def add_connection(self) -> bool:
+        """Counts one more connection; False if it would take a reserved descriptor."""
+        self._open_descriptors += 1
+        return self._open_descriptors <= self._usable_descriptors
 
     def application_checker(self) -> None:
-        """Once a second: Daphne's housekeeping, and how many descriptors are really open."""
+        """Once a second: Daphne's housekeeping, and the number of descriptors really open."""
         super().application_checker()
-        self._descriptors = sum(1 for _ in DESCRIPTORS.iterdir())
-        if self._refused:
-            logger.warning("No room for more connections: %d were refused.", self._refused)
-            self._refused = 0
+        self._open_descriptors = sum(1 for _ in OPEN_DESCRIPTORS.iterdir())
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        """Sends what the application says; a stream goes on when the client has taken that."""
+        """Sends a message of the application; a stream waits until the client has read."""
         await super().handle_reply(protocol, message)
         if isinstance(protocol, Request):
-            await protocol.taken()
+            await protocol.wait_until_writable()
 
 
 def _with_backlog(endpoint: str) -> str:
-    """The description of an endpoint, with our queue where it says nothing of one."""
+    """The description of an endpoint, with our backlog unless it names one."""
     if not endpoint.startswith(("tcp:", "ssl:", "unix:")) or ":backlog=" in endpoint:
         return endpoint
-    return f"{endpoint}:backlog={BACKLOG}"
+    return f"{endpoint}:backlog={limits.BACKLOG}"

@@ -12,7 +12,7 @@ from django.db import connection, connections
 from django.test import Client
 
 from dashboard.live import consumers
-from dashboard.live.limits import HeadCount
+from dashboard.live.limits import KeyedLimit
 from dashboard.models import ApiToken
 from sessions_app.models import EngagementMetric, Pause
 from sessions_app.storage.locked_scores import ScoresLockedError, forget_lock, reading_scores
@@ -138,14 +138,14 @@ def test_another_table_is_not_done_without(cast: Cast) -> None:
 async def test_a_socket_that_waits_for_scores_notices_that_its_client_has_gone(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = HeadCount(2)
+    count = KeyedLimit(2)
     monkeypatch.setattr(consumers, "open_sockets", count)
     cast = await sync_to_async(make_cast)()
 
     def fail(keys: list[int]) -> list[str | None]:
         raise ScoresLockedError("locked")
 
-    monkeypatch.setattr(consumers, "_current_sessions", fail)
+    monkeypatch.setattr(consumers, "_load_session_pages", fail)
     socket = await open_socket(session_path(cast), cast.alice)
     assert (await socket.connect(timeout=5))[0]
     await socket.send_to(text_data=json.dumps({"type": "snapshot"}))
@@ -157,7 +157,7 @@ async def test_a_socket_that_waits_for_scores_notices_that_its_client_has_gone(
             await asyncio.sleep(0.01)
     await socket.wait()
     others = asyncio.all_tasks() - {asyncio.current_task()}
-    assert not [task for task in others if "_send_when_unlocked" in repr(task)]
+    assert not [task for task in others if "_retry_snapshot" in repr(task)]
     await sync_to_async(connections.close_all)()
 
 
@@ -168,7 +168,7 @@ async def test_a_socket_keeps_its_page_until_scores_can_be_read(
     monkeypatch.setattr("sessions_app.storage.locked_scores.REST_SECONDS", 0.0)
     cast = await sync_to_async(make_cast)()
     await sync_to_async(make_metrics)(cast.session, [0.5] * 3)
-    snapshot = consumers._current_sessions
+    snapshot = consumers._load_session_pages
     locks = [ScoresLockedError("locked")] * 3
 
     def fail_at_first(keys: list[int]) -> list[str | None]:
@@ -177,7 +177,7 @@ async def test_a_socket_keeps_its_page_until_scores_can_be_read(
         return snapshot(keys)
 
     socket, _ = await connected(session_path(cast), cast.alice)
-    monkeypatch.setattr(consumers, "_current_sessions", fail_at_first)
+    monkeypatch.setattr(consumers, "_load_session_pages", fail_at_first)
     await socket.send_to(text_data=json.dumps({"type": "snapshot"}))
     again = await socket.receive_json_from(timeout=10)
     assert (again["type"], len(again["points"]), locks) == ("snapshot", 3, [])

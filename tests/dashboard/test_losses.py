@@ -33,7 +33,7 @@ def test_what_is_taken_in_between_is_not_lost() -> None:
     assert (name.taken + losses.take()).total() == 1
 
 
-@pytest.mark.parametrize("name", [*LINES, "refused_requests:connection"])
+@pytest.mark.parametrize("name", [*LINES, "refused_requests:other"])
 def test_each_is_a_line_a_minute(name: str, caplog: pytest.LogCaptureFixture) -> None:
     losses = Losses()
     with caplog.at_level(logging.WARNING):

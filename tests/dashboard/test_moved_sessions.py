@@ -139,7 +139,7 @@ def test_a_session_that_is_moved_while_many_are_told_of_is_told_to_the_new_event
 
     layer = MovingLayer()
     monkeypatch.setattr(broadcast, "get_channel_layer", lambda: layer)
-    monkeypatch.setattr(broadcast, "ANOMALIES_AT_ONCE", 1)
+    monkeypatch.setattr(broadcast, "ANOMALIES_PER_QUERY", 1)
     acknowledge_anomalies([anomaly.pk for anomaly in anomalies], cast.admin)
     assert len(layer.sent[event_group(old.pk)]) == 1
     assert len(layer.sent[event_group(new.pk)]) == len(others) - 1

@@ -99,7 +99,7 @@ def test_every_documented_variable_is_passed_or_named_as_settled():
 def test_pages_wait_briefly_for_locks_unless_told_otherwise(given, expected):
     script = (
         "import os; from engagement_conductor.web_server import __main__ as web;"
-        "web.wait_briefly_for_locks(); print(os.environ['DATABASE_LOCK_MS'])"
+        "web.shorten_lock_timeout(); print(os.environ['DATABASE_LOCK_MS'])"
     )
     clean = {name: value for name, value in os.environ.items() if name != "DATABASE_LOCK_MS"}
     environment = clean if given is None else {**clean, "DATABASE_LOCK_MS": given}

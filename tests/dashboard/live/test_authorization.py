@@ -8,7 +8,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import connections
 from django.test import Client
 
-from dashboard.live.authorization import View, allowed_groups, current_rights
+from dashboard.live.authorization import View, allowed_groups, authorize
 from dashboard.live.subscriptions import ALL_EVENTS, event_group, session_group
 from sessions_app.queries.querysets import sees_everything
 from tests.factories import Cast, make_cast
@@ -62,10 +62,10 @@ async def test_many_sockets_each_get_their_own_answer(cast: Cast) -> None:
     alices, bobs = View(cast.session.pk), View(cast.bobs_session.pk)
     sockets = [(alice, alices), (bob, alices), (None, alices), (bob, bobs), (alice, bobs)]
     sockets += [("no such login", alices), (alice, View())]
-    rights = await current_rights(sockets)
+    rights = await authorize(sockets)
     assert [right.groups is not None for right in rights] == [
         True, False, False, True, False, False, True,
     ]  # fmt: skip
     assert [right.user.get_username() for right in rights][:4] == ["alice", "bob", "", "bob"]
     await sync_to_async(cast.session.event.organizers.remove)(cast.alice)
-    assert [right.groups for right in await current_rights([(alice, alices)])] == [None]
+    assert [right.groups for right in await authorize([(alice, alices)])] == [None]

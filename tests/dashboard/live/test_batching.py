@@ -1,4 +1,4 @@
-"""Questions that are answered together."""
+"""Keys that are loaded in batches, and work that is shared."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 import redis
 from django.db import OperationalError
 
-from dashboard.live.batching import SharedWork, Together
+from dashboard.live.batching import BatchLoader, SingleFlight
 
 
 class Oracle:
@@ -24,27 +24,27 @@ class Oracle:
         return [2 * number for number in numbers]
 
 
-async def test_what_is_asked_within_a_moment_is_answered_at_once() -> None:
+async def test_keys_within_a_moment_are_one_batch() -> None:
     oracle = Oracle()
-    together = Together(0.01, oracle.answer)
-    assert await asyncio.gather(*(together.result(n) for n in range(5))) == [0, 2, 4, 6, 8]
+    loader = BatchLoader(0.01, oracle.answer)
+    assert await asyncio.gather(*(loader.load(n) for n in range(5))) == [0, 2, 4, 6, 8]
     assert oracle.asked == [[0, 1, 2, 3, 4]]
-    assert await together.result(7) == 14
+    assert await loader.load(7) == 14
     assert oracle.asked[1:] == [[7]]
 
 
-async def test_who_asks_while_others_are_answered_is_answered_anew() -> None:
+async def test_a_key_that_comes_during_a_batch_is_loaded_after_it() -> None:
     oracle = Oracle()
-    together = Together(0.0, oracle.answer)
-    first = asyncio.create_task(together.result(1))
+    loader = BatchLoader(0.0, oracle.answer)
+    first = asyncio.create_task(loader.load(1))
     while not oracle.asked:
         await asyncio.sleep(0)
-    assert await together.result(2) == 4
+    assert await loader.load(2) == 4
     assert await first == 2
     assert oracle.asked == [[1], [2]]
 
 
-async def test_all_who_ask_while_others_are_answered_are_in_the_next_round() -> None:
+async def test_all_keys_that_come_during_a_batch_are_in_the_next() -> None:
     begun, done = [], asyncio.Event()
 
     async def answer(numbers: list[int]) -> list[int]:
@@ -52,10 +52,10 @@ async def test_all_who_ask_while_others_are_answered_are_in_the_next_round() -> 
         await done.wait()
         return numbers
 
-    together = Together(0.0, answer)
+    loader = BatchLoader(0.0, answer)
     tasks = []
     for number in range(4):
-        tasks.append(asyncio.create_task(together.result(number)))
+        tasks.append(asyncio.create_task(loader.load(number)))
         await asyncio.sleep(0.01)
     assert begun == [[0]]
     done.set()
@@ -63,90 +63,90 @@ async def test_all_who_ask_while_others_are_answered_are_in_the_next_round() -> 
     assert begun == [[0], [1, 2, 3]]
 
 
-async def test_a_round_has_so_many_and_no_more() -> None:
+async def test_a_batch_has_a_largest_size() -> None:
     oracle = Oracle()
-    together = Together(0.01, oracle.answer, most=2)
-    assert await asyncio.gather(*(together.result(n) for n in range(5))) == [0, 2, 4, 6, 8]
+    loader = BatchLoader(0.01, oracle.answer, max_size=2)
+    assert await asyncio.gather(*(loader.load(n) for n in range(5))) == [0, 2, 4, 6, 8]
     assert oracle.asked == [[0, 1], [2, 3], [4]]
 
 
-async def test_a_round_that_goes_wrong_does_not_stop_the_next() -> None:
+async def test_a_batch_that_fails_does_not_stop_the_next() -> None:
     oracle = Oracle()
-    together = Together(0.01, oracle.answer, most=1)
-    answers = await asyncio.gather(*(together.result(n) for n in (13, 1)), return_exceptions=True)
+    loader = BatchLoader(0.01, oracle.answer, max_size=1)
+    answers = await asyncio.gather(*(loader.load(n) for n in (13, 1)), return_exceptions=True)
     assert (type(answers[0]), answers[1]) == (ValueError, 2)
 
 
-async def test_who_goes_away_does_not_take_the_answer_from_others() -> None:
+async def test_a_caller_who_is_cancelled_does_not_cancel_the_batch() -> None:
     oracle = Oracle()
-    together = Together(0.01, oracle.answer)
-    gone, kept = (asyncio.create_task(together.result(n)) for n in (1, 2))
+    loader = BatchLoader(0.01, oracle.answer)
+    gone, kept = (asyncio.create_task(loader.load(n)) for n in (1, 2))
     await asyncio.sleep(0)
     gone.cancel()
     assert await kept == 4
 
 
 @pytest.mark.parametrize("bad", [[13], [0, 13], [13, 13, 13], [13, *range(40)], [13] * 9 + [1]])
-async def test_what_goes_wrong_is_told_to_whom_it_belongs(bad: list[int]) -> None:
-    together = Together(0.0, Oracle().answer)
-    answers = await asyncio.gather(*map(together.result, bad), return_exceptions=True)
+async def test_an_error_is_raised_for_its_own_key_only(bad: list[int]) -> None:
+    loader = BatchLoader(0.0, Oracle().answer)
+    answers = await asyncio.gather(*map(loader.load, bad), return_exceptions=True)
     for number, answer in zip(bad, answers, strict=True):
         assert answer == 2 * number if number != 13 else isinstance(answer, ValueError)
-    assert await together.result(1) == 2
+    assert await loader.load(1) == 2
 
 
-async def test_one_bad_question_among_many_costs_few_more_answers() -> None:
+async def test_one_bad_key_among_many_costs_few_more_calls() -> None:
     oracle = Oracle()
-    together = Together(0.0, oracle.answer)
+    loader = BatchLoader(0.0, oracle.answer)
     numbers = [*range(12), 13, *range(14, 1_000)]
-    await asyncio.gather(*map(together.result, numbers), return_exceptions=True)
+    await asyncio.gather(*map(loader.load, numbers), return_exceptions=True)
     assert len(oracle.asked) <= 21
 
 
-async def test_an_answer_may_tell_of_each_item_what_is_wrong_with_it() -> None:
+async def test_load_may_return_an_error_for_a_key() -> None:
     async def answer(numbers: list[int]) -> list[int | Exception]:
         return [number or ValueError("zero") for number in numbers]
 
-    together = Together(0.0, answer)
-    answers = await asyncio.gather(*map(together.result, (0, 1)), return_exceptions=True)
+    loader = BatchLoader(0.0, answer)
+    answers = await asyncio.gather(*map(loader.load, (0, 1)), return_exceptions=True)
     assert (type(answers[0]), answers[1]) == (ValueError, 1)
 
 
 @pytest.mark.parametrize("outage", [OperationalError, redis.ConnectionError, ConnectionResetError])
-async def test_an_outage_is_told_to_all_at_once(outage: type[Exception]) -> None:
+async def test_an_outage_is_raised_to_all_at_once(outage: type[Exception]) -> None:
     asked = []
 
     async def answer(numbers: list[int]) -> list[int]:
         asked.append(numbers)
         raise outage("away")
 
-    together = Together(0.0, answer)
-    answers = await asyncio.gather(*map(together.result, range(9)), return_exceptions=True)
+    loader = BatchLoader(0.0, answer)
+    answers = await asyncio.gather(*map(loader.load, range(9)), return_exceptions=True)
     assert {type(answer) for answer in answers} == {outage}
     assert len(asked) == 1
 
 
-async def test_too_few_answers_are_none() -> None:
+async def test_too_few_results_are_an_error() -> None:
     async def answer(numbers: list[int]) -> list[int]:
         return numbers[1:]
 
-    with pytest.raises(RuntimeError, match="0 answers to 1"):
-        await Together(0.0, answer).result(1)
+    with pytest.raises(RuntimeError, match="0 results for 1"):
+        await BatchLoader(0.0, answer).load(1)
 
 
-def test_another_loop_begins_anew() -> None:
-    together = Together(0.05, Oracle().answer)
+def test_another_loop_starts_a_batch_of_its_own() -> None:
+    loader = BatchLoader(0.05, Oracle().answer)
 
     async def give_up() -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(together.result(1), 0.01)
+            await asyncio.wait_for(loader.load(1), 0.01)
 
     asyncio.run(give_up())
-    assert asyncio.run(together.result(2)) == 4
+    assert asyncio.run(loader.load(2)) == 4
 
 
 @pytest.mark.parametrize("cause", [psycopg.errors.QueryCanceled, psycopg.errors.DeadlockDetected])
-async def test_one_that_takes_too_long_is_told_to_half_of_its_round(
+async def test_a_key_that_takes_too_long_fails_half_of_its_batch(
     cause: type[psycopg.Error],
 ) -> None:
     asked: list[list[int]] = []
@@ -157,9 +157,9 @@ async def test_one_that_takes_too_long_is_told_to_half_of_its_round(
             raise OperationalError("too long") from cause("too long")
         return numbers
 
-    together = Together(0.01, answer)
+    loader = BatchLoader(0.01, answer)
     numbers = [1, 2, 3, 4, 13, 6, 7, 8]
-    answers = await asyncio.gather(*map(together.result, numbers), return_exceptions=True)
+    answers = await asyncio.gather(*map(loader.load, numbers), return_exceptions=True)
     assert answers[:4] == numbers[:4]
     assert {type(answer) for answer in answers[4:]} == {OperationalError}
     assert asked == [numbers, numbers[:4], numbers[4:]], "each time costs as much"
@@ -179,16 +179,16 @@ class Kitchen:
         return f"dish {number}"
 
 
-async def ask(shared: SharedWork, kitchen: Kitchen, key: str = "key") -> "asyncio.Task[str]":
+async def ask(shared: SingleFlight, kitchen: Kitchen, key: str = "key") -> "asyncio.Task[str]":
     """A question that has been asked, and not yet been answered."""
-    task = asyncio.create_task(shared.result(key, kitchen.cook))
+    task = asyncio.create_task(shared.run(key, kitchen.cook))
     for _ in range(3):
         await asyncio.sleep(0)
     return task
 
 
-async def test_who_asks_during_the_work_shares_the_next_result() -> None:
-    shared, kitchen = SharedWork(), Kitchen()
+async def test_who_asks_while_it_runs_shares_the_next_run() -> None:
+    shared, kitchen = SingleFlight(), Kitchen()
     first = await ask(shared, kitchen)
     others = [await ask(shared, kitchen) for _ in range(50)]
     assert kitchen.begun == 1
@@ -198,16 +198,16 @@ async def test_who_asks_during_the_work_shares_the_next_result() -> None:
     assert await (await ask(shared, kitchen)) == "dish 3"
 
 
-async def test_other_work_is_not_waited_for() -> None:
-    shared, kitchen = SharedWork(), Kitchen()
+async def test_other_keys_do_not_wait() -> None:
+    shared, kitchen = SingleFlight(), Kitchen()
     tasks = [await ask(shared, kitchen, key) for key in ("one", "other")]
     assert kitchen.begun == 2
     kitchen.done.set()
     assert await asyncio.gather(*tasks) == ["dish 1", "dish 2"]
 
 
-async def test_who_goes_away_takes_nothing_from_the_others() -> None:
-    shared, kitchen = SharedWork(), Kitchen()
+async def test_a_caller_who_is_cancelled_does_not_cancel_the_work() -> None:
+    shared, kitchen = SingleFlight(), Kitchen()
     first, gone, patient = [await ask(shared, kitchen) for _ in range(3)]
     gone.cancel()
     kitchen.done.set()
@@ -215,15 +215,15 @@ async def test_who_goes_away_takes_nothing_from_the_others() -> None:
     assert gone.cancelled()
 
 
-async def test_a_failure_is_everybodys_and_the_next_time_is_another() -> None:
-    shared = SharedWork()
+async def test_a_failure_is_raised_to_all_and_not_kept() -> None:
+    shared = SingleFlight()
 
     async def fail() -> str:
         raise OSError("no gas")
 
     answers = await asyncio.gather(
-        *(shared.result("key", fail) for _ in range(3)), return_exceptions=True
+        *(shared.run("key", fail) for _ in range(3)), return_exceptions=True
     )
     assert [str(answer) for answer in answers] == ["no gas"] * 3
     with pytest.raises(OSError, match="no gas"):
-        await shared.result("key", fail)
+        await shared.run("key", fail)

@@ -1,4 +1,4 @@
-"""One channel of the layer for all sockets of a process."""
+"""One channel of the layer for all WebSockets of a process."""
 
 import asyncio
 import json
@@ -50,19 +50,19 @@ class Layer:
             self.channels -= 1
             raise
 
-    def tell(self, group: str, session: int) -> None:
+    def send(self, group: str, session: int) -> None:
         items = encode_items([{"session": session}])
         self.queue.put_nowait(Update("points", group, "points", items, 1)._asdict())
 
 
 class Screen:
-    """A socket that keeps the sessions of each message."""
+    """A WebSocket that keeps the sessions of each message."""
 
     def __init__(self) -> None:
-        self.told: list[list[int]] = []
+        self.received: list[list[int]] = []
 
-    async def tell(self, text: str) -> None:
-        self.told.append([point["session"] for point in json.loads(text)["points"]])
+    async def deliver(self, text: str) -> None:
+        self.received.append([point["session"] for point in json.loads(text)["points"]])
 
 
 async def until(is_true: Callable[[], object]) -> None:
@@ -71,85 +71,85 @@ async def until(is_true: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_what_comes_together_goes_out_together_to_those_concerned() -> None:
+async def test_updates_within_a_moment_are_one_message_to_those_concerned() -> None:
     layer, one, both, none = Layer(), Screen(), Screen(), Screen()
-    passing = Relay(layer)
-    await passing.join(one.tell, {"event.1"})
-    await passing.join(both.tell, {"event.1", "event.2"})
-    await passing.join(none.tell, set())
+    shared = Relay(layer)
+    await shared.join(one.deliver, {"event.1"})
+    await shared.join(both.deliver, {"event.1", "event.2"})
+    await shared.join(none.deliver, set())
     assert (layer.groups, layer.channels) == ({"event.1", "event.2"}, 1)
     for group, session in (("event.1", 1), ("event.2", 2), ("event.1", 3)):
-        layer.tell(group, session)
-    await until(lambda: both.told)
-    assert (one.told, both.told, none.told) == ([[1, 3]], [[1, 2, 3]], [])
-    layer.tell("event.2", 4)
-    await until(lambda: len(both.told) == 2)
-    assert (one.told, both.told) == ([[1, 3]], [[1, 2, 3], [4]])
+        layer.send(group, session)
+    await until(lambda: both.received)
+    assert (one.received, both.received, none.received) == ([[1, 3]], [[1, 2, 3]], [])
+    layer.send("event.2", 4)
+    await until(lambda: len(both.received) == 2)
+    assert (one.received, both.received) == ([[1, 3]], [[1, 2, 3], [4]])
 
 
-async def test_groups_are_left_when_nobody_looks_any_more() -> None:
+async def test_groups_are_left_with_their_last_socket() -> None:
     layer, first, second = Layer(), Screen(), Screen()
-    passing = Relay(layer)
-    await passing.join(first.tell, {"event.1", "event.2"})
-    await passing.join(second.tell, {"event.2"})
-    await passing.join(first.tell, {"event.3"})
+    shared = Relay(layer)
+    await shared.join(first.deliver, {"event.1", "event.2"})
+    await shared.join(second.deliver, {"event.2"})
+    await shared.join(first.deliver, {"event.3"})
     assert layer.groups == {"event.2", "event.3"}
-    layer.tell("event.1", 1)
-    layer.tell("event.3", 3)
-    await until(lambda: first.told)
-    assert (first.told, second.told) == ([[3]], [])
-    await passing.leave(first.tell)
+    layer.send("event.1", 1)
+    layer.send("event.3", 3)
+    await until(lambda: first.received)
+    assert (first.received, second.received) == ([[3]], [])
+    await shared.leave(first.deliver)
     assert (layer.groups, layer.channels) == ({"event.2"}, 1)
-    await passing.leave(second.tell)
+    await shared.leave(second.deliver)
     assert (layer.groups, layer.channels) == (set(), 0)
 
-    await passing.join(first.tell, {"event.2"})
-    layer.tell("event.2", 2)
-    await until(lambda: len(first.told) == 2)
-    assert first.told[1] == [2]
+    await shared.join(first.deliver, {"event.2"})
+    layer.send("event.2", 2)
+    await until(lambda: len(first.received) == 2)
+    assert first.received[1] == [2]
 
 
-async def test_what_was_gathered_for_one_who_left_is_told_to_nobody_else() -> None:
+async def test_updates_for_a_socket_that_left_reach_nobody_else() -> None:
     layer, first, second = Layer(), Screen(), Screen()
-    passing = Relay(layer)
-    await passing.join(first.tell, {"event.1"})
-    layer.tell("event.1", 1)
+    shared = Relay(layer)
+    await shared.join(first.deliver, {"event.1"})
+    layer.send("event.1", 1)
     await asyncio.sleep(0)
-    await passing.leave(first.tell)
-    await passing.join(second.tell, {"event.1"})
-    layer.tell("event.1", 2)
-    await until(lambda: second.told)
-    assert (first.told, second.told) == ([], [[2]])
+    await shared.leave(first.deliver)
+    await shared.join(second.deliver, {"event.1"})
+    layer.send("event.1", 2)
+    await until(lambda: second.received)
+    assert (first.received, second.received) == ([], [[2]])
 
 
-async def test_one_broken_socket_does_not_keep_the_others_waiting(
+async def test_a_broken_socket_does_not_stop_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     layer, screen = Layer(), Screen()
-    passing = Relay(layer)
+    shared = Relay(layer)
 
     async def fail(_: str) -> None:
         raise ValueError("closed long ago")
 
-    await passing.join(fail, {"event.1"})
-    await passing.join(screen.tell, {"event.1"})
+    await shared.join(fail, {"event.1"})
+    await shared.join(screen.deliver, {"event.1"})
     with caplog.at_level(logging.WARNING):
-        layer.tell("event.1", 1)
-        await until(lambda: screen.told)
+        layer.send("event.1", 1)
+        await until(lambda: screen.received)
     assert "closed long ago" in caplog.text
 
 
-async def test_what_another_version_says_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+async def test_updates_of_another_release_are_ignored(caplog: pytest.LogCaptureFixture) -> None:
     layer, screen = Layer(), Screen()
-    await Relay(layer).join(screen.tell, {"event.1"})
+    await Relay(layer).join(screen.deliver, {"event.1"})
     layer.queue.put_nowait({"type": "text.broadcast", "text": "{}"})
-    layer.tell("event.1", 1)
-    await until(lambda: screen.told)
-    assert screen.told == [[1]]
+    layer.send("event.1", 1)
+    await until(lambda: screen.received)
+    assert screen.received == [[1]]
     assert "cannot be read" in caplog.text
 
 
-async def test_what_fails_on_the_way_does_not_make_the_sockets_deaf(
+async def test_an_error_of_the_layer_does_not_end_the_receiving(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(relay, "SECONDS_AFTER_FAILURE", 0.01)
@@ -164,17 +164,17 @@ async def test_what_fails_on_the_way_does_not_make_the_sockets_deaf(
         return await receive(channel)
 
     layer.receive = fail_at_first
-    await Relay(layer).join(screen.tell, {"event.1"})
+    await Relay(layer).join(screen.deliver, {"event.1"})
     layer.queue.put_nowait({**Update("points", "event.1", "points", 7, 1)._asdict()})
-    layer.tell("event.1", 1)
+    layer.send("event.1", 1)
     await asyncio.sleep(0.2)
-    layer.tell("event.1", 2)
-    await until(lambda: [2] in screen.told)
+    layer.send("event.1", 2)
+    await until(lambda: [2] in screen.received)
     assert counted.take()[named(DROPPED_UPDATES, "receive")] == 2
     assert "cannot be received" in caplog.text
 
 
-async def test_a_task_that_has_ended_is_begun_again_with_the_groups_of_all() -> None:
+async def test_a_task_that_has_ended_is_started_again_with_all_groups() -> None:
     layer, first, second = InMemoryChannelLayer(), Screen(), Screen()
     receive, ends = layer.receive, [asyncio.CancelledError()]
 
@@ -184,28 +184,28 @@ async def test_a_task_that_has_ended_is_begun_again_with_the_groups_of_all() -> 
         return await receive(channel)
 
     layer.receive = end_at_first
-    passing = Relay(layer)
-    await passing.join(first.tell, {"event.1", "event.2"})
+    shared = Relay(layer)
+    await shared.join(first.deliver, {"event.1", "event.2"})
     await until(lambda: not ends)
-    await passing.join(second.tell, {"event.1"})
+    await shared.join(second.deliver, {"event.1"})
     for session, group in enumerate(("event.1", "event.2")):
         items = encode_items([{"session": session}])
         await layer.group_send(group, Update("points", group, "points", items, 1)._asdict())
-    await until(lambda: first.told and second.told)
-    assert (first.told, second.told) == ([[0, 1]], [[0]])
-    await passing.leave(first.tell)
-    await passing.leave(second.tell)
+    await until(lambda: first.received and second.received)
+    assert (first.received, second.received) == ([[0, 1]], [[0]])
+    await shared.leave(first.deliver)
+    await shared.leave(second.deliver)
 
 
-async def test_an_outage_is_the_business_of_who_joins_not_of_who_leaves() -> None:
+async def test_an_outage_is_raised_to_who_joins_but_not_to_who_leaves() -> None:
     layer, first, second = Layer(), Screen(), Screen()
-    passing = Relay(layer)
-    await passing.join(first.tell, {"event.1"})
+    shared = Relay(layer)
+    await shared.join(first.deliver, {"event.1"})
     layer.outage = redis.ConnectionError("away")
     with pytest.raises(redis.ConnectionError):
-        await passing.join(second.tell, {"event.2"})
-    await passing.leave(second.tell)
-    await passing.leave(first.tell)
+        await shared.join(second.deliver, {"event.2"})
+    await shared.leave(second.deliver)
+    await shared.leave(first.deliver)
     assert layer.channels == 0
 
 
@@ -227,18 +227,18 @@ async def test_a_loop_has_one_relay(monkeypatch: pytest.MonkeyPatch) -> None:
         7,
     ],
 )
-async def test_what_cannot_be_read_stops_nothing_and_is_counted(
+async def test_an_unreadable_update_is_counted_and_stops_nothing(
     poison: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = Losses()
     monkeypatch.setattr(relay, "losses", counted)
     layer, screen = Layer(), Screen()
-    await Relay(layer).join(screen.tell, {"event.1"})
+    await Relay(layer).join(screen.deliver, {"event.1"})
     for session in (1, 2):
         layer.queue.put_nowait(poison)
-        layer.tell("event.1", session)
-    await until(lambda: screen.told)
-    assert screen.told == [[1, 2]]
+        layer.send("event.1", session)
+    await until(lambda: screen.received)
+    assert screen.received == [[1, 2]]
     assert counted.take() == {"dropped_updates:read": 2}
 
 
@@ -256,7 +256,7 @@ async def test_a_layer_that_fails_once_goes_on(
         return await receive(channel)
 
     monkeypatch.setattr(layer, "receive", fail_once)
-    await Relay(layer).join(screen.tell, {"event.1"})
-    layer.tell("event.1", 1)
-    await until(lambda: screen.told)
-    assert screen.told == [[1]]
+    await Relay(layer).join(screen.deliver, {"event.1"})
+    layer.send("event.1", 1)
+    await until(lambda: screen.received)
+    assert screen.received == [[1]]

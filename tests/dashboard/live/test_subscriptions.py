@@ -12,7 +12,7 @@ from dashboard.live.subscriptions import (
     WatchedGroups,
     count_open_sockets,
     event_group,
-    renew_all,
+    renew_subscriptions,
     session_group,
     watched_groups,
 )
@@ -23,21 +23,21 @@ pytestmark = pytest.mark.integration
 
 async def test_what_is_renewed_is_watched(redis_client: redis.Redis) -> None:
     pages = [({session_group(7)}, "a"), ({session_group(8), event_group(3)}, "b")]
-    await renew_all([(frozenset(groups), socket) for groups, socket in pages])
+    await renew_subscriptions([(frozenset(groups), socket) for groups, socket in pages])
     assert watched_groups(redis_client) == WatchedGroups(frozenset({7, 8}), frozenset({3}))
     assert count_open_sockets(redis_client) == 2
-    await renew_all([(frozenset({ALL_EVENTS}), "c")])
+    await renew_subscriptions([(frozenset({ALL_EVENTS}), "c")])
     assert watched_groups(redis_client).all_events
 
 
 async def test_a_page_without_groups_is_open_and_watches_nothing(redis_client: redis.Redis) -> None:
-    await renew_all([(frozenset(), "a")])
+    await renew_subscriptions([(frozenset(), "a")])
     assert watched_groups(redis_client) == WatchedGroups()
     assert count_open_sockets(redis_client) == 1
 
 
 async def test_watching_lasts_longer_than_two_renewals(redis_client: redis.Redis) -> None:
-    await renew_all([(frozenset({session_group(7)}), "a")])
+    await renew_subscriptions([(frozenset({session_group(7)}), "a")])
     [(_, expiry)] = redis_client.zrange(keys.WATCHED_GROUPS, 0, -1, withscores=True)
     assert expiry - time.time() == pytest.approx(LIFETIME_SECONDS, abs=5)
     assert LIFETIME_SECONDS > 2 * RENEWAL_SECONDS

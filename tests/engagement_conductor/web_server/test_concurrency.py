@@ -1,4 +1,4 @@
-"""Who asks, as far as headers tell, and what a request and a handshake hold on to."""
+"""Who shares a limit, and for how long a request and a handshake count."""
 
 import asyncio
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from dashboard.losses import losses
-from engagement_conductor.web_server import bare_answers
+from engagement_conductor.web_server import limits
 from engagement_conductor.web_server.concurrency import (
-    BoundedHandshakes,
-    BoundedRequests,
+    HandshakeLimiter,
+    RequestLimiter,
     caller_of,
 )
+from engagement_conductor.web_server.error_responses import SECURITY_HEADERS
 
 
 def scope(*headers: tuple[bytes, bytes], path: str = "/", client: Any = ("10.0.0.1", 5)) -> Any:
@@ -38,27 +39,27 @@ def scope(*headers: tuple[bytes, bytes], path: str = "/", client: Any = ("10.0.0
         (((b"x-forwarded-for", b"::ffff:1.1.1.1"),), "address 1.1.1.1"),
     ],
 )
-def test_who_asks(settings: Any, headers: Any, expected: str) -> None:
+def test_who_shares_a_limit(settings: Any, headers: Any, expected: str) -> None:
     settings.TRUSTED_PROXIES = 1
     assert caller_of(scope(*headers)) == expected
 
 
-def test_an_unknown_address_is_one_too() -> None:
+def test_clients_without_an_address_share_one() -> None:
     assert caller_of(scope(client=None)) == "address "
 
 
 class Application:
-    """Stays in every request until it is told to go on."""
+    """Keeps every request until it is told to finish."""
 
     def __init__(self, first: str) -> None:
         self.first = first
-        self.inside = 0
-        self.go_on = asyncio.Event()
+        self.running = 0
+        self.finish = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.inside += 1
+        self.running += 1
         await send({"type": self.first, "status": 200})
-        await self.go_on.wait()
+        await self.finish.wait()
 
 
 @pytest.fixture(autouse=True)
@@ -66,68 +67,68 @@ def _nothing_counted() -> None:
     losses.take()
 
 
-async def test_requests_wait_and_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engagement_conductor.web_server.concurrency.REQUESTS_OF_ONE", 2)
-    monkeypatch.setattr("engagement_conductor.web_server.concurrency.WAITING_SECONDS", 0.1)
+async def test_requests_wait_and_are_answered_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REQUESTS_PER_CALLER", 2)
+    monkeypatch.setattr(limits, "REQUEST_QUEUE_SECONDS", 0.1)
     application = Application("http.response.start")
-    bounded = BoundedRequests(application)
+    limited = RequestLimiter(application)
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asked = [asyncio.create_task(bounded(scope(), None, send)) for _ in range(3)]
+    asked = [asyncio.create_task(limited(scope(), None, send)) for _ in range(3)]
     await asked[2]
-    assert application.inside == 2
+    assert application.running == 2
     assert [message.get("status") for message in sent] == [200, 200, 503, None]
     assert (b"retry-after", b"5") in sent[2]["headers"]
-    assert set(bare_answers.HEADERS) < set(sent[2]["headers"])
+    assert set(SECURITY_HEADERS) < set(sent[2]["headers"])
     assert (b"x-frame-options", b"DENY") in sent[2]["headers"]
     assert losses.take() == {"refused_requests:request": 1}
-    alive = asyncio.create_task(bounded(scope(path="/healthz"), None, send))
+    alive = asyncio.create_task(limited(scope(path="/healthz"), None, send))
     await asyncio.sleep(0.05)
-    assert application.inside == 3
-    application.go_on.set()
+    assert application.running == 3
+    application.finish.set()
     await asyncio.gather(*asked, alive)
 
 
 @pytest.mark.parametrize("first", ["websocket.accept", "websocket.close"])
-async def test_a_handshake_makes_room_once_it_is_over(
+async def test_a_handshake_counts_until_it_is_answered(
     monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
-    monkeypatch.setattr("engagement_conductor.web_server.concurrency.HANDSHAKES_OF_ONE", 1)
+    monkeypatch.setattr(limits, "HANDSHAKES_PER_CALLER", 1)
     application = Application(first)
-    bounded = BoundedHandshakes(application)
+    limited = HandshakeLimiter(application)
 
     async def send(message: Any) -> None:
         assert message["type"] == first
 
-    asked = [asyncio.create_task(bounded(scope(), None, send)) for _ in range(5)]
+    asked = [asyncio.create_task(limited(scope(), None, send)) for _ in range(5)]
     await asyncio.sleep(0.1)
-    assert application.inside == 5
-    application.go_on.set()
+    assert application.running == 5
+    application.finish.set()
     await asyncio.gather(*asked)
 
 
-async def test_a_handshake_whose_turn_does_not_come_is_refused(
+async def test_a_handshake_that_waits_too_long_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engagement_conductor.web_server.concurrency.HANDSHAKES_OF_ONE", 1)
-    monkeypatch.setattr("engagement_conductor.web_server.concurrency.HANDSHAKE_SECONDS", 0.1)
+    monkeypatch.setattr(limits, "HANDSHAKES_PER_CALLER", 1)
+    monkeypatch.setattr(limits, "HANDSHAKE_SECONDS", 0.1)
     stuck = asyncio.Event()
 
     async def never_answers(scope: Any, receive: Any, send: Any) -> None:
         await stuck.wait()
 
-    bounded = BoundedHandshakes(never_answers)
+    limited = HandshakeLimiter(never_answers)
     sent: list[str] = []
 
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    first = asyncio.create_task(bounded(scope(), None, send))
+    first = asyncio.create_task(limited(scope(), None, send))
     await asyncio.sleep(0)
-    await bounded(scope(), None, send)
+    await limited(scope(), None, send)
     assert sent == ["websocket.close"]
     assert losses.take() == {"refused_requests:handshake": 1}
     stuck.set()

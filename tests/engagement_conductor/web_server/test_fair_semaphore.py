@@ -1,75 +1,85 @@
-"""Who may be inside at once, and whose turn it is."""
+"""Who may run at once, and whose turn it is."""
 
 import asyncio
 
 import pytest
 
-from engagement_conductor.web_server.fair_semaphore import Gate, NoRoomError
+from engagement_conductor.web_server.fair_semaphore import FairSemaphore, OverloadedError
 
 
-class Room:
-    """Callers who stay inside until they are let out."""
+class Work:
+    """Blocks that run until they are told to finish."""
 
-    def __init__(self, gate: Gate) -> None:
-        self.gate = gate
-        self.inside: list[str] = []
+    def __init__(self, semaphore: FairSemaphore) -> None:
+        self.semaphore = semaphore
+        self.started: list[str] = []
         self.refused: list[str] = []
-        self._door = asyncio.Event()
+        self._finish = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def send(self, *callers: str) -> None:
-        self._tasks += [asyncio.create_task(self._visit(caller)) for caller in callers]
+    async def start(self, *callers: str) -> None:
+        self._tasks += [asyncio.create_task(self._run(caller)) for caller in callers]
         await asyncio.sleep(0.05)
 
-    async def let_out(self) -> None:
-        self._door.set()
+    async def finish(self) -> None:
+        self._finish.set()
         await asyncio.gather(*self._tasks)
 
-    async def _visit(self, caller: str) -> None:
+    async def _run(self, caller: str) -> None:
         try:
-            async with self.gate.place(caller):
-                self.inside.append(caller)
-                await self._door.wait()
-        except NoRoomError:
+            async with self.semaphore.acquire(caller):
+                self.started.append(caller)
+                await self._finish.wait()
+        except OverloadedError:
             self.refused.append(caller)
 
 
-async def test_whoever_asks_for_much_waits_behind_himself() -> None:
-    room = Room(Gate(most=3, of_one=2, waiting=10, seconds=5))
-    await room.send("greedy", "greedy", "greedy", "greedy", "polite")
-    assert room.inside == ["greedy", "greedy", "polite"]
-    await room.send("late")
-    assert len(room.inside) == 3
-    await room.let_out()
-    assert sorted(room.inside) == ["greedy"] * 4 + ["late", "polite"]
-    assert room.refused == []
-    assert len(room.gate) == 0
+async def test_who_asks_for_a_lot_queues_behind_themselves() -> None:
+    work = Work(FairSemaphore(limit=3, per_caller=2, queue_per_caller=10, seconds=5))
+    await work.start("greedy", "greedy", "greedy", "greedy", "polite")
+    assert work.started == ["greedy", "greedy", "polite"]
+    await work.start("late")
+    assert len(work.started) == 3
+    await work.finish()
+    assert sorted(work.started) == ["greedy"] * 4 + ["late", "polite"]
+    assert work.refused == []
+    assert len(work.semaphore) == 0
 
 
-async def test_too_many_who_wait_are_refused() -> None:
-    room = Room(Gate(most=1, of_one=1, waiting=2, seconds=5))
-    await room.send("greedy", "greedy", "greedy", "polite")
-    assert (room.inside, room.refused) == (["greedy"], ["greedy"])
-    await room.let_out()
-    assert sorted(room.inside) == ["greedy", "greedy", "polite"]
+async def test_a_full_queue_refuses_its_caller_alone() -> None:
+    work = Work(FairSemaphore(limit=1, per_caller=1, queue_per_caller=2, seconds=5))
+    await work.start("greedy", "greedy", "greedy", "polite")
+    assert (work.started, work.refused) == (["greedy"], ["greedy"])
+    await work.finish()
+    assert sorted(work.started) == ["greedy", "greedy", "polite"]
 
 
 @pytest.mark.parametrize("second", ["greedy", "polite"])
-async def test_whose_turn_does_not_come_is_refused_and_leaves_nothing(second: str) -> None:
-    room = Room(Gate(most=1, of_one=1, waiting=5, seconds=0.1))
-    await room.send("greedy", second)
+async def test_a_wait_that_takes_too_long_is_refused_and_leaves_nothing(second: str) -> None:
+    work = Work(FairSemaphore(limit=1, per_caller=1, queue_per_caller=5, seconds=0.1))
+    await work.start("greedy", second)
     await asyncio.sleep(0.3)
-    assert (room.inside, room.refused) == (["greedy"], [second])
-    await room.let_out()
-    assert len(room.gate) == 0
-    await room.send("third")
-    assert room.inside == ["greedy", "third"]
+    assert (work.started, work.refused) == (["greedy"], [second])
+    await work.finish()
+    assert len(work.semaphore) == 0
+    await work.start("third")
+    assert work.started == ["greedy", "third"]
 
 
-async def test_an_error_inside_makes_room() -> None:
-    gate = Gate(most=1, of_one=1, waiting=1, seconds=1)
+async def test_an_error_in_the_block_releases_its_turn() -> None:
+    semaphore = FairSemaphore(limit=1, per_caller=1, queue_per_caller=1, seconds=1)
     for _ in range(2):
         with pytest.raises(ValueError, match="inside"):
-            async with gate.place("caller"):
+            async with semaphore.acquire("caller"):
                 raise ValueError("inside")
-    assert len(gate) == 0
+    assert len(semaphore) == 0
+
+
+async def test_a_caller_who_gives_up_waiting_leaves_nothing() -> None:
+    work = Work(FairSemaphore(limit=1, per_caller=1, queue_per_caller=5, seconds=5))
+    await work.start("first", "second")
+    work._tasks.pop().cancel()
+    await work.finish()
+    assert (work.started, len(work.semaphore)) == (["first"], 0)
+    await work.start("third")
+    assert work.started == ["first", "third"]

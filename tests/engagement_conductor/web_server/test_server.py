@@ -1,25 +1,51 @@
-"""The web server's own answers have the headers of pages, and whoever it cuts off is counted."""
+"""Slow and greedy clients are disconnected and counted; errors have the headers of pages."""
 
-from collections import Counter
+import asyncio
 from collections.abc import Callable, Iterator
-from queue import Queue
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
-from daphne.ws_protocol import WebSocketProtocol
+from daphne.http_protocol import HTTPFactory
+from daphne.ws_protocol import WebSocketFactory
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
+from benchmarks.web.spectators import opening_request
 from dashboard.losses import losses
-from engagement_conductor.web_server import connection, socket
-from engagement_conductor.web_server.connection import Connection
-from engagement_conductor.web_server.request import Request
-from engagement_conductor.web_server.send_buffers import Unread
-from engagement_conductor.web_server.socket import Socket
+from engagement_conductor.web_server import limits
+from engagement_conductor.web_server.server import WebServer, _with_backlog
 
-Connect = Callable[..., tuple[Connection, StringTransportWithDisconnection]]
+Connect = Callable[[], StringTransportWithDisconnection]
+REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+class Transport(StringTransportWithDisconnection):
+    """Tells its producer of the end only while it has one, as Twisted's own do."""
+
+    def loseConnection(self) -> None:  # noqa: N802
+        if self.producer is not None:
+            self.producer.stopProducing()
+        super().loseConnection()
+
+    abortConnection = loseConnection  # noqa: N815
+
+
+class Application:
+    """Accepts WebSockets and says nothing; keeps what it is sent, and each ``send``."""
+
+    def __init__(self) -> None:
+        self.received: list[Any] = []
+        self.sends: list[Any] = []
+        self.is_reading = asyncio.Event()
+        self.is_reading.set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.sends.append(send)
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+        while True:
+            await self.is_reading.wait()
+            self.received.append(await receive())
 
 
 @pytest.fixture(autouse=True)
@@ -35,50 +61,116 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def connect(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Connect:
-    monkeypatch.setattr(Connection, "callLater", staticmethod(clock.callLater), raising=False)
+def application() -> Application:
+    return Application()
 
-    def make(room: bool = True) -> tuple[Connection, StringTransportWithDisconnection]:
-        made = Connection()
-        made.timeOut = None
-        made.site = made.factory = Mock()
-        made.factory.server.has_room.return_value = room
-        made.factory.server.configure_mock(
-            proxy_forwarded_address_header=None, root_path="", request_buffer_size=8192
-        )
-        transport = StringTransportWithDisconnection()
-        transport.protocol = made
-        made.makeConnection(transport)
-        return made, transport
+
+@pytest.fixture
+def server(application: Application, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> WebServer:
+    """As it is when Daphne begins to serve, but with a clock of its own."""
+    made = WebServer(application=application, endpoints=["tcp:0"])
+    made.connections = {}
+    made.http_factory = HTTPFactory(made)
+    made.ws_factory = WebSocketFactory(made)
+    made.ready_callable()
+    made.http_factory.reactor = made.ws_factory.reactor = clock
+    return made
+
+
+@pytest.fixture
+def connect(server: WebServer, clock: Clock) -> Connect:
+    def make() -> Transport:
+        transport = Transport()
+        transport.protocol = server.http_factory.buildProtocol(None)
+        transport.protocol.callLater = clock.callLater
+        transport.protocol.makeConnection(transport)
+        return transport
 
     return make
 
 
-def test_a_connection_without_room_is_counted(connect: Connect) -> None:
-    _, transport = connect(room=False)
-    assert transport.disconnected
+def test_a_connection_that_would_take_a_reserved_descriptor_is_counted(
+    server: WebServer, connect: Connect
+) -> None:
+    server._usable_descriptors = 1
+    assert connect().connected
+    assert not connect().connected
     assert losses.take() == {"refused_requests:connection": 1}
 
 
-@pytest.mark.parametrize(("said", "kind"), [(b"", "silent"), (b"GET / HTTP/1.1\r\nX: x", "late")])
-def test_a_request_that_does_not_come_is_counted(
-    connect: Connect, clock: Clock, said: bytes, kind: str
+@pytest.mark.parametrize(("sent", "kind"), [(b"", "silent"), (b"GET / HTTP/1.1\r\nX: x", "late")])
+def test_a_request_that_is_not_complete_in_time_is_counted(
+    connect: Connect, clock: Clock, sent: bytes, kind: str
 ) -> None:
-    made, transport = connect()
-    if said:
-        made.dataReceived(said)
-    clock.advance(connection.REQUEST_SECONDS)
-    assert transport.disconnected
+    transport = connect()
+    if sent:
+        transport.protocol.dataReceived(sent)
+    clock.advance(limits.REQUEST_SECONDS)
+    assert not transport.connected
     assert losses.take() == {f"cut_off_clients:{kind}": 1}
 
 
-def test_an_answer_that_nobody_reads_is_counted(connect: Connect, clock: Clock) -> None:
-    made, transport = connect()
-    made.dataReceived(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
-    made.pauseProducing()
-    clock.advance(connection.STALLED_SECONDS)
-    assert transport.disconnected
+@pytest.mark.parametrize("drop", [b"x", b"X: x\r\n"])
+def test_a_byte_now_and_then_does_not_prolong_a_request(
+    connect: Connect, clock: Clock, drop: bytes
+) -> None:
+    transport = connect()
+    clock.advance(limits.REQUEST_SECONDS - 1)
+    transport.protocol.dataReceived(b"GET / HTTP/1.1\r\n")
+    for _ in range(int(limits.REQUEST_SECONDS) - 1):
+        clock.advance(1)
+        assert transport.connected
+        transport.protocol.dataReceived(drop)
+    clock.advance(1)
+    assert not transport.connected
+    assert losses.take() == {"cut_off_clients:late": 1}
+
+
+async def test_an_idle_connection_is_closed_and_not_counted(
+    application: Application, connect: Connect, clock: Clock
+) -> None:
+    transport = connect()
+    transport.protocol.dataReceived(REQUEST)
+    await asyncio.sleep(0)
+    clock.advance(10 * limits.REQUEST_SECONDS)
+    assert transport.connected, "while the response is made"
+    [send] = application.sends
+    headers = [(b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body"})
+    clock.advance(limits.REQUEST_SECONDS - 1)
+    transport.protocol.dataReceived(REQUEST[:5])
+    clock.advance(limits.REQUEST_SECONDS - 1)
+    transport.protocol.dataReceived(REQUEST[5:])
+    await asyncio.sleep(0)
+    send = application.sends[1]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body"})
+    clock.advance(limits.REQUEST_SECONDS)
+    assert not transport.connected
+    assert losses.take() == {}
+
+
+async def test_a_stream_waits_for_its_reader_until_that_is_given_up(
+    application: Application, connect: Connect, clock: Clock
+) -> None:
+    transport = connect()
+    transport.protocol.dataReceived(REQUEST)
+    await asyncio.sleep(0)
+    [send] = application.sends
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    transport.protocol.pauseProducing()
+    part = {"type": "http.response.body", "body": b"x", "more_body": True}
+    waiting = asyncio.create_task(send(part))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    transport.protocol.resumeProducing()
+    await waiting
+    transport.protocol.pauseProducing()
+    clock.advance(limits.STALL_SECONDS)
+    assert not transport.connected
     assert losses.take() == {"cut_off_clients:unread": 1}
+    await send(part)
 
 
 def assert_hardened(answer: bytes, status: int) -> None:
@@ -97,83 +189,154 @@ def assert_hardened(answer: bytes, status: int) -> None:
         (b"GET / HTTP/1.1\r\nno header\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 502, 400),
         (b"GET / HTTP/1.1\r\nTransfer-Encoding: nonsense\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n" + b"x" * 1_048_577, 413),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 0),
     ],
 )
-def test_bare_answers_have_the_headers_of_pages(
+def test_errors_of_the_server_itself_have_the_headers_of_pages(
     connect: Connect, request_line: bytes, status: int
 ) -> None:
-    made, transport = connect()
-    made.dataReceived(request_line)
+    transport = connect()
+    transport.protocol.dataReceived(request_line)
+    if not status:
+        transport.protocol.dataReceived(b"100001\r\n" + b"x" * 0x100001 + b"\r\n0\r\n\r\n")
+        status = 413
     assert_hardened(transport.value(), status)
-
-
-def test_the_answer_to_a_large_body_has_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[Any] = []
-    headers: dict[bytes, bytes] = {}
-    request = Request.__new__(Request)
-    monkeypatch.setattr(Request, "setHeader", lambda self, *pair: headers.update([pair]))
-    monkeypatch.setattr(Request, "handle_reply", lambda self, message: sent.append(message))
-    request.basic_error(413, b"Content Too Large", "The request is too large.")
-    assert sent[0]["status"] == 413
-    assert headers[b"x-frame-options"] == b"DENY"
-    assert b"frame-ancestors 'none'" in headers[b"content-security-policy"]
+    assert not transport.connected
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Socket:
-    """An open socket whose client takes nothing."""
-    for name in ("onMessage", "onMessageFrameBegin", "serverSend"):
-        monkeypatch.setattr(WebSocketProtocol, name, lambda self, *_: None)
-    made = Socket()
-    made.factory = SimpleNamespace(reactor=clock)
-    made.server = SimpleNamespace(unread=Unread(most=100))
-    made.application_queue = Queue()
-    made.message_data_total_length = 0
-    made._stalled, made._given_up = None, False
-    made.ended = 0
-    monkeypatch.setattr(Socket, "dropConnection", _end)
-    return made
+async def opened(connect: Connect) -> Transport:
+    """A WebSocket that is open."""
+    transport = connect()
+    transport.protocol.dataReceived(opening_request("/", 80, {}))
+    await asyncio.sleep(0.01)
+    assert transport.value().startswith(b"HTTP/1.1 101")
+    transport.clear()
+    return transport
 
 
-def _end(self: Any, abort: bool) -> None:
-    self.ended += 1
-    self.stopProducing()
+def frame(payload: bytes, opcode: int = 0x81) -> bytes:
+    """A frame of a browser, whose mask changes nothing."""
+    size = len(payload)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2)
+    return bytes([opcode]) + length + bytes(4) + payload
 
 
-def say_too_much(opened: Socket, clock: Clock) -> None:
-    opened.message_data_total_length = socket.LONGEST_MESSAGE_BYTES + 1
-    opened.onMessageFrameBegin(1)
-
-
-def flood(opened: Socket, clock: Clock) -> None:
-    for _ in range(socket.MOST_WAITING_MESSAGES):
-        opened.application_queue.put(b"")
-    opened.onMessage(b"", False)
-
-
-def read_nothing(opened: Socket, clock: Clock) -> None:
-    opened.pauseProducing()
-    clock.advance(socket.STALLED_SECONDS)
-
-
-def let_all_of_the_process_wait(opened: Socket, clock: Clock) -> None:
-    opened.pauseProducing()
-    opened.serverSend("x" * 101)
+async def test_a_short_message_reaches_the_application(
+    opened: Transport, application: Application
+) -> None:
+    opened.protocol.dataReceived(frame(b"x" * limits.MESSAGE_BYTES))
+    await asyncio.sleep(0.01)
+    assert application.received[-1]["text"] == "x" * limits.MESSAGE_BYTES
+    assert opened.connected
 
 
 @pytest.mark.parametrize(
-    ("act", "kind"),
+    "sent",
     [
-        (say_too_much, "too_long"),
-        (flood, "flood"),
-        (read_nothing, "unread"),
-        (let_all_of_the_process_wait, "unread"),
+        frame(b"x" * (limits.MESSAGE_BYTES + 1)),
+        frame(b"x" * limits.MESSAGE_BYTES, 0x01) + frame(b"x", 0x80),
     ],
 )
-def test_a_socket_that_is_cut_off_is_counted_once(
-    opened: Socket, clock: Clock, act: Callable[[Socket, Clock], None], kind: str
+async def test_a_long_message_ends_its_socket(
+    opened: Transport, application: Application, sent: bytes
 ) -> None:
+    opened.protocol.dataReceived(sent)
+    await asyncio.sleep(0.01)
+    assert not opened.connected
+    assert [message["type"] for message in application.received] == [
+        "websocket.connect",
+        "websocket.disconnect",
+    ]
+    assert losses.take() == {"cut_off_clients:too_long": 1}
+
+
+async def test_a_flood_ends_its_socket(opened: Transport, application: Application) -> None:
+    application.is_reading.clear()
+    opened.protocol.dataReceived(frame(b"{}"))
+    await asyncio.sleep(0)
+    for _ in range(limits.UNREAD_MESSAGES):
+        opened.protocol.dataReceived(frame(b"{}"))
+    assert opened.connected
+    opened.protocol.dataReceived(frame(b"{}"))
+    assert not opened.connected
+    assert losses.take() == {"cut_off_clients:flood": 1}
+
+
+async def test_a_message_longer_than_the_limit_is_sent_whole_to_who_reads(
+    opened: Transport, server: WebServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SEND_BUFFER_BYTES", 10)
+    monkeypatch.setattr(opened, "write", lambda data: opened.producer.pauseProducing())
+    opened.protocol.serverSend("x" * 100)
+    assert (opened.connected, len(server.send_buffers)) == (True, 100)
+    opened.producer.resumeProducing()
+    clock.advance(10 * limits.STALL_SECONDS)
+    assert (opened.connected, len(server.send_buffers)) == (True, 0)
+    assert losses.take() == {}
+
+
+def read_nothing(opened: Transport, clock: Clock) -> None:
+    clock.advance(limits.STALL_SECONDS)
+
+
+def exceed_the_limit_of_one(opened: Transport, clock: Clock) -> None:
+    opened.protocol.serverSend("x")
+
+
+def exceed_the_limit_of_all(opened: Transport, clock: Clock) -> None:
+    opened.protocol.server.send_buffers.add(lambda: None, 50)
+
+
+@pytest.mark.parametrize("act", [read_nothing, exceed_the_limit_of_one, exceed_the_limit_of_all])
+async def test_a_socket_that_reads_too_little_ends_and_leaves_nothing(
+    opened: Transport,
+    server: WebServer,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[Transport, Clock], None],
+) -> None:
+    monkeypatch.setattr(limits, "SEND_BUFFER_BYTES", 80)
+    monkeypatch.setattr(server.send_buffers, "_limit", 120)
+    opened.producer.pauseProducing()
+    opened.protocol.serverSend("x" * 40)
+    opened.protocol.serverSend("x" * 40)
+    assert (opened.connected, len(server.send_buffers)) == (True, 80)
     act(opened, clock)
-    opened._end_unread()
-    assert opened.ended == 1
-    assert losses.take() == Counter({f"cut_off_clients:{kind}": 1})
+    assert not opened.connected
+    assert len(server.send_buffers) == (50 if act is exceed_the_limit_of_all else 0)
+    assert clock.getDelayedCalls() == []
+    assert losses.take() == {"cut_off_clients:unread": 1}
+
+
+def lose_the_client(opened: Transport) -> None:
+    opened.loseConnection()
+
+
+def miss_a_pong(opened: Transport) -> None:
+    opened.protocol.onAutoPingTimeout()
+
+
+@pytest.mark.parametrize("act", [lose_the_client, miss_a_pong])
+async def test_a_socket_that_ends_otherwise_leaves_nothing(
+    opened: Transport, server: WebServer, clock: Clock, act: Callable[[Transport], None]
+) -> None:
+    opened.producer.pauseProducing()
+    opened.protocol.serverSend("x" * 40)
+    act(opened)
+    assert not opened.connected
+    assert (len(server.send_buffers), clock.getDelayedCalls()) == (0, [])
+    assert losses.take() == {}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("tcp:port=80", f"tcp:port=80:backlog={limits.BACKLOG}"),
+        ("tcp:port=80:backlog=7", "tcp:port=80:backlog=7"),
+        ("fd:fileno=3", "fd:fileno=3"),
+    ],
+)
+def test_endpoints_have_a_long_queue(endpoint: str, expected: str) -> None:
+    assert _with_backlog(endpoint) == expected
