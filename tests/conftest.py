@@ -139,12 +139,6 @@ def url_of_database() -> str:
     return f"postgresql://{user}:{password}@{place}/{settings['NAME']}"
 
 
-@pytest.fixture
-def process_environment(database_url: str, redis_client: "redis.Redis") -> dict[str, str]:
-    """The environment of processes that work on the test's own database and Redis."""
-    return {**os.environ, "DATABASE_URL": database_url, "PYTHONUNBUFFERED": "1"}
-
-
 class RestartableValkey:
     """A server of a test's own, which it can kill and start again with its data."""
 
