@@ -13,7 +13,7 @@ from sessions_app.simulation.labelled.kinds import Range
 from sessions_app.simulation.labelled.labels import Anomaly
 from sessions_app.simulation.labelled.programme import Programme
 from sessions_app.simulation.labelled.truth import Truth, heard_share, level_of, truth_of
-from sessions_app.simulation.live.characters import Character
+from sessions_app.simulation.people.characters import Character
 from sessions_app.ticks import TICK_SECONDS, WINDOW_TICKS
 
 # The definitions, as far as they speak of amounts.
