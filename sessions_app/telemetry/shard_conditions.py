@@ -23,7 +23,7 @@ SHARE_OF_LAST = 0.5
 # If more shards than these are slow or fail, it is what they share: servers, machine, our own code.
 MOST_AT_FAULT = keys.SHARD_COUNT // 2
 # What was set aside is kept for whoever looks into it; a new one of its kind takes its place.
-SET_ASIDE_LIFETIME_SECONDS = 3 * 86_400
+SET_ASIDE_LIFETIME_SECONDS = 7 * 86_400
 # Long enough for somebody who is called to see it.
 SET_ASIDE_IS_NEWS_SECONDS = 3_600
 LONGEST_REASON = 300
