@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sessions_app.events.blocks import PUBSUB_SOURCE, BatchBuilder
+from sessions_app.events.batch_builder import BatchBuilder
+from sessions_app.events.blocks import PUBSUB_SOURCE
 from sessions_app.events.decoding import BadEventError, Fault, decoder
 from sessions_app.events.excerpts import KEPT_BYTES, beginning
 from sessions_app.events.identification import Identification
