@@ -43,10 +43,9 @@ from sessions_app.telemetry.shard_conditions import (
     note_interruption,
     one_line,
     read_failures,
-    read_seconds,
     scored_ticks,
-    shards_apart,
 )
+from sessions_app.telemetry.shard_seconds import read_seconds, shards_apart
 from sessions_app.ticks import SILENCE_TICKS, TICK_SECONDS, tick_at, tick_end_ms
 
 if TYPE_CHECKING:

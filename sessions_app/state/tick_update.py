@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sessions_app.events.blocks import PUBSUB_SOURCE
 from sessions_app.events.decoding import EventKind
 from sessions_app.scoring.score import Signals
-from sessions_app.state import deduplication, polls
+from sessions_app.state import deduplication, poll_tables, polls
 from sessions_app.state import presence as audiences
 from sessions_app.state.packed_tables import LostTable, Table, combine, pack_table
 from sessions_app.state.session_windows import Over, SessionWindows
@@ -158,7 +158,7 @@ def advance(
     seen_before, lost_seen = deduplication.unpack(seen)
     chat, reactions, newly_seen = _count_messages(windows, events, rows_of, subjects, seen_before)
     audience, lost = audiences.unpack(touched.rows, touched.audiences, windows.rows, tick)
-    stored, lost_polls = polls.unpack(
+    stored, lost_polls = poll_tables.unpack(
         touched.polled, touched.polls, touched.voters, touched.ballots, audience
     )
     audience, movements = _fold_audiences(
@@ -235,7 +235,7 @@ def _fold_polls(
     members: NDArray[np.uint64],
     subjects: NDArray[np.uint64],
     touched: Touched,
-    tables: polls.PollTables,
+    tables: poll_tables.PollTables,
 ) -> polls.Folded:
     chosen = _of_polls(events)
     if not chosen.any():
@@ -256,12 +256,12 @@ def _fold_polls(
     return folded._replace(moments=folded.moments._replace(polls=as_told))
 
 
-def _packed(touched: Touched, audience: Table, tables: polls.PollTables) -> Touched:
+def _packed(touched: Touched, audience: Table, tables: poll_tables.PollTables) -> Touched:
     return Touched(
         touched.rows,
         [*pack_table(audience, touched.rows, audiences.FORM)],
         touched.polled,
-        [*pack_table(tables.polls, touched.polled, polls.POLL_FORM)],
-        [*pack_table(tables.voters, touched.polled, polls.VOTER_FORM)],
+        [*pack_table(tables.polls, touched.polled, poll_tables.POLL_FORM)],
+        [*pack_table(tables.voters, touched.polled, poll_tables.VOTER_FORM)],
         touched.ballots,
     )
