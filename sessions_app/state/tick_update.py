@@ -148,13 +148,8 @@ def advance(
     """
     active_before = windows.open_tick(tick)
     rows_of = rows[events["session"]]
-    windows.rows["last_seen"][rows_of] = tick
-    ended = rows_of[events["kind"] == EventKind.SESSION_ENDED]
-    windows.rows["over"][ended] = np.maximum(windows.rows["over"][ended], Over.ANNOUNCED)
-    salts = windows.rows["session_id"].astype(np.uint64)[rows_of]
-    members = np.where(events["user"] != 0, combine(events["user"], salts), 0).astype(np.uint64)
-    subjects = combine(events["subject"], salts)
-
+    _note_signs_of_life(windows, tick, events, rows_of)
+    members, subjects = _identities(windows, events, rows_of)
     seen_before, lost_seen = deduplication.unpack(seen)
     chat, reactions, newly_seen = _count_messages(windows, events, rows_of, subjects, seen_before)
     audience, lost = audiences.unpack(touched.rows, touched.audiences, windows.rows, tick)
@@ -177,6 +172,24 @@ def advance(
         folded.forgotten_polls,
         folded.late_votes,
     )
+
+
+def _note_signs_of_life(
+    windows: SessionWindows, tick: int, events: NDArray[np.void], rows_of: NDArray[np.int64]
+) -> None:
+    """Notes which sessions were heard of, and which of them were said to be over."""
+    windows.rows["last_seen"][rows_of] = tick
+    ended = rows_of[events["kind"] == EventKind.SESSION_ENDED]
+    windows.rows["over"][ended] = np.maximum(windows.rows["over"][ended], Over.ANNOUNCED)
+
+
+def _identities(
+    windows: SessionWindows, events: NDArray[np.void], rows_of: NDArray[np.int64]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Users (0 where there is none) and subjects of events, each unlike those of other sessions."""
+    salts = windows.rows["session_id"].astype(np.uint64)[rows_of]
+    members = np.where(events["user"] != 0, combine(events["user"], salts), 0).astype(np.uint64)
+    return members, combine(events["subject"], salts)
 
 
 def _count_messages(
