@@ -62,6 +62,7 @@ app.conf.update(
         "health_check_interval": 10,
     },
     timezone="UTC",
+    beat_scheduler="engagement_conductor.scheduling.beat:HeartbeatScheduler",
     beat_max_loop_interval=1,
 )
 app.autodiscover_tasks(["engagement_conductor"])

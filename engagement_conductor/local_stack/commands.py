@@ -67,8 +67,7 @@ def _worker() -> list[str]:
 
 
 def _beat() -> list[str]:
-    scheduler = "engagement_conductor.scheduling.beat.HeartbeatScheduler"
-    return [*_celery("beat"), "-S", scheduler, "--pidfile=", "--loglevel", "INFO"]
+    return [*_celery("beat"), "--pidfile=", "--loglevel", "INFO"]
 
 
 def _celery(command: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Platform events, validated at the edge: from the bytes on the wire to what they count as.
 
-The payloads are described in docs/architecture.md. Whatever is not of their shape raises
+The payloads are described in docs/platform.md. Whatever is not of their shape raises
 :class:`BadEventError` with a reason; unknown types and unknown fields are normal and pass.
 """
 

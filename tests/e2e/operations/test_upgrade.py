@@ -21,7 +21,8 @@ from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack import commands
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
-from sessions_app.ticks import tick_at
+from sessions_app.ticks import TICK_SECONDS, tick_at
+from tests.e2e.driving.conference import HISTORY_SECONDS, Room, pretend, wait_until_caught_up
 from tests.e2e.driving.stack_process import (
     RunningProcesses,
     RunningServer,
@@ -35,9 +36,11 @@ from tests.requirements import missing
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-RELEASE_BEFORE = "c6f058d1a19b9620590e60073869f1878d0e51b9"
+RELEASE_BEFORE = "4549d4a"
 PIPELINE = ("collector", "worker", "beat")
 PEOPLE = 30
+# Of the 120 people of a room; a mass exit.
+LEAVING = 60
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +75,8 @@ class Upgrade:
     def start_old(self, kind: str) -> None:
         launch = commands.processes(self.product.web_port, demo=False)[kind]
         arguments = self._in_old_code(launch.arguments)
+        if kind == "beat":
+            arguments += ["--scheduler", "engagement_conductor.beat.HeartbeatScheduler"]
         environment = self.product.environment
         self.product.launch(
             replace(launch, arguments=arguments, directory=self.old_code, environment=environment),
@@ -126,6 +131,29 @@ class Upgrade:
                 " ORDER BY time"
             ).fetchall()
 
+    def ticks(self, session: str) -> list[int]:
+        """The ticks of which the session has a row, in the order of time."""
+        found = self._query(
+            "SELECT extract(epoch FROM metrics.time)::bigint / 5 FROM engagement_metrics metrics"
+            " JOIN sessions_app_session session ON session.id = session_id"
+            " WHERE external_id = %s ORDER BY metrics.time",
+            session,
+        )
+        return [tick for (tick,) in found]
+
+    def anomalies(self, session: str) -> list[tuple[Any, ...]]:
+        """ID, type and end of each anomaly of the session, the first first."""
+        return self._query(
+            "SELECT anomaly.id, anomaly.type, anomaly.ended_at FROM anomalies anomaly"
+            " JOIN sessions_app_session session ON session.id = session_id"
+            " WHERE external_id = %s ORDER BY anomaly.time",
+            session,
+        )
+
+    def _query(self, query: str, session: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.product.database_url, connect_timeout=5) as connection:
+            return connection.execute(query, [session]).fetchall()
+
 
 @pytest.fixture
 def upgrade(tmp_path: Path, servers: dict[str, RunningServer], old_code: Path) -> Iterator[Upgrade]:
@@ -158,20 +186,36 @@ def assert_went_on(upgrade: Upgrade) -> None:
     assert rows[-1][4] == pytest.approx(7 / PEOPLE)
 
 
-def test_a_session_goes_on_after_all_is_stopped_and_started_anew(upgrade: Upgrade) -> None:
+def test_sessions_go_on_after_all_is_stopped_and_started_anew(upgrade: Upgrade) -> None:
+    """One that has just begun, and one in which an alert is open."""
     upgrade.migrate_old()
+    room = Room(upgrade.product.redis_url, "talk", "event-talk")
+    pretend([room], HISTORY_SECONDS)
     for kind in PIPELINE:
         upgrade.start_old(kind)
     wait_for(lambda: scored_tick(upgrade.client), "the first tick is scored", 90)
-    begin_session(upgrade)
-    upgrade.wait_for_ticks()
-    upgrade.stop(*(f"old {kind}" for kind in PIPELINE))
-    go_on(upgrade)
-    upgrade.migrate()
-    for kind in PIPELINE:
-        upgrade.product.start(kind)
-    upgrade.wait_for_ticks()
-    assert_went_on(upgrade)
+    with room:
+        begin_session(upgrade)
+        wait_until_caught_up(upgrade.product.redis_url)
+        room.leave(LEAVING, 1)
+        wait_for(lambda: upgrade.anomalies("talk"), "the mass exit is noticed", 60)
+        upgrade.wait_for_ticks()
+        opened = upgrade.anomalies("talk")
+        upgrade.stop(*(f"old {kind}" for kind in PIPELINE))
+        go_on(upgrade)
+        upgrade.migrate()
+        for kind in PIPELINE:
+            upgrade.product.start(kind)
+        upgrade.wait_for_ticks()
+        assert_went_on(upgrade)
+        assert upgrade.anomalies("talk") == opened
+        assert [ended for _, _, ended in opened] == [None]
+        room.come_back(1)
+        wait_for(lambda: upgrade.anomalies("talk")[0][2], "its end is noticed", 90)
+    assert [anomaly[:2] for anomaly in upgrade.anomalies("talk")] == [opened[0][:2]]
+    ticks = upgrade.ticks("talk")
+    assert ticks == list(range(ticks[0], ticks[0] + len(ticks))), "a hole, or a row too many"
+    assert len(ticks) > HISTORY_SECONDS / TICK_SECONDS
     assert "rebuilt" not in upgrade.product.log("worker").lower()
 
 
