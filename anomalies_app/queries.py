@@ -3,18 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from django.db import connections, models
 from django.db.models import Count, Q
 
 from sessions_app.queries.latest_rows import newest_of_sessions
-from sessions_app.queries.querysets import sees_everything
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
+from sessions_app.queries.querysets import VisibleQuerySet
 
 # The global bounds let a hypertable leave out its other chunks before it looks into any.
 _COURSES = """
@@ -43,16 +39,10 @@ class Judged(NamedTuple):
         return self.false / self.judged
 
 
-class AnomalyQuerySet(models.QuerySet[Any]):
+class AnomalyQuerySet(VisibleQuerySet):
     """Anomalies. One that was left open by a session that is over, is over with it."""
 
-    def visible_to(self, user: "AbstractBaseUser | AnonymousUser | Any") -> Self:
-        """Those of the sessions that are visible to ``user``."""
-        if not user.is_authenticated or not user.is_active:
-            return self.none()
-        if sees_everything(user):
-            return self
-        return self.filter(session__event__organizers=user)
+    ORGANIZERS = "session__event__organizers"
 
     def open(self) -> Self:
         """Those that go on, in sessions that go on."""

@@ -16,6 +16,7 @@ import redis
 from engagement_conductor.celery import app
 from engagement_conductor.scheduling import beat
 from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect_to
 
 TIMEOUT_SECONDS = 5
 FRESH_SECONDS = 30.0
@@ -52,11 +53,7 @@ def web_answers() -> bool:
 
 def collector_answers() -> bool:
     """Whether a collector of this host has sent its heartbeat lately."""
-    with redis.Redis.from_url(
-        os.environ["REDIS_URL"],
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-    ) as client:
+    with connect_to(os.environ["REDIS_URL"], TIMEOUT_SECONDS) as client:
         oldest = (time.time() - FRESH_SECONDS) * 1000
         names = client.zrangebyscore(keys.COLLECTORS, oldest, "+inf")
     return any(name.decode().startswith(f"{socket.gethostname()}-") for name in names)

@@ -21,6 +21,7 @@ from engagement_conductor.local_stack.valkey import Valkey
 from sessions_app.telemetry import once_a_minute, outages
 from sessions_app.telemetry.once_a_minute import OnceAMinute
 from tests.requirements import missing
+from tests.restartable_valkey import RestartableValkey
 from tests.valkey_cluster import Cluster
 from tests.valkey_cluster import running_cluster as start_cluster
 
@@ -137,34 +138,6 @@ def url_of_database() -> str:
     user, password = (quote(str(settings[name]), safe="") for name in ("USER", "PASSWORD"))
     place = f"{settings['HOST']}:{settings['PORT']}"
     return f"postgresql://{user}:{password}@{place}/{settings['NAME']}"
-
-
-@pytest.fixture
-def process_environment(database_url: str, redis_client: "redis.Redis") -> dict[str, str]:
-    """The environment of processes that work on the test's own database and Redis."""
-    return {**os.environ, "DATABASE_URL": database_url, "PYTHONUNBUFFERED": "1"}
-
-
-class RestartableValkey:
-    """A server of a test's own, which it can kill and start again with its data."""
-
-    def __init__(self, directory: Path) -> None:
-        self.server = Valkey(directory, ports.find_free())
-        self.url = self.server.url
-        self.process: processes.Process | None = None
-
-    def start(self) -> None:
-        self.process = processes.Process(self.server.launch(), self.server.directory)
-        assert processes.wait_until(self.server.answers, self.process, 20)
-
-    def kill(self) -> None:
-        """As a crash would."""
-        assert self.process is not None
-        self.process.stop(seconds=0)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.stop()
 
 
 @pytest.fixture

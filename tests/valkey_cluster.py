@@ -7,15 +7,15 @@ from pathlib import Path
 import redis
 
 from engagement_conductor.local_stack import ports
-from engagement_conductor.local_stack.processes import Process, wait_until
-from engagement_conductor.local_stack.valkey import Valkey
+from engagement_conductor.local_stack.processes import wait_until
+from tests.restartable_valkey import RestartableValkey
 
 NODES = 3
 SLOTS = 16_384
 START_SECONDS = 60
 
 
-class ClusterNode:
+class ClusterNode(RestartableValkey):
     """One of the nodes; its data and its place in the cluster survive a restart."""
 
     def __init__(self, directory: Path) -> None:
@@ -27,21 +27,7 @@ class ClusterNode:
             # Every write is on disk before it is confirmed: a killed node has lost nothing.
             "appendfsync": "always",
         }
-        self.server = Valkey(directory, ports.find_free(), options=options)
-        self.process: Process | None = None
-
-    def start(self) -> None:
-        self.process = Process(self.server.launch(), self.server.directory)
-        assert wait_until(self.server.answers, self.process, START_SECONDS)
-
-    def kill(self) -> None:
-        """As a crash would."""
-        assert self.process is not None
-        self.process.stop(seconds=0)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.stop()
+        super().__init__(directory, options)
 
     def is_ready(self) -> bool:
         """Whether it knows that every slot is served."""

@@ -1,19 +1,16 @@
 """The list of anomalies as CSV."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from channels.db import database_sync_to_async
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import StreamingHttpResponse
 
 from anomalies_app.models import status_of
+from sessions_app.queries.pages import pages
 from sessions_app.recordings.safe_csv import csv_text
 
-PAGE_ROWS = 2_000
 # Each with where it is read from. Whole rows take several times as long to read.
 COLUMNS = {
     "id": "id",
@@ -54,18 +51,13 @@ def anomalies_as_csv(anomalies: QuerySet[Any]) -> StreamingHttpResponse:
 async def _parts(anomalies: QuerySet[Any]) -> AsyncIterator[str]:
     yield csv_text([(*COLUMNS, "status")])
     rows = anomalies.order_by("-time", "-id").values_list(*COLUMNS.values())
-    read = database_sync_to_async(lambda some: list(some[:PAGE_ROWS]))
-    page = await read(rows)
-    while page:
+    async for page in pages(rows, _after):
         yield csv_text(map(_cells, page))
-        if len(page) < PAGE_ROWS:
-            return
-        key, time, *_ = page[-1]
-        page = await read(rows.filter(_after(time, key)))
 
 
-def _after(time: datetime, key: UUID) -> Q:
+def _after(row: tuple[Any, ...]) -> Q:
     """What comes after an anomaly in the list; the first condition is for the index."""
+    key, time, *_ = row
     return Q(time__lte=time) & (Q(time__lt=time) | Q(pk__lt=key))
 
 

@@ -55,8 +55,8 @@ def explain_changes(
     chat = state.history("chat", rows)
     befores[CHAT] = _usual_chat(chat, state["age"][rows], befores[CHAT])
     durations = [
-        _fall_ticks(state.history("presence", rows), befores[PRESENCE], nows[PRESENCE]),
-        _fall_ticks(chat, befores[CHAT], nows[CHAT]),
+        _ticks_falling(state.history("presence", rows), befores[PRESENCE], nows[PRESENCE]),
+        _ticks_falling(chat, befores[CHAT], nows[CHAT]),
         np.full(len(rows), MINUTE_TICKS),
     ]
     leaving = np.asarray(signals.user_leave_rate, np.float32)[rows]
@@ -105,7 +105,7 @@ def _usual_chat(history: Floats, ages: NDArray[np.uint16], levels: Floats) -> Fl
     return before
 
 
-def _fall_ticks(history: Floats, before: Floats, now: Floats) -> NDArray[np.int64]:
+def _ticks_falling(history: Floats, before: Floats, now: Floats) -> NDArray[np.int64]:
     """Ticks since a signal was last near what it was before; at least 1."""
     up = history >= before - STILL_UP_SHARE * (before - now)
     ticks: NDArray[np.int64] = np.where(up.any(axis=0), up.argmax(axis=0), HISTORY_TICKS)

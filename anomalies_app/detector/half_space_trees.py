@@ -91,15 +91,6 @@ class HalfSpaceForest:
             self._walk(np.ascontiguousarray(points[batch]), found[:, :, batch])
         return found
 
-    def leaves(self, points: Features) -> NDArray[np.intp]:
-        """The leaf that each point comes to, from 0 on the left; of shape (trees, sessions)."""
-        turns = self.turns(points)
-        leaf = np.zeros(turns.shape[1:], np.intp)
-        for turn in turns:
-            leaf += leaf
-            leaf += turn
-        return leaf
-
     def batches(self, sessions: int) -> Iterator[slice]:
         """Sessions in portions of which the processor's cache holds what is compared."""
         batch = max(1, WAYS_AT_ONCE // self.tree_count)

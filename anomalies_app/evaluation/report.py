@@ -117,7 +117,7 @@ def evaluate(sessions: Sequence[SessionLabels], alerts: Iterable[RaisedAlert]) -
     cases: list[_Case] = []
     wrong: list[_FalseAlert] = []
     for session in sessions:
-        of_session, wrong_ones = _judge(session, sorted(moments.pop(session.session_id, [])))
+        of_session, wrong_ones = _match_alerts(session, sorted(moments.pop(session.session_id, [])))
         cases += of_session
         wrong += wrong_ones
     unknown = sum(map(len, moments.values()))
@@ -125,7 +125,9 @@ def evaluate(sessions: Sequence[SessionLabels], alerts: Iterable[RaisedAlert]) -
     return _report(sessions, cases, wrong)
 
 
-def _judge(session: SessionLabels, moments: list[_Moment]) -> tuple[list[_Case], list[_FalseAlert]]:
+def _match_alerts(
+    session: SessionLabels, moments: list[_Moment]
+) -> tuple[list[_Case], list[_FalseAlert]]:
     cases = [_Case(anomaly, []) for anomaly in session.anomalies]
     wrong = []
     for moment in moments:

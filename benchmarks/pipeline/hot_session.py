@@ -17,7 +17,7 @@ from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect
 from sessions_app.state import presence
 from sessions_app.state.packed_tables import Table, combine, pack_table, unpack_table
-from sessions_app.state.polls import MAXIMUM_POLLS, POLL, POLL_FORM, VOTER, VOTER_FORM
+from sessions_app.state.poll_tables import MAXIMUM_POLLS, POLL, POLL_FORM, VOTER, VOTER_FORM
 from sessions_app.state.presence import MAXIMUM_USERS
 from sessions_app.ticks import TICK_SECONDS, tick_at, tick_end
 

@@ -7,7 +7,6 @@ but costs time that ticks may miss. Exit code 0 if every promise was kept.
 import argparse
 import json
 import os
-import platform
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import django
 import psutil
 
+from benchmarks.machine import this_machine
 from benchmarks.soak import verdict
 from benchmarks.soak.posting import Load, Platform, Posted, running_platform
 from benchmarks.soak.stack import Stack, Usage, running_stack
@@ -43,7 +43,7 @@ def main() -> int:
     RESULTS.parent.mkdir(exist_ok=True)
     results = {
         "load": load._asdict(),
-        "machine": _machine(),
+        "machine": this_machine()._asdict(),
         "checks": verdict.as_json(checks),
         "samples": samples,
     }
@@ -170,24 +170,6 @@ def _tell(sample: dict[str, Any], number: int) -> None:
 
 def _report(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "processor": _processor(),
-        "processors": os.cpu_count(),
-        "memory": psutil.virtual_memory().total,
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from dashboard.api.limits import take_request
+from dashboard.http.errors import RETRY_SECONDS
 from dashboard.http.problems import ProblemError
 from dashboard.losses import losses
 from dashboard.models import ApiToken
@@ -26,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 Handler = Callable[..., Body]
-RETRY_SECONDS = 5
 
 
 def endpoint(method: str, handler: Handler) -> Callable[..., HttpResponse]:

@@ -8,7 +8,7 @@ import redis
 from django.conf import settings
 
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import connect
+from sessions_app.redis_access.client import REDIS_ERRORS, connect
 from sessions_app.telemetry.outages import log_failure
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def take_request(token_id: int) -> Quota:
             pipeline.incr(key)
             pipeline.expire(key, WINDOW_SECONDS)
             count = pipeline.execute()[0]
-    except (redis.RedisError, OSError) as error:
+    except REDIS_ERRORS as error:
         log_failure(logger, "Requests of the API are not counted", error)
         count = 1
     return Quota(settings.API_REQUESTS_PER_MINUTE - count, reset)

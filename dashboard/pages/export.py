@@ -1,24 +1,21 @@
 """What can be downloaded of a session: its metrics and its anomalies, as CSV or as JSON.
 
-Rows are read a page at a time by their primary key, each page with a query of its own. So a
-download takes as much memory as a page, however long it is, and while a slow client takes its time
-no transaction stays open.
+Rows are read page by page (:mod:`sessions_app.queries.pages`), by their primary key.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from channels.db import database_sync_to_async
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from anomalies_app.models import Anomaly
 from sessions_app.models import EngagementMetric, Session
+from sessions_app.queries.pages import pages
 from sessions_app.recordings.safe_csv import csv_text
 from sessions_app.scoring.score import Signals, category
 
-PAGE_ROWS = 2_000
 COUNTS = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
 
 Row = tuple[Any, ...]
@@ -108,7 +105,7 @@ async def csv_parts(records: Records, session: Session, span: Range) -> AsyncIte
     """A header, then a line per row in the order of time; each begins with the session."""
     whose = (session.external_id, session.title)
     yield csv_text([("session", "title", *records.columns)])
-    async for page in _pages(records, session, span):
+    async for page in pages(_rows(records, session, span), _after):
         yield csv_text((*whose, *records.row(item)) for item in page)
 
 
@@ -124,21 +121,16 @@ async def json_parts(
     }
     yield _encode(head)[:-1] + b"," + _encode(name) + b":["
     separator = b"\n"
-    async for page in _pages(records, session, span):
+    async for page in pages(_rows(records, session, span), _after):
         objects = (dict(zip(records.columns, records.row(item), strict=True)) for item in page)
         yield separator + b",\n".join(map(_encode, objects))
         separator = b",\n"
     yield b"\n]}\n"
 
 
-async def _pages(records: Records, session: Session, span: Range) -> AsyncIterator[Sequence[Any]]:
-    rows = span.of(records.rows(session)).order_by("time")
-    read = database_sync_to_async(_first_rows)
-    page = await read(rows)
-    while page:
-        yield page
-        page = await read(rows.filter(time__gt=page[-1].time)) if len(page) == PAGE_ROWS else []
+def _rows(records: Records, session: Session, span: Range) -> QuerySet[Any]:
+    return span.of(records.rows(session)).order_by("time")
 
 
-def _first_rows(rows: QuerySet[Any]) -> list[Any]:
-    return list(rows[:PAGE_ROWS])
+def _after(row: Any) -> Q:
+    return Q(time__gt=row.time)

@@ -12,9 +12,10 @@ from sessions_app.models import Pause
 from sessions_app.queries.querysets import SessionQuerySet
 from sessions_app.storage.locked_scores import reading_scores
 from sessions_app.storage.recent_scores import RecentScores, recent_scores
+from sessions_app.ticks import CATCH_UP_TICKS, TICK_SECONDS
 
 # A tick is scored at most ten minutes late; an older score says nothing about now.
-OLDEST_SCORE = timedelta(minutes=10)
+OLDEST_SCORE = timedelta(seconds=CATCH_UP_TICKS * TICK_SECONDS)
 
 
 def live_cards(sessions: SessionQuerySet, scores: bool = True) -> list[dict[str, Any]]:

@@ -5,10 +5,9 @@ import socket
 import time
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from engagement_conductor.local_stack.supervisor import Supervisor
+from sessions_app.redis_access.client import connect_to
 from sessions_app.telemetry.unwritten_logs import note_unwritten_logs
 
 EACH_SECONDS = 5.0
@@ -37,17 +36,8 @@ class LogLosses:
         if url is None or not (problems or any(lost.values())):
             return
         try:
-            with _connect(url) as client:
+            with connect_to(url, TIMEOUT_SECONDS) as client:
                 note_unwritten_logs(client, socket.gethostname(), lost, problems)
         except redis.RedisError:
             return
         self._told = totals
-
-
-def _connect(url: str) -> "redis.Redis":
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )

@@ -7,10 +7,9 @@ from urllib.parse import urlsplit
 import psycopg
 import redis
 from django.core.exceptions import ImproperlyConfigured
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from engagement_conductor.configuration import env
+from sessions_app.redis_access.client import connect_to
 
 WAIT_SECONDS = 20.0
 RETRY_SECONDS = 0.5
@@ -73,12 +72,7 @@ def wait_for_redis(url: str, pause: Callable[[float], None]) -> None:
     """The same for the server of ``REDIS_URL``."""
     try:
         env.parse_redis_url(url)
-        client = redis.Redis.from_url(
-            url,
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        client = connect_to(url, TIMEOUT_SECONDS)
     except ImproperlyConfigured as error:
         raise UnreachableError(str(error)) from None
     except ValueError as error:

@@ -12,6 +12,7 @@ from engagement_conductor.celery import app
 from engagement_conductor.local_stack.commands import COLLECTOR, WORKER
 from engagement_conductor.scheduling import beat
 from sessions_app.redis_access import keys
+from sessions_app.redis_access.client import connect_to
 
 TIMEOUT_SECONDS = 3
 
@@ -43,11 +44,7 @@ class Readiness:
 def _collector_answers() -> bool:
     """Whether our own collector has sent its heartbeat: others may use the same server."""
     try:
-        with redis.Redis.from_url(
-            os.environ["REDIS_URL"],
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
-        ) as client:
+        with connect_to(os.environ["REDIS_URL"], TIMEOUT_SECONDS) as client:
             return client.zscore(keys.COLLECTORS, COLLECTOR) is not None
     except redis.RedisError:
         return False

@@ -3,14 +3,13 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engagement_conductor.local_stack.processes import STOP_SECONDS, Launch, Process, guard
 from engagement_conductor.logs.files import LogFile
+from sessions_app.backoff import Backoff
 
-FIRST_DELAY_SECONDS = 0.5
-LONGEST_DELAY_SECONDS = 10.0
 STEADY_SECONDS = 60.0
 REPORT_SECONDS = 60.0
 LAST_LINES_SECONDS = 1.0
@@ -26,7 +25,7 @@ class _Kept:
     launch: Launch
     log: LogFile
     process: Process | None = None
-    delay: float = FIRST_DELAY_SECONDS
+    backoff: Backoff = field(default_factory=lambda: Backoff(first=0.5, longest=10.0))
     restart_at: float = 0.0
     lost_told: int = 0
     problem_told: str = ""
@@ -129,12 +128,12 @@ class Supervisor:
 
     def _schedule(self, kept: _Kept, now: float, what: str) -> None:
         if kept.process is not None and now - kept.process.started_at > STEADY_SECONDS:
-            kept.delay = FIRST_DELAY_SECONDS
+            kept.backoff.reset()
         kept.process = None
-        kept.restart_at = now + kept.delay
-        again = f"Starting it again in {kept.delay:g} s: {kept.log.path}"
+        kept.restart_at = now + kept.backoff.delay
+        again = f"Starting it again in {kept.backoff.delay:g} s: {kept.log.path}"
         self._report(f"{kept.launch.name} {what}. {again}")
-        kept.delay = min(kept.delay * 2, LONGEST_DELAY_SECONDS)
+        kept.backoff.fail()
 
 
 def _describe(code: int) -> str:

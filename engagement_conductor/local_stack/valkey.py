@@ -9,6 +9,8 @@ from engagement_conductor.configuration.env import private_folder
 from engagement_conductor.local_stack.ports import LOOPBACK
 from engagement_conductor.local_stack.processes import Launch, stop_leftover
 
+TIMEOUT_SECONDS = 2
+
 
 @dataclass(frozen=True)
 class Valkey:
@@ -56,19 +58,13 @@ class Valkey:
         Another server that has taken the port meanwhile does not count.
         """
         import redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
+
+        from sessions_app.redis_access.client import connect_to
 
         try:
-            with redis.Redis(
-                host=LOOPBACK,
-                port=self.port,
-                socket_timeout=2,
-                socket_connect_timeout=2,
-                retry=Retry(NoBackoff(), 0),
-                decode_responses=True,
-            ) as client:
-                return bool(client.config_get("dir") == {"dir": str(self.directory.resolve())})
+            with connect_to(self.url, TIMEOUT_SECONDS) as client:
+                directory = client.config_get("dir")["dir"]
+                return bool(directory == str(self.directory.resolve()))
         except redis.RedisError:
             return False
 

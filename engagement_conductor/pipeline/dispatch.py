@@ -15,7 +15,8 @@ from sessions_app.telemetry.log_context import log_context
 from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
 from sessions_app.telemetry.outages import SERVER_ERRORS, log_failure
 from sessions_app.telemetry.readings import Readings
-from sessions_app.telemetry.shard_conditions import read_seconds, scored_ticks, shards_apart
+from sessions_app.telemetry.shard_conditions import scored_ticks
+from sessions_app.telemetry.shard_seconds import read_seconds, shards_apart
 from sessions_app.ticks import tick_end_ms
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sessions_app.telemetry.shard_conditions import BUDGET_SECONDS
+from sessions_app.telemetry.shard_seconds import BUDGET_SECONDS
 
 
 class ShardLoad(NamedTuple):

@@ -30,7 +30,8 @@ from sessions_app.shards.tick_input import read_tick
 from sessions_app.state.tick_update import advance
 from sessions_app.telemetry.log_context import log_context
 from sessions_app.telemetry.outages import is_outage, log_failure
-from sessions_app.telemetry.shard_conditions import Failure, begin_work, end_work
+from sessions_app.telemetry.shard_conditions import Failure
+from sessions_app.telemetry.shard_seconds import begin_work, end_work
 from sessions_app.ticks import WINDOW_TICKS
 
 logger = logging.getLogger(__name__)

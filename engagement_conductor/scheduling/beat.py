@@ -6,11 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import redis
 from celery.beat import ScheduleEntry, Scheduler, SchedulingError
 
 from engagement_conductor.configuration import env
-from sessions_app.redis_access.client import UNREACHABLE, connect
+from sessions_app.redis_access.client import REDIS_ERRORS, connect
 from sessions_app.telemetry.heartbeats import BEAT, note_heartbeat
 from sessions_app.telemetry.outages import log_failure
 
@@ -51,7 +50,7 @@ class HeartbeatScheduler(Scheduler):
         try:
             self.apply_async(entry, producer=producer, advance=False)
             note_heartbeat(self._redis, BEAT)
-        except (SchedulingError, redis.RedisError, *UNREACHABLE) as error:
+        except (SchedulingError, *REDIS_ERRORS) as error:
             # Celery says why in words of its own, and hides what it was.
             log_failure(logger, "A task is not sent", error.__context__ or error)
 

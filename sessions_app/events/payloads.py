@@ -11,14 +11,14 @@ import msgspec
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
-class Message(msgspec.Struct, gc=False):
+class MessageBody(msgspec.Struct, gc=False):
     id: Identifier
     authorId: Identifier
 
 
 class ChatMessage(msgspec.Struct, gc=False):
     sessionId: Identifier
-    message: Message
+    message: MessageBody
     eventId: Identifier | None = None
 
 

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sessions_app.events.blocks import PUBSUB_SOURCE, BatchBuilder
+from sessions_app.events.batch_builder import BatchBuilder
+from sessions_app.events.blocks import PUBSUB_SOURCE
 from sessions_app.events.decoding import BadEventError, Fault, decoder
 from sessions_app.events.excerpts import KEPT_BYTES, beginning
 from sessions_app.events.identification import Identification
@@ -14,13 +15,13 @@ from sessions_app.ingest.pubsub_listener import Message
 from sessions_app.ingest.stream_reader import Entry, EntryIds
 from sessions_app.redis_access import keys
 from sessions_app.telemetry.counters import DEAD_LETTERS, RECEIVED, named
-from sessions_app.ticks import TICK_MS, tick_at
+from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS, tick_at
 
 # A reason may quote what it is about.
 LONGEST_REASON = 500
-# The scorer remembers for ten minutes which entries counted in another tick than their IDs tell.
+# The scorer remembers for so many ticks which entries counted in another tick than their IDs tell.
 # None is delivered more often than the maximum, so none of them comes later than that.
-STRAY_IDLE_MS = 10 * 60_000 // MAXIMUM_DELIVERIES
+STRAY_IDLE_MS = CATCH_UP_TICKS * TICK_MS // MAXIMUM_DELIVERIES
 
 _DECODERS = [decoder(channel) for channel in keys.CHANNELS]
 

@@ -35,7 +35,7 @@ from sessions_app.ingest.read_size import BUDGET_BYTES
 from sessions_app.ingest.stream_reader import create_groups, stream_reader
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.bounded_replies import AnswerTooLargeError
-from sessions_app.redis_access.client import UNREACHABLE, events_client, server_time_ms
+from sessions_app.redis_access.client import REDIS_ERRORS, events_client, server_time_ms
 from sessions_app.telemetry.counters import queue_figures
 from sessions_app.telemetry.once_a_minute import log_once_a_minute
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS
@@ -133,7 +133,7 @@ class Collector:
             self._hand_on_the_rest()
             release_lease(self.client, self.name)
             self.client.zrem(keys.COLLECTORS, self.name)
-        except (redis.RedisError, *UNREACHABLE) as error:
+        except REDIS_ERRORS as error:
             logger.warning("Could not say good-bye to Redis: %s", error)
 
     def _handover_of(self, batches: Sequence[Batch], messages: list[Message]) -> Handover:

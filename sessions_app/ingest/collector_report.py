@@ -14,12 +14,20 @@ from sessions_app.telemetry.counters import (
     TOO_LATE,
     queue_figures,
 )
+from sessions_app.telemetry.once_a_minute import OnceAMinute
 
 logger = logging.getLogger(__name__)
 
 LIFETIME_SECONDS = 30
 RATE_SECONDS = 5
-LOG_SECONDS = 60.0
+NEWS_SECONDS = 60.0
+LINES = {
+    DROPPED_MESSAGES: (
+        "Dropped %d Pub/Sub messages: there were more than the queue holds, they were held up for "
+        "too long, or the lease had run out."
+    ),
+    TOO_LATE: "Refused %d events that came too late to count.",
+}
 
 
 class CollectorReport:
@@ -46,7 +54,7 @@ class CollectorReport:
         self._rate_since = (time.monotonic(), 0)
         self._told: Counter[str] = Counter()
         self._logged: Counter[str] = Counter()
-        self._logged_at = float("-inf")
+        self._lines = OnceAMinute()
         self._last_drop = float("-inf")
 
     def publish(self) -> None:
@@ -66,7 +74,7 @@ class CollectorReport:
             queue_figures(pipeline, fresh)
             pipeline.execute()
         self._told = losses
-        self._log(losses, now)
+        self._log(losses)
 
     def _status(self, now: float) -> dict[str, float]:
         since, collected = self._rate_since
@@ -81,7 +89,7 @@ class CollectorReport:
             "queued_bytes": self._subscriber.queued_bytes,
             "interruptions": self._subscriber.interruptions,
             "overflows": self._subscriber.overflows,
-            "drops_messages": int(now - self._last_drop < LOG_SECONDS),
+            "drops_messages": int(now - self._last_drop < NEWS_SECONDS),
         }
 
     def _losses(self) -> Counter[str]:
@@ -94,17 +102,9 @@ class CollectorReport:
             }
         )
 
-    def _log(self, losses: Counter[str], now: float) -> None:
-        fresh = losses - self._logged
-        if now - self._logged_at < LOG_SECONDS:
-            return
-        if fresh[DROPPED_MESSAGES]:
-            logger.warning(
-                "Dropped %d Pub/Sub messages: there were more than the queue holds, they were held "
-                "up for too long, or the lease had run out.",
-                fresh[DROPPED_MESSAGES],
-            )
-        if fresh[TOO_LATE]:
-            logger.warning("Refused %d events that came too late to count.", fresh[TOO_LATE])
-        if fresh[DROPPED_MESSAGES] or fresh[TOO_LATE]:
-            self._logged, self._logged_at = losses, now
+    def _log(self, losses: Counter[str]) -> None:
+        for name, text in LINES.items():
+            fresh = losses[name] - self._logged[name]
+            if fresh and self._lines.left_out(name) is not None:
+                logger.warning(text, fresh)
+                self._logged[name] = losses[name]

@@ -1,8 +1,6 @@
 """What could not be read is set aside with its reason: kept, counted, never in the way."""
 
 import logging
-import time
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -12,11 +10,11 @@ import redis
 from sessions_app.events.decoding import Fault
 from sessions_app.events.excerpts import KEPT_BYTES
 from sessions_app.redis_access import keys
+from sessions_app.telemetry.once_a_minute import MinuteSummary
 
 logger = logging.getLogger(__name__)
 
 MAXIMUM_LETTERS = 10_000
-REPORT_SECONDS = 60.0
 
 
 class DeadLetter(NamedTuple):
@@ -54,36 +52,28 @@ class DeadLetterLog:
     """Logs what was set aside, once a minute at most."""
 
     def __init__(self) -> None:
-        self._reasons: Counter[tuple[str, str]] = Counter()
-        self._reported_at = float("-inf")
+        self._summary = MinuteSummary()
 
     def add(self, letters: list[DeadLetter]) -> None:
         """Counts the letters by channel and reason."""
         # What nobody expected may quote anything: its whole reason is in the letter only.
-        self._reasons.update(
+        self._summary.add(
             (letter.channel, letter.fault if letter.fault is Fault.UNEXPECTED else letter.reason)
             for letter in letters
         )
-        # Reasons may quote the payload: without a bound, hostile ones would fill the memory.
-        if len(self._reasons) > 1000:
-            self._reasons = Counter(dict(self._reasons.most_common(100)))
 
     def report(self) -> None:
         """Writes one line, if there is something to say and the last one is a minute old."""
-        now = time.monotonic()
-        if not self._reasons or now - self._reported_at < REPORT_SECONDS:
-            return
-        (channel, reason), count = self._reasons.most_common(1)[0]
-        logger.warning(
-            "Set aside %d payloads, most often (%d) from %s: %s. See the stream %s.",
-            self._reasons.total(),
-            count,
-            channel,
-            reason,
-            keys.DEAD_LETTERS,
-        )
-        self._reasons.clear()
-        self._reported_at = now
+        if (summary := self._summary.due()) is not None:
+            channel, reason = summary.kind
+            logger.warning(
+                "Set aside %d payloads, most often (%d) from %s: %s. See the stream %s.",
+                summary.total,
+                summary.times,
+                channel,
+                reason,
+                keys.DEAD_LETTERS,
+            )
 
 
 class KeptLetter(msgspec.Struct):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import redis
 
+from sessions_app.backoff import Backoff
 from sessions_app.events.excerpts import cut_if_too_large
 from sessions_app.redis_access import keys
 from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
@@ -29,6 +30,8 @@ OVERHEAD_BYTES = 150
 PING_SECONDS = 0.2
 LEASE_POLL_SECONDS = 0.05
 DROPPING_SECONDS = 1.0
+# A subscription that lasted for so long is tried again at once.
+STEADY_SECONDS = 10.0
 # Not the wall clock, which jumps, nor the monotonic one, which sleeps with the machine.
 _STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -161,7 +164,7 @@ class Subscriber:
         return len(self._queue)
 
     def _run(self, stopping: threading.Event) -> None:
-        delay = 0.1
+        backoff = Backoff()
         while not stopping.is_set():
             started = time.monotonic()
             try:
@@ -179,8 +182,10 @@ class Subscriber:
                     return
                 self.interruptions += 1
                 log_failure(logger, "The Pub/Sub subscription broke, and is made again", error)
-                delay = 0.1 if time.monotonic() - started > 10 else min(5.0, delay * 2)
-                stopping.wait(delay)
+                if time.monotonic() - started > STEADY_SECONDS:
+                    backoff.reset()
+                stopping.wait(backoff.delay)
+                backoff.fail()
 
     def _listen(self, stopping: threading.Event, lease: int) -> None:
         pubsub = self._client.pubsub()

@@ -1,7 +1,7 @@
 """Who may see what, and what is live: the querysets of this app's models."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Avg, Count, Max, Min, Q, Sum
@@ -19,16 +19,28 @@ def sees_everything(user: Any) -> bool:
     return user.is_superuser or (user.is_staff and user.has_perm("sessions_app.view_event"))
 
 
-class EventQuerySet(models.QuerySet[Any]):
-    """Events."""
+class VisibleQuerySet(models.QuerySet[Any]):
+    """Rows of events, each visible to whom its event is visible to.
+
+    Attributes:
+        ORGANIZERS: the look-up from a row to the organizers of its event.
+    """
+
+    ORGANIZERS: ClassVar[str]
 
     def visible_to(self, user: "AbstractBaseUser | AnonymousUser | Any") -> Self:
-        """All of them to admins, their own to organizers, none to anybody else."""
+        """All of them to admins, those of their events to organizers, none to anybody else."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
         if sees_everything(user):
             return self
-        return self.filter(organizers=user)
+        return self.filter(**{self.ORGANIZERS: user})
+
+
+class EventQuerySet(VisibleQuerySet):
+    """Events."""
+
+    ORGANIZERS = "organizers"
 
     def real(self) -> Self:
         """Those that the platform or an admin has named, not stand-ins."""
@@ -52,16 +64,10 @@ class EventQuerySet(models.QuerySet[Any]):
         return self.filter(**{f"{name}__isnull": True for name in given})
 
 
-class SessionQuerySet(models.QuerySet[Any]):
+class SessionQuerySet(VisibleQuerySet):
     """Sessions."""
 
-    def visible_to(self, user: "AbstractBaseUser | AnonymousUser | Any") -> Self:
-        """Those of the events that are visible to ``user``."""
-        if not user.is_authenticated or not user.is_active:
-            return self.none()
-        if sees_everything(user):
-            return self
-        return self.filter(event__organizers=user)
+    ORGANIZERS = "event__organizers"
 
     def live(self) -> Self:
         """Those that are not over."""

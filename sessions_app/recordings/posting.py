@@ -7,19 +7,16 @@ from typing import Any
 import redis
 from redis import exceptions
 
+from sessions_app.backoff import Backoff
 from sessions_app.recordings.event_recording import RecordedEvent
+from sessions_app.telemetry.outages import is_outage
 
-FIRST_DELAY_SECONDS = 0.1
-LONGEST_DELAY_SECONDS = 5.0
-# Answers of a server that is about to work again: it starts, fails over, or makes room.
-PASSING_ERRORS = (
-    exceptions.ReadOnlyError,
-    exceptions.OutOfMemoryError,
-    exceptions.ClusterDownError,
-    exceptions.TryAgainError,
+# Refusals that stay until somebody changes the settings.
+LASTING_ERRORS = (
+    exceptions.AuthenticationError,
+    exceptions.AuthorizationError,
+    exceptions.NoPermissionError,
 )
-# Connection errors to redis-py, but no outage: they stay until somebody changes the settings.
-LASTING_ERRORS = (exceptions.AuthenticationError, exceptions.AuthorizationError)
 
 
 class Transport(StrEnum):
@@ -66,18 +63,19 @@ class Poster:
         Raises:
             redis.RedisError: Redis refuses the events and would for ever.
         """
-        delay = FIRST_DELAY_SECONDS
+        backoff = Backoff()
         remaining = list(events)
         while remaining:
             before = len(remaining)
             remaining, error = self._attempt(remaining)
             if error is None:
                 break
-            delay = FIRST_DELAY_SECONDS if len(remaining) < before else delay
-            self._report_outage(error, delay)
-            if self._wait(delay):
+            if len(remaining) < before:
+                backoff.reset()
+            self._report_outage(error, backoff.delay)
+            if self._wait(backoff.delay):
                 return False
-            delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+            backoff.fail()
         return True
 
     def _attempt(self, events: list[RecordedEvent]) -> tuple[list[RecordedEvent], Exception | None]:
@@ -115,6 +113,6 @@ class Poster:
 
 def _passing(error: Exception) -> Exception:
     """The error itself if it passes by waiting; anything else is raised."""
-    if not isinstance(error, PASSING_ERRORS):
+    if isinstance(error, LASTING_ERRORS) or not is_outage(error):
         raise error
     return error

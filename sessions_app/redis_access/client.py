@@ -28,6 +28,9 @@ UNREACHABLE = (
     exceptions.TryAgainError,
 )
 
+# All that a call of Redis raises, be it an outage or not: errors of a cluster are of other kinds.
+REDIS_ERRORS: tuple[type[Exception], ...] = (redis.RedisError, *UNREACHABLE)
+
 _clusters: dict[str, RedisCluster] = {}
 
 
@@ -38,6 +41,21 @@ def connect(**options: Any) -> "redis.Redis":
     """
     options = {**_patience(), "parser_class": BoundedParser, **options}
     return redis.Redis.from_url(settings.REDIS_URL, **options)
+
+
+def connect_to(url: str, seconds: float) -> "redis.Redis":
+    """A client for a few calls to any server, without the settings; it does not retry either.
+
+    Args:
+        url: of the server.
+        seconds: it waits at most for the connection, and for each answer.
+
+    Raises:
+        ValueError: the URL cannot be used.
+    """
+    return redis.Redis.from_url(
+        url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), 0)
+    )
 
 
 def events_client(client: "redis.Redis") -> Any:

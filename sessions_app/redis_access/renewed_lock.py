@@ -6,6 +6,8 @@ import weakref
 
 import redis
 
+from sessions_app.redis_access.client import REDIS_ERRORS
+
 # Of its lifetime: so a renewal may fail twice before the lock runs out.
 RENEWALS_PER_LIFETIME = 4
 # Longer than any task may take: a worker ends a process whose task goes on after that.
@@ -100,6 +102,6 @@ class _Renewal:
             except redis.exceptions.LockError:
                 self._is_lost = True
                 return
-            except (redis.RedisError, OSError):
+            except REDIS_ERRORS:
                 continue  # an outage; check() tells when it has been too long
             self._renewed_at = now

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.redis_access import keys
+from sessions_app.shards.quarantine import queue_pieces
 from sessions_app.state.packed_tables import LostTable
+from sessions_app.telemetry.once_a_minute import MinuteSummary
 
 logger = logging.getLogger(__name__)
 
 # Per shard: 16 times 100 times 8 KiB are 13 MB at most.
 MAXIMUM_KEPT = 100
 MAXIMUM_DATA_BYTES = 8 * 1024
-KEPT_SECONDS = 7 * 86_400
-REPORT_SECONDS = 60.0
 
 
 class KeptTable(msgspec.Struct, frozen=True):
@@ -56,36 +55,32 @@ def queue_lost(
     if not lost:
         return
     key, now = keys.shard_set_aside(shard), time.time()
-    for table in lost[-MAXIMUM_KEPT:]:
-        session_id = int(session_ids[table.row]) if table.row >= 0 else 0
-        start = table.data[:MAXIMUM_DATA_BYTES]
-        kept = KeptTable(table.kind, session_id, now, table.reason, len(table.data), start)
-        pipeline.rpush(key, msgspec.msgpack.encode(kept))
-    pipeline.ltrim(key, -MAXIMUM_KEPT, -1)
-    pipeline.expire(key, KEPT_SECONDS)
+    kept = [_kept(table, session_ids, now) for table in lost[-MAXIMUM_KEPT:]]
+    queue_pieces(pipeline, key, map(msgspec.msgpack.encode, kept), MAXIMUM_KEPT)
+
+
+def _kept(table: LostTable, session_ids: NDArray[np.int64], now: float) -> KeptTable:
+    session_id = int(session_ids[table.row]) if table.row >= 0 else 0
+    start = table.data[:MAXIMUM_DATA_BYTES]
+    return KeptTable(table.kind, session_id, now, table.reason, len(table.data), start)
 
 
 class LostTableLog:
     """Logs lost tables, once a minute at most."""
 
     def __init__(self) -> None:
-        self._kinds: Counter[tuple[str, str]] = Counter()
-        self._reported_at = float("-inf")
+        self._summary = MinuteSummary()
 
     def report(self, shard: int, lost: Sequence[LostTable]) -> None:
         """Counts them by kind and reason, and writes one line if the last is a minute old."""
-        self._kinds.update((table.kind, table.reason) for table in lost)
-        now = time.monotonic()
-        if not self._kinds or now - self._reported_at < REPORT_SECONDS:
-            return
-        (kind, reason), count = self._kinds.most_common(1)[0]
-        logger.error(
-            "Lost %d tables of sessions, most often (%d) of %s: %s. See the list %s.",
-            self._kinds.total(),
-            count,
-            kind,
-            reason,
-            keys.shard_set_aside(shard),
-        )
-        self._kinds.clear()
-        self._reported_at = now
+        self._summary.add((table.kind, table.reason) for table in lost)
+        if (summary := self._summary.due()) is not None:
+            kind, reason = summary.kind
+            logger.error(
+                "Lost %d tables of sessions, most often (%d) of %s: %s. See the list %s.",
+                summary.total,
+                summary.times,
+                kind,
+                reason,
+                keys.shard_set_aside(shard),
+            )

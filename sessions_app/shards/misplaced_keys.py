@@ -1,6 +1,6 @@
 """Keys of ours that are not what we keep there: moved out of the way, lest they stop everybody.
 
-They are kept for three days, counted and logged.
+They are kept for seven days, counted and logged.
 """
 
 import logging

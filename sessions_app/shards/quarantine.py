@@ -1,11 +1,12 @@
 """Taking out of a shard what cannot be worked on, so that the rest goes on.
 
-What was taken out is kept for three days, as it was; of each kind the last. It is counted, noted
+What was taken out is kept for seven days, as it was; of each kind the last. It is counted, noted
 for health and the system page, and logged.
 """
 
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 import redis
 
@@ -49,10 +50,17 @@ def keep_pieces(node: "redis.Redis", shard: int, what: str, pieces: Iterable[byt
     if node.type(aside) not in (b"none", b"list"):
         node.delete(aside)  # whoever has put it there: nothing may stand in the way of this
     with node.pipeline(transaction=True) as pipeline:
-        pipeline.rpush(aside, *pieces)
-        pipeline.ltrim(aside, -MAXIMUM_PIECES, -1)
-        pipeline.expire(aside, SET_ASIDE_LIFETIME_SECONDS)
+        queue_pieces(pipeline, aside, pieces)
         pipeline.execute()
+
+
+def queue_pieces(
+    pipeline: Any, key: str, pieces: Iterable[bytes], most: int = MAXIMUM_PIECES
+) -> None:
+    """Queues on a pipeline that pieces are appended to a list that keeps the last ``most``."""
+    pipeline.rpush(key, *pieces)
+    pipeline.ltrim(key, -most, -1)
+    pipeline.expire(key, SET_ASIDE_LIFETIME_SECONDS)
 
 
 def tell_set_aside(client: "redis.Redis", shard: int, what: str, count: int, reason: str) -> None:

@@ -19,12 +19,8 @@ from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import shard_client
 from sessions_app.shards.quarantine import keep_pieces, set_aside_key, tell_set_aside
 from sessions_app.telemetry.outages import is_outage, log_failure
-from sessions_app.telemetry.shard_conditions import (
-    MOST_AT_FAULT,
-    Failure,
-    note_treated,
-    read_failures,
-)
+from sessions_app.telemetry.shard_conditions import Failure, note_treated, read_failures
+from sessions_app.telemetry.shard_seconds import MOST_AT_FAULT
 
 logger = logging.getLogger(__name__)
 

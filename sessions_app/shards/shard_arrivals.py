@@ -21,13 +21,11 @@ from sessions_app.events.merging import (
 from sessions_app.ingest.delivery import RETENTION_SECONDS, is_behind_fence
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
+from sessions_app.shards.quarantine import queue_pieces
 from sessions_app.telemetry.readings import Readings
+from sessions_app.ticks import CATCH_UP_TICKS
 
-# As long as an entry may come again (sessions_app/ingest/batch.py).
-STRAYS_HORIZON_TICKS = 120
 _STRAYS_VERSION = b"\x01"
-MAXIMUM_UNREADABLE = 1_000
-UNREADABLE_LIFETIME_SECONDS = 7 * 86_400
 
 
 class ShardArrivals:
@@ -103,10 +101,8 @@ class ShardArrivals:
         for blob in self.unknown_strays:
             pipeline.lrem(keys.shard_strays(self.shard), 1, blob)
         if self.unreadable or self.unknown_strays:
-            key = keys.unreadable_blocks(self.shard)
-            pipeline.rpush(key, *self.unreadable, *self.unknown_strays)
-            pipeline.ltrim(key, -MAXIMUM_UNREADABLE, -1)
-            pipeline.expire(key, UNREADABLE_LIFETIME_SECONDS)
+            unreadable = [*self.unreadable, *self.unknown_strays]
+            queue_pieces(pipeline, keys.unreadable_blocks(self.shard), unreadable)
 
     def _late_by_tick(self, is_patient: bool) -> dict[int, list[Block]]:
         """The late blocks that can still be compared with what was counted in their ticks."""
@@ -152,7 +148,8 @@ class ShardArrivals:
     def _queue_strays(self, pipeline: Any) -> None:
         key = keys.shard_strays(self.shard)
         pipeline.rpush(key, _STRAYS_VERSION + self._strays.tobytes())
-        pipeline.ltrim(key, -STRAYS_HORIZON_TICKS, -1)
+        # One a tick, for as long as an entry may come again (sessions_app/ingest/batch.py).
+        pipeline.ltrim(key, -CATCH_UP_TICKS, -1)
         pipeline.expire(key, RETENTION_SECONDS)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sessions_app.events.blocks import PUBSUB_SOURCE
 from sessions_app.events.decoding import EventKind
 from sessions_app.scoring.score import Signals
-from sessions_app.state import deduplication, polls
+from sessions_app.state import deduplication, poll_tables, polls
 from sessions_app.state import presence as audiences
 from sessions_app.state.packed_tables import LostTable, Table, combine, pack_table
 from sessions_app.state.session_windows import Over, SessionWindows
@@ -148,17 +148,12 @@ def advance(
     """
     active_before = windows.open_tick(tick)
     rows_of = rows[events["session"]]
-    windows.rows["last_seen"][rows_of] = tick
-    ended = rows_of[events["kind"] == EventKind.SESSION_ENDED]
-    windows.rows["over"][ended] = np.maximum(windows.rows["over"][ended], Over.ANNOUNCED)
-    salts = windows.rows["session_id"].astype(np.uint64)[rows_of]
-    members = np.where(events["user"] != 0, combine(events["user"], salts), 0).astype(np.uint64)
-    subjects = combine(events["subject"], salts)
-
+    _note_signs_of_life(windows, tick, events, rows_of)
+    members, subjects = _identities(windows, events, rows_of)
     seen_before, lost_seen = deduplication.unpack(seen)
     chat, reactions, newly_seen = _count_messages(windows, events, rows_of, subjects, seen_before)
     audience, lost = audiences.unpack(touched.rows, touched.audiences, windows.rows, tick)
-    stored, lost_polls = polls.unpack(
+    stored, lost_polls = poll_tables.unpack(
         touched.polled, touched.polls, touched.voters, touched.ballots, audience
     )
     audience, movements = _fold_audiences(
@@ -177,6 +172,24 @@ def advance(
         folded.forgotten_polls,
         folded.late_votes,
     )
+
+
+def _note_signs_of_life(
+    windows: SessionWindows, tick: int, events: NDArray[np.void], rows_of: NDArray[np.int64]
+) -> None:
+    """Notes which sessions were heard of, and which of them were said to be over."""
+    windows.rows["last_seen"][rows_of] = tick
+    ended = rows_of[events["kind"] == EventKind.SESSION_ENDED]
+    windows.rows["over"][ended] = np.maximum(windows.rows["over"][ended], Over.ANNOUNCED)
+
+
+def _identities(
+    windows: SessionWindows, events: NDArray[np.void], rows_of: NDArray[np.int64]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Users (0 where there is none) and subjects of events, each unlike those of other sessions."""
+    salts = windows.rows["session_id"].astype(np.uint64)[rows_of]
+    members = np.where(events["user"] != 0, combine(events["user"], salts), 0).astype(np.uint64)
+    return members, combine(events["subject"], salts)
 
 
 def _count_messages(
@@ -235,7 +248,7 @@ def _fold_polls(
     members: NDArray[np.uint64],
     subjects: NDArray[np.uint64],
     touched: Touched,
-    tables: polls.PollTables,
+    tables: poll_tables.PollTables,
 ) -> polls.Folded:
     chosen = _of_polls(events)
     if not chosen.any():
@@ -256,12 +269,12 @@ def _fold_polls(
     return folded._replace(moments=folded.moments._replace(polls=as_told))
 
 
-def _packed(touched: Touched, audience: Table, tables: polls.PollTables) -> Touched:
+def _packed(touched: Touched, audience: Table, tables: poll_tables.PollTables) -> Touched:
     return Touched(
         touched.rows,
         [*pack_table(audience, touched.rows, audiences.FORM)],
         touched.polled,
-        [*pack_table(tables.polls, touched.polled, polls.POLL_FORM)],
-        [*pack_table(tables.voters, touched.polled, polls.VOTER_FORM)],
+        [*pack_table(tables.polls, touched.polled, poll_tables.POLL_FORM)],
+        [*pack_table(tables.voters, touched.polled, poll_tables.VOTER_FORM)],
         touched.ballots,
     )

@@ -3,7 +3,9 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, NamedTuple
 
 SECONDS = 60.0
 # Kinds come from our own code, but errors may be many: the oldest are forgotten.
@@ -39,6 +41,50 @@ class OnceAMinute:
                 self._passed.pop(next(iter(self._passed)))
             self._passed[kind] = (now, 0)
             return count
+
+
+class Summary(NamedTuple):
+    """What is said of a minute.
+
+    Attributes:
+        total: how many there were in all.
+        kind: the most frequent one.
+        times: how often it was.
+    """
+
+    total: int
+    kind: Any
+    times: int
+
+
+class MinuteSummary:
+    """Counts by kind, and sums up once a minute.
+
+    Args:
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kinds: Counter[Hashable] = Counter()
+        self._told_at = float("-inf")
+
+    def add(self, kinds: Iterable[Hashable]) -> None:
+        """Counts each of them."""
+        self._kinds.update(kinds)
+        # Kinds may quote what somebody posted: without a bound, hostile ones would fill the memory.
+        if len(self._kinds) > MOST_KINDS:
+            self._kinds = Counter(dict(self._kinds.most_common(MOST_KINDS // 10)))
+
+    def due(self) -> Summary | None:
+        """The summary, if there is something to say and the last one is a minute old."""
+        now = self._clock()
+        if not self._kinds or now - self._told_at < SECONDS:
+            return None
+        summary = Summary(self._kinds.total(), *self._kinds.most_common(1)[0])
+        self._kinds.clear()
+        self._told_at = now
+        return summary
 
 
 _lines = OnceAMinute()

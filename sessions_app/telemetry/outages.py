@@ -14,7 +14,7 @@ import django.db
 import psycopg
 import redis
 
-from sessions_app.redis_access.client import UNREACHABLE
+from sessions_app.redis_access.client import REDIS_ERRORS, UNREACHABLE
 from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
 
 # What Redis says while it cannot do what it is asked, by the first word of its answer.
@@ -82,10 +82,9 @@ SYSTEM_REFUSALS = frozenset(
 QUOTED_COMMAND = " of pipeline caused error: "
 # Of these only some are outages: ask :func:`is_outage`.
 SERVER_ERRORS: tuple[type[Exception], ...] = (
-    redis.RedisError,
+    *REDIS_ERRORS,
     django.db.Error,
     psycopg.Error,
-    *UNREACHABLE,
 )
 
 _lines = OnceAMinute()

@@ -10,7 +10,7 @@ from sessions_app.redis_access.client import events_client, server_time_ms
 from sessions_app.telemetry.heartbeats import PROCESSES, heartbeat_ages
 from sessions_app.telemetry.outages import is_outage
 from sessions_app.telemetry.readings import Readings
-from sessions_app.telemetry.shard_conditions import ShardCondition, scored_ticks, shard_conditions
+from sessions_app.telemetry.shard_conditions import ShardCondition, shard_conditions
 from sessions_app.ticks import tick_end_ms
 
 COLLECTOR_IS_ALIVE_MS = 5_000
@@ -114,8 +114,10 @@ def _stream_status(client: "redis.Redis", name: str, readings: Readings) -> Stre
 
 
 def _age(scored: list[int | None], now_ms: int) -> float | None:
-    oldest = _oldest(scored)
-    return None if oldest is None else max(0.0, (now_ms - tick_end_ms(oldest)) / 1000)
+    known = [tick for tick in scored if tick is not None]
+    if len(known) < len(scored):
+        return None
+    return max(0.0, (now_ms - tick_end_ms(min(known))) / 1000)
 
 
 def _lost_tables(events: Any, readings: Readings) -> int | None:
@@ -125,17 +127,3 @@ def _lost_tables(events: Any, readings: Readings) -> int | None:
             pipeline.llen(name)
         found = readings.answers(pipeline, names)
     return None if None in found else sum(found)
-
-
-def last_scored_tick(events: Any) -> int | None:
-    """The last tick that every shard has scored; None before the first.
-
-    Raises:
-        redis.RedisError: Redis does not answer.
-    """
-    return _oldest(scored_ticks(events))
-
-
-def _oldest(scored: list[int | None]) -> int | None:
-    known = [tick for tick in scored if tick is not None]
-    return min(known) if len(known) == len(scored) else None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack import ports
+from tests.e2e.driving import stack_process
 
 READY_SECONDS = 180.0
 STOP_SECONDS = 60.0
@@ -40,12 +41,10 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float) -> floa
     Raises:
         ChaosError: it did not within ``seconds``.
     """
-    start = time.monotonic()
-    while not condition():
-        if time.monotonic() - start > seconds:
-            raise ChaosError(f"not within {seconds:g} s: {what}")
-        time.sleep(POLL_SECONDS)
-    return time.monotonic() - start
+    try:
+        return stack_process.wait_for(condition, what, seconds)
+    except AssertionError as error:
+        raise ChaosError(str(error)) from None
 
 
 @dataclass

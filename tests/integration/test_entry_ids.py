@@ -8,7 +8,8 @@ import pytest
 import redis
 
 from engagement_conductor.pipeline.tick import NEWER_WORKER_TICKS
-from sessions_app.events.blocks import BatchBuilder, encode_block
+from sessions_app.events.batch_builder import BatchBuilder
+from sessions_app.events.blocks import encode_block
 from sessions_app.events.decoding import EventKind, PlatformEvent
 from sessions_app.events.identification import Identification, unkeyed_identity
 from sessions_app.ingest.claims import CLAIM_IDLE_MS

@@ -11,7 +11,7 @@ import redis
 from sessions_app.models import Event, PollMoment, Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
-from sessions_app.state.polls import MAXIMUM_POLLS
+from sessions_app.state.poll_tables import MAXIMUM_POLLS
 from sessions_app.state.presence import MAXIMUM_USERS
 from sessions_app.telemetry.counters import FORGOTTEN, REFUSED, read_figures
 from sessions_app.ticks import tick_at

@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from anomalies_app.detector.calibration import Calibration, CalibrationError
 from anomalies_app.detector.episodes import Kind
 from anomalies_app.evaluation.backtesting import Comparison, Variant, format_comparison
-from anomalies_app.management.arguments import a_time, progress_bar
 from anomalies_app.shards.calibration_files import load_calibration
 from sessions_app.control.event_settings_cache import EventSettingsCache
+from sessions_app.management.arguments import a_time, progress_bar
 from sessions_app.models import Event
 from sessions_app.recordings.stored_signals import Portion, StoredSignals
 from sessions_app.scoring.detection_settings import DetectionSettings

@@ -10,12 +10,12 @@ from anomalies_app.detector.calibration import Calibration, CalibrationError, wr
 from anomalies_app.detector.river_trees import keep
 from anomalies_app.detector.state import FOREST
 from anomalies_app.evaluation.calibration_fitting import PASSES, Portions, fit_calibration
-from anomalies_app.management.arguments import a_time, progress_bar
 from anomalies_app.shards.calibration_files import (
     BUILT_IN_NAME,
     calibration_path,
     save_calibration,
 )
+from sessions_app.management.arguments import a_time, progress_bar
 from sessions_app.recordings.signal_recording import RecordedSignalsError, read_signals
 from sessions_app.recordings.stored_signals import StoredSignals
 from sessions_app.simulation.labelled.sessions import LabelledSession, recorded, simulate_session

@@ -1,6 +1,5 @@
 """``manage.py detect``: what the detector would have raised in recorded sessions."""
 
-import sys
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -9,11 +8,11 @@ from typing import IO, Any
 
 import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from tqdm import tqdm
 
 from anomalies_app.detector.calibration import Calibration, CalibrationError
 from anomalies_app.evaluation.offline import Alert, detect_recorded
 from anomalies_app.shards.calibration_files import load_calibration
+from sessions_app.management.arguments import progress_bar
 from sessions_app.recordings.signal_recording import (
     RecordedSignals,
     RecordedSignalsError,
@@ -63,12 +62,5 @@ class Command(BaseCommand):
 
 
 def _detect(recorded: RecordedSignals, calibration: Calibration) -> list[Alert]:
-    with tqdm(
-        total=recorded.row_count,
-        desc="detect",
-        unit="session-tick",
-        unit_scale=True,
-        file=sys.stderr,
-        disable=None,
-    ) as progress:
-        return detect_recorded(recorded, calibration, progress=progress.update)
+    with progress_bar(recorded.row_count, "session-ticks", "detecting") as bar:
+        return detect_recorded(recorded, calibration, progress=bar.update)

@@ -1,19 +1,17 @@
 """``manage.py evaluate_detector``: how good the detector's alerts are on labelled sessions."""
 
-import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from tqdm import tqdm
 
 from anomalies_app.detector.calibration import Calibration, CalibrationError
 from anomalies_app.evaluation.offline import detect_recorded
 from anomalies_app.evaluation.report import Report, evaluate, format_report
 from anomalies_app.shards.calibration_files import load_calibration
+from sessions_app.management.arguments import progress_bar, whole_number
 from sessions_app.recordings.signal_recording import (
     RecordedSignals,
     RecordedSignalsError,
@@ -59,10 +57,13 @@ class Command(BaseCommand):
             help=f"A folder with {SIGNALS_FILE} and {LABELS_FILE}. Default: simulated sessions.",
         )
         parser.add_argument(
-            "--sessions", type=_whole, default=200, help="How many to simulate. Default: 200."
+            "--sessions",
+            type=whole_number(0),
+            default=200,
+            help="How many to simulate. Default: 200.",
         )
         parser.add_argument(
-            "--seed", type=_whole, default=DEFAULT_SEED, help=f"Default: {DEFAULT_SEED}."
+            "--seed", type=whole_number(0), default=DEFAULT_SEED, help=f"Default: {DEFAULT_SEED}."
         )
         parser.add_argument("--calibration", help="Name of a stored one. Default: the built-in.")
         parser.add_argument("--json", action="store_true", help="Print figures as JSON.")
@@ -91,7 +92,7 @@ def _measured(folders: list[Path], sessions: int, seed: int) -> Iterator[Labelle
 
 def _simulated(count: int, seed: int) -> LabelledSignals:
     sessions = []
-    with _progress_bar(count, "sessions", "simulating") as bar:
+    with progress_bar(count, "sessions", "simulating") as bar:
         for session in simulate_sessions(seed, count):
             sessions.append(session)
             bar.update()
@@ -101,16 +102,6 @@ def _simulated(count: int, seed: int) -> LabelledSignals:
 
 
 def _evaluate(measured: LabelledSignals, calibration: Calibration) -> Report:
-    with _progress_bar(measured.signals.row_count, "session-ticks", "detecting") as bar:
+    with progress_bar(measured.signals.row_count, "session-ticks", "detecting") as bar:
         alerts = detect_recorded(measured.signals, calibration, bar.update)
     return evaluate(measured.labels, alerts)
-
-
-def _progress_bar(total: int, unit: str, doing: str) -> "tqdm[None]":
-    return tqdm(total=total, unit=f" {unit}", desc=doing, disable=not sys.stderr.isatty())
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return int(text)

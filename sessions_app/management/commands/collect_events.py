@@ -5,21 +5,18 @@ import os
 import socket
 from typing import Any
 
-import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from sessions_app.backoff import Backoff
 from sessions_app.ingest.collector import Collector
 from sessions_app.management.stop_signal import StopSignal
-from sessions_app.redis_access.client import UNREACHABLE, connect
+from sessions_app.redis_access.client import REDIS_ERRORS, connect
 from sessions_app.telemetry.log_context import log_context
 from sessions_app.telemetry.masking import masked
 from sessions_app.telemetry.outages import first_line, is_outage, log_failure
 
 logger = logging.getLogger(__name__)
-
-FIRST_DELAY_SECONDS = 0.1
-LONGEST_DELAY_SECONDS = 5.0
 
 
 class Command(BaseCommand):
@@ -47,22 +44,22 @@ class Command(BaseCommand):
 
 def run(collector: Collector, stopping: StopSignal) -> None:
     """Lets a collector work until it is to stop, across outages of Redis however long."""
-    delay = FIRST_DELAY_SECONDS
+    backoff = Backoff()
     connected = False
     while not stopping.number:
         try:
             if not connected:
                 collector.start()
                 connected = True
-                delay = FIRST_DELAY_SECONDS
+                backoff.reset()
             collector.step()
-        except (redis.RedisError, *UNREACHABLE) as error:
+        except REDIS_ERRORS as error:
             connected = False
             if is_outage(error):
                 reason = first_line(error).rstrip(".")
-                logger.warning("Redis: %s. Trying again in %.1f s.", reason, delay)
+                logger.warning("Redis: %s. Trying again in %.1f s.", reason, backoff.delay)
             else:
                 log_failure(logger, "Redis did not do what it was asked", error)
-            stopping.wait(delay)
-            delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+            stopping.wait(backoff.delay)
+            backoff.fail()
     collector.stop()

@@ -3,10 +3,9 @@
 from typing import Any
 
 import msgspec
-import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions_app.redis_access.client import connect
+from sessions_app.redis_access.client import REDIS_ERRORS, connect
 from sessions_app.telemetry.pipeline_status import PipelineStatus, pipeline_status
 
 
@@ -19,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, json: bool, **options: Any) -> None:
         try:
             status = pipeline_status(connect())
-        except (redis.RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             raise CommandError(f"Redis does not answer: {error}") from error
         self.stdout.write(msgspec.json.encode(status).decode() if json else _as_text(status))
 

@@ -1,17 +1,16 @@
 """``manage.py replay_events``: posts a recording to Redis as the platform did."""
 
 import argparse
-import math
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
+from sessions_app.management.arguments import number_from_zero, progress_bar
 from sessions_app.management.stop_signal import StopSignal
 from sessions_app.recordings.event_recording import (
     RecordedEvent,
@@ -24,7 +23,7 @@ from sessions_app.recordings.event_recording import (
     summarise,
 )
 from sessions_app.recordings.posting import Poster, Transport
-from sessions_app.redis_access.client import connect, events_client
+from sessions_app.redis_access.client import REDIS_ERRORS, connect, events_client
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -37,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
         parser.add_argument(
             "--speed",
-            type=_speed,
+            type=number_from_zero,
             default=1.0,
             help="Divides the waiting times; 0 posts without waiting. Default: 1.",
         )
@@ -63,7 +62,7 @@ class Command(BaseCommand):
             report = replay.run(options["speed"])
         except RecordingError as error:
             raise CommandError(str(error)) from error
-        except (redis.RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             raise CommandError(f"Redis: {error}") from error
         self._warn_of_deafness(replay.poster)
         self.stdout.write(report)
@@ -144,13 +143,7 @@ class Progress:
     def __init__(self, total: int, stream: TextIO) -> None:
         self._total = total
         self._stream = stream
-        self._bar = tqdm(
-            total=total,
-            file=stream,
-            unit=" events",
-            disable=not stream.isatty(),
-            leave=True,
-        )
+        self._bar = progress_bar(total, "events", "posting", stream)
         self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
 
     def __enter__(self) -> "Progress":
@@ -171,16 +164,6 @@ class Progress:
         """Writes a line without breaking the bar."""
         tqdm.write(line, file=self._stream)
         self._stream.flush()
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = -1.0
-    if not math.isfinite(speed) or speed < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
-    return speed
 
 
 def _session_id(text: str) -> str:

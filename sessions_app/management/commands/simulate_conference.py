@@ -2,21 +2,20 @@
 
 import argparse
 import logging
-import math
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
+from sessions_app.management.arguments import number_above_zero, whole_number
 from sessions_app.management.stop_signal import StopSignal
 from sessions_app.recordings.event_recording import RecordedEvent, check_session_id, due_batches
 from sessions_app.recordings.posting import Poster, Transport
-from sessions_app.redis_access.client import connect, events_client
+from sessions_app.redis_access.client import REDIS_ERRORS, connect, events_client
 from sessions_app.simulation import demo
 from sessions_app.simulation.live.cast import CHARACTERS
 from sessions_app.simulation.live.conference import Conference, SessionPlan
@@ -32,11 +31,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--event", type=_event_id, default=demo.DEMO_EVENT_ID)
-        parser.add_argument("--seed", type=_seed, default=1)
+        parser.add_argument("--seed", type=whole_number(0), default=1)
         parser.add_argument(
-            "--speed", type=_positive, default=1.0, help="Shortens time. Default: 1."
+            "--speed", type=number_above_zero, default=1.0, help="Shortens time. Default: 1."
         )
-        parser.add_argument("--duration", type=_positive, help="Seconds of the conference to play.")
+        parser.add_argument(
+            "--duration", type=number_above_zero, help="Seconds of the conference to play."
+        )
 
     def handle(self, *args: Any, event: str, **options: Any) -> None:
         stop = StopSignal()
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         broadcast = Broadcast(event, options["seed"], stop)
         try:
             broadcast.run(options["speed"], options["duration"])
-        except (redis.RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             raise CommandError(f"Redis: {error}") from error
         self.stdout.write(f"{broadcast.poster.posted} events posted.")
 
@@ -128,19 +129,3 @@ def _event_id(text: str) -> str:
         return check_session_id(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no event ID") from None
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return int(text)
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return number

@@ -1,14 +1,12 @@
 """``manage.py simulate_sessions``: recorded signals of sessions with known anomalies."""
 
-import argparse
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from tqdm import tqdm
 
+from sessions_app.management.arguments import progress_bar, whole_number
 from sessions_app.recordings.signal_recording import write_signals
 from sessions_app.simulation.labelled.kinds import KINDS_BY_KEY
 from sessions_app.simulation.labelled.labels import LABELS_FILE, SIGNALS_FILE, write_labels
@@ -22,9 +20,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--output", type=Path, required=True, help="A folder.")
-        parser.add_argument("--sessions", type=_count, default=200, help="Default: 200.")
+        parser.add_argument("--sessions", type=whole_number(1), default=200, help="Default: 200.")
         parser.add_argument(
-            "--seed", type=_seed, default=1, help="The same seed gives the same files. Default: 1."
+            "--seed",
+            type=whole_number(0),
+            default=1,
+            help="The same seed gives the same files. Default: 1.",
         )
         parser.add_argument("--kind", choices=sorted(KINDS_BY_KEY), help="Default: all kinds.")
         parser.add_argument("--unlabelled", action="store_true", help="Write no labels.")
@@ -33,7 +34,7 @@ class Command(BaseCommand):
         start = time.monotonic()
         kind = KINDS_BY_KEY.get(options["kind"])
         sessions: list[LabelledSession] = []
-        with progress_bar(options["sessions"]) as bar:
+        with progress_bar(options["sessions"], "sessions", "simulating") as bar:
             for session in simulate_sessions(options["seed"], options["sessions"], kind):
                 sessions.append(session)
                 bar.update()
@@ -61,20 +62,3 @@ def describe(sessions: list[LabelledSession]) -> str:
     hours = sum(session.labels.ticks for session in sessions) * TICK_SECONDS / 3600
     anomalies = sum(len(session.labels.anomalies) for session in sessions)
     return f"{len(sessions)} sessions, {hours:.1f} hours, {anomalies} anomalies"
-
-
-def progress_bar(total: int) -> "tqdm[None]":
-    """A bar of sessions on a terminal; nothing anywhere else."""
-    return tqdm(total=total, unit=" sessions", disable=not sys.stderr.isatty())
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return int(text)

@@ -7,7 +7,7 @@ import numpy as np
 
 from sessions_app.simulation.labelled.kinds import Kind, Range
 from sessions_app.simulation.labelled.programme import BREAK, CLOSING, Programme
-from sessions_app.simulation.live.characters import Character, Polls
+from sessions_app.simulation.people.characters import Character, Polls
 from sessions_app.ticks import TICK_SECONDS, WINDOW_TICKS
 
 ROOM_OF_REFERENCE = 50

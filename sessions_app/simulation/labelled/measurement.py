@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sessions_app.events.decoding import EventKind
 from sessions_app.scoring.score import Signals
-from sessions_app.simulation.labelled.crowd import NOBODY, CrowdEvents
+from sessions_app.simulation.people.crowd import NOBODY, CrowdEvents
 from sessions_app.ticks import TICK_SECONDS, WINDOW_SECONDS, WINDOW_TICKS
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.simulation.labelled.labels import Stretch
-from sessions_app.simulation.live.characters import Phase
+from sessions_app.simulation.people.characters import Phase
 from sessions_app.ticks import TICK_SECONDS
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,7 @@ class Programme:
         activity: factor on all that people do, where it is the state of the room.
         passing: the same, of what passes by, such as a film or the moods of a crowd.
         chat: factor on chat alone.
-        leaving, arriving: as in :class:`sessions_app.simulation.live.characters.Phase`.
+        leaving, arriving: as in :class:`sessions_app.simulation.people.characters.Phase`.
         applause, hiccup: the same; 0 where there is none.
         agenda: what an organizer's schedule says.
         negatives, excused: labels of what has been drawn.

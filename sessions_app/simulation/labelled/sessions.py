@@ -8,14 +8,14 @@ import numpy as np
 
 from sessions_app.recordings.signal_recording import SIGNALS, RecordedSignals
 from sessions_app.scoring.score import Signals
-from sessions_app.simulation.labelled.crowd import simulate_crowd
 from sessions_app.simulation.labelled.drawing import Drawing
 from sessions_app.simulation.labelled.kinds import KINDS, Kind
 from sessions_app.simulation.labelled.labels import SessionLabels
 from sessions_app.simulation.labelled.measurement import measure
 from sessions_app.simulation.labelled.programme import PROGRAMME
 from sessions_app.simulation.labelled.trouble import bring_trouble
-from sessions_app.simulation.live.characters import Character
+from sessions_app.simulation.people.characters import Character
+from sessions_app.simulation.people.crowd import simulate_crowd
 from sessions_app.ticks import TICK_SECONDS
 
 # Ratios are stored with so many decimals.

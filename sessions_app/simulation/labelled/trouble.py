@@ -3,17 +3,16 @@
 import copy
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
 from sessions_app.simulation.labelled import labels
 from sessions_app.simulation.labelled.drawing import TICKS_PER_MINUTE, Draft
-from sessions_app.simulation.labelled.kinds import Range
 from sessions_app.simulation.labelled.labels import Anomaly
 from sessions_app.simulation.labelled.programme import Programme
+from sessions_app.simulation.labelled.shapes import MODES, SHAPES, Plan
 from sessions_app.simulation.labelled.truth import Truth, heard_share, level_of, truth_of
-from sessions_app.simulation.live.characters import Character
+from sessions_app.simulation.people.characters import Character
 from sessions_app.ticks import TICK_SECONDS, WINDOW_TICKS
 
 # The definitions, as far as they speak of amounts.
@@ -43,80 +42,6 @@ PER_HOUR = 1.3
 ABOUT_LOW_KIND = "low"
 MOST = 3
 TRIES = 120
-
-
-class Shape(NamedTuple):
-    """How an anomaly of a type may look; pairs are ranges.
-
-    Attributes:
-        onset_s: from the start to the full extent; logarithmic.
-        hold_s: for how long it stays so.
-        recovery_s: how long it takes to become as before.
-        lasting: chance that it never does.
-        modes: ways in which it may happen, names in :data:`MODES`.
-    """
-
-    onset_s: Range
-    hold_s: Range
-    recovery_s: Range
-    lasting: float
-    modes: tuple[str, ...]
-
-
-class Mode(NamedTuple):
-    """What people do: ranges of what is left of their activity, and of their presence."""
-
-    activity: Range
-    presence: Range
-
-
-SHAPES = {
-    labels.SUDDEN_DROP: Shape((1, 30), (90, 600), (20, 240), 0.3, ("activity", "presence", "both")),
-    labels.GRADUAL_DECLINE: Shape(
-        (180, 720), (0, 480), (30, 360), 0.35, ("activity", "presence", "both")
-    ),
-    labels.MASS_EXIT: Shape((30, 90), (30, 240), (60, 420), 0.7, ("exit",)),
-    labels.LOW_ENGAGEMENT: Shape((15, 540), (90, 600), (30, 300), 0.25, ("nearly_nothing",)),
-}
-MODES = {
-    "activity": Mode((0.005, 0.4), (0.97, 1.0)),
-    "presence": Mode((0.7, 1.0), (0.2, 0.8)),
-    "both": Mode((0.02, 0.6), (0.25, 0.95)),
-    "exit": Mode((0.7, 1.1), (0.4, 0.8)),
-    "nearly_nothing": Mode((0.002, 0.15), (0.05, 0.85)),
-}
-
-
-class Plan(NamedTuple):
-    """An anomaly that is to be tried.
-
-    Attributes:
-        type: one of :data:`sessions_app.simulation.labelled.labels.ANOMALY_TYPES`.
-        mode: one of :data:`MODES`.
-        start: its first tick.
-        onset_s: as in :class:`Shape`.
-        hold, recovery: lengths in ticks; without a recovery, it lasts.
-        activity, presence: what is left of them.
-    """
-
-    type: str
-    mode: str
-    start: int
-    onset_s: float
-    hold: int
-    recovery: int
-    activity: float
-    presence: float
-
-    @property
-    def onset(self) -> int:
-        """Ticks from the start to the full extent, at least one."""
-        return max(1, round(self.onset_s / TICK_SECONDS))
-
-    @property
-    def end(self) -> int:
-        """The last tick that is labelled."""
-        return self.start + self.onset + self.hold + self.recovery
 
 
 def bring_trouble(draft: Draft, random: np.random.Generator) -> tuple[Draft, list[Anomaly]]:

@@ -1,6 +1,6 @@
 """The sessions of the simulated conference that the demo shows."""
 
-from sessions_app.simulation.live.characters import Character, Phase, Polls
+from sessions_app.simulation.people.characters import Character, Phase, Polls
 
 KEYNOTE = Character(
     key="keynote",

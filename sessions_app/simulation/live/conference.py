@@ -1,8 +1,6 @@
 """A simulated conference: seeded, event by event, without Redis, Django or a clock.
 
-Each session is a discrete-event simulation. What people do at a rate is drawn once per second and
-spread over it; what follows from something else (the votes of a poll, a return after a lost
-connection) is scheduled when that happens.
+What the people of a session do is drawn when it opens, and posted when its time has come.
 """
 
 import zlib
@@ -12,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sessions_app.simulation.live.characters import Character, PlannedPhase, plan
 from sessions_app.simulation.live.payloads import Payloads, SimulatedEvent
 from sessions_app.simulation.live.session import SimulatedSession
+from sessions_app.simulation.people.characters import Character, PlannedPhase, plan
 
 PAUSE_SECONDS = 30
 

@@ -15,13 +15,13 @@ from django.db import connections
 from django.test import AsyncClient
 from django.utils import timezone
 
-from anomalies_app.admin import export
 from anomalies_app.admin.pictures import score_picture
 from anomalies_app.admin.rates import false_alarms
 from anomalies_app.models import Anomaly, AnomalyReview
 from anomalies_app.notices import Change
 from anomalies_app.queries import Judged
 from anomalies_app.review import acknowledge_anomaly, review_anomalies
+from sessions_app.queries import pages
 from tests.dashboard.conftest import logged_in
 from tests.factories import (
     Cast,
@@ -219,7 +219,7 @@ class TestExport:
     async def test_rows_are_those_of_the_database(
         self, cast: Cast, size: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(export, "PAGE_ROWS", size)
+        monkeypatch.setattr(pages, "PAGE_ROWS", size)
         await database_sync_to_async(self.make_anomalies)(cast)
         response = await self.download(cast.admin, "")
         assert response["Content-Disposition"] == 'attachment; filename="anomalies.csv"'

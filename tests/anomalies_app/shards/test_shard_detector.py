@@ -18,7 +18,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 PEOPLE = 40
 STAYING = 12
-QUIET_TICKS = 50
 EXIT_TICK = 52
 
 

@@ -16,8 +16,8 @@ from django.test import AsyncClient
 from anomalies_app.models import Anomaly
 from anomalies_app.notices import Change
 from anomalies_app.review import review_anomalies
-from dashboard.pages import export
 from sessions_app.models import EngagementMetric, Session
+from sessions_app.queries import pages
 from tests.dashboard.conftest import logged_in
 from tests.factories import (
     TICK,
@@ -76,7 +76,7 @@ def stored_metrics(session: Session, **where: Any) -> list[dict[str, Any]]:
 async def test_rows_are_those_of_the_database_whatever_the_size_of_a_page(
     cast: Cast, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "PAGE_ROWS", size)
+    monkeypatch.setattr(pages, "PAGE_ROWS", size)
     scores = [0.1, 0.2, 1 / 3, 0.4, 0.9]
     await database_sync_to_async(make_metrics)(cast.session, scores, NOON)
     await database_sync_to_async(make_metrics)(cast.bobs_session, scores, NOON)
@@ -95,7 +95,7 @@ async def test_rows_are_those_of_the_database_whatever_the_size_of_a_page(
 
 
 async def test_json_has_the_same_rows(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "PAGE_ROWS", 2)
+    monkeypatch.setattr(pages, "PAGE_ROWS", 2)
     await database_sync_to_async(make_metrics)(cast.session, [0.1, 0.2, 1 / 3, 0.4, 0.9], NOON)
     response = await download(cast, "metrics.json", to=NOON.isoformat())
     assert response["Content-Type"] == "application/json"

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import redis
 from playwright.sync_api import Browser
@@ -24,6 +24,7 @@ from tests.e2e.driving.stack_process import (
     scored_tick,
     wait_for,
 )
+from tests.e2e.driving.traffic import RedisThread
 from tests.factories import PASSWORD
 from tests.platform import chat, post, user
 
@@ -42,12 +43,11 @@ for room, name in {rooms}.items():
 """
 
 
-class Room(threading.Thread):
+class Room(RedisThread):
     """A session whose people chat and react at a steady pace, and leave and return when told."""
 
     def __init__(self, redis_url: str, session: str, event: str) -> None:
-        super().__init__(name=f"room {session}", daemon=True)
-        self._client = redis.Redis.from_url(redis_url, socket_timeout=5)
+        super().__init__(redis_url, f"room {session}")
         self._session = session
         self._event = event
         self._present = [f"u{number}" for number in range(PEOPLE)]
@@ -55,7 +55,6 @@ class Room(threading.Thread):
         self._random = random.Random(7)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
 
     def enter(self, then: float) -> None:
         """All people join at a Unix time."""
@@ -101,15 +100,6 @@ class Room(threading.Thread):
     def _post(self, channel: str, payload: dict[str, Any], then: float | None) -> None:
         entry_id = "*" if then is None else f"{int(then * 1000)}-*"
         post(self._client, channel, {**payload, "eventId": self._event}, entry_id)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._stopping.set()
-        self.join(timeout=20)
-        self._client.close()
 
 
 def pretend(rooms: Collection[Room], seconds: int) -> None:

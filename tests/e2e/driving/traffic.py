@@ -19,18 +19,34 @@ POSTS_PER_STEP = 5
 STEP_SECONDS = 0.05
 
 
-class SteadyChat(threading.Thread):
+class RedisThread(threading.Thread):
+    """A thread with a client of its own, which runs until the block ends."""
+
+    def __init__(self, redis_url: str, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._client = redis.Redis.from_url(redis_url, socket_timeout=5)
+        self._stopping = threading.Event()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stopping.set()
+        self.join(timeout=20)
+        self._client.close()
+
+
+class SteadyChat(RedisThread):
     """Posts chat messages to the stream without a pause, across outages of Redis.
 
     A message whose confirmation was lost is posted again: the stream may hold it twice.
     """
 
     def __init__(self, redis_url: str, sessions: list[str]) -> None:
-        super().__init__(name="steady-chat", daemon=True)
-        self._client = redis.Redis.from_url(redis_url, socket_timeout=5)
+        super().__init__(redis_url, "steady-chat")
         self._sessions = itertools.cycle(sessions)
         self._numbers = itertools.count()
-        self._stopping = threading.Event()
 
     def run(self) -> None:
         messages = self._next_messages()
@@ -54,15 +70,6 @@ class SteadyChat(threading.Thread):
                 pipeline.xadd(keys.CHAT_MESSAGE, {"data": json.dumps(message)})
             pipeline.execute()
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._stopping.set()
-        self.join(timeout=20)
-        self._client.close()
-
 
 class Update(NamedTuple):
     """An ``engagement:update``, and the Unix time at which it came."""
@@ -73,7 +80,7 @@ class Update(NamedTuple):
     seconds_after_tick: float
 
 
-class UpdateListener(threading.Thread):
+class UpdateListener(RedisThread):
     """Collects what is published on ``engagement:update``, across outages of Redis.
 
     Attributes:
@@ -81,10 +88,8 @@ class UpdateListener(threading.Thread):
     """
 
     def __init__(self, redis_url: str) -> None:
-        super().__init__(name="update-listener", daemon=True)
+        super().__init__(redis_url, "update-listener")
         self.updates: list[Update] = []
-        self._client = redis.Redis.from_url(redis_url, socket_timeout=5)
-        self._stopping = threading.Event()
         self._listening = threading.Event()
 
     def run(self) -> None:
@@ -108,14 +113,9 @@ class UpdateListener(threading.Thread):
         return [update for update in self.updates if update.session == session]
 
     def __enter__(self) -> Self:
-        self.start()
+        super().__enter__()
         assert self._listening.wait(10)
         return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._stopping.set()
-        self.join(timeout=20)
-        self._client.close()
 
 
 def _update(data: bytes) -> Update:

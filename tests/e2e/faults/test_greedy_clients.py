@@ -18,7 +18,6 @@ from django.db import connection
 
 from engagement_conductor.local_stack import commands
 from sessions_app.models import EngagementMetric, Session
-from tests.conftest import RestartableValkey
 from tests.e2e.driving.greedy import (
     Polite,
     Streams,
@@ -31,6 +30,7 @@ from tests.e2e.driving.greedy import (
 )
 from tests.e2e.driving.stack_process import RunningProcesses, wait_for
 from tests.factories import Cast, last_tick_end, make_cast, make_event, make_metrics, make_session
+from tests.restartable_valkey import RestartableValkey
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from tests.conftest import RestartableValkey
 from tests.e2e.driving.greedy import Polite, Target, attack, cookies_of
 from tests.e2e.driving.live_socket import LiveSocket
-from tests.e2e.driving.stack_process import RunningProcesses, wait_for
+from tests.e2e.driving.stack_process import RunningProcesses
 from tests.factories import Cast, make_cast, make_metrics
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
@@ -28,17 +27,6 @@ def cast(transactional_db: None) -> Cast:
     for session in (cast.session, cast.bobs_session):
         make_metrics(session, [0.5] * 40)
     return cast
-
-
-@pytest.fixture
-def product(
-    tmp_path, database_url: str, valkey: RestartableValkey, cast: Cast
-) -> Iterator[RunningProcesses]:
-    product = RunningProcesses(tmp_path, database_url, valkey.url)
-    product.start("web")
-    wait_for(lambda: product.page_status("/healthz") == 200, "the web server answers")
-    yield product
-    product.stop()
 
 
 @contextmanager

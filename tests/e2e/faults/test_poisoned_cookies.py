@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import RestartableValkey
 from tests.e2e.driving.greedy import Target, attack, cookies_of
-from tests.e2e.driving.stack_process import RunningProcesses, wait_for
+from tests.e2e.driving.stack_process import RunningProcesses
 from tests.factories import Cast, make_cast
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
@@ -35,18 +34,6 @@ POISON = [
 @pytest.fixture
 def cast(transactional_db: None) -> Cast:
     return make_cast()
-
-
-@pytest.fixture
-def product(
-    tmp_path, database_url: str, valkey: RestartableValkey, cast: Cast
-) -> Iterator[RunningProcesses]:
-    """The web server as it is started by ``make up``."""
-    product = RunningProcesses(tmp_path, database_url, valkey.url)
-    product.start("web")
-    wait_for(lambda: product.page_status("/healthz") == 200, "the web server answers")
-    yield product
-    product.stop()
 
 
 def poisoned(product: RunningProcesses, cookie: str) -> Target:

@@ -11,7 +11,6 @@ from django.utils import timezone
 from dashboard.pages.payloads import EndedSession
 from sessions_app.control.announcements import begin_break
 from sessions_app.models import EngagementMetric
-from tests.conftest import RestartableValkey
 from tests.e2e.driving.browser import Pages, Window
 from tests.e2e.driving.stack_process import wait_for
 from tests.factories import (
@@ -25,6 +24,7 @@ from tests.factories import (
     make_point,
     make_session,
 )
+from tests.restartable_valkey import RestartableValkey
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

@@ -92,19 +92,24 @@ def test_a_part_that_is_registered_is_stored_and_published(
     assert not redis_client.exists(keys.shard_outbox(SHARD))
 
 
-def test_it_survives_the_worker_that_made_it(
-    redis_client: redis.Redis, part: TrialPart, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    score_shard(redis_client, SHARD, TICK - 1)
-    say(redis_client, TICK)
+def kill_a_worker_in(step: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a worker commit the tick and die in a step of its delivery."""
+    score_shard(client, SHARD, TICK - 1)
+    say(client, TICK)
 
     def away(*_: object) -> None:
         raise ConnectionError("the worker is killed here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(session_parts, "publish_updates", away)
+        patch.setattr(session_parts, step, away)
         with pytest.raises(ConnectionError):
-            score_shard(redis_client, SHARD, TICK)
+            score_shard(client, SHARD, TICK)
+
+
+def test_it_survives_the_worker_that_made_it(
+    redis_client: redis.Redis, part: TrialPart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_a_worker_in("publish_updates", redis_client, monkeypatch)
     kept = decode_outcome(redis_client.get(keys.shard_outbox(SHARD)), PARTS)
     assert part.name in kept.values
     score_shard(redis_client, SHARD, TICK + 1)
@@ -115,16 +120,7 @@ def test_it_survives_the_worker_that_made_it(
 def test_one_that_nobody_knows_any_more_is_set_aside_and_the_rest_is_stored(
     redis_client: redis.Redis, part: TrialPart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    score_shard(redis_client, SHARD, TICK - 1)
-    say(redis_client, TICK)
-
-    def away(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(session_parts, "store_metrics", away)
-        with pytest.raises(ConnectionError):
-            score_shard(redis_client, SHARD, TICK)
+    kill_a_worker_in("store_metrics", redis_client, monkeypatch)
     PARTS.remove(part)
     try:
         score_shard(redis_client, SHARD, TICK + 1)

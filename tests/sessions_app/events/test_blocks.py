@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sessions_app.events.batch_builder import BatchBuilder
 from sessions_app.events.blocks import (
     PUBSUB_SOURCE,
     BadBlockError,
-    BatchBuilder,
     Block,
     NewerBlockError,
     decode_block,
@@ -20,46 +20,13 @@ from sessions_app.events.blocks import (
 from sessions_app.events.decoding import EventKind, PlatformEvent
 from sessions_app.events.identification import Identification, keyed_identity, unkeyed_identity
 from sessions_app.events.merging import merge_late, merge_tick, without_entries
-from sessions_app.redis_access.keys import shard_of
 from sessions_app.ticks import TICK_MS, tick_at
+from tests.sessions_app.events.building import KEYED, build, entries, sign
 
-KEYED = Identification(bytes(16))
 entry_ids = st.tuples(
     st.integers(0, 2**64 - 1) | st.integers(7 * TICK_MS, 8 * TICK_MS - 1),
     st.integers(0, 2**64 - 1) | st.integers(0, 3),
 )
-entries = st.lists(
-    st.tuples(st.text("abc", min_size=1, max_size=2), st.integers(0, 20_000), st.integers(0, 9)),
-    min_size=1,
-    max_size=40,
-)
-
-
-def sign(session: str) -> PlatformEvent:
-    return PlatformEvent(EventKind.USER_SIGN, session, None, "u")
-
-
-def build(items: list[tuple[str, int, int]], source: int = 0) -> list[tuple[int, Block]]:
-    builder = BatchBuilder(KEYED)
-    for session, time_ms, sequence in items:
-        builder.add(sign(session), source, time_ms, sequence)
-    return list(builder.blocks())
-
-
-@given(entries)
-def test_every_event_lands_in_the_block_of_its_shard_and_tick(
-    items: list[tuple[str, int, int]],
-) -> None:
-    blocks = build(items)
-    found = []
-    for shard, block in blocks:
-        for event in block.events:
-            session = block.mentions[event["session"]].session_id
-            assert shard_of(session) == shard
-            assert tick_at(int(event["time"])) == block.tick
-            found.append((session, int(event["time"]), int(event["sequence"])))
-    assert sorted(found) == sorted(items)
-    assert len({(shard, block.tick) for shard, block in blocks}) == len(blocks)
 
 
 @given(entries)
@@ -74,14 +41,6 @@ def test_blocks_survive_their_bytes(items: list[tuple[str, int, int]]) -> None:
 def test_other_bytes_are_no_block(data: bytes) -> None:
     with pytest.raises(BadBlockError):
         decode_block(data)
-
-
-def test_a_mention_keeps_the_event_that_any_of_its_messages_named() -> None:
-    builder = BatchBuilder(KEYED)
-    for event_id in (None, "e", None):
-        builder.add(PlatformEvent(EventKind.USER_SIGN, "s", event_id, "u"), 0, 0, 0)
-    ((_, block),) = builder.blocks()
-    assert [tuple(mention) for mention in block.mentions] == [("s", "e")]
 
 
 @given(entries)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import redis
 
-from sessions_app.events.blocks import BatchBuilder, encode_block
+from sessions_app.events.batch_builder import BatchBuilder
+from sessions_app.events.blocks import encode_block
 from sessions_app.events.decoding import EventKind, PlatformEvent
 from sessions_app.events.identification import SECRET_BYTES, Identification
 from sessions_app.ingest.identity_secret import OLD_WORKER_SECONDS, IdentityKeeper

@@ -17,7 +17,7 @@ from sessions_app.redis_access import keys
 from sessions_app.shards.lost_tables import MAXIMUM_KEPT, KeptTable, LostTableLog
 from sessions_app.simulation.live.cast import CHARACTERS
 from sessions_app.simulation.live.conference import Conference
-from sessions_app.state import deduplication, polls, presence
+from sessions_app.state import deduplication, poll_tables, presence
 from sessions_app.state.packed_tables import LostTable, Table, combine, pack_table, unpack_table
 from sessions_app.telemetry.counters import LOST_TABLES, named, read_figures
 from sessions_app.telemetry.pipeline_status import pipeline_status
@@ -254,10 +254,10 @@ def as_the_release_before(client: redis.Redis) -> None:
         for field, blob in client.hgetall(keys.shard_audiences(shard)).items():
             client.hset(keys.shard_audiences(shard), field, blob[8:])
         for field, blob in client.hgetall(keys.shard_polls(shard)).items():
-            table = unpack_table(np.zeros(1, np.int64), [blob], polls.POLL_FORM).table
+            table = unpack_table(np.zeros(1, np.int64), [blob], poll_tables.POLL_FORM).table
             # In an order of its own.
-            bare = np.zeros(len(table.rows), polls.BARE_POLL)
-            for name in polls.BARE_POLL.names:
+            bare = np.zeros(len(table.rows), poll_tables.BARE_POLL)
+            for name in poll_tables.BARE_POLL.names:
                 bare[name] = table.records[name][::-1]
             client.hset(keys.shard_polls(shard), field, bare.tobytes())
         client.delete(keys.shard_voters(shard))
@@ -275,12 +275,12 @@ def ballots_of(client: redis.Redis, shard: int) -> dict[bytes, bytes]:
     found = {}
     for field, blob in client.hgetall(keys.shard_voters(shard)).items():
         row = np.zeros(1, np.int64)
-        voters = unpack_table(row, [blob], polls.VOTER_FORM).table.records
+        voters = unpack_table(row, [blob], poll_tables.VOTER_FORM).table.records
         cast = []
-        for poll in unpack_table(row, [of_polls[field]], polls.POLL_FORM).table.records:
+        for poll in unpack_table(row, [of_polls[field]], poll_tables.POLL_FORM).table.records:
             bit = np.uint64(1) << np.uint64(poll["slot"])
             users = voters["user"][(voters["voted"] & bit) != 0]
-            records = np.zeros(len(users), polls.BALLOT)
+            records = np.zeros(len(users), poll_tables.BALLOT)
             records["poll"] = poll["poll"]
             records["ballot"] = combine(users, np.full(len(users), poll["poll"]))
             cast.append(records.tobytes())

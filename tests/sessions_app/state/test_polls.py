@@ -11,19 +11,29 @@ from hypothesis import strategies as st
 from sessions_app.events.decoding import EventKind
 from sessions_app.state import polls, presence
 from sessions_app.state.packed_tables import Table, combine, empty_table, pack_table
+from sessions_app.state.poll_tables import (
+    BALLOT,
+    BARE_POLL,
+    MAXIMUM_POLLS,
+    POLL_FORM,
+    VOTER,
+    VOTER_FORM,
+    PollTables,
+    unpack,
+)
 
 TICK = 1_000
 NOBODY = empty_table(presence.USER)
 
 
-def stored(tables: polls.PollTables) -> polls.PollTables:
+def stored(tables: PollTables) -> PollTables:
     """The tables of two sessions as they come back from where they are stored."""
     rows = np.arange(2)
     blobs = (
-        pack_table(tables.polls, rows, polls.POLL_FORM),
-        pack_table(tables.voters, rows, polls.VOTER_FORM),
+        pack_table(tables.polls, rows, POLL_FORM),
+        pack_table(tables.voters, rows, VOTER_FORM),
     )
-    read, lost = polls.unpack(rows, *blobs, [None, None], NOBODY)
+    read, lost = unpack(rows, *blobs, [None, None], NOBODY)
     assert not lost
     return read
 
@@ -60,7 +70,7 @@ ballots = st.lists(
 def test_polls_follow_every_vote(
     ticks: list[list[tuple[int, int, int, bool, int]]], present: int
 ) -> None:
-    tables = polls.PollTables.none()
+    tables = PollTables.none()
     voters: dict[tuple[int, int], set[int]] = {}
     base: dict[tuple[int, int], int] = {}
     shut: set[tuple[int, int]] = set()
@@ -112,7 +122,7 @@ def _spelled_out(moments: polls.Moments) -> list[tuple[int, ...]]:
 
 
 def test_a_session_keeps_a_bounded_number_of_polls() -> None:
-    tables = polls.PollTables.none()
+    tables = PollTables.none()
     for tick in range(1, 100):
         events = polls.PollEvents(
             np.zeros(1, np.int64),
@@ -122,9 +132,9 @@ def test_a_session_keeps_a_bounded_number_of_polls() -> None:
             np.zeros(1, np.uint64),
         )
         tables, *_ = polls.fold(tables, events, tick, np.array([10]))
-    assert len(tables.polls.records) == polls.MAXIMUM_POLLS
+    assert len(tables.polls.records) == MAXIMUM_POLLS
     assert tables.voters.records.tolist() == [(7, 2**64 - 1)]
-    assert min(tables.polls.records["touched"]) == 100 - polls.MAXIMUM_POLLS
+    assert min(tables.polls.records["touched"]) == 100 - MAXIMUM_POLLS
 
 
 class Room:
@@ -177,7 +187,7 @@ def test_a_slot_that_another_poll_gets_forgets_who_voted(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(polls, "MAXIMUM_POLLS", 3)
-        room, tables = Room(3), polls.PollTables.none()
+        room, tables = Room(3), PollTables.none()
         for tick, items in enumerate(ticks, TICK):
             new = room.live_through(tick, [item[1:] for item in items])
             folded = polls.fold(stored(tables), events_of(items), tick, np.array([5, 0]))
@@ -199,10 +209,10 @@ def vote(poll: int, *voters: int) -> list[tuple[int, int, int, bool, int]]:
 
 def test_votes_on_more_polls_than_are_kept_count_in_their_tick() -> None:
     items = [event for poll in range(1, 91) for event in vote(poll, 1, 2)]
-    folded = polls.fold(polls.PollTables.none(), events_of(items), TICK, np.array([10, 0]))
+    folded = polls.fold(PollTables.none(), events_of(items), TICK, np.array([10, 0]))
     assert folded.voters.tolist() == [180, 0]
-    assert folded.forgotten_polls == 90 - polls.MAXIMUM_POLLS
-    assert len(folded.tables.polls.records) == len(folded.moments.polls) == polls.MAXIMUM_POLLS
+    assert folded.forgotten_polls == 90 - MAXIMUM_POLLS
+    assert len(folded.tables.polls.records) == len(folded.moments.polls) == MAXIMUM_POLLS
     assert set(folded.moments.voters.tolist()) == {2}
 
 
@@ -210,7 +220,7 @@ def test_voters_beyond_the_limit_count_and_are_not_remembered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(polls, "MAXIMUM_VOTERS", 3)
-    folded = polls.fold(polls.PollTables.none(), events_of(vote(1, 1, 2)), TICK, np.array([10, 0]))
+    folded = polls.fold(PollTables.none(), events_of(vote(1, 1, 2)), TICK, np.array([10, 0]))
     folded = polls.fold(
         stored(folded.tables), events_of(vote(1, 1, 2, 3, 4, 5)), TICK + 1, np.array([10, 0])
     )
@@ -223,11 +233,11 @@ def test_voters_beyond_the_limit_count_and_are_not_remembered(
 
 
 def test_what_voters_take_does_not_grow_with_polls() -> None:
-    people, tables = np.arange(1, 2_001), polls.PollTables.none()
-    for poll in range(1, polls.MAXIMUM_POLLS + 1):
+    people, tables = np.arange(1, 2_001), PollTables.none()
+    for poll in range(1, MAXIMUM_POLLS + 1):
         items = vote(poll, *people.tolist())
         tables, *_ = polls.fold(tables, events_of(items), TICK, np.array([2_000, 0]))
-    assert tables.voters.records.nbytes == len(people) * polls.VOTER.itemsize
+    assert tables.voters.records.nbytes == len(people) * VOTER.itemsize
     assert set(tables.polls.records["voters"].tolist()) == {2_000}
     tables, voters, *_ = polls.fold(
         tables, events_of(vote(1, *people.tolist())), TICK, np.array([2_000, 0])
@@ -242,7 +252,7 @@ def before_slots(
     poll_blobs: list[bytes | None] = []
     ballot_blobs: list[bytes | None] = []
     for row in sorted(cast):
-        bare = np.zeros(len(cast[row]), polls.BARE_POLL)
+        bare = np.zeros(len(cast[row]), BARE_POLL)
         bare["poll"] = [100 * row + poll for poll in cast[row]]
         bare["voters"] = [len(voters) for voters in cast[row].values()]
         bare["audience"], bare["touched"] = 10, TICK - 1
@@ -253,7 +263,7 @@ def before_slots(
             for voter in voters
             if poll not in shut
         ]
-        ballots = np.zeros(len(pairs), polls.BALLOT)
+        ballots = np.zeros(len(pairs), BALLOT)
         for ballot, (poll, voter) in zip(ballots, pairs, strict=True):
             ballot["poll"] = poll
             hashed = combine(np.array([voter], np.uint64), np.array([poll], np.uint64))
@@ -270,7 +280,7 @@ def test_votes_of_the_release_before_are_known() -> None:
     cast = {0: {1: [1, 2, 3], 2: [2, 5], 3: [1]}, 1: {1: [4], 9: []}}
     everybody = {0: [1, 2, 3, 4, 5], 1: [3, 4]}
     of_polls, ballots, audience = before_slots(everybody, cast, shut={3})
-    tables, lost = polls.unpack(np.arange(2), of_polls, [None, None], ballots, audience)
+    tables, lost = unpack(np.arange(2), of_polls, [None, None], ballots, audience)
     assert not lost
     again = [*vote(1, 1, 2, 3, 4), *vote(2, 2, 1), *vote(3, 1, 2), (1, 1, 4, False, 0)]
     folded = polls.fold(tables, events_of(again), TICK, np.array([10, 10]))
@@ -282,32 +292,32 @@ def test_votes_of_the_release_before_are_known() -> None:
 
 def test_polls_of_the_release_before_without_readable_ballots_keep_their_numbers() -> None:
     of_polls, _, audience = before_slots({0: [1, 2]}, {0: {1: [1, 2]}}, shut=set())
-    tables, lost = polls.unpack(np.arange(1), of_polls, [None], [b"not ballots"], audience)
+    tables, lost = unpack(np.arange(1), of_polls, [None], [b"not ballots"], audience)
     assert [table.kind for table in lost] == ["ballots"]
     assert tables.polls.records["voters"].tolist() == [2]
     assert not len(tables.voters.rows)
 
 
-def blobs_of(tables: polls.PollTables) -> tuple[list[bytes | None], list[bytes | None]]:
+def blobs_of(tables: PollTables) -> tuple[list[bytes | None], list[bytes | None]]:
     rows = np.arange(2)
     return (
-        [*pack_table(tables.polls, rows, polls.POLL_FORM)],
-        [*pack_table(tables.voters, rows, polls.VOTER_FORM)],
+        [*pack_table(tables.polls, rows, POLL_FORM)],
+        [*pack_table(tables.voters, rows, VOTER_FORM)],
     )
 
 
 @pytest.fixture
-def two_rooms() -> polls.PollTables:
+def two_rooms() -> PollTables:
     """The same poll in two sessions, with two votes in each."""
     items = [(row, 1, voter, False, 0) for row in (0, 1) for voter in (1, 2)]
     events = events_of(items)
-    return polls.fold(polls.PollTables.none(), events, TICK, np.array([4, 4])).tables
+    return polls.fold(PollTables.none(), events, TICK, np.array([4, 4])).tables
 
 
-def test_lost_polls_cost_their_own_session_its_polls(two_rooms: polls.PollTables) -> None:
+def test_lost_polls_cost_their_own_session_its_polls(two_rooms: PollTables) -> None:
     of_polls, voters = blobs_of(two_rooms)
     of_polls[0] = of_polls[0][:-1]
-    tables, lost = polls.unpack(np.arange(2), of_polls, voters, [None, None], NOBODY)
+    tables, lost = unpack(np.arange(2), of_polls, voters, [None, None], NOBODY)
     assert [(table.kind, table.row) for table in lost] == [("polls", 0)]
     again = [(row, 1, voter, False, 0) for row in (0, 1) for voter in (1, 2)]
     folded = polls.fold(tables, events_of(again), TICK + 1, np.array([4, 4]))
@@ -316,19 +326,19 @@ def test_lost_polls_cost_their_own_session_its_polls(two_rooms: polls.PollTables
     assert polls.participation(folded.tables, 2).tolist() == [0.5, 0.5]
 
 
-def test_lost_voters_cost_no_poll_its_number(two_rooms: polls.PollTables) -> None:
+def test_lost_voters_cost_no_poll_its_number(two_rooms: PollTables) -> None:
     of_polls, voters = blobs_of(two_rooms)
     voters[1] = b"\x00" + voters[1]
-    tables, lost = polls.unpack(np.arange(2), of_polls, voters, [None, None], NOBODY)
+    tables, lost = unpack(np.arange(2), of_polls, voters, [None, None], NOBODY)
     assert [(table.kind, table.row) for table in lost] == [("voters", 1)]
     folded = polls.fold(tables, events_of([(1, 1, 3, False, 0)]), TICK + 1, np.array([4, 4]))
     assert folded.tables.polls.records["voters"].tolist() == [2, 3]
 
 
 @pytest.mark.parametrize(("field", "value"), [("slot", 64), ("slot", 255), ("audience", 0)])
-def test_polls_that_cannot_be_are_lost(two_rooms: polls.PollTables, field: str, value: int) -> None:
+def test_polls_that_cannot_be_are_lost(two_rooms: PollTables, field: str, value: int) -> None:
     two_rooms.polls.records[field][0] = value
-    tables, lost = polls.unpack(np.arange(2), *blobs_of(two_rooms), [None, None], NOBODY)
+    tables, lost = unpack(np.arange(2), *blobs_of(two_rooms), [None, None], NOBODY)
     assert [(table.row, table.reason) for table in lost] == [(0, "impossible numbers")]
     assert tables.polls.rows.tolist() == [1]
 
@@ -336,7 +346,7 @@ def test_polls_that_cannot_be_are_lost(two_rooms: polls.PollTables, field: str, 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1))
 def test_odd_numbers_in_sound_tables_stop_nothing(touched: int, voters: int, voted: int) -> None:
     items = [(0, poll, voter, False, 0) for poll in (1, 2) for voter in (1, 2)]
-    tables = polls.fold(polls.PollTables.none(), events_of(items), TICK, np.array([4, 0])).tables
+    tables = polls.fold(PollTables.none(), events_of(items), TICK, np.array([4, 0])).tables
     tables.polls.records["touched"], tables.polls.records["voters"] = touched, voters
     tables.polls.records["slot"] = 5
     tables.voters.records["voted"] = voted

@@ -10,16 +10,18 @@ import redis
 from dashboard.monitoring.health import shards_part
 from sessions_app.redis_access import keys
 from sessions_app.telemetry.shard_conditions import (
-    BUDGET_SECONDS,
-    MOST_AT_FAULT,
-    begin_work,
-    end_work,
     forget_failure,
     note_failure,
     note_set_aside,
     read_failures,
-    read_seconds,
     shard_conditions,
+)
+from sessions_app.telemetry.shard_seconds import (
+    BUDGET_SECONDS,
+    MOST_AT_FAULT,
+    begin_work,
+    end_work,
+    read_seconds,
     shards_apart,
 )
 

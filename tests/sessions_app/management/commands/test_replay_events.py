@@ -17,7 +17,7 @@ from django.conf import settings
 from sessions_app.recordings.event_recording import RecordedEvent
 from sessions_app.recordings.posting import Poster, Transport
 from sessions_app.redis_access import keys
-from tests.conftest import RestartableValkey
+from tests.restartable_valkey import RestartableValkey
 
 pytestmark = pytest.mark.integration
 

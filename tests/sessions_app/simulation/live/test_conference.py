@@ -16,8 +16,8 @@ from sessions_app.simulation.live.cast import (
     TROUBLED,
     WORKSHOP,
 )
-from sessions_app.simulation.live.characters import Character, Phase, plan
 from sessions_app.simulation.live.conference import Conference, SessionPlan
+from sessions_app.simulation.people.characters import Character, Phase, plan
 
 SECONDS = 900
 
@@ -280,4 +280,4 @@ def test_a_new_character_is_only_data():
     )
     assert kinds["user_join"] > 0
     assert kinds["user_leave"] == 0
-    assert set(kinds) <= {"user_join", "presence_update", None}
+    assert set(kinds) <= {"user_join", "presence_update", "typing"}

@@ -1,4 +1,4 @@
-"""Sessions computed at once: exact signals, and the same people as in the live simulation."""
+"""Sessions computed at once: exact signals, and payloads that say what the people do."""
 
 from dataclasses import replace
 
@@ -9,12 +9,12 @@ import pytest
 from sessions_app.events.decoding import EventKind, decoder
 from sessions_app.redis_access import keys
 from sessions_app.scoring.score import Signals
-from sessions_app.simulation.labelled.crowd import NOBODY, CrowdEvents, simulate_crowd
 from sessions_app.simulation.labelled.measurement import measure
 from sessions_app.simulation.live.cast import KEYNOTE, TROUBLED, WORKSHOP
-from sessions_app.simulation.live.characters import Character, Phase, Polls
 from sessions_app.simulation.live.payloads import Payloads
-from sessions_app.simulation.live.session import SimulatedSession
+from sessions_app.simulation.live.session import LONGEST_SECONDS, SimulatedSession
+from sessions_app.simulation.people.characters import Character, Phase, Polls
+from sessions_app.simulation.people.crowd import NOBODY, CrowdEvents, simulate_crowd
 from sessions_app.ticks import TICK_SECONDS
 from tests import oracle
 
@@ -143,34 +143,22 @@ def test_events_are_in_order_and_only_those_present_act(character):
             assert user in present
 
 
-STATISTICS = 20
-SEGMENTS = 6
-
-
-def segment_means(events: CrowdEvents, seconds: int) -> np.ndarray:
-    """What happens in each sixth of a session: rows of a signal, or of a kind of event."""
-    signals = measure(events, seconds // TICK_SECONDS)
-    rows = [
-        [part.mean() for part in np.array_split(np.asarray(column, dtype=float), SEGMENTS)]
-        for column in signals
-    ]
-    edges = np.linspace(0, seconds, SEGMENTS + 1)
-    kinds = (EventKind.JOIN, EventKind.LEAVE, EventKind.USER_SIGN, EventKind.VOTE)
-    rows += [np.histogram(events.time_s[events.kind == kind], edges)[0] for kind in kinds]
-    return np.array(rows)
-
-
 @by_key
-def test_both_simulations_have_the_same_statistics(character):
-    small = replace(character, audience=min(character.audience, 60))
-    seconds = seconds_of(small)
-    live = np.array(
-        [segment_means(live_events(small, seed), seconds) for seed in range(STATISTICS)]
-    )
-    at_once = np.array([segment_means(crowd(small, seed), seconds) for seed in range(STATISTICS)])
-    error = np.sqrt((live.var(axis=0, ddof=1) + at_once.var(axis=0, ddof=1)) / STATISTICS)
-    difference = np.abs(live.mean(axis=0) - at_once.mean(axis=0))
-    assert (difference <= 4.5 * error + 0.02 * live.mean(axis=0) + 0.02).all(), difference / error
+def test_the_payloads_say_what_the_people_do(character):
+    posted = live_events(character, 4)
+    seconds = int(character.duration_s or LONGEST_SECONDS)
+    drawn = simulate_crowd(character, seconds, np.random.default_rng(4))
+    drawn = drawn.chosen(drawn.time_s < seconds_of(character))
+    assert len(posted.time_s) > 300
+    assert np.array_equal(posted.time_s, drawn.time_s)
+    assert np.array_equal(posted.kind, drawn.kind)
+    assert np.array_equal(posted.user, drawn.user)
+    of_polls = drawn.poll >= 0
+    assert np.array_equal(posted.poll >= 0, of_polls)
+    # Polls are told apart by opaque identities: the same numbers, in the order of the first event.
+    _, first = np.unique(drawn.poll[of_polls], return_index=True)
+    order = drawn.poll[of_polls][np.sort(first)]
+    assert np.array_equal(order[posted.poll[of_polls]], drawn.poll[of_polls])
 
 
 def test_unannounced_people_fade_away():

@@ -1,4 +1,4 @@
-"""A whole session at once: as :mod:`sessions_app.simulation.live.session` behaves, in arrays.
+"""A whole session at once: what its people do, in arrays.
 
 Everybody lives independently of the others through the same course, so that their comings and
 goings can be drawn together: the next time of each is where the sum of the rates reaches a drawn
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.events.decoding import EventKind
-from sessions_app.simulation.labelled.course import Course, course_of
-from sessions_app.simulation.live import habits
-from sessions_app.simulation.live.characters import Character, Polls
+from sessions_app.simulation.people import habits
+from sessions_app.simulation.people.characters import Character, Polls
+from sessions_app.simulation.people.course import Course, course_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -38,7 +38,7 @@ class CrowdEvents(NamedTuple):
     user: Ints
     poll: Ints
 
-    def chosen(self, places: Ints | NDArray[np.bool_]) -> Self:
+    def chosen(self, places: Ints | NDArray[np.bool_] | slice) -> Self:
         """The events at some places, or where a mask holds."""
         return self._replace(
             time_s=self.time_s[places],

@@ -65,8 +65,8 @@ class Character:
         reactions: the same, of reactions.
         burst: factor on chat while something excites people.
         phases: what happens, one after the other.
-        repeats: whether the phases after the first go on in turn for ever; otherwise all leave
-            at the end.
+        repeats: whether the phases after the first go on in turn for as long as is asked for;
+            otherwise all leave at the end.
         polls: its polls, if it has any.
         dropouts: share of those present who lose their connection per minute and come back.
         bursts: how often something excites people, per minute.
