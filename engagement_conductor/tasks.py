@@ -94,7 +94,7 @@ def caches() -> "WorkerCaches":
 @worker_init.connect
 def load_pipeline(**_: Any) -> None:
     """Imports what a worker needs before it forks, so that its processes share the memory."""
-    import_module("engagement_conductor.pipeline.tick")
+    import_module("engagement_conductor.pipeline.catching_up")
 
 
 @shared_task(ignore_result=True)
@@ -192,7 +192,7 @@ def _score_in_turn(shards: list[int], tick: int) -> None:
 def _score_one(shard: int, tick: int, seconds: float, failure: Failure | None) -> None:
     """Scores a shard; whatever goes wrong there is noted and logged."""
     # Beat imports this file for the names of its tasks only, and is to start soon.
-    from engagement_conductor.pipeline.tick import ShardFailedError, score_shard
+    from engagement_conductor.pipeline.catching_up import ShardFailedError, score_shard
 
     try:
         scored = score_shard(client(), shard, tick, caches(), seconds, failure)
