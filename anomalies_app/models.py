@@ -2,14 +2,30 @@
 
 import uuid
 from datetime import datetime
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import models
 from django.utils.timezone import localtime
+from msgspec import structs
 from timescale.db.models.fields import TimescaleDateTimeField
 
 from anomalies_app.queries import AnomalyQuerySet
+from anomalies_app.records import AnomalyRecord, AnomalyValues, SignalMove
 from sessions_app.models import Event, Session
+from sessions_app.scoring.points import SignalValues
+
+# The columns that hold what people made of an anomaly.
+REVIEW_COLUMNS = (
+    "acknowledged_at",
+    "acknowledged_by",
+    "verdict",
+    "verdict_note",
+    "reviewed_at",
+    "reviewed_by",
+)
+
+Stored = TypeVar("Stored", SignalValues, SignalMove)
 
 
 class AnomalyType(models.TextChoices):
@@ -159,8 +175,48 @@ class Anomaly(SessionRecord):
 
     @property
     def over_at(self) -> datetime | None:
-        """When it ended, or the session that it was left open by; None while it goes on."""
+        """When it ended, or the session that left it open; None while it goes on."""
         return self.ended_at or self.session.ended_at
+
+    @property
+    def values(self) -> AnomalyValues:
+        """What the detector found, as it last got worse."""
+        known = {name: getattr(self, name) for name in _VALUE_COLUMNS}
+        moved = self.metadata.get("moved")
+        return AnomalyValues(
+            **known, signals=_read(SignalValues, self.signals), moved=_read(SignalMove, moved)
+        )
+
+    def record(self, session: Session | None = None) -> AnomalyRecord:
+        """The anomaly as of now, under the event that its session belongs to now.
+
+        One that was left open by a session that has ended, ended with it.
+
+        Args:
+            session: of the anomaly, where it is at hand.
+        """
+        session = session or self.session
+        return AnomalyRecord(
+            **structs.asdict(self.values),
+            id=self.pk,
+            session_id=self.session_id,
+            event_id=session.event_id,
+            began_at=self.time,
+            ended_at=self.ended_at or session.ended_at,
+        )
+
+
+_VALUE_COLUMNS = tuple(
+    name for name in AnomalyValues.__struct_fields__ if name not in ("signals", "moved")
+)
+
+
+def _read(kind: type[Stored], data: dict[str, Any] | None) -> Stored | None:
+    """Stored JSON as a struct; None where it is missing or damaged: the rest can be shown."""
+    try:
+        return kind(**data or {})
+    except TypeError:
+        return None
 
 
 class AnomalyReview(models.Model):

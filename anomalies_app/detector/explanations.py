@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from anomalies_app.detector.episodes import Kind
 from anomalies_app.detector.state import HISTORY_TICKS, MINUTE_TICKS, DetectorState
-from anomalies_app.notices import SignalMove
+from anomalies_app.records import SignalMove
 from sessions_app.scoring.score import Signals
 from sessions_app.ticks import TICK_SECONDS
 

@@ -18,7 +18,7 @@ from anomalies_app.detector.state import (
     OldDetectorStateError,
     UnknownDetectorStateError,
 )
-from anomalies_app.notices import Change, EpisodeChange
+from anomalies_app.records import Change, EpisodeChange
 from anomalies_app.shards.calibration_files import load_calibration
 from anomalies_app.shards.state_recovery import rebuild_state
 from sessions_app.scoring.detection_settings import DetectionSettings

@@ -139,7 +139,7 @@ COUNTERS = (
     _Counter("session_scores", names.SCORES, (), "Scores of a session and tick."),
     _Counter(
         "alerts",
-        names.ALERTS,
+        names.ANOMALY_CHANGES,
         ("change", "type", "severity"),
         "Changes of anomalies that were published.",
     ),

@@ -7,7 +7,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
 from anomalies_app.models import Anomaly
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from tests.factories import Cast, make_anomaly, make_notice, make_session, make_staff
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from anomalies_app.admin.change_list import BoundedPaginator
 from anomalies_app.models import Anomaly, AnomalyReview
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from tests.dashboard.conftest import logged_in
 from tests.factories import Cast, make_anomaly, make_event, make_notice, make_session, make_staff
 

@@ -19,8 +19,8 @@ from anomalies_app.admin import export
 from anomalies_app.admin.pictures import score_picture
 from anomalies_app.admin.rates import false_alarms
 from anomalies_app.models import Anomaly, AnomalyReview
-from anomalies_app.notices import Change
 from anomalies_app.queries import Judged
+from anomalies_app.records import Change
 from anomalies_app.review import acknowledge_anomaly, review_anomalies
 from tests.dashboard.conftest import logged_in
 from tests.factories import (

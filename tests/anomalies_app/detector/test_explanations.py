@@ -5,7 +5,7 @@ import pytest
 from anomalies_app.detector.episodes import Kind
 from anomalies_app.detector.explanations import _sentence
 from anomalies_app.evaluation.offline import detect_recorded
-from anomalies_app.notices import SignalMove
+from anomalies_app.records import SignalMove
 from anomalies_app.shards.calibration_files import load_calibration
 from tests.anomalies_app.rooms import Stretch, room
 

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from anomalies_app.models import Anomaly, AnomalyReview
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from tests.e2e.driving.browser import Pages, Window
 from tests.e2e.driving.stack_process import wait_for
 from tests.factories import Cast, make_anomaly, make_notice
