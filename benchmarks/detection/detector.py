@@ -69,11 +69,11 @@ def _detector_ms(size: int) -> tuple[float, float]:
         judgement = detector.step(
             state,
             tick,
-            signals,
-            scores,
-            np.zeros(size, np.bool_),
-            ScoreSettings(),
-            DetectionSettings(),
+            signals=signals,
+            scores=scores,
+            muted=np.zeros(size, np.bool_),
+            score_settings=ScoreSettings(),
+            settings=DetectionSettings(),
         )
         steps.append(time.perf_counter() - started)
         if tick >= WARM_UP_TICKS:

@@ -55,7 +55,7 @@ def detect_literally(recorded: RecordedSignals, forest_share: float = 0.7) -> li
             tick = int(sessions.first_ticks[stretches[row]]) + step.number
             level = Level.CRITICAL if combined[row] >= CRITICAL else Level.WARNING
             alerts.append(
-                _alert(sessions.session_ids[stretches[row]], tick, Kind(kinds[row]), level)
+                bare_alert(sessions.session_ids[stretches[row]], tick, Kind(kinds[row]), level)
             )
         alarmed = alarm
     return alerts
@@ -91,5 +91,18 @@ def kinds_by_definition(
     )
 
 
-def _alert(session_id: str, tick: int, kind: Kind, level: Level) -> Alert:
-    return Alert(session_id, tick, kind.name, level.name, 0, 0, 0, 0, "", None, level.name)
+def bare_alert(session_id: str, tick: int, kind: Kind, level: Level) -> Alert:
+    """An alert of which only the time, the type and the severity are known."""
+    return Alert(
+        session_id=session_id,
+        tick=tick,
+        type=kind.name,
+        severity=level.name,
+        anomaly_score=0,
+        current_engagement=0,
+        expected_engagement=0,
+        deviation=0,
+        reason="",
+        ended_tick=None,
+        worst_severity=level.name,
+    )

@@ -9,7 +9,7 @@ from anomalies_app.detector.calibration import Calibration, anomaly_score, surpr
 from anomalies_app.detector.episodes import CALM_TICKS, YOUNGEST_TICKS, Kind, Level
 from anomalies_app.detector.judgement import Judgement
 from anomalies_app.evaluation.offline import Alert, Run
-from benchmarks.detection.literal_formula import POINTS, kinds_by_definition
+from benchmarks.detection.literal_formula import POINTS, bare_alert, kinds_by_definition
 from sessions_app.recordings.signal_recording import RecordedSignals
 from sessions_app.scoring.score import ScoreSettings, score
 
@@ -45,8 +45,8 @@ def detect_by_scores(
             tick = int(run.sessions.first_ticks[stretches[row]]) + step.number
             level = Level.CRITICAL if scores[row] >= CRITICAL else Level.WARNING
             name = run.sessions.session_ids[stretches[row]]
-            kind = Kind(kinds[row] or Kind.SUDDEN_DROP).name
-            alerts.append(Alert(name, tick, kind, level.name, 0, 0, 0, 0, "", None, level.name))
+            kind = Kind(kinds[row] or Kind.SUDDEN_DROP)
+            alerts.append(bare_alert(name, tick, kind, level))
         calm = np.where(unusual, 0, calm + 1)
     return alerts
 

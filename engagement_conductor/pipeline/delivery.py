@@ -35,12 +35,12 @@ def deliver(turn: Turn, outcome: Outcome, is_current: bool = False) -> None:
     if not outcome.values:
         return
     delivery = Delivery(
-        outcome.tick,
-        turn.client,
-        turn.node,
-        turn.caches.event_settings,
-        Pieces(turn.is_piecewise),
-        turn.counters,
+        tick=outcome.tick,
+        client=turn.client,
+        node=turn.node,
+        event_settings=turn.caches.event_settings,
+        pieces=Pieces(turn.is_piecewise),
+        counters=turn.counters,
     )
     with turn.measured(STORE), transaction.atomic():
         stored = _store(turn, outcome, delivery)

@@ -33,7 +33,15 @@ def score_tick(
     signals = update.signals(windows)
     settings = caches.event_settings.settings_for(event_ids)
     scores = score(signals, settings)
-    return ScoredTick(windows, update, polls, settings, signals, scores, is_minute)
+    return ScoredTick(
+        windows=windows,
+        update=update,
+        polls=polls,
+        settings=settings,
+        signals=signals,
+        scores=scores,
+        is_minute=is_minute,
+    )
 
 
 def detect(scored: ScoredTick, detection: ShardDetection, caches: WorkerCaches) -> None:
@@ -47,9 +55,9 @@ def detect(scored: ScoredTick, detection: ShardDetection, caches: WorkerCaches) 
     muted |= caches.pauses.muted(windows.rows["session_id"], tick_end(windows.tick))
     scored.findings[ANOMALIES] = detection.step(
         windows,
-        scored.signals,
-        scored.scores,
-        muted,
-        scored.settings,
-        caches.event_settings.detection_settings_for(windows.rows["event_id"]),
+        signals=scored.signals,
+        scores=scored.scores,
+        muted=muted,
+        score_settings=scored.settings,
+        settings=caches.event_settings.detection_settings_for(windows.rows["event_id"]),
     )

@@ -50,7 +50,7 @@ class ShardScorer:
         with turn.measured("detect"):
             detect(scored, detection, turn.caches)
         outcome = make_outcome(scored, PARTS)
-        ended = windows.drop_ended()
+        ended = windows.remove_over().tolist()
         with turn.measured("commit"):
             if is_minute and windows.rows["unkeyed"].any():
                 note_unkeyed_sessions(turn.client)

@@ -58,8 +58,14 @@ def queue_lost(
     key, now = keys.shard_set_aside(shard), time.time()
     for table in lost[-MAXIMUM_KEPT:]:
         session_id = int(session_ids[table.row]) if table.row >= 0 else 0
-        start = table.data[:MAXIMUM_DATA_BYTES]
-        kept = KeptTable(table.kind, session_id, now, table.reason, len(table.data), start)
+        kept = KeptTable(
+            kind=table.kind,
+            session_id=session_id,
+            time=now,
+            reason=table.reason,
+            size=len(table.data),
+            data=table.data[:MAXIMUM_DATA_BYTES],
+        )
         pipeline.rpush(key, msgspec.msgpack.encode(kept))
     pipeline.ltrim(key, -MAXIMUM_KEPT, -1)
     pipeline.expire(key, KEPT_SECONDS)

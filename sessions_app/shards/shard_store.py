@@ -161,7 +161,15 @@ class ShardStore:
         audiences = tables.pop(0) if fields else []
         polls, voters = tables if of_polls else ([], [])
         ballots = self._read_ballots(of_polls, polls)
-        return Touched(rows, audiences, polled, polls, voters, ballots), seen
+        touched = Touched(
+            rows=rows,
+            audiences=audiences,
+            polled=polled,
+            polls=polls,
+            voters=voters,
+            ballots=ballots,
+        )
+        return touched, seen
 
     def _read_ballots(self, fields: list[bytes], polls: list[bytes | None]) -> list[bytes | None]:
         """What the release before has stored with polls that nobody has written since."""

@@ -248,21 +248,21 @@ class SessionWindows:
         unscored: NDArray[np.bool_] = self.silent_rows() | (self.rows["over"] == Over.DELETED)
         return unscored
 
-    def drop_ended(self) -> list[int]:
-        """Drops the sessions that end with this tick; returns their database keys.
+    def remove_over(self) -> Counts:
+        """Drops the sessions that are over; returns their keys.
 
         Those whose end was announced leave a tombstone. What is heard of the others later opens
         them again.
         """
         over = self.over_rows()
-        ended: list[int] = self.rows["session_id"][over].tolist()
-        if ended:
+        gone: Counts = self.rows["session_id"][over].copy()
+        if len(gone):
             for row in np.flatnonzero(self.rows["over"] == Over.ANNOUNCED).tolist():
                 session_id, last_seen = self.rows[["session_id", "last_seen"]][row].item()
                 self.tombstones[self.external_ids[row]] = Tombstone(session_id, last_seen)
             self.external_ids = [self.external_ids[row] for row in np.flatnonzero(~over)]
             self.rows = self.rows[~over]
-        return ended
+        return gone
 
     def forget_tombstones(self) -> None:
         """Drops those of sessions that nothing was heard of for half an hour."""

@@ -273,10 +273,10 @@ def _fold_polls(
 
 def _packed(touched: Touched, audience: Table, tables: polls.PollTables) -> Touched:
     return Touched(
-        touched.rows,
-        [*pack_table(audience, touched.rows, audiences.FORM)],
-        touched.polled,
-        [*pack_table(tables.polls, touched.polled, polls.POLL_FORM)],
-        [*pack_table(tables.voters, touched.polled, polls.VOTER_FORM)],
-        touched.ballots,
+        rows=touched.rows,
+        audiences=[*pack_table(audience, touched.rows, audiences.FORM)],
+        polled=touched.polled,
+        polls=[*pack_table(tables.polls, touched.polled, polls.POLL_FORM)],
+        voters=[*pack_table(tables.voters, touched.polled, polls.VOTER_FORM)],
+        ballots=touched.ballots,
     )
