@@ -95,7 +95,7 @@ class EpisodeChange(AnomalyValues, frozen=True, array_like=True):
         session_id, event_id: database keys.
         external_id: the platform's session ID.
         tick: of the change.
-        raised_tick: in which the episode began; tells it from the session's others.
+        raised_tick: in which the episode began; identifies it among those of the session.
     """
 
     change: Change
@@ -127,7 +127,7 @@ class AnomalyRecord(AnomalyValues, frozen=True, kw_only=True):
     Attributes:
         session_id, event_id: database keys of its session, and of the event this belongs to.
         began_at: end of the tick in which it was raised, aware, UTC.
-        ended_at: when it ended; None while it goes on.
+        ended_at: when it ended; None while it is open.
     """
 
     id: UUID

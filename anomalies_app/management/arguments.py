@@ -1,4 +1,4 @@
-"""What several commands take on their command lines."""
+"""Arguments and progress bars of several commands."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 
 def a_time(text: str) -> datetime:
-    """A date or a time in ISO 8601; in UTC unless it says otherwise."""
+    """Parses a date or a time in ISO 8601, in UTC unless it has an offset."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -19,7 +19,7 @@ def a_time(text: str) -> datetime:
 
 
 def progress_bar(total: int, unit: str, doing: str) -> "tqdm[None]":
-    """A bar on standard error, where somebody sees it."""
+    """A progress bar on standard error; none if that is not a terminal."""
     return tqdm(
         total=total, unit=f" {unit}", unit_scale=True, desc=doing, disable=not sys.stderr.isatty()
     )

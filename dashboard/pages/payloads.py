@@ -63,7 +63,7 @@ def session_snapshot(session: Session, scores: bool = True) -> dict[str, Any]:
 
 
 def session_snapshots(sessions: Sequence[Session], scores: bool = True) -> list[dict[str, Any]]:
-    """The same of many sessions, in four queries, and one more where alerts are acknowledged.
+    """The same of many sessions, in four queries, and one more where anomalies are acknowledged.
 
     A session's points are the last five minutes, oldest first; its anomalies the last, newest
     first; the first votes and closings of its polls the last, oldest first. The lines are drawn

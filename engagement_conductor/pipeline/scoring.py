@@ -1,4 +1,4 @@
-"""Scoring a tick of all sessions of a shard, and judging it."""
+"""Scores a tick of all sessions of a shard, and runs the detector on it."""
 
 from collections.abc import Iterable
 
@@ -20,12 +20,12 @@ def score_tick(
     caches: WorkerCaches,
     is_minute: bool,
 ) -> ScoredTick:
-    """Scores every session by the settings of its event.
+    """Scores every session with the settings of its event.
 
     Args:
         windows: after the tick.
         update: of the tick.
-        polls: names of at least the polls that it speaks of.
+        polls: names of at least the polls that it mentions.
         is_minute: whether what is stored once a minute is due.
     """
     event_ids = windows.rows["event_id"]
@@ -45,7 +45,7 @@ def score_tick(
 
 
 def detect(scored: ScoredTick, detection: ShardDetection, caches: WorkerCaches) -> None:
-    """Notes among the findings which anomalies have begun, got worse or ended.
+    """Adds the episodes that have begun, escalated or ended to the findings.
 
     Args:
         detection: after the tick before; changed in place.

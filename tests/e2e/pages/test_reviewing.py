@@ -45,7 +45,7 @@ def test_anomalies_are_reviewed_one_by_one_many_at_once_and_downloaded(
         rows.nth(0).get_by_role("button", name="False alarm").click()
     assert verdicts(newest) == [("FALSE_ALARM", "A break.")]
     assert rows.nth(0).locator(".status").inner_text() == "False alarm"
-    assert "1 of 1 judged" in admin.text(".rates summary")
+    assert "1 of 1 reviewed" in admin.text(".rates summary")
 
     for place in (1, 2):
         rows.nth(place).get_by_role("checkbox").check()
