@@ -258,7 +258,7 @@ class AnomalyAdmin(CheckedAdmin):
         """A button for each verdict that it does not have; the list is a form."""
         buttons = format_html_join(
             "",
-            '<button type="submit" class="judge" name="review" value="{0}:{1}" '
+            '<button type="submit" class="verdict" name="review" value="{0}:{1}" '
             'aria-label="{2}: {3}">{2}</button>',
             (
                 (verdict, anomaly.pk, words, f"{name_of(anomaly)}, {clock(anomaly.time)}")
