@@ -51,7 +51,7 @@ def _summary(anomaly: Anomaly, metrics: list[EngagementMetric]) -> str:
     before = [metric.score for metric in metrics if metric.time < anomaly.time]
     after = [metric.score for metric in metrics if metric.time >= anomaly.time]
     parts = [
-        f"{when} the score lay between {min(scores):.0%} and {max(scores):.0%}"
+        f"{when}, the score was between {min(scores):.0%} and {max(scores):.0%}"
         for when, scores in (("Before", before), ("Afterwards", after))
         if scores
     ]
