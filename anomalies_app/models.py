@@ -1,19 +1,35 @@
-"""What was unusual in a session, what was done about it, and how well that worked."""
+"""The tables of anomalies, their reviews, interventions, and how those performed."""
 
 import uuid
 from datetime import datetime
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import models
 from django.utils.timezone import localtime
+from msgspec import structs
 from timescale.db.models.fields import TimescaleDateTimeField
 
 from anomalies_app.queries import AnomalyQuerySet
+from anomalies_app.records import AnomalyRecord, AnomalyValues, SignalMove
 from sessions_app.models import Event, Session
+from sessions_app.scoring.points import SignalValues
+
+# The columns that hold what people made of an anomaly.
+REVIEW_COLUMNS = (
+    "acknowledged_at",
+    "acknowledged_by",
+    "verdict",
+    "verdict_note",
+    "reviewed_at",
+    "reviewed_by",
+)
+
+Stored = TypeVar("Stored", SignalValues, SignalMove)
 
 
 class AnomalyType(models.TextChoices):
-    """What went wrong."""
+    """The type of an anomaly."""
 
     SUDDEN_DROP = "SUDDEN_DROP", "Sudden drop"
     GRADUAL_DECLINE = "GRADUAL_DECLINE", "Gradual decline"
@@ -22,14 +38,14 @@ class AnomalyType(models.TextChoices):
 
 
 class Severity(models.TextChoices):
-    """How sure and how bad."""
+    """How unusual and how bad it is."""
 
     WARNING = "WARNING"
     CRITICAL = "CRITICAL"
 
 
 class Verdict(models.TextChoices):
-    """What an admin makes of an anomaly."""
+    """An admin's verdict on an anomaly."""
 
     CONFIRMED = "CONFIRMED"
     FALSE_ALARM = "FALSE_ALARM", "False alarm"
@@ -39,7 +55,7 @@ NOT_REVIEWED = "Not reviewed"
 
 
 class Status(models.TextChoices):
-    """How far people have got with an anomaly."""
+    """How far the review of an anomaly has come."""
 
     OPEN = "OPEN"
     ACKNOWLEDGED = "ACKNOWLEDGED"
@@ -48,21 +64,21 @@ class Status(models.TextChoices):
 
 
 def status_of(verdict: str, acknowledged_at: datetime | None) -> Status:
-    """The status of an anomaly with these values."""
+    """The status of an anomaly with this verdict and acknowledgement."""
     if verdict:
         return Status(verdict)
     return Status.OPEN if acknowledged_at is None else Status.ACKNOWLEDGED
 
 
 class SessionRecord(models.Model):
-    """A row of a hypertable that belongs to a session at a time.
+    """A row of a hypertable that belongs to a session and a time.
 
-    TimescaleDB allows no unique constraint without the time in it, so the ID is indexed, and the
-    references carry no database constraint.
+    TimescaleDB allows no unique constraint without the time column, so the ID is only indexed, and
+    foreign keys have no database constraint.
 
     ``event`` is history: the session's event at that time, which the session may have left, and
-    which may have been deleted. Who may see a row, where it is told, and under which event it is
-    found follows from ``session.event``, always.
+    which may have been deleted. Who may see a row, on which pages it is shown, and under which
+    event it is found always follows from ``session.event``.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -89,10 +105,10 @@ class SessionRecord(models.Model):
 
 
 class Anomaly(SessionRecord):
-    """An episode in which a session was less engaged than could be expected.
+    """A time in which a session was less engaged than was to be expected.
 
-    ``time`` is when it was raised. Type and severity are the worst so far; ``metadata`` holds the
-    signal that moved (``moved``) and every change of the episode (``changes``).
+    ``time`` is when it was raised. Type and severity are the worst so far. ``metadata`` holds the
+    signal that moved most (``moved``) and every change of the episode (``changes``).
     """
 
     type = models.CharField(max_length=20, choices=AnomalyType.choices)
@@ -154,19 +170,59 @@ class Anomaly(SessionRecord):
 
     @property
     def status(self) -> Status:
-        """A verdict says more than an acknowledgement."""
+        """How far its review has come; a verdict takes precedence over an acknowledgement."""
         return status_of(self.verdict, self.acknowledged_at)
 
     @property
-    def over_at(self) -> datetime | None:
-        """When it ended, or the session that it was left open by; None while it goes on."""
+    def closed_at(self) -> datetime | None:
+        """When it ended, or else the session that left it open; None while it is open."""
         return self.ended_at or self.session.ended_at
+
+    @property
+    def values(self) -> AnomalyValues:
+        """What the detector found, as it last got worse."""
+        known = {name: getattr(self, name) for name in _VALUE_COLUMNS}
+        moved = self.metadata.get("moved")
+        return AnomalyValues(
+            **known, signals=_read(SignalValues, self.signals), moved=_read(SignalMove, moved)
+        )
+
+    def record(self, session: Session | None = None) -> AnomalyRecord:
+        """The anomaly as of now, under the event that its session belongs to now.
+
+        One that was left open by a session that has ended, ended with it.
+
+        Args:
+            session: of the anomaly, where it is at hand.
+        """
+        session = session or self.session
+        return AnomalyRecord(
+            **structs.asdict(self.values),
+            id=self.pk,
+            session_id=self.session_id,
+            event_id=session.event_id,
+            began_at=self.time,
+            ended_at=self.ended_at or session.ended_at,
+        )
+
+
+_VALUE_COLUMNS = tuple(
+    name for name in AnomalyValues.__struct_fields__ if name not in ("signals", "moved")
+)
+
+
+def _read(kind: type[Stored], data: dict[str, Any] | None) -> Stored | None:
+    """Stored JSON as a struct; None where it is missing or damaged: the rest can be shown."""
+    try:
+        return kind(**data or {})
+    except TypeError:
+        return None
 
 
 class AnomalyReview(models.Model):
-    """One thing that was done about an anomaly: who, when, from what to what.
+    """An entry in the review history of an anomaly: who changed what to what, and when.
 
-    An acknowledgement leaves the verdict and the note as they are.
+    An acknowledgement leaves verdict and note unchanged.
     """
 
     anomaly_id = models.UUIDField(db_index=True)
@@ -201,7 +257,7 @@ class AnomalyReview(models.Model):
 
 
 class InterventionKind(models.TextChoices):
-    """What can be done to win an audience back."""
+    """A way to win an audience back."""
 
     POLL = "POLL"
     CHAT_PROMPT = "CHAT_PROMPT"
@@ -210,7 +266,7 @@ class InterventionKind(models.TextChoices):
 
 
 class InterventionStatus(models.TextChoices):
-    """How far it has come."""
+    """The state of an intervention."""
 
     SUGGESTED = "SUGGESTED"
     APPROVED = "APPROVED"
@@ -219,7 +275,7 @@ class InterventionStatus(models.TextChoices):
 
 
 class Intervention(SessionRecord):
-    """Something suggested or done in answer to an anomaly."""
+    """Something suggested or done in response to an anomaly."""
 
     anomaly_id = models.UUIDField(null=True, blank=True)
     kind = models.CharField(max_length=20, choices=InterventionKind.choices)
@@ -241,7 +297,7 @@ class Intervention(SessionRecord):
 
 
 class AgentPerformance(SessionRecord):
-    """What an intervention changed."""
+    """The effect of an intervention."""
 
     intervention_id = models.UUIDField(null=True, blank=True)
     agent = models.CharField(max_length=100)

@@ -1,4 +1,4 @@
-"""Which anomalies are open, who may see them, what was around them, and how many were false."""
+"""Queries of anomalies: visible ones, open ones, the scores around them, rates of false alarms."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,44 +12,45 @@ from django.db.models import Count, Q
 from sessions_app.queries.latest_rows import newest_of_sessions
 from sessions_app.queries.querysets import VisibleQuerySet
 
-# The global bounds let a hypertable leave out its other chunks before it looks into any.
+# The overall bounds let TimescaleDB exclude chunks while it plans the query.
 _COURSES = """
-SELECT place.number, metric.time, metric.score
+SELECT anomaly.number, metric.time, metric.score
 FROM unnest(%(sessions)s::bigint[], %(times)s::timestamptz[])
-    WITH ORDINALITY AS place (session_id, time, number)
+    WITH ORDINALITY AS anomaly (session_id, time, number)
 CROSS JOIN LATERAL (
     SELECT time, score FROM engagement_metrics
-    WHERE session_id = place.session_id
-        AND time BETWEEN place.time - %(around)s AND place.time + %(around)s
+    WHERE session_id = anomaly.session_id
+        AND time BETWEEN anomaly.time - %(around)s AND anomaly.time + %(around)s
         AND time BETWEEN %(first)s AND %(last)s
 ) AS metric
-ORDER BY place.number, metric.time
+ORDER BY anomaly.number, metric.time
 """
 
 
-class Judged(NamedTuple):
-    """How many anomalies of a kind were judged, and how many of them were false alarms."""
+class ReviewedCount(NamedTuple):
+    """How many anomalies of a group have a verdict, and how many of those were false alarms."""
 
     name: str
-    judged: int
-    false: int
+    reviewed: int
+    false_alarms: int
 
     @property
     def rate(self) -> float:
-        return self.false / self.judged
+        """The share of false alarms, in [0, 1]."""
+        return self.false_alarms / self.reviewed
 
 
 class AnomalyQuerySet(VisibleQuerySet):
-    """Anomalies. One that was left open by a session that is over, is over with it."""
+    """Anomalies; one that was left open by a session that has ended, ended with it."""
 
     ORGANIZERS = "session__event__organizers"
 
     def open(self) -> Self:
-        """Those that go on, in sessions that go on."""
+        """Those that are open, in sessions that have not ended."""
         return self.filter(ended_at__isnull=True, session__ended_at__isnull=True)
 
-    def over(self) -> Self:
-        """All others."""
+    def ended(self) -> Self:
+        """Those that have ended, or whose sessions have."""
         return self.exclude(ended_at__isnull=True, session__ended_at__isnull=True)
 
     def with_status(self, status: str) -> Self:
@@ -59,7 +60,7 @@ class AnomalyQuerySet(VisibleQuerySet):
         return self.filter(verdict=status)
 
     def latest_open_by_session(self, session_ids: list[int]) -> dict[int, Any]:
-        """The newest open anomaly of each of these sessions that has one."""
+        """The newest open anomaly of each of these sessions that has one, by session key."""
         newest = (
             self.open()
             .filter(session_id__in=session_ids)
@@ -70,22 +71,22 @@ class AnomalyQuerySet(VisibleQuerySet):
         return {anomaly.session_id: anomaly for anomaly in newest}
 
     def latest_of_sessions(self, session_ids: list[int], count: int) -> dict[int, list[Any]]:
-        """The last ``count`` anomalies of each session, newest first, by its key."""
+        """The last ``count`` anomalies of each session, newest first, by session key."""
         newest = newest_of_sessions(self.model, session_ids, count, "acknowledged_by")
         return {key: newest[key] for key in session_ids}
 
     def counts_by_session(self, session_ids: list[int]) -> dict[int, int]:
-        """How many anomalies each of these sessions had, where it had one."""
+        """The number of anomalies of each of these sessions that has any, by session key."""
         rows = self.filter(session_id__in=session_ids).values_list("session_id")
         return dict(rows.annotate(models.Count("pk")))
 
     def courses(
         self, anomalies: Iterable[Any], around: timedelta
     ) -> dict[UUID, list[tuple[datetime, float]]]:
-        """The scores of each anomaly's session around it, oldest first, in one query.
+        """The times and scores of each anomaly's session around it, oldest first, in one query.
 
         Args:
-            around: how long before and after the time when it was raised.
+            around: how long before and after the time at which it was raised.
         """
         found: dict[UUID, list[tuple[datetime, float]]] = defaultdict(list)
         rows = list(anomalies)
@@ -107,20 +108,22 @@ class AnomalyQuerySet(VisibleQuerySet):
                 found[rows[number - 1].pk].append((time, score))
         return found
 
-    def judged_by(self, field: str, since: datetime) -> list[Judged]:
-        """Those raised since then that have a verdict, by ``type`` or another field.
+    def reviewed_by_field(self, field: str, since: datetime) -> list[ReviewedCount]:
+        """Counts of those raised since ``since`` that have a verdict, grouped by ``field``.
 
-        The most often judged come first.
+        The most often reviewed groups come first.
         """
         rows = (
             self.filter(time__gte=since)
             .exclude(verdict="")
             .values_list(field)
-            .annotate(judged=Count("pk"), false=Count("pk", filter=Q(verdict="FALSE_ALARM")))
-            .order_by("-judged", field)
+            .annotate(
+                reviewed=Count("pk"), false_alarms=Count("pk", filter=Q(verdict="FALSE_ALARM"))
+            )
+            .order_by("-reviewed", field)
         )
-        return [Judged(*row) for row in rows]
+        return [ReviewedCount(*row) for row in rows]
 
     def locked(self, ids: list[UUID]) -> list[Any]:
-        """Those with these IDs, which nobody else can change until the transaction ends."""
+        """Those with these IDs, locked until the transaction ends."""
         return list(self.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",)))

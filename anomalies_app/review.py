@@ -1,4 +1,4 @@
-"""Answering anomalies: the one way to acknowledge one or to judge it, and the record of it."""
+"""Reviewing anomalies: the one way to acknowledge them or to give a verdict, with its history."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 
-# Sent with ``anomaly_ids`` when it is stored that somebody has seen them: pages can be told then.
+# Sent with ``anomaly_ids`` once their acknowledgement is stored, so that open pages can be updated.
 acknowledged = Signal()
 
 
@@ -27,12 +27,12 @@ def may_review(user: "AbstractBaseUser | AnonymousUser | Any") -> bool:
 
 
 def acknowledge_anomaly(anomaly_id: UUID, user: Any) -> Anomaly:
-    """Says that ``user`` has seen an anomaly and cares for it; the first one to do so counts.
+    """Notes that ``user`` has seen an anomaly and takes care of it; the first one to do so counts.
 
-    To be called outside a transaction: it sends :data:`acknowledged` when its own is over.
+    To be called outside a transaction: it sends :data:`acknowledged` after its own.
 
     Raises:
-        Anomaly.DoesNotExist: there is none, or ``user`` may not see it.
+        Anomaly.DoesNotExist: it does not exist, or ``user`` may not see it.
     """
     with transaction.atomic():
         anomaly: Anomaly = (
@@ -47,10 +47,10 @@ def acknowledge_anomaly(anomaly_id: UUID, user: Any) -> Anomaly:
 
 
 def acknowledge_anomalies(anomaly_ids: Iterable[UUID], user: Any) -> int:
-    """Does the same with many at once; to be called outside a transaction.
+    """Acknowledges many at once; to be called outside a transaction.
 
     Returns:
-        How many nobody had acknowledged before.
+        How many had not been acknowledged before.
 
     Raises:
         PermissionDenied: ``user`` may not review.
@@ -59,9 +59,9 @@ def acknowledge_anomalies(anomaly_ids: Iterable[UUID], user: Any) -> int:
         raise PermissionDenied
     with transaction.atomic():
         changed = _acknowledge(Anomaly.objects.locked(list(anomaly_ids)), user)
-    # Of what is over, pages learn with their next snapshot: there may be thousands.
-    going_on = [anomaly.pk for anomaly in changed if anomaly.ended_at is None]
-    acknowledged.send_robust(Anomaly, anomaly_ids=going_on)
+    # Ended ones may be thousands: pages get those with their next snapshot.
+    ongoing = [anomaly.pk for anomaly in changed if anomaly.ended_at is None]
+    acknowledged.send_robust(Anomaly, anomaly_ids=ongoing)
     return len(changed)
 
 
@@ -91,14 +91,14 @@ def _acknowledge(anomalies: Iterable[Anomaly], user: Any) -> list[Anomaly]:
 def review_anomalies(
     anomaly_ids: Iterable[UUID], user: Any, verdict: str, note: str | None = None
 ) -> int:
-    """Gives anomalies a verdict and records who did it, when, and what it was before.
+    """Gives anomalies a verdict, and records who did it, when, and what it was before.
 
     Args:
         verdict: one of :class:`Verdict`, or empty to withdraw it.
-        note: replaces what was noted before; None leaves it.
+        note: replaces the note; None leaves it unchanged.
 
     Returns:
-        How many have changed; the others had this verdict and note already.
+        How many have changed; the others already had this verdict and note.
 
     Raises:
         PermissionDenied: ``user`` may not review.
@@ -109,9 +109,9 @@ def review_anomalies(
     if verdict not in ("", *Verdict.values):
         raise ValueError(f"There is no verdict {verdict!r}.")
     now = timezone.now()
-    news = {"verdict": verdict, "reviewed_by": user, "reviewed_at": now}
+    values = {"verdict": verdict, "reviewed_by": user, "reviewed_at": now}
     if note is not None:
-        news["verdict_note"] = note
+        values["verdict_note"] = note
     with transaction.atomic():
         reviews = [
             AnomalyReview(
@@ -126,6 +126,6 @@ def review_anomalies(
             if anomaly.verdict != verdict or note not in (None, anomaly.verdict_note)
         ]
         changed = [review.anomaly_id for review in reviews]
-        Anomaly.objects.filter(pk__in=changed).update(**news)
+        Anomaly.objects.filter(pk__in=changed).update(**values)
         AnomalyReview.objects.bulk_create(reviews)
     return len(reviews)

@@ -38,13 +38,15 @@ class Machine(NamedTuple):
 def this_machine() -> Machine:
     """What this process runs on, now."""
     return Machine(
-        _processor(),
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        f"{platform.system()} {platform.release()}",
-        platform.python_version(),
-        datetime.now(UTC).isoformat(timespec="seconds"),
-        os.getloadavg()[0],
+        processor=_processor(),
+        cores=len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1,
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        load=os.getloadavg()[0],
     )
 
 

@@ -31,12 +31,12 @@ def engagement_update(point: SessionPoint, timestamp: str) -> bytes:
     """The JSON of one session's update; the event of a session without one is itself."""
     return _encode(
         EngagementUpdate(
-            timestamp,
-            point.external_id,
-            point.event_external_id or point.external_id,
-            point.score,
-            point.category,
-            point.signals,
+            timestamp=timestamp,
+            session_id=point.external_id,
+            event_id=point.event_external_id or point.external_id,
+            score=point.score,
+            category=point.category,
+            signals=point.signals,
         )
     )
 

@@ -13,7 +13,8 @@ from django.utils import timezone
 from msgspec import to_builtins
 
 from anomalies_app.models import Anomaly
-from anomalies_app.notices import AnomalyNotice, Change, SignalMove
+from anomalies_app.records import AnomalyChange, Change, SignalMove
+from anomalies_app.storage import row_values
 from sessions_app.models import EngagementMetric, Event, PollMoment, Session
 from sessions_app.recordings.signal_recording import RecordedSignals
 from sessions_app.scoring.points import SessionPoint, SignalValues
@@ -144,7 +145,7 @@ def make_point(session: Session, score: float, time: datetime | None = None) -> 
 
 def make_notice(
     session: Session, change: Change = Change.BEGAN, ago: int = 0, **fields: Any
-) -> AnomalyNotice:
+) -> AnomalyChange:
     """What the detector says of an anomaly, raised ``ago`` seconds before the last tick ended."""
     last = last_tick_end()
     began_at = last - timedelta(seconds=ago)
@@ -157,29 +158,25 @@ def make_notice(
         "event_external_id": session.event.external_id,
         "began_at": began_at,
         "changed_at": began_at if change is Change.BEGAN else last,
+        "ended_at": fields.get("changed_at", last) if change is Change.ENDED else None,
         "type": "MASS_EXIT",
         "severity": "WARNING",
         "anomaly_score": 0.71,
         "current_engagement": 0.35,
         "expected_engagement": 0.61,
-        "deviation": 0.26,
         "reason": "Active users fell from 190 to 121 in 40 seconds.",
         "signals": SIGNALS,
         "moved": SignalMove("active_users", 190, 121, 40),
     }
-    return AnomalyNotice(**{**usual, **fields})
+    return AnomalyChange(**{**usual, **fields})
 
 
-def make_anomaly(notice: AnomalyNotice, **fields: Any) -> Anomaly:
-    """The row of a notice, as the pipeline stores it."""
-    shared = ("type", "severity", "anomaly_score", "deviation", "reason", "session_id", "event_id")
+def make_anomaly(notice: AnomalyChange, **fields: Any) -> Anomaly:
+    """The row of an anomaly, as the pipeline stores it."""
     usual = {
-        **{name: getattr(notice, name) for name in ("id", *shared)},
+        **{name: getattr(notice, name) for name in ("id", "session_id", "event_id", "ended_at")},
+        **row_values(notice),
         "time": notice.began_at,
-        "ended_at": notice.changed_at if notice.has_ended else None,
-        "current_engagement": notice.current_engagement,
-        "expected_engagement": notice.expected_engagement,
-        "signals": to_builtins(notice.signals),
         "metadata": {"moved": to_builtins(notice.moved)},
     }
     return Anomaly.objects.create(**{**usual, **fields})

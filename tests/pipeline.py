@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 
 import redis
 
-from engagement_conductor.pipeline import tick as scorer
+from engagement_conductor.pipeline import catching_up
 from engagement_conductor.pipeline.caches import WorkerCaches
 from sessions_app.ingest.collector import Collector
 from sessions_app.models import EngagementMetric
@@ -54,7 +54,7 @@ def collect_all(client: "redis.Redis", running: Collector) -> None:
 
 def score_shard(client: "redis.Redis", shard: int, up_to_tick: int) -> int:
     """Scores a shard as a worker does that has just started: it keeps nothing of earlier calls."""
-    return scorer.score_shard(client, shard, up_to_tick, WorkerCaches(client))
+    return catching_up.score_shard(client, shard, up_to_tick, WorkerCaches(client))
 
 
 def score_all(client: "redis.Redis", tick: int) -> None:

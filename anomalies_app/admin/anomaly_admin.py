@@ -1,4 +1,4 @@
-"""Anomalies in Django admin: what the detector found, and what people make of it."""
+"""Anomalies in Django admin: the detector's findings, read-only, and their review."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ VERDICT_BUTTONS = {Verdict.CONFIRMED.value: "Confirm", Verdict.FALSE_ALARM.value
 
 
 class ReviewForm(forms.ModelForm):
-    """A note, and the verdict of the button that was pressed; without one it stays as it is."""
+    """A note, and the verdict of the pressed button; saving without one keeps the verdict."""
 
     verdict = forms.ChoiceField(choices=[("", "Withdrawn"), *Verdict.choices], required=False)
 
@@ -61,7 +61,7 @@ class ReviewForm(forms.ModelForm):
 
 @admin.register(Anomaly)
 class AnomalyAdmin(CheckedAdmin):
-    """What the detector found is read-only; verdict and note are the reviewer's."""
+    """The list and the page of anomalies; only verdict and note can be edited."""
 
     list_display = ("raised", "where", "kind", "picture", "status")
     # Any other order would read the whole table.
@@ -109,11 +109,15 @@ class AnomalyAdmin(CheckedAdmin):
         return PicturedList
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        return (*self.list_display, "judge") if may_review(request.user) else self.list_display
+        return (
+            (*self.list_display, "verdict_buttons")
+            if may_review(request.user)
+            else self.list_display
+        )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        if request.method == "POST" and "judge" in request.POST:
-            return self._judge_one(request)
+        if request.method == "POST" and "review" in request.POST:
+            return self._review_one(request)
         extra = {"title": "Anomalies", "false_alarms": false_alarms()}
         return super().changelist_view(request, {**(extra_context or {}), **extra})
 
@@ -135,7 +139,7 @@ class AnomalyAdmin(CheckedAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def export(self, request: HttpRequest) -> HttpResponse:
-        """The list as CSV, with the filters and the search of the page, in full."""
+        """All rows of the list as CSV, with the filters and the search of the page."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
@@ -177,9 +181,9 @@ class AnomalyAdmin(CheckedAdmin):
         words = ngettext("%d anomaly: %s.", "%d anomalies: %s.", changed)
         self.message_user(request, words % (changed, verdict.label.lower()), messages.SUCCESS)
 
-    def _judge_one(self, request: HttpRequest) -> HttpResponse:
+    def _review_one(self, request: HttpRequest) -> HttpResponse:
         try:
-            key, verdict = pressed_verdict(request.POST["judge"])
+            key, verdict = pressed_verdict(request.POST["review"])
             changed = review_anomalies(
                 [key], request.user, verdict, request.POST.get("note") or None
             )
@@ -213,7 +217,7 @@ class AnomalyAdmin(CheckedAdmin):
 
     @admin.display(description="event")
     def event_now(self, anomaly: Anomaly) -> str:
-        """The event that its session belongs to now."""
+        """The event that its session belongs to now, as a link."""
         event = anomaly.session.event
         address = reverse("admin:sessions_app_event_change", args=[event.pk])
         return format_html('<a href="{}">{}</a>', address, event)
@@ -224,9 +228,9 @@ class AnomalyAdmin(CheckedAdmin):
 
     @admin.display(description="ended")
     def ended(self, anomaly: Anomaly) -> str:
-        over = anomaly.over_at
+        ended = anomaly.closed_at
         lasted = lasted_in_words(anomaly)
-        return lasted if over is None else f"{clock(over)}, {lasted}"
+        return lasted if ended is None else f"{clock(ended)}, {lasted}"
 
     @admin.display(description="engagement")
     def current(self, anomaly: Anomaly) -> str:
@@ -250,11 +254,11 @@ class AnomalyAdmin(CheckedAdmin):
         return two_lines(label, person_of(anomaly))
 
     @admin.display(description="verdict")
-    def judge(self, anomaly: Anomaly) -> str:
+    def verdict_buttons(self, anomaly: Anomaly) -> str:
         """A button for each verdict that it does not have; the list is a form."""
         buttons = format_html_join(
             "",
-            '<button type="submit" class="judge" name="judge" value="{0}:{1}" '
+            '<button type="submit" class="verdict" name="review" value="{0}:{1}" '
             'aria-label="{2}: {3}">{2}</button>',
             (
                 (verdict, anomaly.pk, words, f"{name_of(anomaly)}, {clock(anomaly.time)}")
@@ -272,9 +276,9 @@ class AnomalyAdmin(CheckedAdmin):
     def signal_values(self, anomaly: Anomaly) -> str:
         return table(signals_in_words(anomaly.signals))
 
-    @admin.display(description="course")
+    @admin.display(description="changes")
     def changes(self, anomaly: Anomaly) -> str:
-        """Every change of the episode, as the detector noted it."""
+        """Every change of the episode."""
         return table(map(change_in_words, anomaly.metadata.get("changes", ())))
 
     @admin.display(description="status")
@@ -284,6 +288,6 @@ class AnomalyAdmin(CheckedAdmin):
 
     @admin.display(description="history")
     def reviews(self, anomaly: Anomaly) -> str:
-        """Who did what about it, newest first."""
+        """Its review history, newest first."""
         rows = AnomalyReview.objects.filter(anomaly_id=anomaly.pk).select_related("user")
         return table((clock(row.time), review_in_words(row)) for row in rows)

@@ -1,4 +1,4 @@
-"""The list of anomalies: bounded, with a picture of each and a form for verdicts."""
+"""The list of anomalies: of bounded size, with a picture of each and a form for verdicts."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ AROUND = timedelta(minutes=5)
 
 
 class BoundedPaginator(Paginator):
-    """Counts so many rows and no more: on a big table, counting is what takes long."""
+    """Counts up to :data:`COUNTED_ROWS` rows only: counting a large table takes long."""
 
     @cached_property
     def count(self) -> int:
@@ -29,13 +29,13 @@ class BoundedPaginator(Paginator):
 
 
 class PicturedList(CheckedList):
-    """A page of the list; its pictures come with one query."""
+    """A page of the list, with the pictures of its rows from one query."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.result_list)
         courses: dict[UUID, list[tuple[datetime, float]]] = {}
-        # The list is of use without its pictures.
+        # The list is useful without its pictures.
         with suppress(ScoresLockedError), reading_scores():
             courses = Anomaly.objects.courses(self.result_list, AROUND)
         for anomaly in self.result_list:
@@ -44,7 +44,7 @@ class PicturedList(CheckedList):
 
 
 class NoteForm(ActionForm):
-    """What is done with the chosen rows, and a note to go with it."""
+    """The action for the selected rows, with a note."""
 
     note = forms.CharField(
         required=False,
@@ -54,7 +54,7 @@ class NoteForm(ActionForm):
 
 
 def chosen_keys(anomalies: QuerySet) -> list[UUID]:
-    """Of all that a list has, as many as it counts: "all" are the 10,000 that it speaks of."""
+    """The keys of the rows, :data:`COUNTED_ROWS` at most: as many as the list offers as "all"."""
     return list(anomalies.values_list("pk", flat=True)[:COUNTED_ROWS])
 
 
@@ -62,7 +62,7 @@ def pressed_verdict(pressed: str) -> tuple[UUID, str]:
     """The anomaly and the verdict of a row's button.
 
     Raises:
-        ValueError: no such button.
+        ValueError: there is no such button.
     """
     verdict, _, key = pressed.partition(":")
     return UUID(key), verdict

@@ -1,4 +1,4 @@
-"""What the chart of an anomaly shows: ten minutes of scores and signals around it."""
+"""The data of an anomaly's chart: ten minutes of scores and signals around it."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -13,25 +13,25 @@ DRAWN_SIGNALS = ("chat_msgs_per_min", "active_users", "reactions_per_min")
 
 
 def course_payload(anomaly: Anomaly) -> dict[str, Any]:
-    """For the page's script, with a sentence for those who do not see it.
+    """The chart for the page's script, with a summary in words.
 
     Times are milliseconds since 1970.
     """
     start, end = anomaly.time - AROUND, anomaly.time + AROUND
     metrics: list[EngagementMetric] = []
-    # What is known of the anomaly itself is of use without its chart.
+    # The page is useful without its chart.
     with suppress(ScoresLockedError), reading_scores():
         metrics = list(
             EngagementMetric.objects.filter(
                 session_id=anomaly.session_id, time__range=(start, end)
             ).order_by("time")
         )
-    over = anomaly.over_at
+    ended = anomaly.closed_at
     return {
         "start": _milliseconds(start),
         "end": _milliseconds(end),
         "raised": _milliseconds(anomaly.time),
-        "over": None if over is None else _milliseconds(over),
+        "over": None if ended is None else _milliseconds(ended),
         "expected": anomaly.expected_engagement,
         "summary": _summary(anomaly, metrics),
         "points": [
@@ -51,7 +51,7 @@ def _summary(anomaly: Anomaly, metrics: list[EngagementMetric]) -> str:
     before = [metric.score for metric in metrics if metric.time < anomaly.time]
     after = [metric.score for metric in metrics if metric.time >= anomaly.time]
     parts = [
-        f"{when} the score lay between {min(scores):.0%} and {max(scores):.0%}"
+        f"{when}, the score was between {min(scores):.0%} and {max(scores):.0%}"
         for when, scores in (("Before", before), ("Afterwards", after))
         if scores
     ]

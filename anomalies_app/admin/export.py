@@ -7,7 +7,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import StreamingHttpResponse
 
-from anomalies_app.models import status_of
+from anomalies_app.models import REVIEW_COLUMNS, status_of
+from anomalies_app.records import COLUMNS as VALUE_COLUMNS
 from sessions_app.queries.pages import pages
 from sessions_app.recordings.safe_csv import csv_text
 
@@ -19,26 +20,10 @@ COLUMNS = {
     "event": "session__event__external_id",
     "session": "session__external_id",
     "title": "session__title",
-    **{
-        name: name
-        for name in (
-            "type",
-            "severity",
-            "anomaly_score",
-            "current_engagement",
-            "expected_engagement",
-            "deviation",
-            "reason",
-            "acknowledged_at",
-        )
-    },
+    **{name: name for name in (*VALUE_COLUMNS, *REVIEW_COLUMNS)},
     "acknowledged_by": "acknowledged_by__username",
-    "verdict": "verdict",
-    "verdict_note": "verdict_note",
-    "reviewed_at": "reviewed_at",
     "reviewed_by": "reviewed_by__username",
 }
-_VERDICT, _ACKNOWLEDGED_AT = (list(COLUMNS).index(name) for name in ("verdict", "acknowledged_at"))
 
 
 def anomalies_as_csv(anomalies: QuerySet[Any]) -> StreamingHttpResponse:
@@ -52,7 +37,7 @@ async def _parts(anomalies: QuerySet[Any]) -> AsyncIterator[str]:
     yield csv_text([(*COLUMNS, "status")])
     rows = anomalies.order_by("-time", "-id").values_list(*COLUMNS.values())
     async for page in pages(rows, _after):
-        yield csv_text(map(_cells, page))
+        yield csv_text(_cells(dict(zip(COLUMNS, row, strict=True))) for row in page)
 
 
 def _after(row: tuple[Any, ...]) -> Q:
@@ -61,6 +46,6 @@ def _after(row: tuple[Any, ...]) -> Q:
     return Q(time__lte=time) & (Q(time__lt=time) | Q(pk__lt=key))
 
 
-def _cells(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    status = status_of(row[_VERDICT], row[_ACKNOWLEDGED_AT])
-    return str(row[0]), *row[1:], status.value
+def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
+    status = status_of(row["verdict"], row["acknowledged_at"])
+    return *(row | {"id": str(row["id"])}).values(), status.value

@@ -1,4 +1,4 @@
-"""How admins find anomalies in the list."""
+"""The filters of the list of anomalies."""
 
 import re
 from calendar import monthrange
@@ -17,7 +17,7 @@ from anomalies_app.models import Anomaly, Status
 from sessions_app.models import Event
 
 LISTED_EVENTS = 20
-# A longer number is no key of a row.
+# A longer number cannot be a key.
 LONGEST_KEY = 18
 RECENT = [("today", "today"), ("week", "last 7 days")]
 RECENT_DAYS = {"today": 1, "week": 7}
@@ -25,7 +25,7 @@ _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """By what people made of it."""
+    """By the status of the review."""
 
     title = "status"
     parameter_name = "status"
@@ -40,22 +40,22 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 class IsOpenFilter(admin.SimpleListFilter):
-    """Anomalies that go on, or those that are over."""
+    """Open anomalies, or ended ones."""
 
     title = "state"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [("open", "open"), ("over", "over")]
+        return [("open", "open"), ("ended", "ended")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if self.value() is None:
             return queryset
-        return queryset.open() if self.value() == "open" else queryset.over()
+        return queryset.open() if self.value() == "open" else queryset.ended()
 
 
 class EventFilter(admin.SimpleListFilter):
-    """By event: the newest ones, and the chosen one. Others are found by searching."""
+    """By event: offers the newest ones and the chosen one; others are found by the search."""
 
     title = "event"
     parameter_name = "event"
@@ -78,9 +78,9 @@ class EventFilter(admin.SimpleListFilter):
 
 
 class DateFilter(admin.SimpleListFilter):
-    """By date: the last days, or a year, then a month of it, then a day of that.
+    """By date: the last days, or a year, then one of its months, then one of its days.
 
-    Django's own hierarchy of dates reads the whole table to offer only what there is.
+    Django's own date hierarchy reads the whole table to offer only dates with rows.
     """
 
     title = "date"
@@ -91,7 +91,7 @@ class DateFilter(admin.SimpleListFilter):
         return RECENT
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        """Each with the level it belongs to; what leads to the chosen one is selected, too."""
+        """Each choice with its level; the year and month of a chosen day are selected, too."""
         value = self.value() or ""
         for level, key, label in self._options():
             yield {
@@ -113,7 +113,7 @@ class DateFilter(admin.SimpleListFilter):
         return queryset.filter(time__gte=_midnight(days.start), time__lt=_midnight(days.end))
 
     def _options(self) -> Iterator[tuple[str, str, str]]:
-        """Level, value and label of all that is offered."""
+        """Level, value and label of each choice."""
         today = localdate()
         yield "", "", "All"
         for value, label in RECENT:
@@ -135,14 +135,14 @@ class DateFilter(admin.SimpleListFilter):
 
 
 class Days(NamedTuple):
-    """From a day to another, which is not included."""
+    """A range of days, without its end."""
 
     start: date
     end: date
 
 
 def days_of(value: str) -> Days | None:
-    """The days of ``2026``, ``2026-03`` or ``2026-03-15``, or of a word of :data:`RECENT`.
+    """The days of ``2026``, ``2026-03`` or ``2026-03-15``, or of a value of :data:`RECENT`.
 
     Returns:
         None for anything else.
@@ -163,7 +163,7 @@ def days_of(value: str) -> Days | None:
 
 
 def _first_year(this_year: int) -> int:
-    """That of the oldest anomaly; the first of an index, which takes no time."""
+    """The year of the oldest anomaly, which an index finds at once."""
     oldest = Anomaly.objects.order_by("time").values_list("time", flat=True).first()
     return this_year if oldest is None else min(this_year, localtime(oldest).year)
 

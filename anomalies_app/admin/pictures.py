@@ -1,4 +1,4 @@
-"""A small picture of the score around an anomaly, as SVG that needs no style of its own."""
+"""A sparkline of the score around an anomaly, as SVG without inline styles."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,19 +7,19 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 WIDTH, HEIGHT = 120, 32
-# A curve is broken where so much of it is missing.
+# The curve is interrupted where more than this is missing.
 LONGEST_GAP = timedelta(seconds=12)
 
 
 def score_picture(
     points: Sequence[tuple[datetime, float]], raised: datetime, around: timedelta
 ) -> SafeString:
-    """The scores as a curve, with a line where the anomaly was raised; empty without points.
+    """The scores as a curve, with a line at the time of the anomaly; empty without points.
 
     Args:
         points: times and scores in [0, 1], oldest first.
-        raised: the time in the middle.
-        around: how long before and after it the picture shows.
+        raised: when the anomaly was raised, in the middle of the picture.
+        around: how much time the picture shows before and after it.
     """
     if not points:
         return SafeString("")

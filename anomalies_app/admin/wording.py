@@ -1,4 +1,4 @@
-"""What is known of an anomaly, in words for admins."""
+"""Anomalies in words, for the admin."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -24,18 +24,18 @@ _SIGNAL_LABELS = {
     "user_leave_rate": "Leave rate",
 }
 _SHARES = {"poll_participation", "user_leave_rate"}
-# What the detector notes of a change, in the order in which it is told.
+# The values of a change, in the order in which they are shown.
 _CHANGE_WORDS: dict[str, Callable[[Any], str]] = {
     "type": lambda name: dict(AnomalyType.choices).get(name, str(name)),
     "severity": lambda name: dict(Severity.choices).get(name, str(name)).lower(),
-    "anomaly_score": lambda value: f"score {figure(value, 2)}",
+    "anomaly_score": lambda value: f"score {number(value, 2)}",
     "current_engagement": lambda value: f"engagement {share(value, 0)}",
     "expected_engagement": lambda value: f"{share(value, 0)} expected",
 }
 
 
 def review_in_words(review: AnomalyReview) -> str:
-    """Who did what about an anomaly."""
+    """An entry of the review history."""
     who = review.user or DELETED
     if review.is_acknowledgement:
         return f"{who}: acknowledged"
@@ -45,27 +45,27 @@ def review_in_words(review: AnomalyReview) -> str:
 
 
 def name_of(anomaly: Anomaly) -> str:
-    """What it is called where it stands alone."""
+    """A title for a page of its own."""
     return f"{anomaly.get_type_display()} in {anomaly.session}"
 
 
 def person_of(anomaly: Anomaly) -> str:
-    """Who made its status what it is; empty for an open one."""
+    """Who has set its status; empty if it is open."""
     if anomaly.verdict:
         return str(anomaly.reviewed_by or DELETED)
     return "" if anomaly.acknowledged_at is None else str(anomaly.acknowledged_by or DELETED)
 
 
 def lasted_in_words(anomaly: Anomaly) -> str:
-    """How long it went on."""
-    if anomaly.over_at is None:
-        return "goes on"
-    seconds = round((anomaly.over_at - anomaly.time).total_seconds())
+    """Whether it has ended, and after how long."""
+    if anomaly.closed_at is None:
+        return "open"
+    seconds = round((anomaly.closed_at - anomaly.time).total_seconds())
     if seconds < 2 * MINUTE:
-        return f"over after {seconds} s"
+        return f"ended after {seconds} s"
     if seconds < 2 * HOUR:
-        return f"over after {round(seconds / MINUTE)} min"
-    return f"over after {round(seconds / HOUR)} h"
+        return f"ended after {round(seconds / MINUTE)} min"
+    return f"ended after {round(seconds / HOUR)} h"
 
 
 def move_in_words(anomaly: Anomaly) -> str:
@@ -73,22 +73,22 @@ def move_in_words(anomaly: Anomaly) -> str:
     move = anomaly.metadata.get("moved") or {}
     if not {"signal", "before", "now", "seconds"} <= move.keys():
         return DASH
-    before, now = figure(move["before"]), figure(move["now"])
+    before, now = number(move["before"]), number(move["now"])
     return f"{signal_label(move['signal'])} from {before} to {now} in {move['seconds']} s"
 
 
 def change_in_words(change: dict[str, Any]) -> tuple[str, str]:
-    """When what has happened to an episode, and how things were."""
+    """A stored change: its time and kind, and its values."""
     kind, moment = str(change.get("change", "")).lower(), str(change.get("time", ""))
-    words = [told(change[name]) for name, told in _CHANGE_WORDS.items() if name in change]
+    words = [phrase(change[name]) for name, phrase in _CHANGE_WORDS.items() if name in change]
     return f"{_clock_of(moment)} {kind}", ", ".join(words)
 
 
 def signals_in_words(signals: dict[str, Any]) -> list[tuple[str, str]]:
-    """Names for readers, and values with their units; the database keeps no order."""
+    """Labels, and values with their units, in a fixed order, which JSONB does not keep."""
     known = {name: signals[name] for name in _SIGNAL_LABELS if name in signals}
     return [
-        (signal_label(name), share(value) if name in _SHARES else figure(value))
+        (signal_label(name), share(value) if name in _SHARES else number(value))
         for name, value in {**known, **signals}.items()
     ]
 
@@ -97,8 +97,8 @@ def signal_label(name: str) -> str:
     return _SIGNAL_LABELS.get(name, name.replace("_", " "))
 
 
-def figure(value: Any, decimals: int = 1) -> str:
-    """A value as far as a reader cares about its decimals."""
+def number(value: Any, decimals: int = 1) -> str:
+    """A number without superfluous decimals; anything else as text."""
     if not isinstance(value, int | float):
         return str(value)
     text = f"{value:,.{decimals}f}"
@@ -107,7 +107,7 @@ def figure(value: Any, decimals: int = 1) -> str:
 
 def share(value: Any, decimals: int = 1) -> str:
     """A ratio in percent."""
-    return f"{figure(100 * value, decimals)} %" if isinstance(value, int | float) else str(value)
+    return f"{number(100 * value, decimals)} %" if isinstance(value, int | float) else str(value)
 
 
 def clock(moment: datetime) -> str:
@@ -115,7 +115,7 @@ def clock(moment: datetime) -> str:
 
 
 def _clock_of(text: str) -> str:
-    """A noted time like all others of the page; one that is none stays as it is."""
+    """A stored time in the format of the page; unchanged if it is not a time."""
     try:
         return clock(datetime.fromisoformat(text))
     except ValueError:
@@ -123,11 +123,11 @@ def _clock_of(text: str) -> str:
 
 
 def two_lines(first: Any, second: Any) -> SafeString:
-    """What a cell says, and below it, smaller, what belongs to it."""
+    """The content of a cell, with a second, smaller line."""
     return format_html('{}<span class="second">{}</span>', first, second)
 
 
 def table(pairs: Any) -> SafeString | str:
-    """Terms with what they are, one a line."""
+    """Pairs of terms and values as a table."""
     rows = format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', pairs)
     return format_html('<table class="facts"><tbody>{}</tbody></table>', rows) if rows else DASH

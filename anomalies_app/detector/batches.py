@@ -1,4 +1,4 @@
-"""Some of the sessions that are worked on."""
+"""Working through the sessions of a tick in batches that fit the processor's cache."""
 
 from typing import TypeVar
 
@@ -10,17 +10,17 @@ from sessions_app.scoring.score import ScoreSettings
 
 Settings = TypeVar("Settings", ScoreSettings, DetectionSettings)
 
-# Sessions of which the processor's cache holds what is made of them within a tick.
-PORTION = 8_000
+# Sessions whose intermediate results of a tick fit the processor's cache.
+BATCH_SIZE = 8_000
 
 
-def portions(count: int) -> list[slice]:
-    """So many sessions, portion by portion; one empty portion if there are none."""
-    return [slice(start, start + PORTION) for start in range(0, max(count, 1), PORTION)]
+def batches(count: int) -> list[slice]:
+    """Slices that cover ``count`` sessions; a single empty one if there are none."""
+    return [slice(start, start + BATCH_SIZE) for start in range(0, max(count, 1), BATCH_SIZE)]
 
 
 def settings_of(settings: Settings, sessions: NDArray[np.int64] | slice) -> Settings:
-    """The settings of some sessions, where there are some for each."""
+    """The settings of some sessions: arrays are indexed, scalars hold for all of them."""
     values = [getattr(settings, name) for name in settings.__dataclass_fields__]
     if not any(isinstance(value, np.ndarray) for value in values):
         return settings

@@ -1,4 +1,4 @@
-"""Why an alert was raised: the signal that moved most, from what to what, as data and in words."""
+"""Why an episode began or escalated: the signal that fell most, as data and as a sentence."""
 
 from typing import NamedTuple
 
@@ -7,27 +7,27 @@ from numpy.typing import NDArray
 
 from anomalies_app.detector.episodes import Kind
 from anomalies_app.detector.state import HISTORY_TICKS, MINUTE_TICKS, DetectorState
-from anomalies_app.notices import SignalMove
+from anomalies_app.records import SignalMove
 from sessions_app.scoring.score import Signals
 from sessions_app.ticks import TICK_SECONDS
 
 Floats = NDArray[np.float32]
 
-# Usual scatter of the logarithm of a minute's chat messages and reactions, besides counting noise.
+# Usual scatter of the logarithm of messages and reactions per minute, beyond counting noise.
 CHAT_SCATTER = 0.35
 REACTIONS_SCATTER = 1.0
-# A fall begins where a signal was last within this share of its depth.
+# A fall begins at the last tick at which the signal had lost at most this share of its depth.
 STILL_UP_SHARE = 0.2
 STAYED_SHARE = 0.8
-# The upper third of a chat's history: the fall itself is a part of it.
-USUAL_SHARE = 2 / 3
+# The usual chat is this quantile of its history, since the fall itself is part of the history.
+USUAL_QUANTILE = 2 / 3
 
 PRESENCE, CHAT, REACTIONS = range(3)
 _NAMES = ("active_users", "chat_msgs_per_min", "reactions_per_min")
 
 
-class Reason(NamedTuple):
-    """Why one session's alert was raised or escalated."""
+class Explanation(NamedTuple):
+    """Why one session's episode began or escalated."""
 
     move: SignalMove
     sentence: str
@@ -35,8 +35,11 @@ class Reason(NamedTuple):
 
 def explain_changes(
     state: DetectorState, signals: Signals, rows: NDArray[np.int64]
-) -> list[Reason]:
-    """The reasons of the sessions ``rows``, after their kinds are known and before they learn."""
+) -> list[Explanation]:
+    """The explanations for the sessions ``rows``, once their types are known.
+
+    To be called before the levels learn from the tick.
+    """
     nows = np.array(
         [
             np.asarray(values, np.float32)[rows]
@@ -60,22 +63,23 @@ def explain_changes(
         np.full(len(rows), MINUTE_TICKS),
     ]
     leaving = np.asarray(signals.user_leave_rate, np.float32)[rows]
-    reasons = []
-    for place, (signal, kind) in enumerate(
+    explanations = []
+    for index, (signal, kind) in enumerate(
         zip(most.tolist(), state["episode"][rows].tolist(), strict=True)
     ):
-        before, now = float(befores[signal, place]), float(nows[signal, place])
-        seconds = int(durations[signal][place]) * TICK_SECONDS
+        before, now = float(befores[signal, index]), float(nows[signal, index])
+        seconds = int(durations[signal][index]) * TICK_SECONDS
         move = SignalMove(_NAMES[signal], round(before, 1), round(now, 1), seconds)
-        people = (float(nows[PRESENCE, place]), float(befores[PRESENCE, place]))
-        reasons.append(Reason(move, _sentence(move, kind, people, float(leaving[place]))))
-    return reasons
+        people = (float(nows[PRESENCE, index]), float(befores[PRESENCE, index]))
+        sentence = _sentence(move, kind, people, float(leaving[index]))
+        explanations.append(Explanation(move, sentence))
+    return explanations
 
 
 def _strengths(
     state: DetectorState, befores: Floats, nows: Floats, rows: NDArray[np.int64]
 ) -> Floats:
-    """How far each signal is below its level, in its own noise, of shape (signals, rows)."""
+    """How far each signal is below its level, in standard deviations; shape (signals, rows)."""
     level = np.maximum(befores[PRESENCE], 1)
     noise = np.sqrt(state["presence_dispersion"][rows] * level)
     falls = np.log1p(befores) - np.log1p(nows)
@@ -89,31 +93,30 @@ def _strengths(
 
 
 def _usual_chat(history: Floats, ages: NDArray[np.uint16], levels: Floats) -> Floats:
-    """What the chat was before it fell: its level, or what most of its history was above.
+    """The chat rate before it fell: its level, or the usual rate of its history if that is higher.
 
-    The level lags behind a room that has just filled, and follows a fall that nobody was alarmed
-    about yet.
+    The level lags behind in a room that has just filled, and follows a fall before it is reported.
 
     Args:
         history: of shape (ticks, rows), the latest first.
-        ages: ticks of each row before this one; what the history holds beyond is not real.
+        ages: ticks that each row has existed; older values of the history are filled in.
         levels: of each row.
     """
     known = np.arange(len(history))[:, None] <= ages
-    usual = np.nanquantile(np.where(known, history, np.nan), USUAL_SHARE, axis=0)
+    usual = np.nanquantile(np.where(known, history, np.nan), USUAL_QUANTILE, axis=0)
     before: Floats = np.maximum(levels, usual).astype(np.float32)
     return before
 
 
 def _ticks_falling(history: Floats, before: Floats, now: Floats) -> NDArray[np.int64]:
-    """Ticks since a signal was last near what it was before; at least 1."""
+    """Ticks since a signal was last close to its value before the fall; at least 1."""
     up = history >= before - STILL_UP_SHARE * (before - now)
     ticks: NDArray[np.int64] = np.where(up.any(axis=0), up.argmax(axis=0), HISTORY_TICKS)
     return np.maximum(ticks, 1)
 
 
 def _sentence(move: SignalMove, kind: int, people: tuple[float, float], leaving: float) -> str:
-    here, usual = people
+    present, usual = people
     if move.signal == "active_users":
         text = f"Active users fell from {_number(move.before)} to {_number(move.now)}"
     elif move.signal == "chat_msgs_per_min":
@@ -123,8 +126,8 @@ def _sentence(move: SignalMove, kind: int, people: tuple[float, float], leaving:
     text += f" {_duration(move.seconds)}"
     if kind == Kind.MASS_EXIT:
         return f"{text}; {leaving:.0%} left within a minute"
-    if move.signal != "active_users" and here >= STAYED_SHARE * usual > 0:
-        return f"{text} while {_number(min(here, usual))} of {_number(usual)} people stayed"
+    if move.signal != "active_users" and present >= STAYED_SHARE * usual > 0:
+        return f"{text} while {_number(min(present, usual))} of {_number(usual)} people stayed"
     return text
 
 

@@ -1,8 +1,8 @@
-"""What the half-space trees of many sessions have seen, and how isolated a point is in each.
+"""The windows of the half-space trees of many sessions, and how isolated a point is in each.
 
-A window is kept by its bits: for each node's depth in each tree a word tells of each of the
-window's points whether it turned right there. Those that went the way of a new point are the ones
-that agree with it from the root on, so a node's mass is a count of bits. Scores are those of
+A window is stored as bits: for each depth of each tree, a word says for each point of the window
+whether it turned right there. The points that took the same path as a new one agree with it at all
+depths from the root down, so the mass of a node is a count of bits. Scores equal those of
 :class:`river.anomaly.HalfSpaceTrees`.
 
 Source: S. C. Tan, K. M. Ting, T. F. Liu, "Fast Anomaly Detection for Streaming Data", IJCAI 2011.
@@ -19,7 +19,7 @@ from anomalies_app.detector.half_space_trees import HalfSpaceForest, Turns
 
 Words = NDArray[np.uint32]
 
-# Of the original paper: a node with less than this share of the window's points ends the way.
+# As in the original paper: a path ends at a node with less than this share of the window's points.
 SPARSE_SHARE = 0.1
 WORD_BITS = 32
 LARGEST_BYTE = 255
@@ -27,13 +27,13 @@ LARGEST_BYTE = 255
 
 @dataclass
 class ForestWindows:
-    """What the forests of many sessions have seen.
+    """The windows of many sessions' forests.
 
     Attributes:
-        reference: of each session's last full window, which points turned right: the bits of
-            words of shape (words, height, trees, sessions), the first point in the lowest bit.
-        learning: those of the window that is being filled, of the same shape.
-        filled: points in the learning window, less than the window; one element per session.
+        reference: which points of each session's last full window turned right, as bits of words of
+            shape (words, height, trees, sessions); the first point is the lowest bit.
+        learning: the same of the window that is being filled.
+        filled: how many points the learning window has, one element per session.
         is_live: whether there is a reference window yet.
     """
 
@@ -44,7 +44,7 @@ class ForestWindows:
 
     @classmethod
     def empty(cls, forest: HalfSpaceForest, sessions: int) -> Self:
-        """Windows of sessions that have seen nothing."""
+        """The windows of new sessions."""
         words = math.ceil(forest.window / WORD_BITS)
         shape = (words, forest.height, forest.tree_count, sessions)
         return cls(
@@ -58,7 +58,7 @@ class ForestWindows:
         return len(self.filled)
 
     def joined(self, other: Self) -> Self:
-        """These sessions and then the others."""
+        """These sessions followed by the others."""
         return type(self)(
             np.concatenate([self.reference, other.reference], axis=-1),
             np.concatenate([self.learning, other.learning], axis=-1),
@@ -67,7 +67,7 @@ class ForestWindows:
         )
 
     def taken(self, rows: NDArray[Any] | slice) -> Self:
-        """The sessions ``rows`` (positions, a mask, or a slice of this), in that order."""
+        """The sessions at ``rows`` (positions, a mask, or a slice for a view), in that order."""
         return type(self)(
             chosen(self.reference, rows),
             chosen(self.learning, rows),
@@ -75,8 +75,8 @@ class ForestWindows:
             self.is_live[rows],
         )
 
-    def stand_in(self, rows: NDArray[np.intp], reference: Words) -> None:
-        """Gives some sessions a reference window that is not of their own past.
+    def set_reference(self, rows: NDArray[np.intp], reference: Words) -> None:
+        """Gives some sessions a reference window that does not come from their own past.
 
         Args:
             rows: positions of the sessions.
@@ -87,9 +87,9 @@ class ForestWindows:
 
 
 def chosen(array: NDArray[Any], rows: NDArray[Any] | slice) -> NDArray[Any]:
-    """Some of the last axis: a view of a slice, else a copy whose last axis is in one piece."""
+    """Some elements of the last axis: a view for a slice, else a copy contiguous along it."""
     found = array[..., rows]
-    # NumPy would leave each session's numbers side by side, and every step would be slower.
+    # NumPy would put each session's values side by side, which slows every step down.
     return found if isinstance(rows, slice) else np.ascontiguousarray(found)
 
 
@@ -98,7 +98,7 @@ def window_of(forest: HalfSpaceForest, turns: Turns) -> Words:
 
     Args:
         forest: the trees.
-        turns: of as many points as a window has, of :meth:`HalfSpaceForest.turns`.
+        turns: of :meth:`HalfSpaceForest.turns`, for as many points as a window has.
     """
     windows = ForestWindows.empty(forest, 1)
     for point in range(forest.window):
@@ -109,7 +109,7 @@ def window_of(forest: HalfSpaceForest, turns: Turns) -> Words:
 def score_many(
     forest: HalfSpaceForest, windows: ForestWindows, turns: Turns
 ) -> NDArray[np.float64]:
-    """How isolated a point is in each session, as ``HalfSpaceTrees.score_one``: 0 to 1.
+    """How isolated a point is in each session, like ``HalfSpaceTrees.score_one``: 0 to 1.
 
     Args:
         forest: the trees.
@@ -134,12 +134,12 @@ def _mass(forest: HalfSpaceForest, reference: Words, turns: Turns) -> NDArray[np
     total = np.full(turns.shape[2], forest.tree_count * forest.window, np.int64)
     goes_on = np.ones(turns.shape[1:], np.bool_)
     for depth, turn in enumerate(turns):
-        # All ones where the point goes left: those that agree with it have a zero there.
+        # All ones where the point goes left: the points that agree with it have a zero there.
         left = turn.astype(np.uint32)
         left -= np.uint32(1)
         agreeing &= reference[:, depth] ^ left
         mass = _counted(agreeing)
-        # The way ends at a node of little mass, and further down there is no more than that.
+        # The path ends at a node of little mass; deeper nodes on it have no more than that.
         mass *= goes_on.view(np.uint8)
         total += _added(mass, forest.window) << (depth + 1)
         np.greater_equal(mass, least, out=goes_on)
@@ -152,7 +152,7 @@ def _all_points(forest: HalfSpaceForest) -> Words:
 
 
 def _counted(words: Words) -> NDArray[np.unsignedinteger[Any]]:
-    """How many bits are set, of shape (trees, sessions)."""
+    """The number of bits set, of shape (trees, sessions)."""
     bits: NDArray[np.uint8] = np.bitwise_count(words)
     if len(bits) == 1:
         of_one_word: NDArray[np.uint8] = bits[0]
@@ -162,10 +162,10 @@ def _counted(words: Words) -> NDArray[np.unsignedinteger[Any]]:
 
 
 def _added(mass: NDArray[np.unsignedinteger[Any]], most: int) -> NDArray[np.int64]:
-    """The sum over all trees, of numbers that are ``most`` at most."""
-    # As many trees as a byte has room for: the smallest type is the fastest.
-    together = max(1, LARGEST_BYTE // most)
-    parts = [mass[start : start + together] for start in range(0, len(mass), together)]
+    """The sum over all trees, of numbers up to ``most``."""
+    # First over as many trees as fit into a byte: the smallest type is the fastest.
+    size = max(1, LARGEST_BYTE // most)
+    parts = [mass[start : start + size] for start in range(0, len(mass), size)]
     added: NDArray[np.int64] = sum(
         (np.add.reduce(part, axis=0, dtype=mass.dtype).astype(np.int64) for part in parts),
         np.zeros(mass.shape[1], np.int64),
@@ -179,13 +179,13 @@ def learn_many(
     turns: Turns,
     learns: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Adds a point to each session's learning window, as ``HalfSpaceTrees.learn_one``.
+    """Adds a point to each session's learning window, like ``HalfSpaceTrees.learn_one``.
 
     Args:
         forest: the trees.
         windows: changed in place.
         turns: one point per session.
-        learns: which sessions learn; all without it.
+        learns: which sessions learn; None for all.
     """
     learns = np.ones(len(windows), np.bool_) if learns is None else learns
     for batch in forest.batches(len(windows)):
@@ -195,7 +195,7 @@ def learn_many(
     windows.filled += learns
     is_full = windows.filled == forest.window
     if is_full.all():
-        # Without positions it is a plain copy.
+        # A plain copy, without indexing.
         _flip(windows, slice(None))
     elif is_full.any():
         _flip(windows, np.flatnonzero(is_full))

@@ -1,8 +1,8 @@
-"""Half-space trees for many sessions at once: how a point goes down them.
+"""Half-space trees for many sessions at once: the paths of points through the trees.
 
 The trees are those of :class:`river.anomaly.HalfSpaceTrees`. River grows the same trees for every
-forest of one seed, so all sessions share them, and what tells one session's forest from another's
-is only which way its past points went (:mod:`anomalies_app.detector.forest_state`).
+forest with the same seed, so all sessions share them. The forests of two sessions differ only in
+the paths of their past points (:mod:`anomalies_app.detector.forest_state`).
 
 Source: S. C. Tan, K. M. Ting, T. F. Liu, "Fast Anomaly Detection for Streaming Data", IJCAI 2011.
 """
@@ -15,18 +15,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from anomalies_app.detector.river_trees import Forest, Splits, river_splits
+from anomalies_app.detector.river_trees import ForestParameters, Splits, splits_of
 
 Turns = NDArray[np.bool_]
-Features = NDArray[np.floating[Any]]
+Points = NDArray[np.floating[Any]]
 
 TALLEST = 16
-# Ways down one tree that are followed at once, so that they stay in the processor's cache.
-WAYS_AT_ONCE = 80_000
+# Paths that are followed at once, so that they stay in the processor's cache.
+PATHS_AT_ONCE = 80_000
 
 
 class Branching(NamedTuple):
-    """The nodes of one depth, tree after tree.
+    """The nodes at one depth of all trees, tree after tree.
 
     Attributes:
         features: index of the feature each node splits.
@@ -34,19 +34,19 @@ class Branching(NamedTuple):
     """
 
     features: NDArray[np.intp]
-    thresholds: Features
+    thresholds: Points
 
 
 @dataclass(frozen=True)
 class HalfSpaceForest:
-    """The trees, and what is the same for all sessions.
+    """The trees that all sessions share.
 
     Args:
         feature_count: how many features a point has, each in [0, 1].
         tree_count: number of trees.
         height: of each tree, 1 to 16.
         window: points in the reference and in the learning window.
-        seed: of River's random numbers.
+        seed: for River's random numbers.
     """
 
     feature_count: int
@@ -62,25 +62,25 @@ class HalfSpaceForest:
             raise ValueError("a forest needs at least one feature, one tree and one point")
 
     @property
-    def origin(self) -> Forest:
-        """What River grows it from."""
-        return Forest(self.feature_count, self.tree_count, self.height, self.seed)
+    def origin(self) -> ForestParameters:
+        """What River grows the forest from."""
+        return ForestParameters(self.feature_count, self.tree_count, self.height, self.seed)
 
     @property
     def splits(self) -> Splits:
-        return river_splits(self.origin)
+        return splits_of(self.origin)
 
-    def turns(self, points: Features) -> Turns:
-        """Which way points go at each node that they come to.
+    def turns(self, points: Points) -> Turns:
+        """The directions that points take at the nodes of their paths.
 
         Args:
             points: of shape (sessions, features), each in [0, 1].
 
         Returns:
-            Whether it is to the right, of shape (height, trees, sessions), from the root on.
+            Whether they turn right, of shape (height, trees, sessions), from the root down.
 
         Raises:
-            ValueError: points of another shape, or not a number.
+            ValueError: points of another shape, or with a NaN.
         """
         if points.ndim != 2 or points.shape[1] != self.feature_count:
             raise ValueError(f"points of shape {points.shape}, not (n, {self.feature_count})")
@@ -92,8 +92,8 @@ class HalfSpaceForest:
         return found
 
     def batches(self, sessions: int) -> Iterator[slice]:
-        """Sessions in portions of which the processor's cache holds what is compared."""
-        batch = max(1, WAYS_AT_ONCE // self.tree_count)
+        """Batches of sessions whose paths fit the processor's cache."""
+        batch = max(1, PATHS_AT_ONCE // self.tree_count)
         return (slice(start, start + batch) for start in range(0, sessions, batch))
 
     @lru_cache(maxsize=8)  # noqa: B019 - forests are few, frozen, and live as long as the process
@@ -105,23 +105,23 @@ class HalfSpaceForest:
             for level in levels
         ]
 
-    def _walk(self, points: Features, turns: Turns) -> None:
+    def _walk(self, points: Points, turns: Turns) -> None:
         roots, *below = self._branchings(points.dtype)
         np.greater_equal(points.T[roots.features], roots.thresholds[:, None], out=turns[0])
         values = points.ravel()
         first = np.arange(0, len(values), self.feature_count)
-        place = np.repeat(np.arange(self.tree_count)[:, None], len(points), axis=1)
+        node = np.repeat(np.arange(self.tree_count)[:, None], len(points), axis=1)
         for depth, branching in enumerate(below, 1):
-            # The children of node i of a depth are nodes 2i and 2i+1 of the next.
-            place += place
-            place += turns[depth - 1]
-            cell = branching.features.take(place)
+            # The children of node i at one depth are the nodes 2i and 2i+1 at the next.
+            node += node
+            node += turns[depth - 1]
+            cell = branching.features.take(node)
             cell += first
-            np.greater_equal(values.take(cell), branching.thresholds.take(place), out=turns[depth])
+            np.greater_equal(values.take(cell), branching.thresholds.take(node), out=turns[depth])
 
 
-def _rounded_up(thresholds: NDArray[np.float64], kind: np.dtype[Any]) -> Features:
-    """Thresholds in the points' own type, such that every comparison comes out the same."""
+def _rounded_up(thresholds: NDArray[np.float64], kind: np.dtype[Any]) -> Points:
+    """The thresholds in the points' type, rounded so that every comparison has the same result."""
     rounded = thresholds.astype(kind)
     below = rounded < thresholds
     return np.where(below, np.nextafter(rounded, np.array(np.inf, kind)), rounded)

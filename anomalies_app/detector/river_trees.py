@@ -1,7 +1,8 @@
-"""Where River's half-space trees split: grown by River, and kept for the detector's own forest.
+"""The splits of River's half-space trees.
 
-To import River takes longer than all else that a worker does before its first task. So the splits
-of one forest are part of the project, as River grew them; those of any other are grown when needed.
+Importing River takes longer than everything else that a worker does before its first task. So the
+splits of the detector's own forest are bundled, as River grew them; those of other forests are
+grown when needed.
 """
 
 import json
@@ -12,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-KEPT = Path(__file__).parent / "calibrations" / "trees.json"
+BUNDLED = Path(__file__).parent / "calibrations" / "trees.json"
 
 
-class Forest(NamedTuple):
-    """What a forest of River is grown from."""
+class ForestParameters(NamedTuple):
+    """What River grows a forest from."""
 
     feature_count: int
     tree_count: int
@@ -28,8 +29,8 @@ class Splits(NamedTuple):
     """The inner nodes of a forest, breadth first: the children of node ``i`` are 2i+1 and 2i+2.
 
     Attributes:
-        features: index of the feature each node splits, of shape (trees, nodes).
-        thresholds: points below go left, the others right; of the same shape.
+        features: index of the feature that each node splits, of shape (trees, nodes).
+        thresholds: smaller values go left, others right; of the same shape.
     """
 
     features: NDArray[np.intp]
@@ -37,35 +38,37 @@ class Splits(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def river_splits(forest: Forest) -> Splits:
-    """The splits of River's forest, for features that lie in [0, 1]."""
-    return read_kept(forest) or grow(forest)
+def splits_of(forest: ForestParameters) -> Splits:
+    """The splits of River's forest, for features in [0, 1]."""
+    return read_bundled(forest) or grow(forest)
 
 
-def read_kept(forest: Forest) -> Splits | None:
-    """The splits that are part of the project, if they are those of this forest."""
+def read_bundled(forest: ForestParameters) -> Splits | None:
+    """The bundled splits, if they are those of this forest."""
     try:
-        kept: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
+        bundled: dict[str, Any] = json.loads(BUNDLED.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    if kept["forest"] != forest._asdict():
+    if bundled["forest"] != forest._asdict():
         return None
-    return Splits(np.array(kept["features"], np.intp), np.array(kept["thresholds"], np.float64))
+    return Splits(
+        np.array(bundled["features"], np.intp), np.array(bundled["thresholds"], np.float64)
+    )
 
 
-def keep(forest: Forest) -> None:
-    """Has River grow a forest, and writes its splits into the project."""
+def write_bundled(forest: ForestParameters) -> None:
+    """Has River grow a forest, and bundles its splits with the project."""
     splits = grow(forest)
-    kept = {
+    bundled = {
         "forest": forest._asdict(),
         "features": splits.features.tolist(),
         "thresholds": splits.thresholds.tolist(),
     }
-    KEPT.write_text(json.dumps(kept, separators=(",", ":")) + "\n", encoding="utf-8")
+    BUNDLED.write_text(json.dumps(bundled, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
-def grow(forest: Forest) -> Splits:
-    """The splits of a forest that River grows now."""
+def grow(forest: ForestParameters) -> Splits:
+    """The splits of a forest, grown by River now."""
     from river.anomaly import HalfSpaceTrees
 
     names = [f"{number:05d}" for number in range(forest.feature_count)]

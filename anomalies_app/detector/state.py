@@ -1,6 +1,6 @@
-"""What the detector remembers of every session: arrays with the sessions along the last axis.
+"""What the detector remembers of each session: arrays with the sessions along the last axis.
 
-Nothing here grows with time: what a session leaves behind is :func:`bytes_per_session` bytes.
+The state does not grow with time: it takes :func:`bytes_per_session` bytes per session.
 """
 
 from dataclasses import dataclass, field, fields
@@ -15,7 +15,7 @@ from anomalies_app.detector.half_space_trees import HalfSpaceForest
 
 VERSION = 4
 
-# Five minutes and a bit: the slowest fall that a reason can name the beginning of.
+# A little over five minutes: the slowest fall whose beginning an explanation can name.
 HISTORY_TICKS = 64
 MINUTE_TICKS = 12
 # The forest's features; see anomalies_app.detector.features.
@@ -36,7 +36,7 @@ _VECTORS: dict[str, type[np.generic]] = {
     "score_level": np.float32,
     "presence_slow": np.float32,
     "vitality_slow": np.float32,
-    "low_evidence": np.float32,
+    "low_score_sum": np.float32,
     "exit_run": np.uint8,
     "fast_run": np.uint8,
     "slow_run": np.uint8,
@@ -47,7 +47,7 @@ _VECTORS: dict[str, type[np.generic]] = {
     "calm_run": np.uint8,
     "raised_at": np.int64,
 }
-# Vectors of one type that are worked on together, evenly apart in the order above.
+# Vectors of one type that are processed together; they must be evenly spaced in the order above.
 _GROUPS: dict[str, tuple[str, ...]] = {
     "levels": ("presence_level", "vitality_level"),
     "noises": ("presence_dispersion", "vitality_variance"),
@@ -55,7 +55,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "slow_falls": ("presence_slow", "vitality_slow"),
     "runs": ("exit_run", "fast_run", "slow_run", "chat_run"),
 }
-# Half precision knows whole numbers up to 2,048, and none above 65,504: too few for people.
+# Half precision is exact for integers up to 2,048 only, and ends at 65,504: not enough for people.
 _RINGS: dict[str, tuple[int, type[np.floating[Any]]]] = {
     "presence": (HISTORY_TICKS, np.float32),
     "chat": (HISTORY_TICKS, np.float16),
@@ -66,11 +66,10 @@ _KINDS = {kind: [name for name in _VECTORS if _VECTORS[name] is kind] for kind i
 
 
 def _rows(names: tuple[str, ...]) -> tuple[type[np.generic], slice]:
-    """Where a group is among the vectors of its type."""
+    """The type of a group, and its rows in the block of that type."""
     kind = _VECTORS[names[0]]
-    places = [_KINDS[kind].index(name) for name in names]
-    step = places[1] - places[0]
-    return kind, slice(places[0], places[-1] + 1, step)
+    rows = [_KINDS[kind].index(name) for name in names]
+    return kind, slice(rows[0], rows[-1] + 1, rows[1] - rows[0])
 
 
 _GROUP_ROWS = {group: _rows(names) for group, names in _GROUPS.items()}
@@ -85,11 +84,11 @@ def _largest(ring: NDArray[np.floating[Any]]) -> float:
 
 
 class UnknownDetectorStateError(ValueError):
-    """Bytes that are not a detector's state of this version."""
+    """These bytes are not a detector state of this version."""
 
 
 class OldDetectorStateError(UnknownDetectorStateError):
-    """Bytes that a version before has written, as after every upgrade."""
+    """These bytes were written by an earlier version, as happens after an upgrade."""
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -98,16 +97,16 @@ _unpack = msgspec.msgpack.Decoder(tuple[int, int, int, list[bytes]]).decode
 
 @dataclass
 class DetectorState:
-    """Everything known of the sessions at the end of ``tick``.
+    """Everything that is known about the sessions at the end of ``tick``.
 
     Attributes:
-        tick: the last one that is contained.
-        session_ids: which session each element belongs to.
+        tick: the last one included.
+        session_ids: the session of each element.
         blocks: the vectors of each type, of shape (vectors, sessions).
-        rings: the last values of a signal, of shape (ticks, sessions); the value of tick ``t`` is
-            at ``t`` modulo the number of ticks.
-        forest: what each session's forest has seen.
-        vectors: one value per session and name: rows of the blocks.
+        rings: ring buffers with the last values of a signal, of shape (ticks, sessions); the value
+            of tick ``t`` is at ``t`` modulo the number of ticks.
+        forest: the windows of each session's forest.
+        vectors: by name, an array with one value per session: views of the rows of the blocks.
     """
 
     tick: int
@@ -134,13 +133,13 @@ class DetectorState:
         self.vectors[name][...] = values
 
     def group(self, name: str) -> NDArray[Any]:
-        """Several vectors that are worked on together, to be changed in place: a row each."""
+        """A writable view of several vectors that are processed together, one row each."""
         kind, rows = _GROUP_ROWS[name]
         return self.blocks[kind][rows]
 
     @classmethod
     def fresh(cls, tick: int, session_ids: NDArray[np.int64]) -> Self:
-        """The state of sessions of which nothing is known yet; age 0."""
+        """The state of new sessions, with age 0."""
         count = len(session_ids)
         return cls(
             tick,
@@ -151,17 +150,17 @@ class DetectorState:
         )
 
     def remember(self, name: str, tick: int, values: Floats) -> None:
-        """Writes a value of every session into a ring."""
+        """Writes the value of every session at ``tick`` into a ring buffer."""
         ring = self.rings[name]
         np.minimum(values, _largest(ring), out=ring[tick % len(ring)], casting="same_kind")
 
-    def begin(self, name: str, rows: NDArray[np.bool_], values: Floats) -> None:
-        """Fills the rings of new sessions with their first values."""
+    def fill(self, name: str, rows: NDArray[np.bool_], values: Floats) -> None:
+        """Fills a ring buffer of new sessions with their first values."""
         ring = self.rings[name]
         ring[:, rows] = np.minimum(values, _largest(ring))
 
     def remembered(self, name: str, tick: int) -> Floats:
-        """The value of every session at ``tick``, one of the last that the ring holds."""
+        """The value of every session at ``tick``, which the ring buffer must still hold."""
         ring = self.rings[name]
         values: Floats = ring[tick % len(ring)].astype(np.float32)
         return values
@@ -174,28 +173,28 @@ class DetectorState:
         return values
 
     def aligned(self, session_ids: NDArray[np.int64]) -> Self:
-        """The state of ``session_ids`` in their order; of unknown ones a fresh one."""
+        """The state of ``session_ids``, in that order; that of unknown sessions is fresh."""
         if np.array_equal(session_ids, self.session_ids):
             return self
         rows, known = self._find(session_ids)
-        strangers = type(self).fresh(self.tick, session_ids[~known])
-        joined = self._taken(rows).joined(strangers)
-        back = np.empty(len(session_ids), np.int64)
-        back[np.r_[np.flatnonzero(known), np.flatnonzero(~known)]] = np.arange(len(session_ids))
-        return joined._taken(back)
+        unknown = type(self).fresh(self.tick, session_ids[~known])
+        joined = self._taken(rows).joined(unknown)
+        order = np.empty(len(session_ids), np.int64)
+        order[np.r_[np.flatnonzero(known), np.flatnonzero(~known)]] = np.arange(len(session_ids))
+        return joined._taken(order)
 
     def _find(self, session_ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """The rows of those that are known, and which those are."""
+        """The rows of the known sessions, and a mask of which are known."""
         if not len(self):
             return np.zeros(0, np.int64), np.zeros(len(session_ids), np.bool_)
         order = np.argsort(self.session_ids, kind="stable")
-        places = np.searchsorted(self.session_ids[order], session_ids)
-        rows = order[np.minimum(places, len(self) - 1)]
+        positions = np.searchsorted(self.session_ids[order], session_ids)
+        rows = order[np.minimum(positions, len(self) - 1)]
         known = self.session_ids[rows] == session_ids
         return rows[known], known
 
     def part(self, rows: slice) -> Self:
-        """Some sessions; what is changed there is changed here."""
+        """A view of some sessions: changes there are changes here."""
         if rows.start == 0 and rows.stop >= len(self):
             return self
         return self._taken(rows)
@@ -210,7 +209,7 @@ class DetectorState:
         )
 
     def joined(self, other: Self) -> Self:
-        """These sessions and then the others, at the same tick."""
+        """These sessions followed by the others, at the same tick."""
         return type(self)(
             self.tick,
             np.concatenate([self.session_ids, other.session_ids]),
@@ -233,21 +232,21 @@ class DetectorState:
         """The state that :meth:`to_bytes` wrote.
 
         Raises:
-            OldDetectorStateError: those of a version before.
-            UnknownDetectorStateError: other bytes, or those of a later version.
+            OldDetectorStateError: an earlier version has written them.
+            UnknownDetectorStateError: a later version has, or they are something else.
         """
         try:
             version, tick, count, parts = _unpack(data)
         except msgspec.MsgspecError as error:
             raise UnknownDetectorStateError(str(error)) from error
         if 0 < version < VERSION:
-            raise OldDetectorStateError(f"a detector's state of version {version}")
+            raise OldDetectorStateError(f"detector state of version {version}")
         if version != VERSION:
-            raise UnknownDetectorStateError(f"a detector's state of version {version}")
-        # Compared before there is room for as many sessions as a damaged number says.
+            raise UnknownDetectorStateError(f"detector state of version {version}")
+        # Checked before memory is allocated for as many sessions as a damaged count says.
         sizes = [count * array.nbytes for array in _one_session()._arrays()]
         if count < 0 or [len(part) for part in parts] != sizes:
-            raise UnknownDetectorStateError(f"{len(data)} bytes are no state of {count} sessions")
+            raise UnknownDetectorStateError(f"{len(data)} bytes do not fit {count} sessions")
         state = cls.fresh(tick, np.zeros(count, np.int64))
         arrays = state._arrays()
         for array, part in zip(arrays, parts, strict=True):
@@ -256,7 +255,7 @@ class DetectorState:
 
 
 def bytes_per_session() -> int:
-    """How much is remembered of each session."""
+    """The size of the state per session, as it is stored."""
     return sum(array.nbytes for array in _one_session()._arrays())
 
 

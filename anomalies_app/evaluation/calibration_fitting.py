@@ -1,9 +1,9 @@
 """Fitting a calibration to past sessions, without labels.
 
-The tables must describe quiet ticks, and past sessions had their bad moments too. So the detector
-runs over them several times, and what it takes for an episode with the tables so far is left out
-of the next ones: first the features are tabled, then the forest and the z-score that are made of
-them, then their combination.
+The tables must describe quiet ticks, but past sessions have had their anomalies too. So the
+detector runs over them several times, and each pass leaves out what the tables of the pass before
+take for an episode: first the features are tabulated, then the forest and the z-score that depend
+on them, then their combination.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,18 +27,18 @@ from sessions_app.scoring.detection_settings import DetectionSettings
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int], None]
-# Gives the recorded sessions portion by portion, whole sessions each; once for every pass.
-Portions = Callable[[], Iterable[RecordedSignals]]
+# Yields the recorded sessions batch by batch, whole sessions each; called once per pass.
+Batches = Callable[[], Iterable[RecordedSignals]]
 
 PASSES = 4
 FEWEST_QUIET_TICKS = 5_000
-# An episode begins before it is noticed, and its traces stay for a while.
+# An episode begins before it is detected, and leaves traces for a while.
 TICKS_BEFORE_EPISODE = 36
 TICKS_AFTER_EPISODE = 24
 PRIOR_SEED = 7
-# Rules alone tell trouble here: by tables that trouble has gone into, it would not stand out.
+# Only the rules decide here: tables that contain anomalies would not let them stand out.
 RULES_ALONE = DetectionSettings(warning_threshold=0.0)
-# Of each audience size, so that however much there is of it, it fits into memory (64 MB in all).
+# Per size class, so that any amount of data fits into memory (64 MB in all).
 LARGEST_SAMPLE = 200_000
 SAMPLE_SEED = 8
 _SIZE_COLUMN = FEATURE_COUNT + 3
@@ -46,7 +46,7 @@ _COLUMNS = 2 * FEATURE_COUNT + 4
 
 
 class QuietTicks:
-    """What the detector saw on the ticks that nothing was wrong with, one row per session-tick."""
+    """The detector's intermediate results in quiet ticks, one row per session-tick."""
 
     def __init__(self) -> None:
         self._rows: list[Floats] = []
@@ -56,8 +56,8 @@ class QuietTicks:
         self._troubled: list[NDArray[np.bool_]] = []
 
     def take(self, run: Run, number: int, stretches: NDArray[np.int64], found: Judgement) -> None:
-        """Notes one step."""
-        columns = [*found.evidence.features(), found.forest, found.deviation, found.combined]
+        """Adds a step."""
+        columns = [*found.features.forest_inputs(), found.forest, found.deviation, found.combined]
         columns.append(found.sizes.classes.astype(np.float32))
         self._rows.append(np.column_stack([*columns, found.points]))
         self._stretches.append(stretches)
@@ -68,7 +68,7 @@ class QuietTicks:
         self._troubled.append(troubled)
 
     def rows(self) -> Floats:
-        """The quiet ones."""
+        """The rows of quiet ticks."""
         stretches, numbers = np.concatenate(self._stretches), np.concatenate(self._numbers)
         troubled = np.concatenate(self._troubled)
         order = np.lexsort((numbers, stretches))
@@ -78,26 +78,26 @@ class QuietTicks:
 
 
 def _near(troubled: NDArray[np.bool_], stretches: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Where the same stretch is troubled within the margins around."""
+    """Where the same stretch has an episode, with the margins around it."""
     near = troubled.copy()
-    places = np.flatnonzero(troubled)
+    rows = np.flatnonzero(troubled)
     for offset in range(-TICKS_BEFORE_EPISODE, TICKS_AFTER_EPISODE + 1):
-        moved = places + offset
-        inside = (moved >= 0) & (moved < len(near))
-        same = stretches[np.clip(moved, 0, len(near) - 1)] == stretches[places]
-        near[moved[inside & same]] = True
+        others = rows + offset
+        inside = (others >= 0) & (others < len(near))
+        same = stretches[np.clip(others, 0, len(near) - 1)] == stretches[rows]
+        near[others[inside & same]] = True
     return near
 
 
 class Sample:
-    """Rows of quiet ticks, of each audience size at most so many, each as likely as any other.
+    """A uniform random sample of the quiet ticks of each size class.
 
     Args:
-        largest: rows of one audience size that are kept.
+        largest: how many rows of one size class are kept.
 
     Attributes:
-        rows: those that are kept, in the order in which they came.
-        seen: how many there were.
+        rows: those that are kept, in the order in which they were added.
+        seen: how many were added.
     """
 
     def __init__(self, largest: int = LARGEST_SAMPLE) -> None:
@@ -108,38 +108,39 @@ class Sample:
         self._largest = largest
 
     def add(self, rows: Floats) -> None:
-        """Takes more rows, as :meth:`QuietTicks.rows` gives them."""
+        """Adds rows of :meth:`QuietTicks.rows`."""
         self.seen += len(rows)
         self.rows = np.concatenate([self.rows, rows])
         self._lots = np.concatenate([self._lots, self._random.random(len(rows))])
         kept = np.ones(len(self.rows), np.bool_)
         for size in range(len(AUDIENCE_SIZES) + 1):
-            places = np.flatnonzero(self.rows[:, _SIZE_COLUMN] == size)
-            if len(places) > self._largest:
-                lots = np.argpartition(self._lots[places], self._largest)
-                kept[places[lots[self._largest :]]] = False
+            rows_of_size = np.flatnonzero(self.rows[:, _SIZE_COLUMN] == size)
+            if len(rows_of_size) > self._largest:
+                lots = np.argpartition(self._lots[rows_of_size], self._largest)
+                kept[rows_of_size[lots[self._largest :]]] = False
         if not kept.all():
             self.rows, self._lots = self.rows[kept], self._lots[kept]
 
 
 def fit_calibration(
-    portions: Portions, name: str, made_from: str, progress: Progress | None = None
+    batches: Batches, name: str, made_from: str, progress: Progress | None = None
 ) -> Calibration:
-    """A calibration of past sessions.
+    """Fits a calibration to past sessions.
 
     Args:
-        portions: called for every pass; gives their signals.
+        batches: called once per pass; yields their signals.
         name: of the calibration.
-        made_from: where they are from, in words.
-        progress: called with the number of session-ticks of each step, :data:`PASSES` times over.
+        made_from: the origin of the sessions, in words.
+        progress: called after each step of each of the :data:`PASSES` passes, with the number of
+            its session-ticks.
 
     Raises:
-        CalibrationError: too little to go by.
+        CalibrationError: there are too few quiet ticks.
     """
     calibration = _blank(name, made_from)
     for _ in range(PASSES):
         sample = Sample()
-        for recorded in portions():
+        for recorded in batches():
             if recorded.row_count:
                 sample.add(_quiet_rows(recorded, calibration, progress))
         if sample.seen < FEWEST_QUIET_TICKS:
@@ -168,34 +169,43 @@ def _refined(calibration: Calibration, sample: Sample) -> Calibration:
     forest, deviation, combined, classes = rest[:, :4].T
     sizes = classes.astype(np.intp)
     return Calibration(
-        calibration.name,
-        calibration.made_from,
-        sample.seen,
-        tuple(TailTable.fitted(column, sizes) for column in features.T),
-        TailTable.fitted(forest, sizes),
-        TailTable.fitted(deviation, sizes),
-        TailTable.fitted(combined, sizes),
-        _prior(rest[:, 4:], sizes),
+        name=calibration.name,
+        made_from=calibration.made_from,
+        ticks=sample.seen,
+        features=tuple(TailTable.fitted(column, sizes) for column in features.T),
+        forest=TailTable.fitted(forest, sizes),
+        deviation=TailTable.fitted(deviation, sizes),
+        combined=TailTable.fitted(combined, sizes),
+        prior=_prior(rest[:, 4:], sizes),
     )
 
 
 def _prior(points: Floats, sizes: NDArray[np.intp]) -> Floats:
-    """A window of points drawn from quiet ticks of each audience size."""
+    """For each size class, a window of points drawn from quiet ticks."""
     random = np.random.default_rng(PRIOR_SEED)
     windows = []
     for size in range(len(AUDIENCE_SIZES) + 1):
-        places = np.flatnonzero(sizes == size)
-        if len(places) < FOREST.window:
-            places = np.arange(len(points))
-        windows.append(points[random.choice(places, FOREST.window, replace=False)])
+        rows = np.flatnonzero(sizes == size)
+        if len(rows) < FOREST.window:
+            rows = np.arange(len(points))
+        windows.append(points[random.choice(rows, FOREST.window, replace=False)])
     return np.array(windows)
 
 
 def _blank(name: str, made_from: str) -> Calibration:
-    """Tables to begin with, by which a tick is unusual if it stands out by several deviations."""
+    """Initial tables, by which a tick is unusual if it deviates by several standard deviations."""
     steps = np.arange(len(TAIL_PROBABILITIES)) * 0.5
     table = TailTable(np.tile(steps, (len(AUDIENCE_SIZES) + 1, 1)))
     prior = np.zeros((len(AUDIENCE_SIZES) + 1, FOREST.window, FEATURE_COUNT), np.float32)
     forest = TailTable(np.tile(np.linspace(0.5, 0.99, steps.size), (len(AUDIENCE_SIZES) + 1, 1)))
     lowest = TailTable(table.knots - 100)
-    return Calibration(name, made_from, 0, (table,) * FEATURE_COUNT, forest, table, lowest, prior)
+    return Calibration(
+        name=name,
+        made_from=made_from,
+        ticks=0,
+        features=(table,) * FEATURE_COUNT,
+        forest=forest,
+        deviation=table,
+        combined=lowest,
+        prior=prior,
+    )

@@ -1,4 +1,4 @@
-"""The detector over recorded signals, without any server."""
+"""Runs the detector over recorded signals, without any server."""
 
 from collections.abc import Callable, Iterator
 
@@ -20,16 +20,16 @@ from sessions_app.scoring.score import ScoreSettings, score
 Progress = Callable[[int], None]
 
 
-class Alert(msgspec.Struct):
-    """What was raised in a recorded session; one more where an episode changes its type.
+class Detection(msgspec.Struct):
+    """An episode that began in a recorded session, or changed its type.
 
     Attributes:
-        tick: on which it was raised.
-        worst_severity: until its end, or until the next alert of the episode.
-        anomaly_score: in [0, 1], when it was raised.
-        current_engagement, expected_engagement: scores in [0, 1], when it was raised.
+        tick: at which it began or changed its type.
+        worst_severity: until its end, or until the next detection of the episode.
+        anomaly_score: in [0, 1], at that tick.
+        current_engagement, expected_engagement: scores in [0, 1], at that tick.
         deviation: expected minus current.
-        ended_tick: when the episode was over; None if it was not at the end of the recording.
+        ended_tick: at which the episode ended; None if it was still open at the end.
     """
 
     session_id: str
@@ -51,8 +51,12 @@ class Run:
     Args:
         recorded: the sessions.
         calibration: of the detector.
-        score_settings, settings: of all sessions, or arrays with one element for each of
+        score_settings, settings: for all sessions, or arrays with one element for each of
             ``recorded.session_ids``.
+
+    Attributes:
+        state: after the last step.
+        engagement: scores of the last step.
     """
 
     def __init__(
@@ -70,7 +74,7 @@ class Run:
         self._settings = settings or DetectionSettings()
 
     def judgements(self) -> Iterator[tuple[Step, Judgement]]:
-        """What the detector makes of each step; ``state`` and ``engagement`` are those after it."""
+        """Yields each step with its judgement, right after it was made."""
         for block in self.sessions.blocks():
             of_rows = settings_of(self._score_settings, self.sessions.sessions[block.stretches])
             scores = score(block.signals, of_rows)
@@ -84,11 +88,11 @@ class Run:
         return self._detector.step(
             self.state,
             step.number,
-            step.signals,
-            self.engagement,
-            step.muted,
-            settings_of(self._score_settings, sessions),
-            settings_of(self._settings, sessions),
+            signals=step.signals,
+            scores=self.engagement,
+            muted=step.muted,
+            score_settings=settings_of(self._score_settings, sessions),
+            settings=settings_of(self._settings, sessions),
         )
 
 
@@ -98,17 +102,17 @@ def detect_recorded(
     progress: Progress | None = None,
     settings: DetectionSettings | None = None,
     score_settings: ScoreSettings | None = None,
-) -> list[Alert]:
-    """Everything the detector would have raised, in the order of sessions and ticks.
+) -> list[Detection]:
+    """All detections, in the order of sessions and ticks.
 
     Args:
         recorded: the sessions.
         calibration: of the detector.
-        progress: called with the number of session-ticks that each step has done.
-        settings, score_settings: as of :class:`Run`; the defaults without them.
+        progress: called after each step with its number of session-ticks.
+        settings, score_settings: see :class:`Run`; default: the defaults of an event.
     """
     run = Run(recorded, calibration, score_settings, settings)
-    collector = _Alerts(run)
+    collector = _Detections(run)
     for step, judgement in run.judgements():
         collector.take(step, judgement)
         if progress is not None:
@@ -116,47 +120,47 @@ def detect_recorded(
     return collector.sorted()
 
 
-class _Alerts:
-    """Turns changes of episodes into alerts."""
+class _Detections:
+    """Turns changes of episodes into detections."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._all: list[Alert] = []
-        self._open: dict[int, list[Alert]] = {}
+        self._all: list[Detection] = []
+        self._open: dict[int, list[Detection]] = {}
 
     def take(self, step: Step, judgement: Judgement) -> None:
         """Takes the changes of a step."""
         changes = judgement.changes
-        for place, row in enumerate(changes.began.tolist()):
-            alert = self._alert(step, judgement, row, place)
-            self._open[int(step.stretches[row])] = [alert]
-            self._all.append(alert)
-        for place, row in enumerate(changes.escalated.tolist(), start=len(changes.began)):
-            self._escalate(step, judgement, row, place)
+        for index, row in enumerate(changes.began.tolist()):
+            detection = self._detection(step, judgement, row, index)
+            self._open[int(step.stretches[row])] = [detection]
+            self._all.append(detection)
+        for index, row in enumerate(changes.escalated.tolist(), start=len(changes.began)):
+            self._escalate(step, judgement, row, index)
         for row in changes.ended.tolist():
             stretch = int(step.stretches[row])
-            for alert in self._open.pop(stretch):
-                alert.ended_tick = self._tick(step, stretch)
+            for detection in self._open.pop(stretch):
+                detection.ended_tick = self._tick(step, stretch)
 
-    def sorted(self) -> list[Alert]:
-        """All alerts."""
-        return sorted(self._all, key=lambda alert: (alert.session_id, alert.tick))
+    def sorted(self) -> list[Detection]:
+        """All detections."""
+        return sorted(self._all, key=lambda detection: (detection.session_id, detection.tick))
 
-    def _escalate(self, step: Step, judgement: Judgement, row: int, place: int) -> None:
-        alerts = self._open[int(step.stretches[row])]
-        if Kind(self._run.state["episode"][row]).name == alerts[-1].type:
-            alerts[-1].worst_severity = Level(self._run.state["severity"][row]).name
+    def _escalate(self, step: Step, judgement: Judgement, row: int, index: int) -> None:
+        detections = self._open[int(step.stretches[row])]
+        if Kind(self._run.state["episode"][row]).name == detections[-1].type:
+            detections[-1].worst_severity = Level(self._run.state["severity"][row]).name
             return
-        alert = self._alert(step, judgement, row, place)
-        alerts.append(alert)
-        self._all.append(alert)
+        detection = self._detection(step, judgement, row, index)
+        detections.append(detection)
+        self._all.append(detection)
 
-    def _alert(self, step: Step, judgement: Judgement, row: int, place: int) -> Alert:
+    def _detection(self, step: Step, judgement: Judgement, row: int, index: int) -> Detection:
         stretch = int(step.stretches[row])
         state = self._run.state
         current, expected = float(self._run.engagement[row]), float(judgement.expected[row])
         severity = Level(state["severity"][row]).name
-        return Alert(
+        return Detection(
             session_id=self._run.sessions.session_ids[stretch],
             tick=self._tick(step, stretch),
             type=Kind(state["episode"][row]).name,
@@ -165,7 +169,7 @@ class _Alerts:
             current_engagement=round(current, 4),
             expected_engagement=round(expected, 4),
             deviation=round(expected - current, 4),
-            reason=judgement.reasons[place].sentence,
+            reason=judgement.explanations[index].sentence,
             ended_tick=None,
             worst_severity=severity,
         )

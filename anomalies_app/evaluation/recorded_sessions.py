@@ -1,7 +1,7 @@
-"""Recorded signals in the order in which the detector wants them: one step of all sessions at once.
+"""Recorded signals in the order that the detector needs: one step of all sessions at once.
 
-Sessions are moved in time so that all begin at the same step: they do not influence one another,
-and the more there are in a step, the faster it goes.
+Sessions are shifted in time so that all of them begin at the same step: they do not influence one
+another, and larger steps are more efficient.
 """
 
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from sessions_app.recordings.signal_recording import SIGNALS, RecordedSignals
 from sessions_app.scoring.score import Signals
 
-# A longer hole begins the session anew.
-LONGEST_HOLE_TICKS = 12
-# Rows that are brought into order at once: what is done for each step costs more than its rows.
+# After a longer gap the session starts anew.
+LONGEST_GAP_TICKS = 12
+# Rows that are sorted at once, to spread the overhead of a step.
 BLOCK_ROWS = 50_000
 
 
 class Step(NamedTuple):
-    """One tick of every stretch that is that old.
+    """One tick of every stretch that has reached this age.
 
     Attributes:
         number: of the step, from 0.
-        stretches: which stretches, ascending.
+        stretches: indices of the stretches, ascending.
         signals: one element per stretch.
-        muted: where the agenda or a hole keeps the detector quiet.
+        muted: stretches in a scheduled break or in a gap.
     """
 
     number: int
@@ -36,11 +36,11 @@ class Step(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Some steps, one after the other: arrays of one element per row.
+    """Consecutive steps, as arrays with one element per row.
 
     Attributes:
         first: number of the first step.
-        ends: where each step ends.
+        ends: the row after the last one of each step.
     """
 
     first: int
@@ -50,7 +50,7 @@ class Block(NamedTuple):
     muted: NDArray[np.bool_]
 
     def steps(self) -> Iterator[tuple[Step, slice]]:
-        """The steps, and where their rows are."""
+        """The steps with the positions of their rows."""
         start = 0
         for number, end in enumerate(self.ends, start=self.first):
             rows = slice(start, end)
@@ -60,31 +60,30 @@ class Block(NamedTuple):
 
 
 class RecordedSessions:
-    """The stretches of recorded sessions, without holes.
+    """Recorded sessions, split into stretches without long gaps; shorter gaps are filled.
 
     Args:
         recorded: the table.
 
     Attributes:
-        session_ids: of each stretch.
-        sessions: position of each stretch's session in ``recorded.session_ids``.
-        first_ticks: of each stretch.
-        rows: number of session-ticks, those that fill holes included.
+        session_ids: the platform's session ID of each stretch.
+        sessions: index of each stretch's session in ``recorded.session_ids``.
+        first_ticks: the first tick of each stretch.
     """
 
     def __init__(self, recorded: RecordedSignals) -> None:
         order = np.lexsort((recorded.tick, recorded.session))
         session, tick = recorded.session[order], recorded.tick[order]
         same = np.diff(session, prepend=-1) == 0
-        gap = np.where(same, np.diff(tick, prepend=0), LONGEST_HOLE_TICKS + 1)
-        begins = gap > LONGEST_HOLE_TICKS
+        gap = np.where(same, np.diff(tick, prepend=0), LONGEST_GAP_TICKS + 1)
+        begins = gap > LONGEST_GAP_TICKS
         stretch = np.cumsum(begins) - 1
         self.first_ticks: NDArray[np.int64] = tick[begins]
         self.sessions: NDArray[np.int64] = session[begins]
         self.session_ids = [recorded.session_ids[number] for number in self.sessions.tolist()]
-        # A row stands for the hole after it, too.
+        # A row is repeated for the gap after it.
         following = np.append(gap[1:], 1) if len(gap) else gap
-        repeats = np.where(following > LONGEST_HOLE_TICKS, 1, following)
+        repeats = np.where(following > LONGEST_GAP_TICKS, 1, following)
         source = np.repeat(np.arange(len(order)), repeats)
         filling = np.arange(len(source)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
         number = (tick - self.first_ticks[stretch])[source] + filling
@@ -97,6 +96,7 @@ class RecordedSessions:
 
     @property
     def row_count(self) -> int:
+        """The number of session-ticks, including those in filled gaps."""
         return len(self._rows)
 
     def steps(self) -> Iterator[Step]:

@@ -1,25 +1,25 @@
-"""What a tick leads to for its anomalies: stored, published once, and shown."""
+"""The anomalies of a tick's outcome: stored, published once, counted and logged."""
 
 import logging
 from collections.abc import Iterable
 
 import msgspec
 
-from anomalies_app.notices import AnomalyNotice, EpisodeChange, decode_changes, encode_changes
-from anomalies_app.publication import publish_notices
+from anomalies_app.publication import publish_changes
+from anomalies_app.records import AnomalyChange, EpisodeChange, decode_changes, encode_changes
 from anomalies_app.storage import store_changes
 from sessions_app.outcomes.addresses import Addresses
 from sessions_app.outcomes.outbox import ANOMALIES
 from sessions_app.outcomes.part import Delivery, Part, ScoredTick
 from sessions_app.redis_access.client import events_client
-from sessions_app.telemetry.counters import ALERTS
+from sessions_app.telemetry.counters import ANOMALY_CHANGES
 from sessions_app.telemetry.log_context import log_context
 
 logger = logging.getLogger(__name__)
 
 
-class AnomaliesPart(Part[list[EpisodeChange], list[AnomalyNotice]]):
-    """The episodes that the detector has changed."""
+class AnomaliesPart(Part[list[EpisodeChange], list[AnomalyChange]]):
+    """Episodes that have begun, escalated or ended."""
 
     name = ANOMALIES
 
@@ -32,21 +32,22 @@ class AnomaliesPart(Part[list[EpisodeChange], list[AnomalyNotice]]):
     def decode(self, data: bytes) -> list[EpisodeChange]:
         return decode_changes(data)
 
-    def store(self, value: list[EpisodeChange], delivery: Delivery) -> list[AnomalyNotice]:
+    def store(self, value: list[EpisodeChange], delivery: Delivery) -> list[AnomalyChange]:
         settings = delivery.event_settings
         settings.ensure([change.event_id for change in value])
         return delivery.pieces.store(
             self.name, value, lambda some: store_changes(some, settings.external_ids)
         )
 
-    def publish(self, stored: list[AnomalyNotice], delivery: Delivery) -> None:
-        publish_notices(events_client(delivery.client), stored)
+    def publish(self, stored: list[AnomalyChange], delivery: Delivery) -> None:
+        publish_changes(events_client(delivery.client), stored)
 
-    def note_delivered(self, stored: list[AnomalyNotice], delivery: Delivery) -> None:
-        for notice in stored:
-            delivery.counters.add(1, ALERTS, notice.change, notice.type, notice.severity)
-            with log_context(session=notice.external_id, anomaly=str(notice.id)):
-                logger.info("Alert %s: %s %s.", notice.change, notice.severity, notice.type)
+    def note_delivered(self, stored: list[AnomalyChange], delivery: Delivery) -> None:
+        for anomaly in stored:
+            labels = anomaly.change, anomaly.type, anomaly.severity
+            delivery.counters.add(1, ANOMALY_CHANGES, *labels)
+            with log_context(session=anomaly.external_id, anomaly=str(anomaly.id)):
+                logger.info("Anomaly %s: %s %s.", anomaly.change, anomaly.severity, anomaly.type)
 
     def sessions(self, value: list[EpisodeChange]) -> Iterable[tuple[int, str]]:
         return ((change.session_id, change.external_id) for change in value)

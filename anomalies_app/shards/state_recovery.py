@@ -1,8 +1,7 @@
-"""The detector's state of sessions it knows nothing of, from what is stored about them.
+"""Rebuilds the detector's state of sessions that it does not know, from the database.
 
-New sessions, a new version of the state, a Redis server that has lost its data: all are the same
-case. Whatever metrics there are of the last minutes are gone through again, and episodes that are
-open in the database go on.
+This covers new sessions, a new version of the state, and a Redis server that has lost its data: the
+metrics of the last minutes are judged again, and episodes that are open in the database go on.
 """
 
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from sessions_app.scoring.detection_settings import DetectionSettings
 from sessions_app.scoring.score import ScoreSettings, Signals
 from sessions_app.ticks import tick_end, tick_ending
 
-# Long enough that levels have settled and noise has begun to be learned.
+# Long enough for levels to settle, and for some noise to be learned.
 REBUILT_TICKS = RAMP_UP_TICKS + 24
 OPEN_FOR = timedelta(days=1)
 
@@ -37,7 +36,7 @@ class _Tick(NamedTuple):
 
 
 def rebuild_state(detector: Detector, session_ids: NDArray[np.int64], tick: int) -> DetectorState:
-    """The state of these sessions at the end of ``tick``, fresh where nothing is stored."""
+    """The state of these sessions at the end of ``tick``; fresh if nothing is stored."""
     state = DetectorState(tick - REBUILT_TICKS)
     rows = _stored_rows(session_ids, tick)
     for number, known in _ticks(rows, tick):
@@ -45,11 +44,11 @@ def rebuild_state(detector: Detector, session_ids: NDArray[np.int64], tick: int)
         detector.step(
             state,
             number,
-            known.signals,
-            known.scores,
-            known.muted,
-            ScoreSettings(),
-            DetectionSettings(),
+            signals=known.signals,
+            scores=known.scores,
+            muted=known.muted,
+            score_settings=ScoreSettings(),
+            settings=DetectionSettings(),
         )
     state.tick = tick
     state = state.aligned(session_ids)
@@ -72,7 +71,7 @@ def _stored_rows(session_ids: NDArray[np.int64], tick: int) -> NDArray[np.void]:
 
 
 def _ticks(rows: NDArray[np.void], tick: int) -> Iterator[tuple[int, _Tick]]:
-    """Every tick since the first row; a session that misses one keeps its values, and is muted."""
+    """All ticks since the first row; in a missing tick a session keeps its values and is muted."""
     if not len(rows):
         return
     known = rows[:0]
@@ -87,16 +86,16 @@ def _ticks(rows: NDArray[np.void], tick: int) -> Iterator[tuple[int, _Tick]]:
 
 
 def _take_over_episodes(state: DetectorState) -> None:
-    """Episodes are what the database says: nobody has heard of any other."""
+    """Takes episodes from the database: no others have been published."""
     state["episode"][:] = NO_EPISODE
     since = tick_end(state.tick) - OPEN_FOR
     stored = Anomaly.objects.open().filter(
         session_id__in=state.session_ids.tolist(), time__gt=since
     )
-    places = {number: place for place, number in enumerate(state.session_ids.tolist())}
+    rows = {session_id: row for row, session_id in enumerate(state.session_ids.tolist())}
     for anomaly in stored.order_by("time"):
-        place = places[anomaly.session_id]
-        state["episode"][place] = Kind[anomaly.type]
-        state["severity"][place] = Level[anomaly.severity]
-        state["raised_at"][place] = tick_ending(anomaly.time)
-        state["calm_run"][place] = 0
+        row = rows[anomaly.session_id]
+        state["episode"][row] = Kind[anomaly.type]
+        state["severity"][row] = Level[anomaly.severity]
+        state["raised_at"][row] = tick_ending(anomaly.time)
+        state["calm_run"][row] = 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from river.anomaly import HalfSpaceTrees
 
-from anomalies_app.detector.batches import portions
+from anomalies_app.detector.batches import batches
 from anomalies_app.detector.detector import Detector
 from anomalies_app.detector.forest_state import ForestWindows, learn_many, score_many
 from anomalies_app.detector.judgement import Judgement
@@ -69,11 +69,11 @@ def _detector_ms(size: int) -> tuple[float, float]:
         judgement = detector.step(
             state,
             tick,
-            signals,
-            scores,
-            np.zeros(size, np.bool_),
-            ScoreSettings(),
-            DetectionSettings(),
+            signals=signals,
+            scores=scores,
+            muted=np.zeros(size, np.bool_),
+            score_settings=ScoreSettings(),
+            settings=DetectionSettings(),
         )
         steps.append(time.perf_counter() - started)
         if tick >= WARM_UP_TICKS:
@@ -84,7 +84,7 @@ def _detector_ms(size: int) -> tuple[float, float]:
 
 def _forest_seconds(windows: ForestWindows, judgement: Judgement) -> float:
     started = time.perf_counter()
-    for rows in portions(len(windows)):
+    for rows in batches(len(windows)):
         turns, part = FOREST.turns(judgement.points[rows]), windows.taken(rows)
         score_many(FOREST, part, turns)
         learn_many(FOREST, part, turns)

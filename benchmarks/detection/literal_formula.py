@@ -11,7 +11,7 @@ import numpy as np
 from anomalies_app.detector.episodes import Kind, Level
 from anomalies_app.detector.forest_state import ForestWindows, learn_many, score_many
 from anomalies_app.detector.half_space_trees import HalfSpaceForest
-from anomalies_app.evaluation.offline import Alert
+from anomalies_app.evaluation.offline import Detection
 from anomalies_app.evaluation.recorded_sessions import RecordedSessions
 from sessions_app.recordings.signal_recording import RecordedSignals
 from sessions_app.scoring.score import ScoreSettings, score
@@ -26,14 +26,14 @@ DROP, LEAVE_RATE, LOW = 0.25, 0.15, 0.2
 WARNING, CRITICAL = 0.6, 0.8
 
 
-def detect_literally(recorded: RecordedSignals, forest_share: float = 0.7) -> list[Alert]:
-    """An alert whenever a type's definition and the combined score begin to hold together."""
+def detect_literally(recorded: RecordedSignals, forest_share: float = 0.7) -> list[Detection]:
+    """A detection whenever a type's definition and the combined score begin to hold together."""
     sessions = RecordedSessions(recorded)
     windows = ForestWindows.empty(FOREST, 0)
     past: deque[np.ndarray] = deque(maxlen=POINTS)
     stretches = np.zeros(0, np.int64)
     alarmed = np.zeros(0, np.bool_)
-    alerts = []
+    detections = []
     for step in sessions.steps():
         if step.number == 0:
             windows, stretches = ForestWindows.empty(FOREST, len(step.stretches)), step.stretches
@@ -54,11 +54,11 @@ def detect_literally(recorded: RecordedSignals, forest_share: float = 0.7) -> li
         for row in np.flatnonzero(alarm & ~alarmed).tolist():
             tick = int(sessions.first_ticks[stretches[row]]) + step.number
             level = Level.CRITICAL if combined[row] >= CRITICAL else Level.WARNING
-            alerts.append(
-                _alert(sessions.session_ids[stretches[row]], tick, Kind(kinds[row]), level)
+            detections.append(
+                bare_detection(sessions.session_ids[stretches[row]], tick, Kind(kinds[row]), level)
             )
         alarmed = alarm
-    return alerts
+    return detections
 
 
 def _deviation(past: deque[np.ndarray], engagement: np.ndarray) -> np.ndarray:
@@ -91,5 +91,18 @@ def kinds_by_definition(
     )
 
 
-def _alert(session_id: str, tick: int, kind: Kind, level: Level) -> Alert:
-    return Alert(session_id, tick, kind.name, level.name, 0, 0, 0, 0, "", None, level.name)
+def bare_detection(session_id: str, tick: int, kind: Kind, level: Level) -> Detection:
+    """A detection of which only the time, the type and the severity are known."""
+    return Detection(
+        session_id=session_id,
+        tick=tick,
+        type=kind.name,
+        severity=level.name,
+        anomaly_score=0,
+        current_engagement=0,
+        expected_engagement=0,
+        deviation=0,
+        reason="",
+        ended_tick=None,
+        worst_severity=level.name,
+    )

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 
 from django.db import connections
 
-from engagement_conductor.pipeline.tick import score_shard
+from engagement_conductor.pipeline.catching_up import score_shard
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect
 from sessions_app.shards.database_epochs import RecentEpoch

@@ -1,4 +1,4 @@
-"""What the anomaly score would raise without any rules: an alert whenever it reaches a warning."""
+"""The anomaly score without any rules: a detection whenever it reaches that of a warning."""
 
 from collections import deque
 
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from anomalies_app.detector.calibration import Calibration, anomaly_score, surprises
 from anomalies_app.detector.episodes import CALM_TICKS, YOUNGEST_TICKS, Kind, Level
 from anomalies_app.detector.judgement import Judgement
-from anomalies_app.evaluation.offline import Alert, Run
-from benchmarks.detection.literal_formula import POINTS, kinds_by_definition
+from anomalies_app.evaluation.offline import Detection, Run
+from benchmarks.detection.literal_formula import POINTS, bare_detection, kinds_by_definition
 from sessions_app.recordings.signal_recording import RecordedSignals
 from sessions_app.scoring.score import ScoreSettings, score
 
@@ -18,8 +18,8 @@ WARNING, CRITICAL = 0.6, 0.8
 
 def detect_by_scores(
     recorded: RecordedSignals, calibration: Calibration, forest_share: float
-) -> list[Alert]:
-    """Alerts of the calibrated forest and z-score alone; types by their definitions.
+) -> list[Detection]:
+    """Detections of the calibrated forest and z-score alone; types by their definitions.
 
     Args:
         forest_share: 1 for the forest alone, 0 for the z-score alone.
@@ -27,7 +27,7 @@ def detect_by_scores(
     run = Run(recorded, calibration)
     past: deque[NDArray[np.float64]] = deque(maxlen=POINTS)
     stretches, calm = np.zeros(0, np.int64), np.zeros(0, np.int64)
-    alerts = []
+    detections = []
     for step, judgement in run.judgements():
         if step.number == 0:
             past.clear()
@@ -45,10 +45,10 @@ def detect_by_scores(
             tick = int(run.sessions.first_ticks[stretches[row]]) + step.number
             level = Level.CRITICAL if scores[row] >= CRITICAL else Level.WARNING
             name = run.sessions.session_ids[stretches[row]]
-            kind = Kind(kinds[row] or Kind.SUDDEN_DROP).name
-            alerts.append(Alert(name, tick, kind, level.name, 0, 0, 0, 0, "", None, level.name))
+            kind = Kind(kinds[row] or Kind.SUDDEN_DROP)
+            detections.append(bare_detection(name, tick, kind, level))
         calm = np.where(unusual, 0, calm + 1)
-    return alerts
+    return detections
 
 
 def _scores(

@@ -6,7 +6,7 @@ import numpy as np
 
 from anomalies_app.detector import episodes
 from anomalies_app.detector.calibration import BUILT_IN, Calibration
-from anomalies_app.evaluation.offline import Alert, detect_recorded
+from anomalies_app.evaluation.offline import Detection, detect_recorded
 from anomalies_app.evaluation.report import GRACE_TICKS
 from benchmarks.detection.study_plots import Case
 from benchmarks.detection.variants import Labelled
@@ -19,16 +19,16 @@ AROUND_TICKS = 72
 
 def cases(labelled: Labelled) -> Iterator[tuple[str, Case]]:
     """The first found case of each type, and the first missed ones."""
-    alerts = detect_recorded(labelled.signals, Calibration.read(BUILT_IN))
+    detections = detect_recorded(labelled.signals, Calibration.read(BUILT_IN))
     wanted = {kind.name.lower(): kind.name for kind in episodes.Kind}
     missed = 0
     for session in labelled.labels:
         for anomaly in session.anomalies:
             raised = [
-                alert
-                for alert in alerts
-                if alert.session_id == session.session_id
-                and anomaly.start <= alert.tick <= anomaly.end + GRACE_TICKS
+                detection
+                for detection in detections
+                if detection.session_id == session.session_id
+                and anomaly.start <= detection.tick <= anomaly.end + GRACE_TICKS
             ]
             if raised and raised[-1].type == anomaly.type and anomaly.type.lower() in wanted:
                 del wanted[anomaly.type.lower()]
@@ -42,7 +42,7 @@ def cases(labelled: Labelled) -> Iterator[tuple[str, Case]]:
 
 
 def _case(
-    signals: RecordedSignals, session: SessionLabels, anomaly: Anomaly, raised: list[Alert]
+    signals: RecordedSignals, session: SessionLabels, anomaly: Anomaly, raised: list[Detection]
 ) -> Case:
     first = max(0, anomaly.start - AROUND_TICKS)
     last = min(session.ticks, anomaly.end + AROUND_TICKS, first + 6 * AROUND_TICKS)

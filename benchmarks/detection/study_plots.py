@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from anomalies_app.evaluation.offline import Alert
+from anomalies_app.evaluation.offline import Detection
 from sessions_app.simulation.labelled.labels import Anomaly
 from sessions_app.ticks import TICK_SECONDS
 
@@ -25,14 +25,14 @@ class Case:
         first: tick of the first values.
         lines: a name and the values of each panel.
         anomaly: what was made to go wrong.
-        alerts: what was raised meanwhile.
+        detections: what was raised meanwhile.
     """
 
     title: str
     first: int
     lines: dict[str, Sequence[float]]
     anomaly: Anomaly
-    alerts: Sequence[Alert]
+    detections: Sequence[Detection]
 
 
 def as_svg(case: Case) -> str:
@@ -50,8 +50,8 @@ def as_svg(case: Case) -> str:
     for number, (name, values) in enumerate(case.lines.items()):
         top = TOP + number * (PANEL + GAP)
         parts += _panel(name, values, top, COLOURS[number % len(COLOURS)])
-    for number, alert in enumerate(case.alerts):
-        parts.append(_marker(alert, number, case, count, height))
+    for number, detection in enumerate(case.detections):
+        parts.append(_marker(detection, number, case, count, height))
     parts.append(_axis(count, height))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
@@ -61,9 +61,9 @@ def _x(place: float, count: int) -> float:
 
 
 def _sentence(case: Case) -> str:
-    if not case.alerts:
+    if not case.detections:
         return "nothing was raised"
-    return "; ".join(f"“{alert.reason}”" for alert in case.alerts[:1])
+    return "; ".join(f"“{detection.reason}”" for detection in case.detections[:1])
 
 
 def _band(case: Case, count: int, height: int) -> str:
@@ -97,14 +97,14 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
 
 
-def _marker(alert: Alert, number: int, case: Case, count: int, height: int) -> str:
-    x = _x(alert.tick - case.first, count)
-    # Alerts that follow closely must not be written over one another.
+def _marker(detection: Detection, number: int, case: Case, count: int, height: int) -> str:
+    x = _x(detection.tick - case.first, count)
+    # Detections that follow closely must not be written over one another.
     y = TOP - GAP + (number % 2) * MARKER_ROW
     return (
         f'<line x1="{x:.1f}" y1="{y - 8}" x2="{x:.1f}" y2="{height - 24}" stroke="#cf222e" '
         f'stroke-width="1.5"/><text x="{x + 4:.1f}" y="{y + 2}" fill="#cf222e">'
-        f"{escape(alert.type)}</text>"
+        f"{escape(detection.type)}</text>"
     )
 
 

@@ -12,12 +12,12 @@ def _row(name: str, report: Report) -> str:
     delay = report.delay_ticks_from_evident
     return (
         f"| {name} | {report.recall:.3f} | {weakest:.3f} | {report.precision:.3f} | "
-        f"{report.false_alerts_per_session_hour:.3f} | {delay.median} / {delay.p95} | "
+        f"{report.false_positives_per_session_hour:.3f} | {delay.median} / {delay.p95} | "
         f"{report.type_macro_f1:.3f} |"
     )
 
 
-HEADER = "recall | weakest type | precision | false alerts/h | delay in ticks | type F1 |\n"
+HEADER = "recall | weakest type | precision | false positives/h | delay in ticks | type F1 |\n"
 RULE = "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
 
 
@@ -38,7 +38,7 @@ def spread(title: str, rows: list[tuple[str, dict[str, Report]]]) -> str:
     figures: dict[str, tuple[Callable[[Report], float], bool]] = {
         "recall": (lambda report: report.recall, True),
         "precision": (lambda report: report.precision, True),
-        "false alerts/h": (lambda report: report.false_alerts_per_session_hour, False),
+        "false positives/h": (lambda report: report.false_positives_per_session_hour, False),
         "type F1": (lambda report: report.type_macro_f1, True),
     }
     for name in rows[0][1]:

@@ -7,12 +7,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from anomalies_app.detector import detector, episodes
-from anomalies_app.detector import features as evidence
+from anomalies_app.detector import detector, episodes, features
 from anomalies_app.detector.calibration import BUILT_IN, Calibration
-from anomalies_app.detector.features import Evidence
+from anomalies_app.detector.features import Features
 from anomalies_app.evaluation.calibration_fitting import fit_calibration
-from anomalies_app.evaluation.offline import Alert, detect_recorded
+from anomalies_app.evaluation.offline import Detection, detect_recorded
 from anomalies_app.evaluation.report import Report, evaluate
 from benchmarks.detection.literal_formula import detect_literally
 from benchmarks.detection.scores_alone import detect_by_scores
@@ -44,7 +43,7 @@ class Variant(NamedTuple):
     settings: DetectionSettings = DetectionSettings()
 
 
-MODULES = {"evidence": evidence, "episodes": episodes}
+MODULES = {"features": features, "episodes": episodes}
 # Filled before the processes fork.
 sets: dict[str, Labelled] = {}
 past: dict[str, RecordedSignals] = {}
@@ -53,10 +52,10 @@ past: dict[str, RecordedSignals] = {}
 @contextmanager
 def _changed(variant: Variant) -> Iterator[None]:
     """The detector with the constants and features of a variant."""
-    features = Evidence.features
+    forest_inputs = Features.forest_inputs
 
-    def without(self: Evidence) -> list[np.ndarray]:
-        columns = features(self)
+    def without(self: Features) -> list[np.ndarray]:
+        columns = forest_inputs(self)
         if variant.dropped is not None:
             columns[variant.dropped] = np.zeros_like(columns[variant.dropped])
         return columns
@@ -64,7 +63,7 @@ def _changed(variant: Variant) -> Iterator[None]:
     with (
         patch.multiple(detector, FOREST_SHARE=variant.forest_share),
         patch.multiple(detector, DEVIATION_SHARE=1 - variant.forest_share),
-        patch.object(Evidence, "features", without),
+        patch.object(Features, "forest_inputs", without),
     ):
         before = [(module, name, getattr(MODULES[module], name)) for module, name, _ in variant[0]]
         try:
@@ -80,8 +79,8 @@ def reports(variant: Variant) -> dict[str, Report]:
     """How good a variant is on each set; all sets in one run, since sessions are independent."""
     with _changed(variant):
         calibration = _calibration(variant)
-        alerts = detect_recorded(_joined(), calibration, settings=variant.settings)
-    return {name: _of_set(name, alerts) for name in sets}
+        detections = detect_recorded(_joined(), calibration, settings=variant.settings)
+    return {name: _of_set(name, detections) for name in sets}
 
 
 def _calibration(variant: Variant) -> Calibration:
@@ -104,22 +103,26 @@ def _joined() -> RecordedSignals:
     return RecordedSignals(session_ids=names, **joined)
 
 
-def _of_set(name: str, alerts: list[Alert]) -> Report:
-    mine = [_renamed(alert, name) for alert in alerts if alert.session_id.startswith(f"{name}/")]
+def _of_set(name: str, detections: list[Detection]) -> Report:
+    mine = [
+        _renamed(detection, name)
+        for detection in detections
+        if detection.session_id.startswith(f"{name}/")
+    ]
     return evaluate(sets[name].labels, mine)
 
 
-def _renamed(alert: Alert, name: str) -> Alert:
-    values = {field: getattr(alert, field) for field in alert.__struct_fields__}
-    return Alert(**{**values, "session_id": alert.session_id.removeprefix(f"{name}/")})
+def _renamed(detection: Detection, name: str) -> Detection:
+    values = {field: getattr(detection, field) for field in detection.__struct_fields__}
+    return Detection(**{**values, "session_id": detection.session_id.removeprefix(f"{name}/")})
 
 
 def literal_reports(_: int) -> dict[str, Report]:
-    alerts = detect_literally(_joined())
-    return {name: _of_set(name, alerts) for name in sets}
+    detections = detect_literally(_joined())
+    return {name: _of_set(name, detections) for name in sets}
 
 
 def score_reports(forest_share: float) -> dict[str, Report]:
     """How good the calibrated scores are without any rules."""
-    alerts = detect_by_scores(_joined(), Calibration.read(BUILT_IN), forest_share)
-    return {name: _of_set(name, alerts) for name in sets}
+    detections = detect_by_scores(_joined(), Calibration.read(BUILT_IN), forest_share)
+    return {name: _of_set(name, detections) for name in sets}

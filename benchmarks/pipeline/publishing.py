@@ -48,9 +48,17 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
 
 
 def _point(number: int) -> SessionPoint:
-    score, signals = 2 / 3, SignalValues(40 / 3, 1 / 3, 12, 15, 10 / 3, 1 / 97)
-    name = f"session-{number:06d}"
-    return SessionPoint(number, 1, name, "event-1", TIME, score, category(score), signals)
+    score, name = 2 / 3, f"session-{number:06d}"
+    return SessionPoint(
+        session_id=number,
+        event_id=1,
+        external_id=name,
+        event_external_id="event-1",
+        time=TIME,
+        score=score,
+        category=category(score),
+        signals=SignalValues(40 / 3, 1 / 3, 12, 15, 10 / 3, 1 / 97),
+    )
 
 
 def _publish_bare(client: redis.Redis, messages: list[bytes]) -> None:

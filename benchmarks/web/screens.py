@@ -113,7 +113,16 @@ def _frame(conference: Conference, moment: int) -> bytes:
     time = datetime.fromtimestamp(moment / 1000, UTC)
     score, signals = 2 / 3, SignalValues(40 / 3, 1 / 3, 12, 15, 10 / 3, 1 / 97)
     points = [
-        SessionPoint(key, 1, "", "", time, score, category(score), signals)
+        SessionPoint(
+            session_id=key,
+            event_id=1,
+            external_id="",
+            event_external_id="",
+            time=time,
+            score=score,
+            category=category(score),
+            signals=signals,
+        )
         for key in conference.session_keys
     ]
     payloads = update_payloads(points, {})

@@ -3,10 +3,20 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from anomalies_app.models import Anomaly
+from anomalies_app.publication import AnomalyDetected, wire_values
 from sessions_app.models import EngagementMetric, Event, Session
 from sessions_app.publication import wire_time
 from sessions_app.scoring.score import Contribution, explain
+
+
+class AnomalyRepresentation(AnomalyDetected, kw_only=True, rename="camel"):
+    """An anomaly as in ``anomaly:detected``, with its end and what an admin made of it."""
+
+    ended_at: str | None
+    verdict: str | None
 
 
 def represent_event(event: Event) -> dict[str, Any]:
@@ -58,22 +68,17 @@ def represent_explanation(metric: EngagementMetric, event: Event) -> list[dict[s
 
 def represent_anomaly(anomaly: Anomaly, session: Session) -> dict[str, Any]:
     """An anomaly, as in ``anomaly:detected``; it ends with its session at the latest."""
-    return {
-        "id": str(anomaly.id),
-        "sessionId": session.external_id,
-        "eventId": session.event.external_id,
-        "timestamp": wire_time(anomaly.time),
-        "endedAt": _optional_time(anomaly.ended_at or session.ended_at),
-        "type": anomaly.type,
-        "severity": anomaly.severity,
-        "anomalyScore": anomaly.anomaly_score,
-        "currentEngagement": anomaly.current_engagement,
-        "expectedEngagement": anomaly.expected_engagement,
-        "deviation": anomaly.deviation,
-        "reason": anomaly.reason,
-        "signals": anomaly.signals,
-        "verdict": anomaly.verdict or None,
-    }
+    record = anomaly.record(session)
+    represented = AnomalyRepresentation(
+        timestamp=wire_time(record.began_at),
+        session_id=session.external_id,
+        event_id=session.event.external_id,
+        ended_at=_optional_time(record.ended_at),
+        verdict=anomaly.verdict or None,
+        **wire_values(record),
+    )
+    body: dict[str, Any] = msgspec.to_builtins(represented)
+    return body
 
 
 def _numbers(part: Contribution) -> dict[str, float]:

@@ -12,7 +12,7 @@ from channels.layers import get_channel_layer
 from django.utils import timezone
 
 from anomalies_app.models import Anomaly
-from anomalies_app.notices import AnomalyNotice
+from anomalies_app.records import AnomalyRecord
 from dashboard.live.messages import Update, encode_items
 from dashboard.live.subscriptions import ALL_EVENTS, WatchedGroups, event_group, session_group
 from dashboard.pages.payloads import (
@@ -20,8 +20,8 @@ from dashboard.pages.payloads import (
     anomaly_payload,
     contribution_payloads,
     milliseconds,
-    notice_payload,
     poll_payload,
+    stored_anomaly_payload,
     update_payloads,
 )
 from sessions_app.models import PollMoment
@@ -102,14 +102,14 @@ def broadcast_polls(moments: Sequence[PollMoment], watched: WatchedGroups) -> No
     _send("polls", "polls", items)
 
 
-def broadcast_notices(notices: Sequence[AnomalyNotice], watched: WatchedGroups) -> None:
-    """Sends the watched groups the anomalies that have changed, as they are now.
+def broadcast_changes(anomalies: Sequence[AnomalyRecord], watched: WatchedGroups) -> None:
+    """Sends the watched groups the anomalies that a tick has changed, whole, as they are now.
 
     Raises:
         redis.RedisError, OSError: the channel layer cannot be reached.
     """
     items: Items = defaultdict(list)
-    for anomaly in map(notice_payload, notices):
+    for anomaly in map(anomaly_payload, anomalies):
         for group in _groups_of(anomaly["session"], anomaly["event"], watched):
             items[group].append(anomaly)
     _send("anomalies", "anomalies", items)
@@ -135,7 +135,7 @@ def broadcast_anomalies(anomaly_ids: Sequence[UUID]) -> None:
 
 def _add(anomaly: Anomaly, items: Items) -> None:
     try:
-        payload = anomaly_payload(anomaly)
+        payload = stored_anomaly_payload(anomaly)
     except Exception as error:  # noqa: BLE001 - it concerns this anomaly only
         log_failure(logger, "Open pages do not show an anomaly", error)
         return

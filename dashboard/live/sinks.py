@@ -10,10 +10,10 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
-from anomalies_app.notices import AnomalyNotice
+from anomalies_app.records import AnomalyChange
 from dashboard.live.broadcast import (
+    broadcast_changes,
     broadcast_ended,
-    broadcast_notices,
     broadcast_points,
     broadcast_polls,
 )
@@ -111,14 +111,14 @@ def _show_polls(moments: list[PollMoment], screens: Screens) -> None:
     broadcast_polls(moments, screens.watched)
 
 
-def _show_anomalies(notices: list[AnomalyNotice], screens: Screens) -> None:
-    moved = [
+def _show_anomalies(changes: list[AnomalyChange], screens: Screens) -> None:
+    current = [
         msgspec.structs.replace(
-            notice, event_id=screens.events.get(notice.session_id, notice.event_id)
+            change, event_id=screens.events.get(change.session_id, change.event_id)
         )
-        for notice in notices
+        for change in changes
     ]
-    broadcast_notices(moved, screens.watched)
+    broadcast_changes(current, screens.watched)
 
 
 def _show_ends(session_ids: list[int], screens: Screens) -> None:

@@ -121,7 +121,7 @@ COUNTERS = (
     Counter("session_scores", names.SCORES, (), "Scores of a session and tick."),
     Counter(
         "alerts",
-        names.ALERTS,
+        names.ANOMALY_CHANGES,
         ("change", "type", "severity"),
         "Changes of anomalies that were published.",
     ),

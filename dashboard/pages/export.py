@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
+from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Q, QuerySet
 
-from anomalies_app.models import Anomaly
+from anomalies_app.models import REVIEW_COLUMNS, Anomaly
+from anomalies_app.records import COLUMNS
 from sessions_app.models import EngagementMetric, Session
 from sessions_app.queries.pages import pages
 from sessions_app.recordings.safe_csv import csv_text
@@ -54,35 +56,17 @@ def _metric_row(metric: EngagementMetric) -> Row:
     return metric.time, metric.score, category(metric.score), *metric.signals, *counts
 
 
-_ANOMALY_COLUMNS = (
-    "id",
-    "time",
-    "ended_at",
-    "type",
-    "severity",
-    "anomaly_score",
-    "current_engagement",
-    "expected_engagement",
-    "deviation",
-    "reason",
-    "acknowledged_at",
-    "acknowledged_by",
-    "verdict",
-    "verdict_note",
-    "reviewed_at",
-    "reviewed_by",
-)
-
-
 def _anomaly_row(anomaly: Anomaly) -> Row:
-    values = {name: getattr(anomaly, name) for name in _ANOMALY_COLUMNS}
-    people = {
-        name: person and person.get_username()
-        for name, person in values.items()
-        if name in ("acknowledged_by", "reviewed_by")
-    }
-    signals = (anomaly.signals.get(name) for name in Signals._fields)
-    return *(values | {"id": str(anomaly.id)} | people).values(), *signals
+    record = anomaly.record()
+    review = (getattr(anomaly, name) for name in REVIEW_COLUMNS)
+    return (
+        str(record.id),
+        record.began_at,
+        record.ended_at,
+        *record.columns().values(),
+        *(str(value) if isinstance(value, AbstractBaseUser) else value for value in review),
+        *(getattr(record.signals, name, None) for name in Signals._fields),
+    )
 
 
 RECORDS = {
@@ -92,9 +76,9 @@ RECORDS = {
         _metric_row,
     ),
     "anomalies": Records(
-        (*_ANOMALY_COLUMNS, *Signals._fields),
+        ("id", "time", "ended_at", *COLUMNS, *REVIEW_COLUMNS, *Signals._fields),
         lambda session: Anomaly.objects.filter(session=session).select_related(
-            "acknowledged_by", "reviewed_by"
+            "session", "acknowledged_by", "reviewed_by"
         ),
         _anomaly_row,
     ),

@@ -31,7 +31,7 @@ def live_cards(sessions: SessionQuerySet, scores: bool = True) -> list[dict[str,
     live = list(
         sessions.live()
         .select_related("event")
-        .only("title", "event__title")
+        .only("title", "ended_at", "event__title")
         .order_by("event__title", "event_id", "title", "pk")
     )
     keys = [session.pk for session in live]

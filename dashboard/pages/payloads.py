@@ -8,7 +8,7 @@ from django.utils import timezone
 from msgspec import to_builtins
 
 from anomalies_app.models import Anomaly
-from anomalies_app.notices import AnomalyNotice
+from anomalies_app.records import AnomalyRecord
 from sessions_app.models import EngagementMetric, Event, Pause, PollMoment, Session
 from sessions_app.scoring.points import SessionPoint
 from sessions_app.scoring.score import ScoreSettings, Signals, explain
@@ -63,11 +63,11 @@ def session_snapshot(session: Session, scores: bool = True) -> dict[str, Any]:
 
 
 def session_snapshots(sessions: Sequence[Session], scores: bool = True) -> list[dict[str, Any]]:
-    """The same of many sessions, in four queries, and one more where alerts are acknowledged.
+    """The same of many sessions, in four queries, and one more where anomalies are acknowledged.
 
     A session's points are the last five minutes, oldest first; its anomalies the last, newest
-    first; the first votes and closings of its polls the last, oldest first. An anomaly that was
-    left open by a session that is over, is over with it. The lines are drawn across the chart.
+    first; the first votes and closings of its polls the last, oldest first. The lines are drawn
+    across the chart.
 
     Args:
         scores: whether to read them; without them there are no points.
@@ -97,8 +97,7 @@ def session_snapshots(sessions: Sequence[Session], scores: bool = True) -> list[
             "lines": chart_lines(session.event),
             "polls": [poll_payload(moment) for moment in polls[session.pk]],
             "anomalies": [
-                ended_by(anomaly_payload(anomaly, session), milliseconds(session.ended_at))
-                for anomaly in anomalies[session.pk]
+                stored_anomaly_payload(anomaly, session) for anomaly in anomalies[session.pk]
             ],
         }
         for session in sessions
@@ -117,11 +116,6 @@ def chart_lines(event: Event) -> dict[str, float | None]:
     """The scores below which to look, and below which engagement is low, unless that is muted."""
     alert = None if event.mute_low_engagement else event.low_engagement_threshold
     return {"attention": ATTENTION_LINE, "alert": alert}
-
-
-def ended_by(anomaly: dict[str, Any], time: int | None) -> dict[str, Any]:
-    """An anomaly that was left open by a session that ended at ``time``, as over with it."""
-    return anomaly if anomaly["ended"] is not None else {**anomaly, "ended": time}
 
 
 def poll_payload(moment: PollMoment) -> dict[str, Any]:
@@ -153,7 +147,7 @@ def card_payload(
         "event_title": session.event.title,
         "point": None if recent is None else metric_payload(recent.latest),
         "scores": [] if recent is None else recent.percents,
-        "anomaly": None if anomaly is None else anomaly_payload(anomaly, session),
+        "anomaly": None if anomaly is None else stored_anomaly_payload(anomaly, session),
         "pause": pause,
     }
 
@@ -177,51 +171,31 @@ def update_payloads(
     ]
 
 
-def notice_payload(notice: AnomalyNotice) -> dict[str, Any]:
-    """What the detector tells of an anomaly, for the browser.
+def anomaly_payload(anomaly: AnomalyRecord) -> dict[str, Any]:
+    """An anomaly for the browser.
 
-    It does not know whether somebody has acknowledged it: pages keep what they know of that.
-    """
-    return {
-        "id": str(notice.id),
-        "session": notice.session_id,
-        "event": notice.event_id,
-        "type": notice.type,
-        "severity": notice.severity,
-        "anomaly_score": notice.anomaly_score,
-        "current": notice.current_engagement,
-        "expected": notice.expected_engagement,
-        "deviation": notice.deviation,
-        "reason": notice.reason,
-        "moved": to_builtins(notice.moved),
-        "acknowledged": None,
-        "began": milliseconds(notice.began_at),
-        "ended": milliseconds(notice.changed_at) if notice.has_ended else None,
-    }
-
-
-def anomaly_payload(anomaly: Anomaly, session: Session | None = None) -> dict[str, Any]:
-    """The same of a stored row, under the event that its session belongs to now.
-
-    Args:
-        session: of the anomaly, where it is at hand.
+    The detector does not know whether somebody has acknowledged it: pages keep what they know of
+    that.
     """
     return {
         "id": str(anomaly.id),
         "session": anomaly.session_id,
-        "event": (session or anomaly.session).event_id,
-        "type": anomaly.type,
-        "severity": anomaly.severity,
-        "anomaly_score": anomaly.anomaly_score,
-        "current": anomaly.current_engagement,
-        "expected": anomaly.expected_engagement,
-        "deviation": anomaly.deviation,
-        "reason": anomaly.reason,
-        "moved": anomaly.metadata.get("moved"),
-        "acknowledged": _acknowledgement(anomaly),
-        "began": milliseconds(anomaly.time),
+        "event": anomaly.event_id,
+        **{_PAGE_NAMES.get(name, name): value for name, value in anomaly.columns().items()},
+        "moved": to_builtins(anomaly.moved),
+        "acknowledged": None,
+        "began": milliseconds(anomaly.began_at),
         "ended": milliseconds(anomaly.ended_at),
     }
+
+
+_PAGE_NAMES = {"current_engagement": "current", "expected_engagement": "expected"}
+
+
+def stored_anomaly_payload(anomaly: Anomaly, session: Session | None = None) -> dict[str, Any]:
+    """The same of a stored row, with its acknowledgement; see :meth:`Anomaly.record`."""
+    payload = anomaly_payload(anomaly.record(session))
+    return {**payload, "acknowledged": _acknowledgement(anomaly)}
 
 
 def _acknowledgement(anomaly: Anomaly) -> dict[str, Any] | None:

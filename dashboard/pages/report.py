@@ -7,11 +7,10 @@ from django.utils import timezone
 
 from anomalies_app.models import Anomaly
 from dashboard.pages.payloads import (
-    anomaly_payload,
     chart_lines,
-    ended_by,
     milliseconds,
     poll_payload,
+    stored_anomaly_payload,
 )
 from dashboard.pages.session_history import session_history
 from sessions_app.models import EngagementMetric, Pause, PollMoment, Session
@@ -111,7 +110,7 @@ def _anomalies(session: Session) -> list[dict[str, Any]]:
 def _anomaly(anomaly: Anomaly, session: Session) -> dict[str, Any]:
     """An anomaly, and what was done about it."""
     return {
-        **ended_by(anomaly_payload(anomaly, session), milliseconds(session.ended_at)),
+        **stored_anomaly_payload(anomaly, session),
         "verdict": anomaly.get_verdict_display(),
         "note": anomaly.verdict_note,
         "reviewed": milliseconds(anomaly.reviewed_at),

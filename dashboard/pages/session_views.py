@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from anomalies_app.models import Anomaly
 from anomalies_app.review import acknowledge_anomaly
-from dashboard.pages.payloads import anomaly_payload, session_snapshot
+from dashboard.pages.payloads import session_snapshot, stored_anomaly_payload
 from dashboard.pages.report import session_report
 from dashboard.pages.session_history import RANGES, session_history
 from dashboard.pages.timeline_svg import timeline_picture
@@ -76,7 +76,7 @@ def acknowledge(request: HttpRequest, anomaly_id: UUID) -> HttpResponse:
         raise Http404 from None
     if request.accepts("text/html"):
         return redirect("session", pk=anomaly.session_id)
-    return JsonResponse(anomaly_payload(anomaly))
+    return JsonResponse(stored_anomaly_payload(anomaly))
 
 
 def visible_session(request: HttpRequest, pk: int) -> Session:

@@ -1,4 +1,4 @@
-"""What a worker keeps between ticks: made once per process, and handed to every shard's turn."""
+"""The caches of a worker: made once per process, and handed to the turn at each shard."""
 
 import redis
 
@@ -9,15 +9,15 @@ from sessions_app.shards.lost_tables import LostTableLog
 
 
 class WorkerCaches:
-    """What is known of the database, until it is looked up again.
+    """What a worker has read from the database.
 
     Args:
         client: of the server of ``REDIS_URL``.
 
     Attributes:
-        event_settings, pauses: refreshed at every turn, at most once a second.
-        epochs: that of the database.
-        lost_tables: what has been said of tables that are lost.
+        event_settings, pauses: refreshed at each turn, but at most once a second.
+        epochs: the epoch of the database.
+        lost_tables: which lost tables have been logged.
     """
 
     def __init__(self, client: "redis.Redis") -> None:
@@ -27,7 +27,7 @@ class WorkerCaches:
         self.lost_tables = LostTableLog()
 
     def refresh(self) -> None:
-        """Takes over what has been edited.
+        """Reads recent edits.
 
         Raises:
             django.db.Error: the database does not answer.
@@ -36,7 +36,7 @@ class WorkerCaches:
         self.pauses.refresh()
 
     def current_epoch(self) -> str:
-        """The database's epoch; what was read in another one is forgotten.
+        """The epoch of the database; if it has changed, the other caches are cleared.
 
         Raises:
             redis.RedisError, django.db.Error: a server does not answer.
@@ -44,7 +44,7 @@ class WorkerCaches:
         return self._followed(self.epochs.current())
 
     def recent_epoch(self) -> str:
-        """The same, as it was a second ago at the earliest."""
+        """The same, from a second ago at most."""
         return self._followed(self.epochs.recent())
 
     def _followed(self, epoch: str) -> str:

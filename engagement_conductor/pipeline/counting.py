@@ -1,4 +1,4 @@
-"""Counting what a tick has counted, refused, lost and left out."""
+"""Adds up what a tick has scored, refused, lost and left out."""
 
 import logging
 
@@ -34,19 +34,15 @@ def count_tick(
     events: NDArray[np.void],
     update: TickUpdate,
     outcome: Outcome,
-    forgotten: int,
 ) -> None:
     """Counts a tick that has been committed.
 
     Args:
-        events: that were read.
-        update: of the tick.
-        outcome: of the tick.
-        forgotten: people who were forgotten in it, less those of sessions that ended.
+        events: those that were read.
+        update, outcome: of the tick.
     """
     add = turn.counters.add
-    # Sessions that ended take theirs along.
-    turn.uncommitted.add(max(0, forgotten), FORGOTTEN)
+    turn.uncommitted.add(max(0, update.forgotten_users), FORGOTTEN)
     turn.counters.add_all(turn.uncommitted)
     add(len(outcome.values[METRICS].rows) if METRICS in outcome.values else 0, SCORES)
     arrivals = turn.store.arrivals
@@ -72,15 +68,13 @@ def count_tick(
         add(int((events["kind"] == kind).sum() - counts.sum()), DUPLICATES, kind.name.lower())
 
 
-def count_skipped(turn: Turn, skipped: Skipped | None) -> None:
-    """Counts and tells what was skipped, as soon as that is stored; nothing of it is left then."""
-    if skipped is None:
-        return
+def count_skipped(turn: Turn, skipped: Skipped) -> None:
+    """Counts and logs ticks that nobody will score any more."""
     ticks, events = skipped
     turn.counters.add(len(ticks), SKIPPED, "ticks")
     turn.counters.add(events, SKIPPED, "events")
     logger.warning(
-        "Shard %d skips ticks %d to %d: %d events of theirs that are kept are not counted.",
+        "Shard %d skips ticks %d to %d: their %d events are not counted.",
         turn.shard,
         ticks[0],
         ticks[-1],

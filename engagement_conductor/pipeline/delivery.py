@@ -1,4 +1,4 @@
-"""Delivering what a tick has led to: stored, published, shown, and then forgotten."""
+"""Delivers the outcome of a tick: stores, publishes and shows it, then empties the outbox."""
 
 import logging
 from typing import Any
@@ -27,7 +27,7 @@ def deliver(turn: Turn, outcome: Outcome, is_current: bool = False) -> None:
     """Stores, publishes and shows an outcome, then empties the outbox.
 
     Args:
-        is_current: whether the event of each session has just been looked up.
+        is_current: whether the events of the sessions have just been looked up.
 
     Raises:
         redis.RedisError, django.db.Error, OSError: a server does not answer; the outbox is kept.
@@ -35,12 +35,12 @@ def deliver(turn: Turn, outcome: Outcome, is_current: bool = False) -> None:
     if not outcome.values:
         return
     delivery = Delivery(
-        outcome.tick,
-        turn.client,
-        turn.node,
-        turn.caches.event_settings,
-        Pieces(turn.is_piecewise),
-        turn.counters,
+        tick=outcome.tick,
+        client=turn.client,
+        node=turn.node,
+        event_settings=turn.caches.event_settings,
+        pieces=Pieces(turn.is_piecewise),
+        counters=turn.counters,
     )
     with turn.measured(STORE), transaction.atomic():
         stored = _store(turn, outcome, delivery)
@@ -57,12 +57,12 @@ def deliver(turn: Turn, outcome: Outcome, is_current: bool = False) -> None:
 
 
 def deliver_waiting(turn: Turn, scored: int, outbox: bytes, epoch: str) -> None:
-    """Delivers what an earlier turn could not, by the keys that hold now.
+    """Delivers what an earlier turn could not, under the keys that are valid now.
 
     Args:
         scored: the last tick that was scored.
-        outbox: as it is stored.
-        epoch: of the database in which its keys hold.
+        outbox: as stored.
+        epoch: of the database, in which its keys are valid; empty if unknown.
     """
     turn.begin(STORE)
     try:
@@ -94,7 +94,7 @@ def deliver_waiting(turn: Turn, scored: int, outbox: bytes, epoch: str) -> None:
 
 
 def _store(turn: Turn, outcome: Outcome, delivery: Delivery) -> dict[str, Any]:
-    """Stores each part; returns what is to be told of it."""
+    """Stores each part; returns, by name, what is to be published and shown of it."""
     stored = {
         part.name: part.store(outcome.values[part.name], delivery)
         for part in PARTS
@@ -121,7 +121,7 @@ def _set_unreadable_aside(turn: Turn, outcome: Outcome) -> None:
 
 
 def _show(turn: Turn, tick: int, stored: dict[str, Any], is_current: bool) -> None:
-    """Best effort: a screen that misses a tick gets the next one, and asks for the hole."""
+    """Best effort: a page that misses a tick gets the next one, and asks for the gap."""
     caches = turn.caches
     try:
         show(turn.client, tick, stored, caches.event_settings, caches.pauses, is_current)
@@ -129,4 +129,4 @@ def _show(turn: Turn, tick: int, stored: dict[str, Any], is_current: bool) -> No
         raise
     except Exception as error:  # noqa: BLE001 - pages are no reason to score nothing
         turn.counters.add(1, MISSED_BROADCASTS)
-        log_failure(logger, "Ticks did not reach the screens", error)
+        log_failure(logger, "Ticks did not reach the open pages", error)

@@ -1,4 +1,4 @@
-"""Which shards are scored by which task, and in which order: slow ones must not keep the others."""
+"""Distributes the shards over the tasks of a tick, so that slow ones do not delay the others."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -7,11 +7,11 @@ from sessions_app.telemetry.shard_seconds import BUDGET_SECONDS
 
 
 class ShardLoad(NamedTuple):
-    """What there is to be done for a shard.
+    """How much work a shard is.
 
     Attributes:
         size: of its windows, in bytes.
-        seconds: that a tick has taken of late.
+        seconds: the recent duration of its ticks.
         scored: the last tick that was scored.
     """
 
@@ -25,8 +25,9 @@ class Lanes(NamedTuple):
     """The tasks of a tick.
 
     Attributes:
-        usual: the shards of each task, in the order in which tasks are sent and shards are scored.
-        slow: those that only one process is at.
+        usual: the shards of each task, in the order in which they are scored; the tasks in the
+            order in which they are sent.
+        slow: the shards that one process at a time scores.
     """
 
     usual: list[list[int]]
@@ -34,16 +35,16 @@ class Lanes(NamedTuple):
 
 
 def plan(loads: Sequence[ShardLoad], slow: Collection[int], tasks: int) -> Lanes:
-    """Spreads the shards over the tasks of a tick.
+    """Distributes the shards over the tasks of a tick.
 
-    The slowest are spread evenly, and the largest of the others. In a task the fast ones come
-    first, so that one that is slow for the first time keeps nobody waiting. Tasks with a shard that
-    is over its budget come last, and of the others the one that is furthest behind first.
+    The slow ones are distributed evenly first, then the largest of the others. Within a task the
+    fast ones come first, so that a shard that has just become slow delays nobody. Tasks with a
+    shard over its budget come last; of the others, the one furthest behind comes first.
 
     Args:
         loads: of all shards.
-        slow: the shards for a lane of their own.
-        tasks: how many there may be, at least 1.
+        slow: the shards for the slow lane.
+        tasks: the largest number of tasks, at least 1.
     """
     usual = sorted((load for load in loads if load.shard not in slow), key=_heaviest_first)
     parts = [part for number in range(tasks) if (part := usual[number::tasks])]

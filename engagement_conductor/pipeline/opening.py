@@ -1,4 +1,4 @@
-"""Opening a shard: its state after the last tick, whatever has happened to it meanwhile."""
+"""Opens a shard: loads its state after the last tick, and repairs what has happened since."""
 
 import logging
 from typing import NamedTuple
@@ -27,20 +27,20 @@ RETENTION_TICKS = RETENTION_SECONDS // TICK_SECONDS
 
 
 class Skipped(NamedTuple):
-    """Ticks that are left out, and how many events of theirs are kept."""
+    """Ticks that are not scored, and how many events they have."""
 
     ticks: range
     events: int
 
 
 class OpenShard(NamedTuple):
-    """What a shard knows after its last tick.
+    """The state of a shard after its last tick.
 
     Attributes:
         windows: of its sessions.
-        detection: what the detector knows of them.
-        skipped: ticks that nobody will count any more; None where there are none, or nothing is
-            lost with them.
+        detection: the detector's state of them.
+        skipped: ticks too old to be scored; None if there are none, or if nothing is lost with
+            them.
     """
 
     windows: SessionWindows
@@ -49,7 +49,7 @@ class OpenShard(NamedTuple):
 
 
 def open_shard(turn: Turn, up_to_tick: int) -> OpenShard:
-    """The shard as it is stored, or rebuilt from the metrics; what waits is delivered before.
+    """The shard as stored, or rebuilt from the metrics; a waiting outbox is delivered first.
 
     Raises:
         redis.RedisError, django.db.Error, OSError: a server does not answer.
@@ -60,7 +60,7 @@ def open_shard(turn: Turn, up_to_tick: int) -> OpenShard:
     if scored is None:
         scored = _recovered_tick(turn, known, stored.outbox, up_to_tick)
     if scored is None:
-        # All that may have been collected before the very first tick.
+        # Everything that may have been collected before the very first tick.
         first = up_to_tick - RETENTION_TICKS
         return OpenShard(SessionWindows(tick=first), ShardDetection(None, first))
     if stored.outbox:
@@ -78,7 +78,7 @@ def open_shard(turn: Turn, up_to_tick: int) -> OpenShard:
 
 
 def look_up_sessions(turn: Turn, windows: SessionWindows, detection: ShardDetection) -> None:
-    """Gives all sessions the keys that the database has for them now."""
+    """Gives all sessions the keys that the database has for them at present."""
     turn.begin("rekey")
     epoch = turn.caches.current_epoch()
     changed = rekey_sessions(windows)
@@ -89,7 +89,7 @@ def look_up_sessions(turn: Turn, windows: SessionWindows, detection: ShardDetect
     detection.forget(changed)
     rekeyed = int(np.isin(windows.rows["session_id"], changed).sum())
     turn.uncommitted.add(rekeyed, REKEYED)
-    logger.warning("Shard %d: %d keys of sessions have changed.", turn.shard, len(changed))
+    logger.warning("Shard %d: the keys of %d sessions have changed.", turn.shard, len(changed))
 
 
 def _load(turn: Turn) -> StoredShard:
@@ -102,7 +102,7 @@ def _load(turn: Turn) -> StoredShard:
 
 
 def _decoded(turn: Turn, stored: bytes | None) -> SessionWindows | None:
-    """The windows; None where there are none that can be read."""
+    """The windows; None if there are none, or if they cannot be read."""
     if stored is None:
         return None
     try:
@@ -118,7 +118,7 @@ def _decoded(turn: Turn, stored: bytes | None) -> SessionWindows | None:
 def _recovered_tick(
     turn: Turn, known: SessionWindows | None, outbox: bytes | None, up_to_tick: int
 ) -> int | None:
-    """The last tick that was scored, where its number is lost; None where nothing tells."""
+    """The last scored tick of a shard that has lost its number; None if it cannot be found."""
     if known is not None:
         tick: int | None = known.tick
     else:
@@ -128,12 +128,12 @@ def _recovered_tick(
         tick = last_stored_tick(turn.shard, up_to_tick - RETENTION_TICKS)
     if tick is not None:
         turn.store.restore_scored(tick)
-        logger.warning("Shard %d had lost the number of its last tick: %d.", turn.shard, tick)
+        logger.warning("Shard %d had lost the number of its last tick, %d.", turn.shard, tick)
     return tick
 
 
 def _rebuilt(turn: Turn, scored: int) -> SessionWindows:
-    """The windows from what is stored in the database."""
+    """The windows, rebuilt from the database."""
     epoch = turn.caches.current_epoch()
     windows = rebuild_windows(turn.store, scored, may_be_unkeyed(turn.client))
     windows.epoch = epoch
@@ -145,10 +145,10 @@ def _rebuilt(turn: Turn, scored: int) -> SessionWindows:
 
 
 def _skip(turn: Turn, windows: SessionWindows, ticks: range) -> Skipped | None:
-    """Leaves out ticks that nobody will count any more; what there was in them is returned."""
+    """Skips ticks that are too old to be scored; returns what is lost with them."""
     if not ticks:
         return None
-    # What came for those before has expired.
+    # The events of earlier ones have expired.
     kept = ticks[max(0, len(ticks) - RETENTION_TICKS) :]
     events = turn.store.arrivals.waiting_events(kept)
     was_empty = not len(windows)

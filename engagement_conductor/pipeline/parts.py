@@ -1,7 +1,7 @@
-"""The parts of what a tick leads to, in the order in which they are stored and published.
+"""The parts of a tick's outcome, in the order in which they are stored and published.
 
-A part that is new here is delivered without a change of the tick; what the open pages are shown of
-it is in :data:`dashboard.live.sinks.SINKS`.
+A new part needs a line here and no change of the tick. What open pages show of it is registered in
+:data:`dashboard.live.sinks.SINKS`.
 """
 
 from anomalies_app.shards.anomaly_part import AnomaliesPart

@@ -1,4 +1,4 @@
-"""Scoring a tick of all sessions of a shard, and judging it."""
+"""Scores a tick of all sessions of a shard, and runs the detector on it."""
 
 from collections.abc import Iterable
 
@@ -20,12 +20,12 @@ def score_tick(
     caches: WorkerCaches,
     is_minute: bool,
 ) -> ScoredTick:
-    """Scores every session by the settings of its event.
+    """Scores every session with the settings of its event.
 
     Args:
         windows: after the tick.
         update: of the tick.
-        polls: names of at least the polls that it speaks of.
+        polls: names of at least the polls that it mentions.
         is_minute: whether what is stored once a minute is due.
     """
     event_ids = windows.rows["event_id"]
@@ -33,11 +33,19 @@ def score_tick(
     signals = update.signals(windows)
     settings = caches.event_settings.settings_for(event_ids)
     scores = score(signals, settings)
-    return ScoredTick(windows, update, polls, settings, signals, scores, is_minute)
+    return ScoredTick(
+        windows=windows,
+        update=update,
+        polls=polls,
+        settings=settings,
+        signals=signals,
+        scores=scores,
+        is_minute=is_minute,
+    )
 
 
 def detect(scored: ScoredTick, detection: ShardDetection, caches: WorkerCaches) -> None:
-    """Notes among the findings which anomalies have begun, got worse or ended.
+    """Adds the episodes that have begun, escalated or ended to the findings.
 
     Args:
         detection: after the tick before; changed in place.
@@ -47,9 +55,9 @@ def detect(scored: ScoredTick, detection: ShardDetection, caches: WorkerCaches) 
     muted |= caches.pauses.muted(windows.rows["session_id"], tick_end(windows.tick))
     scored.findings[ANOMALIES] = detection.step(
         windows,
-        scored.signals,
-        scored.scores,
-        muted,
-        scored.settings,
-        caches.event_settings.detection_settings_for(windows.rows["event_id"]),
+        signals=scored.signals,
+        scores=scored.scores,
+        muted=muted,
+        score_settings=scored.settings,
+        settings=caches.event_settings.detection_settings_for(windows.rows["event_id"]),
     )

@@ -9,7 +9,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import close_old_connections, connections
 
 from engagement_conductor.pipeline.caches import WorkerCaches
-from engagement_conductor.pipeline.tick import ShardFailedError, score_shard
+from engagement_conductor.pipeline.catching_up import ShardFailedError, score_shard
 from sessions_app.redis_access.client import look_up_nodes_again, server_time_ms
 from sessions_app.telemetry.log_context import log_context
 from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count

@@ -11,6 +11,7 @@ from sessions_app.redis_access.renewed_lock import RenewedLock
 from sessions_app.shards.quarantine import set_aside_key, tell_set_aside
 from sessions_app.shards.shard_store import ShardStore
 from sessions_app.telemetry.counters import TickFigures
+from sessions_app.ticks import WINDOW_TICKS
 
 
 class Turn:
@@ -20,17 +21,17 @@ class Turn:
         client: of the server of ``REDIS_URL``.
         shard: its number.
         caches: of the worker.
-        lock: that is held meanwhile; without it no step is left out that it has run out for.
+        lock: the shard's, held during the turn; no stage begins after it has run out.
 
     Attributes:
         node: a client of the node that has the shard.
         store: the shard's state on Redis.
         counters: what has been counted, until it is added to the counters on Redis.
-        uncommitted: what will not happen again once the next tick is committed.
-        is_piecewise: whether to store outcomes in pieces, so that one that cannot be stored costs
-            only itself.
-        stage: of the tick.
-        tick: the one that it is at.
+        uncommitted: counted towards the next tick, and kept only if that is committed.
+        is_piecewise: whether to store outcomes in pieces, so that a row that cannot be stored
+            costs only itself.
+        stage: of the tick, as counters and failures name it.
+        tick: the one being scored.
         done: how many ticks have been scored.
     """
 
@@ -66,12 +67,16 @@ class Turn:
 
     @contextmanager
     def measured(self, stage: str) -> Iterator[None]:
-        """A stage whose time is taken."""
+        """A stage that is timed."""
         self.begin(stage)
         with self.counters.stage(stage):
             yield
 
+    def is_minute(self, tick: int) -> bool:
+        """Whether it is the shard's turn with what is done once a minute."""
+        return tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
+
     def set_state_aside(self, key: str, what: str, reason: str) -> None:
-        """Takes out what cannot be read; windows and detector are rebuilt from the metrics."""
+        """Quarantines what cannot be read; windows and detector are rebuilt from metrics."""
         set_aside_key(self.node, self.shard, key, what)
         tell_set_aside(self.client, self.shard, what, 1, reason)

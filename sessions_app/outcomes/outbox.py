@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sessions_app.outcomes.part import Part
+from sessions_app.outcomes.part import Part, ScoredTick
 
 VERSION = 4
 # That of the release before, whose workers read no other: written where it can hold everything.
@@ -47,6 +47,13 @@ class Outcome(NamedTuple):
     tick: int
     values: dict[str, Any]
     unreadable: Sequence[UnreadablePart] = ()
+
+
+def make_outcome(scored: ScoredTick, parts: Sequence[Part]) -> Outcome:
+    """What a scored tick leads to, part by part."""
+    produced = {part.name: part.produce(scored) for part in parts}
+    values = {name: value for name, value in produced.items() if value is not None}
+    return Outcome(scored.windows.tick, values)
 
 
 def encode_outcome(outcome: Outcome, parts: Sequence[Part]) -> bytes:

@@ -199,13 +199,21 @@ class EngagementMetricQuerySet(models.QuerySet[Any]):
         rows = (
             self.filter(session_id=session_id, time__gte=start, time__lte=end)
             .annotate(bucket=TimeBucket(width, "time"))
-            .values_list("bucket")
+            .values("bucket")
             .annotate(**columns)
             .order_by("bucket")
         )
         return [
-            Bucket(time, width, points, average, lowest, highest, Signals(*signals))
-            for time, points, average, lowest, highest, *signals in rows
+            Bucket(
+                time=row["bucket"],
+                width=width,
+                points=row["points"],
+                average=row["average"],
+                lowest=row["lowest"],
+                highest=row["highest"],
+                signals=Signals(*(row[f"average_{name}"] for name in Signals._fields)),
+            )
+            for row in rows
         ]
 
 

@@ -60,9 +60,14 @@ def queue_lost(
 
 
 def _kept(table: LostTable, session_ids: NDArray[np.int64], now: float) -> KeptTable:
-    session_id = int(session_ids[table.row]) if table.row >= 0 else 0
-    start = table.data[:MAXIMUM_DATA_BYTES]
-    return KeptTable(table.kind, session_id, now, table.reason, len(table.data), start)
+    return KeptTable(
+        kind=table.kind,
+        session_id=int(session_ids[table.row]) if table.row >= 0 else 0,
+        time=now,
+        reason=table.reason,
+        size=len(table.data),
+        data=table.data[:MAXIMUM_DATA_BYTES],
+    )
 
 
 class LostTableLog:

@@ -161,7 +161,15 @@ class ShardStore:
         audiences = tables.pop(0) if fields else []
         polls, voters = tables if of_polls else ([], [])
         ballots = self._read_ballots(of_polls, polls)
-        return Touched(rows, audiences, polled, polls, voters, ballots), seen
+        touched = Touched(
+            rows=rows,
+            audiences=audiences,
+            polled=polled,
+            polls=polls,
+            voters=voters,
+            ballots=ballots,
+        )
+        return touched, seen
 
     def _read_ballots(self, fields: list[bytes], polls: list[bytes | None]) -> list[bytes | None]:
         """What the release before has stored with polls that nobody has written since."""
@@ -177,7 +185,6 @@ class ShardStore:
         self,
         windows: SessionWindows,
         update: TickUpdate,
-        session_ids: NDArray[np.int64],
         ended: list[int],
         detector: bytes = b"",
         outbox: bytes = b"",
@@ -187,7 +194,6 @@ class ShardStore:
         Args:
             windows: after the tick.
             update: of the tick.
-            session_ids: key of each row that ``update`` counts by.
             ended: keys of the sessions that ended with the tick; their tables go.
             detector: what the detector remembers after the tick.
             outbox: what the tick has led to, kept until :meth:`clear_outbox`; empty for nothing.
@@ -204,8 +210,8 @@ class ShardStore:
         if outbox:
             key = keys.shard_outbox(self.shard)
             pipeline.set(key, outbox, ex=keys.STATE_LIFETIME_SECONDS)
-        self._queue_tables(pipeline, update.touched, session_ids, ended)
-        queue_lost(pipeline, self.shard, update.lost, session_ids)
+        self._queue_tables(pipeline, update.touched, update.session_ids, ended)
+        queue_lost(pipeline, self.shard, update.lost, update.session_ids)
         self._queue_identities(pipeline, update)
         self.arrivals.queue_filing(pipeline)
         try:

@@ -97,7 +97,14 @@ class Folded(NamedTuple):
     @classmethod
     def unchanged(cls, tables: PollTables, row_count: int) -> Self:
         """After a tick without votes and closings, of so many sessions."""
-        return cls(tables, np.zeros(row_count, np.int64), Moments.none(), 0, 0, 0)
+        return cls(
+            tables=tables,
+            voters=np.zeros(row_count, np.int64),
+            moments=Moments.none(),
+            forgotten_voters=0,
+            forgotten_polls=0,
+            late_votes=0,
+        )
 
 
 class _Votes(NamedTuple):
@@ -133,12 +140,12 @@ def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.i
     voters = _only_on(polls, ~polls.records["closed"], voters)
     counts = np.bincount(votes.rows[new], minlength=len(active))
     return Folded(
-        PollTables(polls, voters),
-        counts,
-        _moments(before, polls),
-        forgotten,
-        len(mentioned.rows) - len(polls.rows),
-        int((events.kinds == EventKind.VOTE).sum() - in_time.sum()),
+        tables=PollTables(polls, voters),
+        voters=counts,
+        moments=_moments(before, polls),
+        forgotten_voters=forgotten,
+        forgotten_polls=len(mentioned.rows) - len(polls.rows),
+        late_votes=int((events.kinds == EventKind.VOTE).sum() - in_time.sum()),
     )
 
 

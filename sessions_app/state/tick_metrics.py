@@ -65,16 +65,17 @@ class TickMetrics(NamedTuple):
         records = self.rows[chosen]
         names = categories(records["score"]).tolist()
         for row, record, name in zip(chosen.tolist(), records.tolist(), names, strict=True):
-            session_id, event_id, score, chat, poll, active, total, reactions, leave = record[:9]
+            session_id, event_id, score = record[:3]
             yield SessionPoint(
-                session_id,
-                event_id,
-                self.external_ids[row],
-                event_external_ids[event_id],
-                time,
-                score,
-                name,
-                SignalValues(chat, poll, active, total, reactions, leave),
+                session_id=session_id,
+                event_id=event_id,
+                external_id=self.external_ids[row],
+                event_external_id=event_external_ids[event_id],
+                time=time,
+                score=score,
+                category=name,
+                # METRIC has the signals after the score, in their own order.
+                signals=SignalValues(*record[3:9]),
             )
 
 

@@ -53,23 +53,29 @@ class TickUpdate(NamedTuple):
     """What a tick led to.
 
     Attributes:
-        counts: one element per row of the windows.
+        session_ids: database key of each row of the windows in the tick, of those that end with it
+            too.
+        counts: one element per row.
         active_before: active users of each row 60 s earlier.
         touched: the tables as they are now.
         seen: identities to remember, as bytes.
         poll_moments: by rows of the windows, and the identities that the events have.
         lost: tables that could not be read.
+        forgotten_users: how many more people are not remembered than before the tick; negative
+            where fewer are.
         forgotten_voters: how many new voters are not remembered.
         forgotten_polls: how many polls are not remembered any more.
         late_votes: how many votes came after the end of their poll.
     """
 
+    session_ids: Counts
     counts: TickCounts
     active_before: Counts
     touched: Touched
     seen: bytes
     poll_moments: polls.Moments
     lost: list[LostTable]
+    forgotten_users: int
     forgotten_voters: int
     forgotten_polls: int
     late_votes: int
@@ -146,6 +152,7 @@ def advance(
         touched: the tables of the sessions of :func:`touched_rows` and :func:`polled_rows`.
         seen: ``TickUpdate.seen`` of the last ticks.
     """
+    forgotten_before = int(windows.rows["forgotten"].sum())
     active_before = windows.open_tick(tick)
     rows_of = rows[events["session"]]
     _note_signs_of_life(windows, tick, events, rows_of)
@@ -162,15 +169,23 @@ def advance(
     windows.close_tick()
     folded = _fold_polls(windows, tick, events, rows_of, members, subjects, touched, stored)
     return TickUpdate(
-        TickCounts(chat, reactions, movements.joined, movements.left, folded.voters),
-        active_before,
-        _packed(touched, audience, folded.tables),
-        deduplication.pack(newly_seen),
-        folded.moments,
-        [*lost_seen, *lost, *lost_polls],
-        folded.forgotten_voters,
-        folded.forgotten_polls,
-        folded.late_votes,
+        session_ids=windows.rows["session_id"].copy(),
+        counts=TickCounts(
+            chat_count=chat,
+            reaction_count=reactions,
+            join_count=movements.joined,
+            leave_count=movements.left,
+            vote_count=folded.voters,
+        ),
+        active_before=active_before,
+        touched=_packed(touched, audience, folded.tables),
+        seen=deduplication.pack(newly_seen),
+        poll_moments=folded.moments,
+        lost=[*lost_seen, *lost, *lost_polls],
+        forgotten_users=int(windows.rows["forgotten"].sum()) - forgotten_before,
+        forgotten_voters=folded.forgotten_voters,
+        forgotten_polls=folded.forgotten_polls,
+        late_votes=folded.late_votes,
     )
 
 
@@ -271,10 +286,10 @@ def _fold_polls(
 
 def _packed(touched: Touched, audience: Table, tables: poll_tables.PollTables) -> Touched:
     return Touched(
-        touched.rows,
-        [*pack_table(audience, touched.rows, audiences.FORM)],
-        touched.polled,
-        [*pack_table(tables.polls, touched.polled, poll_tables.POLL_FORM)],
-        [*pack_table(tables.voters, touched.polled, poll_tables.VOTER_FORM)],
-        touched.ballots,
+        rows=touched.rows,
+        audiences=[*pack_table(audience, touched.rows, audiences.FORM)],
+        polled=touched.polled,
+        polls=[*pack_table(tables.polls, touched.polled, poll_tables.POLL_FORM)],
+        voters=[*pack_table(tables.voters, touched.polled, poll_tables.VOTER_FORM)],
+        ballots=touched.ballots,
     )

@@ -100,10 +100,9 @@ def note_failure(client: "redis.Redis", shard: int, stage: str, tick: int, reaso
     """
     before = read_failures(client).get(shard)
     if before is None or before.stage != stage:
-        failure = Failure(stage, 1, time.time(), tick, reason)
+        failure = Failure(stage=stage, count=1, since=time.time(), tick=tick, reason=reason)
     else:
-        count = before.count + 1
-        failure = Failure(stage, count, before.since, tick, reason, before.treated)
+        failure = msgspec.structs.replace(before, count=before.count + 1, tick=tick, reason=reason)
     with client.pipeline(transaction=False) as pipeline:
         pipeline.hset(keys.SHARD_FAILURES, str(shard), _encode(failure))
         queue_figures(pipeline, {named(SHARD_FAILURES, stage): 1})
@@ -180,16 +179,20 @@ def shard_conditions(
     apart, now = shards_apart(seconds), time.time()
     return [
         ShardCondition(
-            shard,
-            scored,
-            seconds.get(shard),
-            shard in apart,
-            None if (begun := at_work.get(shard)) is None else max(0.0, now - begun),
-            failures.get(shard),
-            _kept(set_aside.get(shard), now),
+            shard=shard,
+            scored_tick=scored,
+            seconds_per_tick=seconds.get(shard),
+            is_apart=shard in apart,
+            at_work_seconds=_seconds_since(at_work.get(shard), now),
+            failure=failures.get(shard),
+            set_aside=_kept(set_aside.get(shard), now),
         )
         for shard, scored in enumerate(scored_ticks(events, readings))
     ]
+
+
+def _seconds_since(begun: float | None, now: float) -> float | None:
+    return None if begun is None else max(0.0, now - begun)
 
 
 def scored_ticks(events: Any, readings: Readings | None = None) -> list[int | None]:

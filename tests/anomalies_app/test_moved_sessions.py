@@ -9,7 +9,7 @@ from django.utils import timezone
 from anomalies_app.admin.export import COLUMNS
 from anomalies_app.admin.rates import false_alarms
 from anomalies_app.models import AgentPerformance, Anomaly, Intervention
-from anomalies_app.queries import Judged
+from anomalies_app.queries import ReviewedCount
 from sessions_app.events.blocks import Mention
 from sessions_app.models import Event, Session
 from sessions_app.storage.sessions import resolve_sessions
@@ -64,7 +64,7 @@ def test_the_list_finds_it_under_the_sessions_event(cast: Cast, moved: Anomaly) 
     page = admin.get(f"{LIST}{moved.pk}/change/").content.decode()
     assert f'<a href="/admin/sessions_app/event/{bobs.pk}/change/">Bob&#x27;s webinars</a>' in page
     assert "Alice&#x27;s conference" not in page
-    assert false_alarms().by_event == [Judged("Bob's webinars", 1, 0)]
+    assert false_alarms().by_event == [ReviewedCount("Bob's webinars", 1, 0)]
 
 
 @pytest.mark.parametrize("deleted", [False, True])

@@ -10,8 +10,8 @@ import pytest
 import redis
 
 from anomalies_app import publication
-from anomalies_app.notices import AnomalyNotice, Change, SignalMove
-from anomalies_app.publication import publish_notices
+from anomalies_app.publication import publish_changes
+from anomalies_app.records import AnomalyChange, Change, SignalMove
 from sessions_app.redis_access import keys
 from sessions_app.scoring.points import SignalValues
 
@@ -43,7 +43,7 @@ DETECTED = {
 }
 
 
-def notice(change: Change = Change.BEGAN, **fields: Any) -> AnomalyNotice:
+def notice(change: Change = Change.BEGAN, **fields: Any) -> AnomalyChange:
     usual = {
         "id": ID,
         "change": change,
@@ -53,17 +53,17 @@ def notice(change: Change = Change.BEGAN, **fields: Any) -> AnomalyNotice:
         "event_external_id": "conference",
         "began_at": BEGAN_AT,
         "changed_at": BEGAN_AT if change is Change.BEGAN else LATER,
+        "ended_at": LATER if change is Change.ENDED else None,
         "type": "SUDDEN_DROP",
         "severity": "WARNING",
         "anomaly_score": 0.71,
         "current_engagement": 0.35,
         "expected_engagement": 0.61,
-        "deviation": 0.26,
         "reason": "Chat fell from 42 to 9 a minute.",
         "signals": SignalValues(14.0, 0.4, 120, 150, 3.0, 0.01),
         "moved": SignalMove("chat_msgs_per_min", 42.0, 9.0, 40),
     }
-    return AnomalyNotice(**{**usual, **fields})
+    return AnomalyChange(**{**usual, **fields})
 
 
 class Platform:
@@ -91,7 +91,7 @@ def platform(redis_client: redis.Redis) -> Iterator[Platform]:
 def test_a_beginning_is_told_as_the_contract_says(
     redis_client: redis.Redis, platform: Platform
 ) -> None:
-    publish_notices(redis_client, [notice()])
+    publish_changes(redis_client, [notice()])
     assert platform.heard() == [(keys.ANOMALY_DETECTED, DETECTED)]
 
 
@@ -99,7 +99,7 @@ def test_escalation_and_end_are_told_on_a_channel_of_their_own(
     redis_client: redis.Redis, platform: Platform
 ) -> None:
     worse = notice(Change.ESCALATED, severity="CRITICAL", type="MASS_EXIT", anomaly_score=0.9)
-    publish_notices(redis_client, [worse, notice(Change.ENDED, changed_at=LATER)])
+    publish_changes(redis_client, [worse, notice(Change.ENDED, changed_at=LATER)])
     now = {"timestamp": "2026-11-22T10:16:00+00:00"}
     got_worse = {"severity": "CRITICAL", "type": "MASS_EXIT", "anomalyScore": 0.9}
     assert platform.heard() == [
@@ -118,9 +118,9 @@ def test_what_is_published_again_after_a_crash_is_told_once(
     redis_client: redis.Redis, platform: Platform
 ) -> None:
     changes = [notice(change) for change in Change]
-    publish_notices(redis_client, changes[:1])
-    publish_notices(redis_client, changes)
-    publish_notices(redis_client, changes)
+    publish_changes(redis_client, changes[:1])
+    publish_changes(redis_client, changes)
+    publish_changes(redis_client, changes)
     assert [message.get("change") for _, message in platform.heard()] == [
         None,
         "ESCALATED",
@@ -130,13 +130,13 @@ def test_what_is_published_again_after_a_crash_is_told_once(
 
 def test_an_anomaly_may_escalate_twice(redis_client: redis.Redis, platform: Platform) -> None:
     earlier = notice(Change.ESCALATED, changed_at=BEGAN_AT.replace(second=10))
-    publish_notices(redis_client, [earlier])
-    publish_notices(redis_client, [notice(Change.ESCALATED)])
+    publish_changes(redis_client, [earlier])
+    publish_changes(redis_client, [notice(Change.ESCALATED)])
     assert len(platform.heard()) == 2
 
 
 def test_the_memory_of_what_was_told_is_bounded(redis_client: redis.Redis) -> None:
-    publish_notices(redis_client, [notice()])
+    publish_changes(redis_client, [notice()])
     [name] = redis_client.keys()
     assert 0 < redis_client.ttl(name) <= publication.MEMORY_SECONDS
 
@@ -145,14 +145,14 @@ def test_many_are_told_in_order_and_none_of_nothing(
     redis_client: redis.Redis, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publication, "CHUNK", 3)
-    publish_notices(redis_client, [])
-    publish_notices(redis_client, [notice(id=UUID(int=number)) for number in range(7)])
+    publish_changes(redis_client, [])
+    publish_changes(redis_client, [notice(id=UUID(int=number)) for number in range(7)])
     assert [UUID(message["id"]).int for _, message in platform.heard()] == [*range(7)]
 
 
 def test_a_session_without_an_event_is_its_own(
     redis_client: redis.Redis, platform: Platform
 ) -> None:
-    publish_notices(redis_client, [notice(event_external_id="")])
+    publish_changes(redis_client, [notice(event_external_id="")])
     [(_, message)] = platform.heard()
     assert message["eventId"] == "talk-1"

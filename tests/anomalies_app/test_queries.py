@@ -7,7 +7,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
 from anomalies_app.models import Anomaly
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from tests.factories import Cast, make_anomaly, make_notice, make_session, make_staff
 
 pytestmark = pytest.mark.integration
@@ -19,7 +19,7 @@ def test_an_anomaly_is_over_when_it_or_its_session_has_ended(cast: Cast) -> None
     ended = make_anomaly(make_notice(cast.bobs_session, Change.ENDED))
     left_open = make_anomaly(make_notice(closed))
     assert set(Anomaly.objects.open()) == {goes_on}
-    assert set(Anomaly.objects.over()) == {ended, left_open}
+    assert set(Anomaly.objects.ended()) == {ended, left_open}
 
 
 def test_anomalies_are_visible_to_those_who_see_their_session(cast: Cast) -> None:

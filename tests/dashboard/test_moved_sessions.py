@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.test import Client
 
 from anomalies_app.models import Anomaly
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from anomalies_app.review import acknowledge_anomalies
 from dashboard.live import broadcast, sinks
 from dashboard.live.subscriptions import ALL_EVENTS, WatchedGroups, event_group, session_group
@@ -150,14 +150,14 @@ def test_one_that_cannot_be_told_does_not_stop_the_others(
     cast: Cast, layer: RecordingLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (make_anomaly(make_notice(cast.session, ago=ago)) for ago in (90, 40))
-    payload_of = broadcast.anomaly_payload
+    payload_of = broadcast.stored_anomaly_payload
 
     def fail_once(anomaly: Anomaly) -> dict[str, Any]:
         if anomaly.pk == min(first.pk, second.pk):
             raise ValueError("cannot be told")
         return payload_of(anomaly)
 
-    monkeypatch.setattr(broadcast, "anomaly_payload", fail_once)
+    monkeypatch.setattr(broadcast, "stored_anomaly_payload", fail_once)
     data = {"action": "acknowledge", "_selected_action": [str(first.pk), str(second.pk)]}
     assert logged_in(cast.admin).post("/admin/anomalies_app/anomaly/", data).status_code == 302
     assert not Anomaly.objects.filter(acknowledged_at__isnull=True).exists()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from engagement_conductor.pipeline.tick import ShardFailedError
+from engagement_conductor.pipeline.catching_up import ShardFailedError
 from sessions_app.models import Session
 from sessions_app.redis_access import keys
 from sessions_app.shards.shard_store import ShardStore

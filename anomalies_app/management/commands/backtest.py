@@ -1,4 +1,4 @@
-"""``manage.py backtest``: what other thresholds would have raised in past sessions."""
+"""``manage.py backtest``: what the detector would find in past sessions with other thresholds."""
 
 from dataclasses import replace
 from typing import Any
@@ -30,14 +30,14 @@ THRESHOLDS = {
 
 class Command(BaseCommand):
     help = (
-        "Runs the detector over stored metrics with the settings of each event, and again with "
-        "those that are given here, and shows what would have been raised. Nothing is stored."
+        "Runs the detector over stored metrics, once with the settings of each event and once with "
+        "the settings given here, and compares what it detects. Nothing is stored."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--event", metavar="ID", help="Only this event. Default: all.")
-        parser.add_argument("--since", type=a_time, help="Only metrics from this date on.")
-        parser.add_argument("--calibration", help="Another calibration, by its name.")
+        parser.add_argument("--event", metavar="ID", help="Only this event. Default: all events.")
+        parser.add_argument("--since", type=a_time, help="Only metrics since this date.")
+        parser.add_argument("--calibration", help="Name of another calibration.")
         for option, name in THRESHOLDS.items():
             description = Event._meta.get_field(name).verbose_name
             parser.add_argument(option, type=float, metavar="X", help=f"Another {description}.")
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             choices=[kind.name for kind in Kind],
-            help="A type that is not to be raised; may be given several times.",
+            help="A type to mute; can be repeated.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -65,15 +65,15 @@ class Command(BaseCommand):
         total = stored.row_count * (1 + is_changed)
         with progress_bar(total, "session-ticks", "detecting") as bar:
             for portion in stored.portions():
-                usual = _as_it_is(portion, events, own)
-                changed = _changed(usual, changes, other) if is_changed else None
-                comparison.take(portion.recorded, usual, changed, bar.update)
+                present = _present(portion, events, own)
+                changed = _changed(present, changes, other) if is_changed else None
+                comparison.take(portion.recorded, present, changed, bar.update)
         for line in format_comparison(comparison, is_changed):
             self.stdout.write(line)
 
 
 def _changes(options: dict[str, Any]) -> dict[str, float | bool]:
-    """The settings that are given, by their names."""
+    """The settings given on the command line, by name."""
     changes: dict[str, float | bool] = {}
     for option, name in THRESHOLDS.items():
         value = options[option.removeprefix("--").replace("-", "_")]
@@ -87,7 +87,7 @@ def _changes(options: dict[str, Any]) -> dict[str, float | bool]:
     return {**changes, **{f"mute_{kind.lower()}": True for kind in options["mute"]}}
 
 
-def _as_it_is(portion: Portion, events: EventSettingsCache, calibration: Calibration) -> Variant:
+def _present(portion: Portion, events: EventSettingsCache, calibration: Calibration) -> Variant:
     events.ensure(portion.event_ids)
     return Variant(
         calibration,
@@ -96,11 +96,14 @@ def _as_it_is(portion: Portion, events: EventSettingsCache, calibration: Calibra
     )
 
 
-def _changed(usual: Variant, changes: dict[str, float | bool], calibration: Calibration) -> Variant:
+def _changed(
+    present: Variant, changes: dict[str, float | bool], calibration: Calibration
+) -> Variant:
     columns = {
-        name: np.full_like(getattr(usual.settings, name), value) for name, value in changes.items()
+        name: np.full_like(getattr(present.settings, name), value)
+        for name, value in changes.items()
     }
-    thresholds: DetectionSettings = replace(usual.settings, **columns)
+    thresholds: DetectionSettings = replace(present.settings, **columns)
     if np.any(np.asarray(thresholds.warning_threshold) >= thresholds.critical_threshold):
-        raise CommandError("a warning's threshold must be below that of a critical anomaly")
-    return Variant(calibration, usual.score_settings, thresholds)
+        raise CommandError("the threshold of a warning must be below that of a critical anomaly")
+    return Variant(calibration, present.score_settings, thresholds)

@@ -1,4 +1,4 @@
-"""``manage.py calibrate_detector``: makes tables of what is usual from past sessions."""
+"""``manage.py calibrate_detector``: fits the detector's tables to past sessions."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from anomalies_app.detector.calibration import Calibration, CalibrationError, write_calibration
-from anomalies_app.detector.river_trees import keep
+from anomalies_app.detector.river_trees import write_bundled
 from anomalies_app.detector.state import FOREST
-from anomalies_app.evaluation.calibration_fitting import PASSES, Portions, fit_calibration
+from anomalies_app.evaluation.calibration_fitting import PASSES, Batches, fit_calibration
 from anomalies_app.shards.calibration_files import (
     BUILT_IN_NAME,
     calibration_path,
@@ -21,28 +21,28 @@ from sessions_app.recordings.stored_signals import StoredSignals
 from sessions_app.simulation.labelled.sessions import LabelledSession, recorded, simulate_session
 
 DEFAULT_NAME = "own"
-# What the built-in calibration is made of.
+# The sessions that the built-in calibration is fitted to.
 SIMULATED_SESSIONS = 300
 SIMULATION_SEED = 1001
 
 
 class PastSessions(NamedTuple):
-    """What a calibration is made of.
+    """The sessions that a calibration is fitted to.
 
     Attributes:
-        portions: gives it, for every pass anew.
-        row_count: session-ticks in all.
-        description: where it is from.
+        batches: yields them, once per pass.
+        row_count: their session-ticks.
+        description: their origin, in words.
     """
 
-    portions: Portions
+    batches: Batches
     row_count: int
     description: str
 
 
 class Command(BaseCommand):
-    help = "Makes a calibration of the detector from past sessions, which need no labels."
-    # It is what repairs a setting that names a calibration which does not exist.
+    help = "Calibrates the detector with past sessions, which need no labels."
+    # The system checks fail if DETECTOR_CALIBRATION does not exist, which this command repairs.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -53,29 +53,33 @@ class Command(BaseCommand):
             type=Path,
             help="Recorded signals, .csv or .csv.gz. Default: the stored metrics.",
         )
-        parser.add_argument("--since", type=a_time, help="Stored metrics from this date on.")
-        parser.add_argument("--event", metavar="ID", help="Stored metrics of this event only.")
+        parser.add_argument("--since", type=a_time, help="Only stored metrics since this date.")
+        parser.add_argument("--event", metavar="ID", help="Only stored metrics of this event.")
         parser.add_argument(
-            "--name", default=DEFAULT_NAME, help=f"What to call it. Default: {DEFAULT_NAME}."
+            "--name",
+            default=DEFAULT_NAME,
+            help=f"Name of the calibration. Default: {DEFAULT_NAME}.",
         )
         parser.add_argument(
             "--built-in",
             action="store_true",
-            help="Make the built-in one again, from simulated sessions.",
+            help="Recreate the built-in calibration from simulated sessions.",
         )
         parser.add_argument(
-            "--output", type=Path, help="Write it to this file. Default: among the stored ones."
+            "--output",
+            type=Path,
+            help="Write it to this file. Default: the folder of stored calibrations.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = BUILT_IN_NAME if options["built_in"] else options["name"]
         _check_options(options)
         try:
-            # A name that cannot be one should not be noticed at the end.
+            # Checks the name before the long run, not after it.
             path = options["output"] or calibration_path(name)
             past = _past_sessions(options)
             with progress_bar(past.row_count * PASSES, "session-ticks", "calibrating") as bar:
-                calibration = fit_calibration(past.portions, name, past.description, bar.update)
+                calibration = fit_calibration(past.batches, name, past.description, bar.update)
             _store(calibration, options["output"])
         except (RecordedSignalsError, CalibrationError) as error:
             raise CommandError(str(error)) from error
@@ -89,9 +93,9 @@ def _check_options(options: dict[str, Any]) -> None:
     if stored and options["files"]:
         raise CommandError(f"{' and '.join(stored)} cannot be used with files")
     if options["built_in"] and (stored or options["files"]):
-        raise CommandError("--built-in is made of simulated sessions only")
+        raise CommandError("--built-in always uses simulated sessions")
     if not options["built_in"] and options["name"] == BUILT_IN_NAME:
-        raise CommandError(f"{BUILT_IN_NAME!r} is taken: choose another name")
+        raise CommandError(f"{BUILT_IN_NAME!r} is reserved: choose another name")
 
 
 def _past_sessions(options: dict[str, Any]) -> PastSessions:
@@ -102,9 +106,9 @@ def _past_sessions(options: dict[str, Any]) -> PastSessions:
     stored = StoredSignals(options["since"], options["event"])
     day = timezone.now().date()
     return PastSessions(
-        lambda: (portion.recorded for portion in stored.portions()),
-        stored.row_count,
-        f"stored metrics until {day}",
+        batches=lambda: (portion.recorded for portion in stored.portions()),
+        row_count=stored.row_count,
+        description=f"stored metrics until {day}",
     )
 
 
@@ -130,6 +134,6 @@ def _store(calibration: Calibration, output: Path | None) -> None:
         write_calibration(calibration, output)
     elif calibration.name == BUILT_IN_NAME:
         write_calibration(calibration, calibration_path(BUILT_IN_NAME))
-        keep(FOREST.origin)
+        write_bundled(FOREST.origin)
     else:
         save_calibration(calibration)

@@ -1,4 +1,4 @@
-"""``manage.py detect``: what the detector would have raised in recorded sessions."""
+"""``manage.py detect``: what the detector finds in recorded sessions."""
 
 import time
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from anomalies_app.detector.calibration import Calibration, CalibrationError
-from anomalies_app.evaluation.offline import Alert, detect_recorded
+from anomalies_app.evaluation.offline import Detection, detect_recorded
 from anomalies_app.shards.calibration_files import load_calibration
 from sessions_app.management.arguments import progress_bar
 from sessions_app.recordings.signal_recording import (
@@ -21,13 +21,15 @@ from sessions_app.recordings.signal_recording import (
 
 
 class Command(BaseCommand):
-    help = "Runs the detector over recorded signals and writes one JSON line per alert."
+    help = "Runs the detector over recorded signals and writes one JSON line per detection."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="Recorded signals, .csv or .csv.gz.")
-        parser.add_argument("--output", type=Path, help="Where to. Default: standard output.")
-        parser.add_argument("--calibration", help="Name of a stored one. Default: the built-in.")
+        parser.add_argument("--output", type=Path, help="Output file. Default: standard output.")
+        parser.add_argument(
+            "--calibration", help="Name of a stored calibration. Default: the built-in one."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -36,31 +38,31 @@ class Command(BaseCommand):
         except (RecordedSignalsError, CalibrationError) as error:
             raise CommandError(str(error)) from error
         started = time.perf_counter()
-        alerts = _detect(recorded, calibration)
+        detections = _detect(recorded, calibration)
         seconds = time.perf_counter() - started
         try:
-            self._write(alerts, options["output"])
+            self._write(detections, options["output"])
         except OSError as error:
             raise CommandError(f"{options['output']}: {error.strerror}") from error
         rate = recorded.row_count / max(seconds, 1e-9)
         self.stderr.write(
             f"{len(recorded.session_ids):,} sessions, {recorded.row_count:,} session-ticks, "
-            f"{len(alerts):,} alerts, {seconds:.1f} s, {rate:,.0f} session-ticks/s"
+            f"{len(detections):,} detections, {seconds:.1f} s, {rate:,.0f} session-ticks/s"
         )
 
-    def _write(self, alerts: Iterable[Alert], path: Path | None) -> None:
+    def _write(self, detections: Iterable[Detection], path: Path | None) -> None:
         with ExitStack() as files:
             output: IO[bytes] | None = None
             if path is not None:
                 output = files.enter_context(path.open("wb"))
-            for alert in alerts:
-                line = msgspec.json.encode(alert)
+            for detection in detections:
+                line = msgspec.json.encode(detection)
                 if output is None:
                     self.stdout.write(line.decode())
                 else:
                     output.write(line + b"\n")
 
 
-def _detect(recorded: RecordedSignals, calibration: Calibration) -> list[Alert]:
+def _detect(recorded: RecordedSignals, calibration: Calibration) -> list[Detection]:
     with progress_bar(recorded.row_count, "session-ticks", "detecting") as bar:
         return detect_recorded(recorded, calibration, progress=bar.update)

@@ -1,4 +1,4 @@
-"""``manage.py evaluate_detector``: how good the detector's alerts are on labelled sessions."""
+"""``manage.py evaluate_detector``: recall, precision and delay on labelled sessions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,12 +31,12 @@ DEFAULT_SEED = 2027
 
 
 class LabelledSignals(NamedTuple):
-    """What a detector is measured on.
+    """Recorded sessions with labels.
 
     Attributes:
-        name: what to call it.
-        signals: what was recorded.
-        labels: what is known to be wrong.
+        name: of the data set.
+        signals: the recorded signals.
+        labels: of each session.
     """
 
     name: str
@@ -45,7 +45,7 @@ class LabelledSignals(NamedTuple):
 
 
 class Command(BaseCommand):
-    help = "Runs the detector over labelled sessions and prints how good its alerts are."
+    help = "Runs the detector over labelled sessions and prints recall, precision and delay."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -65,8 +65,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seed", type=whole_number(0), default=DEFAULT_SEED, help=f"Default: {DEFAULT_SEED}."
         )
-        parser.add_argument("--calibration", help="Name of a stored one. Default: the built-in.")
-        parser.add_argument("--json", action="store_true", help="Print figures as JSON.")
+        parser.add_argument(
+            "--calibration", help="Name of a stored calibration. Default: the built-in one."
+        )
+        parser.add_argument("--json", action="store_true", help="Print the report as JSON.")
 
     def handle(self, *args: Any, folders: list[Path], **options: Any) -> None:
         reports: dict[str, Report] = {}
@@ -103,5 +105,5 @@ def _simulated(count: int, seed: int) -> LabelledSignals:
 
 def _evaluate(measured: LabelledSignals, calibration: Calibration) -> Report:
     with progress_bar(measured.signals.row_count, "session-ticks", "detecting") as bar:
-        alerts = detect_recorded(measured.signals, calibration, bar.update)
-    return evaluate(measured.labels, alerts)
+        detections = detect_recorded(measured.signals, calibration, bar.update)
+    return evaluate(measured.labels, detections)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from anomalies_app.admin.change_list import BoundedPaginator
 from anomalies_app.models import Anomaly, AnomalyReview
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from tests.dashboard.conftest import logged_in
 from tests.factories import Cast, make_anomaly, make_event, make_notice, make_session, make_staff
 
@@ -153,7 +153,7 @@ def test_the_list_is_filtered(cast: Cast) -> None:
     queries = {
         "": {"open", "ended", "left"},
         "state=open": {"open"},
-        "state=over": {"ended", "left"},
+        "state=ended": {"ended", "left"},
         "type__exact=SUDDEN_DROP": {"ended"},
         "severity__exact=CRITICAL": {"open"},
         "status=OPEN": {"open", "left"},
@@ -222,9 +222,9 @@ def test_the_list_shows_how_an_anomaly_went(cast: Cast) -> None:
     notice = make_notice(cast.bobs_session, Change.ENDED, ago=95)
     make_anomaly(notice)
     page = logged_in(cast.admin).get(LIST).content.decode()
-    assert "goes on" in page
+    assert "open" in page
     seconds = (notice.changed_at - notice.began_at).seconds
-    assert f"over after {seconds} s" in page
+    assert f"ended after {seconds} s" in page
     assert f"{notice.began_at:%Y-%m-%d %H:%M:%S}" in page
     assert "Mass exit" in page
     assert "0.71" in page

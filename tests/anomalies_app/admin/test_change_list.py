@@ -18,8 +18,8 @@ from django.utils import timezone
 from anomalies_app.admin.pictures import score_picture
 from anomalies_app.admin.rates import false_alarms
 from anomalies_app.models import Anomaly, AnomalyReview
-from anomalies_app.notices import Change
-from anomalies_app.queries import Judged
+from anomalies_app.queries import ReviewedCount
+from anomalies_app.records import Change
 from anomalies_app.review import acknowledge_anomaly, review_anomalies
 from sessions_app.queries import pages
 from tests.dashboard.conftest import logged_in
@@ -89,7 +89,7 @@ def test_a_row_has_its_picture(cast: Cast) -> None:
 
 
 def press(user: User, value: str, **data: str) -> Any:
-    return logged_in(user).post(f"{LIST}?severity__exact=WARNING", {"judge": value, **data})
+    return logged_in(user).post(f"{LIST}?severity__exact=WARNING", {"review": value, **data})
 
 
 def test_one_click_judges_a_row_and_comes_back_to_the_same_list(cast: Cast) -> None:
@@ -102,7 +102,7 @@ def test_one_click_judges_a_row_and_comes_back_to_the_same_list(cast: Cast) -> N
     (record,) = AnomalyReview.objects.all()
     assert (record.user, record.from_verdict, record.to_verdict) == (reviewer, "", "FALSE_ALARM")
     page = logged_in(reviewer).get(LIST).content.decode()
-    assert set(re.findall(r'name="judge" value="(\w+:[\w-]+)"', page)) == {
+    assert set(re.findall(r'name="review" value="(\w+:[\w-]+)"', page)) == {
         f"CONFIRMED:{anomaly.pk}",
         f"CONFIRMED:{other.pk}",
         f"FALSE_ALARM:{other.pk}",
@@ -122,7 +122,7 @@ def test_those_who_may_only_look_have_no_buttons(cast: Cast) -> None:
     anomaly = make_anomaly(make_notice(cast.session))
     reader = make_staff("reader", "view_anomaly")
     page = logged_in(reader).get(LIST).content.decode()
-    assert 'name="judge"' not in page
+    assert 'name="review"' not in page
     assert 'name="action"' not in page
     clerk = make_staff("clerk", "view_user")
     for user, status in ((reader, 403), (clerk, 403), (cast.alice, 302)):
@@ -167,19 +167,22 @@ def test_rates_are_those_of_what_was_judged_lately(cast: Cast) -> None:
         notice = make_notice(session, began_at=now - timedelta(days=days), type=kind)
         make_anomaly(notice, verdict=verdict)
     rates = false_alarms(now)
-    assert rates.total == Judged("all", 4, 2)
-    assert rates.by_type == [Judged("Mass exit", 3, 2), Judged("Sudden drop", 1, 0)]
-    assert rates.by_event == [Judged("Alice's conference", 3, 1), Judged("Other", 1, 1)]
+    assert rates.total == ReviewedCount("all", 4, 2)
+    assert rates.by_type == [ReviewedCount("Mass exit", 3, 2), ReviewedCount("Sudden drop", 1, 0)]
+    assert rates.by_event == [
+        ReviewedCount("Alice's conference", 3, 1),
+        ReviewedCount("Other", 1, 1),
+    ]
     assert rates.by_event[0].rate == pytest.approx(1 / 3)
     page = logged_in(cast.admin).get(LIST).content.decode()
-    assert "False alarms: 2 of 4 judged in the last 90 days" in page
+    assert "False alarms: 2 of 4 reviewed in the last 90 days" in page
     assert "67 %" in page
 
 
 def test_without_verdicts_there_are_no_rates(cast: Cast) -> None:
     make_anomaly(make_notice(cast.session))
     page = logged_in(cast.admin).get(LIST).content.decode()
-    assert "nothing of the last 90 days was judged yet" in page
+    assert "no anomaly of the last 90 days was reviewed" in page
     assert "By event</caption>" not in page
     assert '<details class="rates"' not in page
 

@@ -16,7 +16,7 @@ from anomalies_app.detector.state import (
     UnknownDetectorStateError,
     bytes_per_session,
 )
-from anomalies_app.evaluation.offline import Alert, detect_recorded
+from anomalies_app.evaluation.offline import Detection, detect_recorded
 from anomalies_app.evaluation.recorded_sessions import RecordedSessions
 from anomalies_app.shards.calibration_files import load_calibration
 from sessions_app.recordings.signal_recording import RecordedSignals
@@ -30,12 +30,12 @@ EXIT = Stretch(ticks=12, people=80, chat=30, leave_rate=0.6)
 GONE = Stretch(ticks=30, people=80, chat=16)
 
 
-def raised(recorded: RecordedSignals, **wishes: object) -> list[Alert]:
+def raised(recorded: RecordedSignals, **wishes: object) -> list[Detection]:
     return detect_recorded(recorded, BUILT_IN, settings=DetectionSettings(**wishes))
 
 
-def kinds(alerts: list[Alert]) -> list[str]:
-    return [alert.type for alert in alerts]
+def kinds(detections: list[Detection]) -> list[str]:
+    return [detection.type for detection in detections]
 
 
 def test_a_quiet_room_raises_nothing() -> None:
@@ -43,40 +43,40 @@ def test_a_quiet_room_raises_nothing() -> None:
 
 
 def test_a_mass_exit_is_raised_once_with_its_reason() -> None:
-    (alert,) = raised(room(QUIET, EXIT, GONE))
-    assert alert.type == "MASS_EXIT"
-    assert 80 <= alert.tick <= 82
-    assert alert.reason.startswith("Active users fell from 200 to 80 in ")
-    assert alert.reason.endswith("60% left within a minute")
-    assert alert.severity == alert.worst_severity == "CRITICAL"
-    assert alert.expected_engagement > alert.current_engagement
-    assert alert.deviation == pytest.approx(
-        alert.expected_engagement - alert.current_engagement, abs=1e-3
+    (detection,) = raised(room(QUIET, EXIT, GONE))
+    assert detection.type == "MASS_EXIT"
+    assert 80 <= detection.tick <= 82
+    assert detection.reason.startswith("Active users fell from 200 to 80 in ")
+    assert detection.reason.endswith("60% left within a minute")
+    assert detection.severity == detection.worst_severity == "CRITICAL"
+    assert detection.expected_engagement > detection.current_engagement
+    assert detection.deviation == pytest.approx(
+        detection.expected_engagement - detection.current_engagement, abs=1e-3
     )
 
 
 def test_a_third_of_a_hundred_thousand_people_is_missed() -> None:
-    (alert,) = raised(room(Stretch(80, 100_000, 90_000), Stretch(40, 66_000, 90_000, 0.3)))
-    assert alert.tick <= 84
-    assert re.match(r"Active users fell from \d{2,3},\d{3} to 66,\d{3} in ", alert.reason)
+    (detection,) = raised(room(Stretch(80, 100_000, 90_000), Stretch(40, 66_000, 90_000, 0.3)))
+    assert detection.tick <= 84
+    assert re.match(r"Active users fell from \d{2,3},\d{3} to 66,\d{3} in ", detection.reason)
 
 
 def test_a_sudden_drop_is_raised_within_two_ticks() -> None:
-    (alert,) = raised(room(QUIET, Stretch(40, 110, 22, over=2)))
-    assert alert.type == "SUDDEN_DROP"
-    assert alert.tick <= 82
-    assert alert.reason.startswith("Active users fell from 200 to ")
+    (detection,) = raised(room(QUIET, Stretch(40, 110, 22, over=2)))
+    assert detection.type == "SUDDEN_DROP"
+    assert detection.tick <= 82
+    assert detection.reason.startswith("Active users fell from 200 to ")
 
 
 def test_a_fall_over_minutes_is_a_gradual_decline() -> None:
-    alerts = raised(room(QUIET, Stretch(120, 110, 18, over=100)))
-    assert kinds(alerts) == ["GRADUAL_DECLINE"]
+    detections = raised(room(QUIET, Stretch(120, 110, 18, over=100)))
+    assert kinds(detections) == ["GRADUAL_DECLINE"]
 
 
 def test_a_room_that_falls_to_nothing_ends_in_low_engagement() -> None:
-    alerts = raised(room(QUIET, Stretch(60, 30, 0, over=20)))
-    assert alerts[-1].type == "LOW_ENGAGEMENT"
-    assert alerts[-1].worst_severity == "CRITICAL"
+    detections = raised(room(QUIET, Stretch(60, 30, 0, over=20)))
+    assert detections[-1].type == "LOW_ENGAGEMENT"
+    assert detections[-1].worst_severity == "CRITICAL"
 
 
 def test_engagement_is_low_once_a_silence_has_lasted() -> None:
@@ -88,9 +88,9 @@ def test_engagement_is_low_once_a_silence_has_lasted() -> None:
 
 
 def test_a_chatty_room_that_goes_quiet_while_people_stay_says_so() -> None:
-    (alert,) = raised(room(QUIET, Stretch(60, 196, 2, over=10)))
-    assert "messages a minute" in alert.reason
-    assert re.search(r"while 196 of (199|200) people stayed", alert.reason)
+    (detection,) = raised(room(QUIET, Stretch(60, 196, 2, over=10)))
+    assert "messages a minute" in detection.reason
+    assert re.search(r"while 196 of (199|200) people stayed", detection.reason)
 
 
 def test_a_fall_from_200_messages_to_30_is_seen_although_chat_saturates_at_20() -> None:
@@ -121,21 +121,21 @@ def test_two_of_six_people_are_no_mass_exit() -> None:
 
 
 @pytest.mark.parametrize("people", [1, 2])
-def test_one_or_two_who_leave_a_room_of_their_own_are_no_alert(people: int) -> None:
+def test_one_or_two_who_leave_a_room_of_their_own_are_no_detection(people: int) -> None:
     assert raised(room(Stretch(60, people, 4), Stretch(60, 0, 0))) == []
 
 
 def test_an_episode_ends_when_people_return() -> None:
-    (alert,) = raised(room(QUIET, EXIT, Stretch(60, 200, 40)))
-    assert alert.ended_tick is not None
-    assert 92 < alert.ended_tick < 110
+    (detection,) = raised(room(QUIET, EXIT, Stretch(60, 200, 40)))
+    assert detection.ended_tick is not None
+    assert 92 < detection.ended_tick < 110
 
 
 def test_what_has_lasted_is_the_new_normal_and_can_fall_again() -> None:
     again = [Stretch(12, 30, 8, 0.6), Stretch(20, 30, 6)]
-    alerts = raised(room(QUIET, EXIT, Stretch(100, 80, 16), *again))
-    assert kinds(alerts)[:1] == ["MASS_EXIT"]
-    assert next(alert.type for alert in alerts if alert.tick > 180) == "MASS_EXIT"
+    detections = raised(room(QUIET, EXIT, Stretch(100, 80, 16), *again))
+    assert kinds(detections)[:1] == ["MASS_EXIT"]
+    assert next(detection.type for detection in detections if detection.tick > 180) == "MASS_EXIT"
 
 
 def test_a_muted_type_is_not_raised() -> None:
@@ -157,17 +157,17 @@ def test_nothing_is_raised_in_the_first_two_minutes() -> None:
 
 @given(seed=st.integers(0, 2**32 - 1), ticks=st.integers(0, 60), shift=st.integers(0, 10**6))
 @settings(max_examples=15, deadline=None)
-def test_alerts_do_not_depend_on_the_time_or_on_who_else_is_there(
+def test_detections_do_not_depend_on_the_time_or_on_who_else_is_there(
     seed: int, ticks: int, shift: int
 ) -> None:
     mine = [QUIET, EXIT, GONE]
     alone = raised(room(*mine, seed=seed))
     others = room(Stretch(ticks + 90, 40, 3), EXIT, name="other", seed=seed + 1)
     shared = together(others, room(*mine, seed=seed, first_tick=shift))
-    moved = [alert for alert in raised(shared) if alert.session_id == "room"]
-    assert [(alert.tick - shift, alert.type, alert.anomaly_score) for alert in moved] == [
-        (alert.tick, alert.type, alert.anomaly_score) for alert in alone
-    ]
+    moved = [detection for detection in raised(shared) if detection.session_id == "room"]
+    assert [
+        (detection.tick - shift, detection.type, detection.anomaly_score) for detection in moved
+    ] == [(detection.tick, detection.type, detection.anomaly_score) for detection in alone]
 
 
 def test_a_state_goes_on_from_its_bytes() -> None:
@@ -191,7 +191,7 @@ def _run(recorded: RecordedSignals, store: bool) -> list[tuple]:
             ScoreSettings(),
             DetectionSettings(),
         )
-        assert not any(np.isnan(values).any() for values in judgement.evidence.features())
+        assert not any(np.isnan(values).any() for values in judgement.features.forest_inputs())
         found.append((judgement.score.tolist(), judgement.changes.began.tolist()))
     return found
 
@@ -225,7 +225,7 @@ def test_portions_of_a_tick_make_no_difference(monkeypatch: pytest.MonkeyPatch) 
     falling = [room(QUIET, Stretch(60, 30, 0, over=20), name=f"f{seed}") for seed in range(2)]
     recorded = together(*rooms, *falling)
     whole, at_once = raised(recorded), _run(recorded, store=True)
-    monkeypatch.setattr(batches, "PORTION", 2)
+    monkeypatch.setattr(batches, "BATCH_SIZE", 2)
     assert raised(recorded) == whole
-    assert {alert.type for alert in whole} > {"MASS_EXIT", "LOW_ENGAGEMENT"}
+    assert {detection.type for detection in whole} > {"MASS_EXIT", "LOW_ENGAGEMENT"}
     assert _run(recorded, store=True) == at_once

@@ -1,11 +1,11 @@
-"""The sentences of alerts."""
+"""The sentences of detections."""
 
 import pytest
 
 from anomalies_app.detector.episodes import Kind
 from anomalies_app.detector.explanations import _sentence
 from anomalies_app.evaluation.offline import detect_recorded
-from anomalies_app.notices import SignalMove
+from anomalies_app.records import SignalMove
 from anomalies_app.shards.calibration_files import load_calibration
 from tests.anomalies_app.rooms import Stretch, room
 
@@ -60,5 +60,5 @@ def test_a_chat_that_falls_silent_is_told_from_what_it_was(minutes):
     filling = Stretch(12, people=200, chat=200, over=12)
     lively, silent = Stretch(12 * minutes, people=200, chat=200), Stretch(36, people=200, chat=0)
     recorded = room(Stretch(1, people=180, chat=0), filling, lively, silent)
-    (alert, *_) = detect_recorded(recorded, load_calibration(None))
-    assert alert.reason.startswith("Chat fell from 200 to 0 messages a minute in ")
+    (detection, *_) = detect_recorded(recorded, load_calibration(None))
+    assert detection.reason.startswith("Chat fell from 200 to 0 messages a minute in ")

@@ -108,7 +108,7 @@ def test_a_window_that_stands_in_scores_like_one_of_its_own(
     random = np.random.default_rng(seed)
     past, points = (some_points(random, forest, count) for count in (forest.window, 3))
     lent, own = ForestWindows.empty(forest, 3), ForestWindows.empty(forest, 1)
-    lent.stand_in(np.array([0, 2]), window_of(forest, forest.turns(past)))
+    lent.set_reference(np.array([0, 2]), window_of(forest, forest.turns(past)))
     for point in past:
         learn_many(forest, own, forest.turns(point[None]))
     scores = score_many(forest, lent, forest.turns(points))

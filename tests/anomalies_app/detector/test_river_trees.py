@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from anomalies_app.detector.river_trees import grow, read_kept
+from anomalies_app.detector.river_trees import grow, read_bundled
 from anomalies_app.detector.state import FOREST
 from engagement_conductor.configuration.env import BASE_DIR
 
@@ -22,14 +22,14 @@ print(sorted({"river", "scipy"} & sys.modules.keys()))
 
 
 def test_the_kept_splits_are_those_that_river_grows() -> None:
-    kept, grown = read_kept(FOREST.origin), grow(FOREST.origin)
+    kept, grown = read_bundled(FOREST.origin), grow(FOREST.origin)
     assert kept is not None
     np.testing.assert_array_equal(kept.features, grown.features)
     np.testing.assert_array_equal(kept.thresholds, grown.thresholds)
 
 
 def test_splits_of_another_forest_are_not_kept() -> None:
-    assert read_kept(FOREST.origin._replace(seed=FOREST.seed + 1)) is None
+    assert read_bundled(FOREST.origin._replace(seed=FOREST.seed + 1)) is None
 
 
 def test_a_worker_starts_without_river() -> None:

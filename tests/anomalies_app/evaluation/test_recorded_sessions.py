@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from anomalies_app.evaluation.recorded_sessions import LONGEST_HOLE_TICKS, RecordedSessions
+from anomalies_app.evaluation.recorded_sessions import LONGEST_GAP_TICKS, RecordedSessions
 from sessions_app.recordings.signal_recording import SIGNALS, RecordedSignals
 
 
@@ -56,11 +56,11 @@ def test_a_short_hole_keeps_the_last_values_and_is_muted():
 
 @pytest.mark.parametrize(("hole", "stretches"), [(0, 1), (1, 2)])
 def test_a_long_hole_begins_the_session_anew(hole, stretches):
-    recorded = table(("a", 3, 1), ("a", 3 + LONGEST_HOLE_TICKS + hole, 2))
+    recorded = table(("a", 3, 1), ("a", 3 + LONGEST_GAP_TICKS + hole, 2))
     sessions = RecordedSessions(recorded)
     assert sessions.session_ids == ["a"] * stretches
     assert sessions.sessions.tolist() == [0] * stretches
-    assert sessions.row_count == (2 if hole else LONGEST_HOLE_TICKS + 1)
+    assert sessions.row_count == (2 if hole else LONGEST_GAP_TICKS + 1)
 
 
 def test_the_agenda_mutes_its_own_row():

@@ -31,7 +31,7 @@ REFERENCE = Path(
 )
 
 
-class Alert(NamedTuple):
+class Detection(NamedTuple):
     session_id: str
     tick: int
     type: str
@@ -47,12 +47,12 @@ def session(*anomalies: Anomaly, session_id: str = "a", **options) -> SessionLab
     return SessionLabels(session_id, 100, anomalies=list(anomalies), **options)
 
 
-def test_an_alert_is_right_from_the_start_until_a_minute_after_the_end():
+def test_an_detection_is_right_from_the_start_until_a_minute_after_the_end():
     labels = [session(anomaly(100, 120))]
     for tick, right in [(99, False), (100, True), (120, True), (132, True), (133, False)]:
-        report = evaluate(labels, [Alert("a", tick, "MASS_EXIT")])
+        report = evaluate(labels, [Detection("a", tick, "MASS_EXIT")])
         assert (report.recall, report.precision) == ((1, 1) if right else (0, 0))
-        assert report.false_alerts == (not right)
+        assert report.false_positives == (not right)
 
 
 def test_nothing_raised_is_nothing_found():
@@ -63,50 +63,52 @@ def test_nothing_raised_is_nothing_found():
 
 
 def test_no_sessions_are_no_error():
-    assert evaluate([], []).false_alerts_per_session_hour == 0
+    assert evaluate([], []).false_positives_per_session_hour == 0
 
 
-def test_delays_count_from_the_first_alert_of_each_anomaly():
+def test_delays_count_from_the_first_detection_of_each_anomaly():
     labels = [session(anomaly(100, 120), anomaly(300, 320), anomaly(500, 520))]
-    alerts = [Alert("a", tick, "MASS_EXIT") for tick in (510, 107, 105, 301)]
-    report = evaluate(labels, alerts)
+    detections = [Detection("a", tick, "MASS_EXIT") for tick in (510, 107, 105, 301)]
+    report = evaluate(labels, detections)
     assert report.delay_ticks_from_evident == Delay(3, 8)
     assert report.delay_ticks_from_start == Delay(5, 10)
     assert report.delay_ticks_from_evident_by_type["MASS_EXIT"] == Delay(3, 8)
     assert report.delay_ticks_from_evident_by_type["SUDDEN_DROP"] == Delay(None, None)
 
 
-def test_of_two_anomalies_the_later_has_the_alert():
+def test_of_two_anomalies_the_later_has_the_detection():
     labels = [session(anomaly(100, 120), anomaly(125, 140))]
-    assert evaluate(labels, [Alert("a", 128, "MASS_EXIT")]).delay_ticks_from_start == Delay(3, 3)
+    assert evaluate(labels, [Detection("a", 128, "MASS_EXIT")]).delay_ticks_from_start == Delay(
+        3, 3
+    )
 
 
-def test_false_alerts_are_counted_per_hour_that_is_not_excused():
+def test_false_positives_are_counted_per_hour_that_is_not_excused():
     labels = [session(ticks=900, excused=[Stretch(720, 899, "closing"), Stretch(800, 950, "x")])]
-    alerts = [Alert("a", tick, "MASS_EXIT") for tick in (10, 720, 899, 5000)]
-    report = evaluate(labels, alerts)
+    detections = [Detection("a", tick, "MASS_EXIT") for tick in (10, 720, 899, 5000)]
+    report = evaluate(labels, detections)
     assert report.session_hours == 1
-    assert report.false_alerts_per_session_hour == 1
-    assert report.false_alerts == 1
+    assert report.false_positives_per_session_hour == 1
+    assert report.false_positives == 1
 
 
-def test_false_alerts_have_a_cause():
+def test_false_positives_have_a_cause():
     labels = [session(negatives=[Stretch(100, 120, "applause"), Stretch(110, 130, "poll")])]
-    alerts = [Alert("a", tick, "MASS_EXIT") for tick in (100, 115, 125, 131, 99)]
-    report = evaluate(labels, [*alerts, Alert("other", 5, "MASS_EXIT")])
-    assert report.false_alerts_by_cause == {
+    detections = [Detection("a", tick, "MASS_EXIT") for tick in (100, 115, 125, 131, 99)]
+    report = evaluate(labels, [*detections, Detection("other", 5, "MASS_EXIT")])
+    assert report.false_positives_by_cause == {
         "applause": 2,
         "quiet": 2,
         "poll": 1,
         "unknown session": 1,
     }
-    assert report.false_alerts_per_session_hour == 6
+    assert report.false_positives_per_session_hour == 6
 
 
-def test_the_last_alert_of_an_anomaly_decides_its_type():
+def test_the_last_detection_of_an_anomaly_decides_its_type():
     labels = [session(anomaly(100, 120, "LOW_ENGAGEMENT"), anomaly(300, 320, "MASS_EXIT"))]
-    escalated = [Alert("a", 104, "SUDDEN_DROP"), Alert("a", 108, "LOW_ENGAGEMENT")]
-    report = evaluate(labels, [*escalated, Alert("a", 302, "SUDDEN_DROP")])
+    escalated = [Detection("a", 104, "SUDDEN_DROP"), Detection("a", 108, "LOW_ENGAGEMENT")]
+    report = evaluate(labels, [*escalated, Detection("a", 302, "SUDDEN_DROP")])
     assert report.precision == 1
     assert report.type_f1 == {
         "SUDDEN_DROP": 0,
@@ -115,14 +117,14 @@ def test_the_last_alert_of_an_anomaly_decides_its_type():
         "LOW_ENGAGEMENT": 1,
     }
     assert report.type_macro_f1 == 0.25
-    report = evaluate(labels, [*escalated, Alert("a", 200, "LOW_ENGAGEMENT")])
+    report = evaluate(labels, [*escalated, Detection("a", 200, "LOW_ENGAGEMENT")])
     assert report.type_f1["LOW_ENGAGEMENT"] == pytest.approx(2 / 3)
 
 
 def test_the_report_names_every_type_and_cause():
     labels = [session(anomaly(100, 120), negatives=[Stretch(200, 210, "poll")])]
-    alerts = [Alert("a", 104, "MASS_EXIT"), Alert("a", 205, "SUDDEN_DROP")]
-    text = format_report(evaluate(labels, alerts))
+    detections = [Detection("a", 104, "MASS_EXIT"), Detection("a", 205, "SUDDEN_DROP")]
+    text = format_report(evaluate(labels, detections))
     assert all(kind in text for kind in ANOMALY_TYPES)
     assert "recall           1.000" in text
     assert "precision        0.500" in text
@@ -172,19 +174,19 @@ def random_session(number: int, source: random.Random) -> SessionLabels:
     )
 
 
-def random_alerts(labels: list[SessionLabels], source: random.Random) -> list[Alert]:
+def random_detections(labels: list[SessionLabels], source: random.Random) -> list[Detection]:
     ids = [each.session_id for each in labels] + ["unknown"]
-    alerts = [
-        Alert(source.choice(ids), source.randrange(1000), source.choice(ANOMALY_TYPES))
+    detections = [
+        Detection(source.choice(ids), source.randrange(1000), source.choice(ANOMALY_TYPES))
         for _ in range(source.randint(0, 400))
     ]
     hits = [
-        Alert(each.session_id, part.start + source.randint(0, 70), source.choice(ANOMALY_TYPES))
+        Detection(each.session_id, part.start + source.randint(0, 70), source.choice(ANOMALY_TYPES))
         for each in labels
         for part in each.anomalies
         if source.random() < 0.6
     ]
-    return [*alerts, *hits]
+    return [*detections, *hits]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -193,14 +195,16 @@ def test_figures_equal_those_of_the_reference(tmp_path, seed):
         pytest.skip(f"NOT RUN: no reference evaluator at {REFERENCE}")
     source = random.Random(seed)
     labels = [random_session(number, source) for number in range(20)]
-    alerts = random_alerts(labels, source)
-    labels_path, alerts_path = tmp_path / "labels.json.gz", tmp_path / "alerts.jsonl"
+    detections = random_detections(labels, source)
+    labels_path, detections_path = tmp_path / "labels.json.gz", tmp_path / "detections.jsonl"
     write_labels(labels_path, labels)
-    alerts_path.write_text("".join(json.dumps(alert._asdict()) + "\n" for alert in alerts))
-    command = [sys.executable, REFERENCE, labels_path, alerts_path, "--json"]
+    detections_path.write_text(
+        "".join(json.dumps(detection._asdict()) + "\n" for detection in detections)
+    )
+    command = [sys.executable, REFERENCE, labels_path, detections_path, "--json"]
     expected = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
-    report = evaluate(read_labels(labels_path), alerts)
+    report = evaluate(read_labels(labels_path), detections)
     assert gzip.decompress(labels_path.read_bytes()).startswith(b'{"tick_seconds":5')
     assert report.sessions == expected["sessions"]
     assert round(report.session_hours, 1) == expected["session_hours"]
@@ -209,9 +213,9 @@ def test_figures_equal_those_of_the_reference(tmp_path, seed):
     recalls = {kind: round(recall, 3) for kind, recall in report.recall_by_type.items()}
     assert recalls == expected["recall_by_type"]
     assert round(report.precision, 3) == expected["precision"]
-    rate = round(report.false_alerts_per_session_hour, 3)
+    rate = round(report.false_positives_per_session_hour, 3)
     assert rate == expected["false_alerts_per_session_hour"]
-    causes = dict(report.false_alerts_by_cause)
+    causes = dict(report.false_positives_by_cause)
     causes.pop("unknown session", None)
     assert causes == expected["false_alerts_by_cause"]
     for name in ("delay_ticks_from_evident", "delay_ticks_from_start"):

@@ -31,7 +31,7 @@ def test_what_is_stored_is_found_by_its_name_in_the_data_folder(data_dir):
 
 @pytest.mark.parametrize("name", ["../secret", "a/b", ".hidden", "a" * 65, "with space", "ä"])
 def test_names_that_leave_the_folder_are_refused(data_dir, name):
-    with pytest.raises(CalibrationError, match="no name for a calibration"):
+    with pytest.raises(CalibrationError, match="not allowed as a name"):
         load_calibration(name)
 
 

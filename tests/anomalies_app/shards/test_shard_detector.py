@@ -110,7 +110,7 @@ def test_an_episode_ends_when_people_return(room: Room, told: redis.client.PubSu
     [
         "sessions_app.outcomes.session_parts.store_metrics",
         "anomalies_app.shards.anomaly_part.store_changes",
-        "anomalies_app.shards.anomaly_part.publish_notices",
+        "anomalies_app.shards.anomaly_part.publish_changes",
     ],
 )
 def test_a_tick_that_failed_while_it_was_told_is_told_once(

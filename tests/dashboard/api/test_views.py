@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from openapi_spec_validator import validate
 
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from dashboard.api import endpoint, limits
 from dashboard.models import ApiToken
 from engagement_conductor.local_stack import ports

@@ -136,12 +136,12 @@ def test_no_part_of_a_path(cast: Cast, things: SimpleNamespace, poison: str) -> 
 @pytest.mark.parametrize("poison", ["a\0b", "9" * 5_000, "-1"])
 def test_no_field_of_a_form(cast: Cast, things: SimpleNamespace, poison: str) -> None:
     admin = tolerant(logged_in(cast.admin))
-    names = ("action", "_selected_action", "select_across", "index", "note", "judge", "verdict")
+    names = ("action", "_selected_action", "select_across", "index", "note", "review", "verdict")
     more = ("title", "name", "external_id", "event", "organizers", "events", "username", "password")
     pauses = {"pauses-TOTAL_FORMS": "1", "pauses-INITIAL_FORMS": "0", "pauses-0-note": poison}
     forms = [dict.fromkeys((*names, *more), poison), pauses | {"title": poison}]
     forms.append({"verdict_note": poison, "verdict": "CONFIRMED"})
-    of_lists = [{"judge": f"CONFIRMED:{things.anomaly.pk}", "note": poison}]
+    of_lists = [{"review": f"CONFIRMED:{things.anomaly.pk}", "note": poison}]
     for name in ("acknowledge", "confirm", "call_false_alarm", "delete_selected", "begin_breaks"):
         of_lists += [
             {"action": name, "_selected_action": key, "note": poison}

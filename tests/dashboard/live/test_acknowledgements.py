@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from anomalies_app.models import Anomaly
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from dashboard.live import acknowledgements
-from dashboard.pages.payloads import anomaly_payload, session_snapshot
+from dashboard.pages.payloads import session_snapshot, stored_anomaly_payload
 from tests.dashboard.conftest import logged_in
 from tests.factories import Cast, make_anomaly, make_notice, make_staff
 
@@ -49,7 +49,7 @@ def test_organizers_and_admins_acknowledge(
     response = client.post(address(anomaly.pk), headers={"accept": "application/json"})
     assert response.status_code == 200
     assert acknowledged_by(anomaly) == user
-    assert response.json() == anomaly_payload(anomaly)
+    assert response.json() == stored_anomaly_payload(anomaly)
     assert response.json()["acknowledged"] == {
         "by": name,
         "at": round(anomaly.acknowledged_at.timestamp() * 1000),

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from anomalies_app.notices import AnomalyNotice, Change, SignalMove
+from anomalies_app.records import AnomalyChange, Change, SignalMove
 from dashboard.live import broadcast
 from dashboard.live.messages import Update, messages
 from dashboard.live.subscriptions import WatchedGroups
@@ -111,17 +111,32 @@ def test_ends_are_told_to_pages_and_overviews(layer: RecordingLayer) -> None:
     }
 
 
-def notice(session_id: int, event_id: int, change: Change) -> AnomalyNotice:
+def notice(session_id: int, event_id: int, change: Change) -> AnomalyChange:
     time = last_tick_end()
-    place = (session_id, event_id, "s", "e", time, time)
-    figures = ("MASS_EXIT", "CRITICAL", 0.9, 0.2, 0.6, 0.4, "Many left.")
-    signals, moved = POINTS[0].signals, SignalMove("active_users", 190, 121, 40)
-    return AnomalyNotice(uuid4(), change, *place, *figures, signals, moved)
+    return AnomalyChange(
+        id=uuid4(),
+        session_id=session_id,
+        event_id=event_id,
+        external_id="s",
+        event_external_id="e",
+        change=change,
+        began_at=time,
+        changed_at=time,
+        ended_at=time if change is Change.ENDED else None,
+        type="MASS_EXIT",
+        severity="CRITICAL",
+        anomaly_score=0.9,
+        current_engagement=0.25,
+        expected_engagement=0.5,
+        reason="Many left.",
+        signals=POINTS[0].signals,
+        moved=SignalMove("active_users", 190, 121, 40),
+    )
 
 
 def test_changes_of_anomalies_are_told_to_pages_and_overviews(layer: RecordingLayer) -> None:
     notices = [notice(1, 10, Change.BEGAN), notice(3, 30, Change.ENDED)]
-    broadcast.broadcast_notices(notices, WatchedGroups(frozenset({3}), frozenset({10}), True))
+    broadcast.broadcast_changes(notices, WatchedGroups(frozenset({3}), frozenset({10}), True))
     assert sessions_by_group(layer, "anomalies") == {
         "event.10": [1],
         "session.3": [3],
@@ -138,9 +153,9 @@ def test_changes_of_anomalies_are_told_to_pages_and_overviews(layer: RecordingLa
             "type": "MASS_EXIT",
             "severity": "CRITICAL",
             "anomaly_score": 0.9,
-            "current": 0.2,
-            "expected": 0.6,
-            "deviation": 0.4,
+            "current": 0.25,
+            "expected": 0.5,
+            "deviation": 0.25,
             "reason": "Many left.",
             "moved": {"signal": "active_users", "before": 190, "now": 121, "seconds": 40},
             "acknowledged": None,

@@ -13,15 +13,15 @@ from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.db import OperationalError, connections
 
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from dashboard.live import consumers, subscriptions
 from dashboard.live.batching import BatchLoader
-from dashboard.live.broadcast import broadcast_ended, broadcast_notices, broadcast_points
+from dashboard.live.broadcast import broadcast_changes, broadcast_ended, broadcast_points
 from dashboard.live.limits import KeyedLimit
 from dashboard.live.subscriptions import WatchedGroups, watched_groups
 from dashboard.losses import Losses
 from dashboard.pages import overview
-from dashboard.pages.payloads import EndedSession, notice_payload
+from dashboard.pages.payloads import EndedSession, anomaly_payload
 from sessions_app.models import Session
 from tests.dashboard.sockets import connected, refused, session_path
 from tests.factories import (
@@ -181,11 +181,11 @@ async def test_anomalies_are_told_to_those_who_see_their_session(cast: Cast, red
     assert first["anomalies"] == []
     assert [card["anomaly"] for card in cards["cards"]] == [None]
     notice = await sync_to_async(make_notice)(cast.session)
-    await sync_to_async(lambda: broadcast_notices([notice], watched_groups(redis_client)))()
+    await sync_to_async(lambda: broadcast_changes([notice], watched_groups(redis_client)))()
     for socket in (page, wall):
         message = await socket.receive_json_from(timeout=5)
         assert message.pop("now") > 0
-        assert message == {"type": "anomalies", "anomalies": [notice_payload(notice)]}
+        assert message == {"type": "anomalies", "anomalies": [anomaly_payload(notice)]}
         await socket.disconnect()
     assert await bobs.receive_nothing(timeout=0.2)
     await bobs.disconnect()
@@ -198,8 +198,8 @@ async def test_snapshots_hold_the_open_anomalies(cast: Cast) -> None:
         await sync_to_async(make_anomaly)(each)
     page, first = await connected(session_path(cast), cast.alice)
     wall, cards = await connected("/ws/overview/", cast.alice)
-    assert first["anomalies"] == [notice_payload(notice), notice_payload(over)]
-    assert [card["anomaly"] for card in cards["cards"]] == [notice_payload(notice)]
+    assert first["anomalies"] == [anomaly_payload(notice), anomaly_payload(over)]
+    assert [card["anomaly"] for card in cards["cards"]] == [anomaly_payload(notice)]
     await page.disconnect()
     await wall.disconnect()
 

@@ -14,7 +14,7 @@ from django.db import connections
 from django.test import AsyncClient
 
 from anomalies_app.models import Anomaly
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from anomalies_app.review import review_anomalies
 from sessions_app.models import EngagementMetric, Session
 from sessions_app.queries import pages

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from dashboard.pages.finished import PER_PAGE
 from sessions_app.models import Session
 from tests.dashboard.conftest import logged_in

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from dashboard.formatting.sparkline import curve
 from tests.dashboard.conftest import logged_in
 from tests.factories import (

@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from dashboard.pages.payloads import (
     SHOWN_ANOMALIES,
     anomaly_payload,
     contribution_payloads,
     metric_payload,
-    notice_payload,
     point_payload,
     session_snapshot,
     session_snapshots,
+    stored_anomaly_payload,
     update_payloads,
 )
 from sessions_app.models import EngagementMetric
@@ -85,8 +85,8 @@ def test_the_lines_of_a_chart_are_those_of_its_event(cast: Cast) -> None:
 @pytest.mark.parametrize("change", Change)
 def test_a_stored_anomaly_and_its_notice_are_the_same_to_a_page(cast: Cast, change: Change) -> None:
     notice = make_notice(cast.session, change, ago=40)
-    payload = notice_payload(notice)
-    assert anomaly_payload(make_anomaly(notice)) == payload
+    payload = anomaly_payload(notice)
+    assert stored_anomaly_payload(make_anomaly(notice)) == payload
     began, changed = notice.began_at.timestamp() * 1000, notice.changed_at.timestamp() * 1000
     assert payload == {
         "id": str(notice.id),

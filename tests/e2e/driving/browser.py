@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from anomalies_app.notices import AnomalyNotice
+from anomalies_app.records import AnomalyChange
 from dashboard.live import broadcast
 from dashboard.live.subscriptions import WatchedGroups, watched_groups
 from sessions_app.models import PollMoment
@@ -134,10 +134,10 @@ class Pages:
             watched = self.watched()
             executor.submit(broadcast.broadcast_polls, moments, watched).result()
 
-    def broadcast_notices(self, *notices: AnomalyNotice) -> None:
+    def broadcast_changes(self, *notices: AnomalyChange) -> None:
         with ThreadPoolExecutor() as executor:
             watched = self.watched()
-            executor.submit(broadcast.broadcast_notices, notices, watched).result()
+            executor.submit(broadcast.broadcast_changes, notices, watched).result()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import pytest
 
 from anomalies_app.models import Anomaly
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from sessions_app.ticks import TICK_MS
 from tests.e2e.driving.browser import Pages, Window
 from tests.e2e.driving.stack_process import wait_for
@@ -51,7 +51,7 @@ def test_an_alert_is_acknowledged_in_one_browser_and_seen_in_another(
     assert card.count() == 1
     assert overview.text("#announcement").startswith("Keynote: Mass exit: Acknowledged by alice")
     # The detector, which does not know of it, takes nothing back.
-    pages.broadcast_notices(make_notice(cast.session, Change.ESCALATED, id=notice.id, ago=40))
+    pages.broadcast_changes(make_notice(cast.session, Change.ESCALATED, id=notice.id, ago=40))
     admin.wait_for_text(".banner [data-field=severity]", "Warning")
     wait_until_seen(admin, "Acknowledged by alice at ")
     assert Anomaly.objects.get().acknowledged_by == cast.alice

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from anomalies_app.models import Anomaly
-from anomalies_app.notices import AnomalyNotice, Change
+from anomalies_app.records import AnomalyChange, Change
 from dashboard.pages.payloads import EndedSession
 from tests.e2e.driving.browser import Pages, Window
 from tests.factories import (
@@ -41,14 +41,14 @@ def session_page(cast: Cast) -> str:
     return f"/sessions/{cast.session.pk}/"
 
 
-def tell(pages: Pages, notice: AnomalyNotice) -> None:
+def tell(pages: Pages, notice: AnomalyChange) -> None:
     """Stores and broadcasts, as the pipeline does."""
     Anomaly.objects.filter(pk=notice.id).delete()
     make_anomaly(notice)
-    pages.broadcast_notices(notice)
+    pages.broadcast_changes(notice)
 
 
-def escalated(notice: AnomalyNotice) -> AnomalyNotice:
+def escalated(notice: AnomalyChange) -> AnomalyChange:
     return replace(
         notice,
         change=Change.ESCALATED,
@@ -58,8 +58,9 @@ def escalated(notice: AnomalyNotice) -> AnomalyNotice:
     )
 
 
-def ended(notice: AnomalyNotice) -> AnomalyNotice:
-    return replace(notice, change=Change.ENDED, changed_at=last_tick_end())
+def ended(notice: AnomalyChange) -> AnomalyChange:
+    end = last_tick_end()
+    return replace(notice, change=Change.ENDED, changed_at=end, ended_at=end)
 
 
 def test_a_banner_is_raised_made_worse_and_taken_away(pages: Pages, cast: Cast) -> None:
@@ -77,9 +78,9 @@ def test_a_banner_is_raised_made_worse_and_taken_away(pages: Pages, cast: Cast) 
     assert window.text("#announcement") == f"Warning: Mass exit. {REASON}"
     assert window.page.title().startswith("\N{WARNING SIGN} 50 % Keynote")
 
-    pages.broadcast_notices(notice)
+    pages.broadcast_changes(notice)
     tell(pages, escalated(notice))
-    pages.broadcast_notices(escalated(notice))
+    pages.broadcast_changes(escalated(notice))
     window.wait_for_text(".banner [data-field=severity]", "Critical")
     pages.broadcast(make_point(cast.session, 0.33))
     window.wait_for_text(".banner-figures", "Engagement 33 %, expected 61 %")
@@ -121,7 +122,7 @@ def test_the_first_paint_shows_what_goes_on_and_the_socket_adds_nothing(
     assert without.text(".banner [data-field=reason]") == REASON
     assert " UTC, " in without.text(".banner-when")
     window = open_page(pages, session_page(cast))
-    pages.broadcast_notices(notice)
+    pages.broadcast_changes(notice)
     window.page.wait_for_timeout(300)
     assert window.page.locator(".banner:visible").count() == 1
     assert window.page.locator("#alerts .alert").count() == 2
@@ -150,18 +151,18 @@ def test_a_card_shows_the_alert_of_its_session(pages: Pages, cast: Cast) -> None
     notice = make_notice(cast.session)
     card = f".card[data-session='{cast.session.pk}']"
     assert window.page.locator(".card-alert:visible").count() == 0
-    pages.broadcast_notices(notice)
+    pages.broadcast_changes(notice)
     window.wait_for_text(f"{card} [data-field=severity]", "Warning")
     assert window.text(f"{card} [data-field=type]") == "Mass exit"
     assert window.text("#summary") == "2 sessions live now, 1 with an alert"
     assert window.text("#announcement").startswith("Keynote: Warning: Mass exit.")
-    pages.broadcast_notices(escalated(notice))
+    pages.broadcast_changes(escalated(notice))
     window.wait_for_text(f"{card} [data-field=severity]", "Critical")
-    pages.broadcast_notices(make_notice(calm))
+    pages.broadcast_changes(make_notice(calm))
     window.wait_for_text("#summary", "2 sessions live now, 2 with an alert")
     other = make_notice(cast.session, Change.ENDED, ago=300, id=uuid4())
-    pages.broadcast_notices(other, ended(make_notice(calm)))
-    pages.broadcast_notices(ended(notice))
+    pages.broadcast_changes(other, ended(make_notice(calm)))
+    pages.broadcast_changes(ended(notice))
     window.wait_for_text("#summary", "2 sessions live now, 1 with an alert")
     assert window.page.locator(f"{card} .card-alert:visible").count() == 0
     assert window.problems == []
@@ -170,7 +171,7 @@ def test_a_card_shows_the_alert_of_its_session(pages: Pages, cast: Cast) -> None
 def test_hostile_sentences_stay_text(pages: Pages, cast: Cast) -> None:
     notice = make_notice(cast.session, reason=HOSTILE, type=HOSTILE, severity=HOSTILE)
     window = open_page(pages, session_page(cast))
-    pages.broadcast_notices(notice)
+    pages.broadcast_changes(notice)
     window.wait_for_text(".banner [data-field=reason]", HOSTILE)
     make_anomaly(make_notice(cast.session, reason=HOSTILE))
     window.open(session_page(cast))

@@ -101,7 +101,7 @@ def test_nothing_runs_that_a_page_is_told_later(pages: Pages, things: SimpleName
     window.wait_until_connected()
     notice = make_notice(things.session, reason=HOSTILE, type=HOSTILE, severity="CRITICAL")
     pages.broadcast(make_point(things.session, 0.2))
-    pages.broadcast_notices(notice)
+    pages.broadcast_changes(notice)
     pages.broadcast_polls(
         make_poll_moment(things.session, f"{HOSTILE}2", PollMomentKind.CLOSED, last_tick_end())
     )

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from anomalies_app.models import Anomaly, AnomalyReview
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from tests.e2e.driving.browser import Pages, Window
 from tests.e2e.driving.stack_process import wait_for
 from tests.factories import Cast, make_anomaly, make_notice
@@ -62,7 +62,7 @@ def test_anomalies_are_reviewed_one_by_one_many_at_once_and_downloaded(
         rows.nth(0).get_by_role("button", name="False alarm").click()
     assert verdicts(newest) == [("FALSE_ALARM", "A break.")]
     assert rows.nth(0).locator(".status").inner_text() == "False alarm"
-    assert "1 of 1 judged" in admin.text(".rates summary")
+    assert "1 of 1 reviewed" in admin.text(".rates summary")
 
     act_on(admin, (1, 2), "Confirm", "Sound was lost.")
     assert verdicts(*others) == [("CONFIRMED", "Sound was lost.")] * 2

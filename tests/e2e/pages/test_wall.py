@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page
 
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from dashboard.pages.payloads import EndedSession
 from tests.e2e.driving.browser import Pages
 from tests.e2e.driving.stack_process import wait_for
@@ -53,12 +53,12 @@ def test_trouble_comes_first_and_the_focus_stays(pages: Pages, cast: Cast) -> No
     assert shown(window.page) == ["Alpha", "Beta", "Keynote"]
     window.page.get_by_role("link", name="Keynote").focus()
     warning, critical = make_notice(beta), make_notice(cast.session, severity="CRITICAL")
-    pages.broadcast_notices(warning, critical)
+    pages.broadcast_changes(warning, critical)
     wait_until_shown(window.page, ["Keynote", "Beta", "Alpha"])
     focused = "document.activeElement.textContent"
     assert window.page.evaluate(focused) == "Keynote"
     over = {"id": critical.id, "began_at": critical.began_at, "changed_at": end}
-    pages.broadcast_notices(make_notice(cast.session, Change.ENDED, **over))
+    pages.broadcast_changes(make_notice(cast.session, Change.ENDED, **over))
     wait_until_shown(window.page, ["Beta", "Alpha", "Keynote"])
     assert window.page.evaluate(focused) == "Keynote"
 
@@ -97,7 +97,7 @@ def test_a_card_is_a_link_wherever_it_is_clicked(pages: Pages, cast: Cast) -> No
     window.wait_until_connected()
     page = window.page
     page.locator(".card.stale", has_text="Silent").wait_for()
-    pages.broadcast_notices(make_notice(cast.session))
+    pages.broadcast_changes(make_notice(cast.session))
     page.locator('.card [data-trend="RISING"]:visible').first.wait_for()
     assert page.evaluate(NOT_THE_LINK) == []
     page.get_by_text("Silent").locator("xpath=ancestor::li").click()

@@ -7,7 +7,7 @@ from django.db.models import F
 from playwright.sync_api import Page
 
 from anomalies_app.models import Anomaly, AnomalyType
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from anomalies_app.review import review_anomalies
 from dashboard.models import ApiToken
 from sessions_app.events.decoding import Fault

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.template.loader import render_to_string
 from playwright.sync_api import Page, Route
 
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from tests.e2e.scenes.admin_scenes import ADMIN_SCENES
 from tests.e2e.scenes.scene import (
     FALLING,

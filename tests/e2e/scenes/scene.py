@@ -8,7 +8,7 @@ import numpy as np
 from msgspec.structs import replace
 from playwright.sync_api import Page, WebSocketRoute
 
-from anomalies_app.notices import AnomalyNotice, SignalMove
+from anomalies_app.records import AnomalyChange, SignalMove
 from sessions_app.control.announcements import begin_break
 from sessions_app.models import EngagementMetric, Session
 from sessions_app.scoring.score import ScoreSettings, Signals, score
@@ -108,7 +108,7 @@ def make_story(session: Session, scores: list[float], end: datetime | None = Non
 
 def fallen(
     session: Session, what: str, signal: str, before: int, now: int, seconds: int = 75
-) -> AnomalyNotice:
+) -> AnomalyChange:
     """A warning as long ago as the fall took."""
     return make_notice(
         session,

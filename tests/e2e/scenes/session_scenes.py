@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from playwright.sync_api import Page
 
-from anomalies_app.notices import Change
+from anomalies_app.records import Change
 from sessions_app.models import Pause, PauseKind, Session
 from tests.e2e.scenes.scene import (
     FALLING,

@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 
 from dashboard.models import ApiToken
 from engagement_conductor.pipeline import tick as pipeline
-from engagement_conductor.pipeline.caches import WorkerCaches
-from engagement_conductor.pipeline.turn import Turn
 from sessions_app.models import EngagementMetric, Event, Session
 from sessions_app.outcomes import session_parts
 from sessions_app.redis_access import keys
@@ -25,9 +23,9 @@ from sessions_app.storage.metrics import encode_copy, store_metrics
 from sessions_app.storage.retention import drop_metrics_before
 from sessions_app.storage.sessions import end_silent_sessions
 from sessions_app.telemetry.counters import REFUSED, read_figures
-from sessions_app.ticks import CATCH_UP_TICKS, SILENCE_TICKS, TICK_MS, tick_at, tick_end
+from sessions_app.ticks import SILENCE_TICKS, TICK_MS, tick_at, tick_end
 from tests.pipeline import collect_all, collector, rows, score_all, score_shard, total
-from tests.platform import chat, post, user
+from tests.platform import chat, post
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -51,29 +49,6 @@ def test_scoring_a_tick_again_changes_nothing(redis_client: redis.Redis) -> None
         score_all(redis_client, tick_at(start) + 2)
     assert [row.chat_count for row in rows()] == [3, 0, 0]
     assert [row.time for row in rows()] == [tick_end(tick_at(start) + n) for n in range(3)]
-
-
-def test_missed_ticks_are_caught_up_in_order(redis_client: redis.Redis) -> None:
-    start = start_of(redis_client, 40)
-    for tick in range(0, 30, 3):
-        collect_chat(redis_client, start + tick * TICK_MS)
-    score_all(redis_client, tick_at(start) + 29)
-    assert [row.chat_count for row in rows()] == [1, 0, 0] * 10
-
-
-def test_ticks_beyond_ten_minutes_are_given_up(redis_client: redis.Redis) -> None:
-    start = start_of(redis_client, 300)
-    with collector() as running:
-        post(redis_client, keys.CHAT_MESSAGE, chat("m1"), f"{start}-0")
-        post(redis_client, keys.SYNC_EVENTS, user("user_join", "stays"), f"{start}-1")
-        collect_all(redis_client, running)
-    score_all(redis_client, tick_at(start))
-    now = tick_at(start) + 290
-    score_all(redis_client, now)
-    stored = rows()
-    assert len(stored) == 1 + CATCH_UP_TICKS
-    assert stored[1].time == tick_end(now - CATCH_UP_TICKS + 1)
-    assert (stored[-1].chat_msgs_per_min, stored[-1].active_users) == (0, 1)
 
 
 @pytest.mark.parametrize("step", ["store_metrics", "publish_updates"])
@@ -117,14 +92,6 @@ def test_two_workers_at_one_shard_score_it_once(
     monkeypatch.setattr(pipeline, "advance", interrupted)
     assert score_shard(redis_client, shard, tick) == 0
     assert [row.chat_count for row in rows()] == [2]
-
-
-def test_a_held_lock_leaves_the_shard_to_its_holder(redis_client: redis.Redis) -> None:
-    start = start_of(redis_client, 5)
-    collect_chat(redis_client, start)
-    shard = keys.shard_of("s1")
-    redis_client.set(keys.shard_lock(shard), "another", px=60_000)
-    assert score_shard(redis_client, shard, tick_at(start)) == 0
 
 
 def test_windows_of_an_unknown_version_are_rebuilt(redis_client: redis.Redis) -> None:
@@ -218,20 +185,6 @@ def test_a_stand_in_that_a_program_was_given_stays(redis_client: redis.Redis) ->
         collect_all(redis_client, running)
         score_all(redis_client, tick_at(start) + 1)
     assert Session.objects.get().event.external_id == "s1"
-
-
-def test_a_worker_that_has_lost_its_lock_leaves_the_rest(redis_client: redis.Redis) -> None:
-    start = start_of(redis_client, 5)
-    collect_chat(redis_client, start)
-    shard = keys.shard_of("s1")
-    score_shard(redis_client, shard, tick_at(start))
-
-    def lost() -> None:
-        raise redis.exceptions.LockNotOwnedError("somebody else has it")
-
-    turn = Turn(redis_client, shard, WorkerCaches(redis_client))
-    assert pipeline.catch_up(turn, tick_at(start) + 3, lost) == 1
-    assert len(rows()) == 2
 
 
 def test_events_and_sessions_create_themselves(redis_client: redis.Redis) -> None:

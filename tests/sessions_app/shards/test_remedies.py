@@ -12,6 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError, connection
 
 from engagement_conductor import tasks
+from engagement_conductor.pipeline import catching_up
 from engagement_conductor.pipeline import tick as pipeline
 from engagement_conductor.pipeline.parts import PARTS
 from sessions_app.events.blocks import COLUMNS, Block, Mention, encode_block
@@ -205,7 +206,7 @@ def test_whatever_fails_before_a_shard_is_read_is_no_other_failure(
         patch.setattr(pipeline.ShardScorer, "score_next", fail_in("advance"))
         for _ in range(REPEATS):
             stage.play()
-        patch.setattr(pipeline, "apply_remedy", fail)
+        patch.setattr(catching_up, "apply_remedy", fail)
         stage.play()
     failure = read_failures(stage.client)[SHARD]
     assert (failure.stage, failure.count) == ("advance", REPEATS + 1)

@@ -45,14 +45,14 @@ def test_without_changes_it_lists_what_is_raised(event):
 def test_changes_are_shown_beside_what_is(event):
     lines = backtest("--mute", "MASS_EXIT")
     assert row(lines, "MASS_EXIT") == ["2", "6.429", "0", "0.000"]
-    assert "No longer raised: 2" in lines
+    assert "No longer detected: 2" in lines
 
 
 def test_a_change_that_changes_nothing_says_so(event):
     lines = backtest("--sensitivity", "1.0")
     assert row(lines, "all") == ["2", "6.429", "2", "6.429"]
-    assert "No longer raised: 0" in lines
-    assert "Newly raised: 0" in lines
+    assert "No longer detected: 0" in lines
+    assert "Newly detected: 0" in lines
 
 
 def test_each_event_has_its_own_settings(event):
@@ -63,7 +63,7 @@ def test_each_event_has_its_own_settings(event):
     store_signals(make_session(deaf, "three", external_id="three"), room(QUIET, EXIT, GONE))
     lines = backtest("--mass-exit", "0.15")
     assert row(lines, "MASS_EXIT")[::2] == ["2", "3"]
-    assert "Newly raised: 1" in lines
+    assert "Newly detected: 1" in lines
     assert row(backtest("--event", deaf.external_id), "all") == ["0", "0.000"]
 
 

@@ -73,7 +73,7 @@ def test_the_built_in_one_is_the_same_each_time(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--name", "../x"], "no name for a calibration"),
+        (["--name", "../x"], "not allowed as a name"),
         (["--name", "built-in"], "taken"),
         (["--built-in", "--event", "x"], "simulated sessions only"),
         (["some.csv", "--since", "2026-05-01"], "--since cannot be used with files"),

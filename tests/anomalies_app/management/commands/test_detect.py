@@ -1,4 +1,4 @@
-"""``manage.py detect``: alerts of recorded signals, as lines of JSON."""
+"""``manage.py detect``: detections of recorded signals, as lines of JSON."""
 
 import gzip
 import json
@@ -43,19 +43,19 @@ def detect(*arguments, **options):
     return out.getvalue(), err.getvalue()
 
 
-def test_each_alert_is_a_line(recording):
+def test_each_detection_is_a_line(recording):
     out, err = detect(recording)
     (line,) = out.splitlines()
-    alert = json.loads(line)
-    assert list(alert) == FIELDS
-    assert (alert["session_id"], alert["type"]) == ("exit", "MASS_EXIT")
-    assert 1_080 <= alert["tick"] <= 1_082 < alert["ended_tick"] < 1_110
-    assert alert["reason"].startswith("Active users fell from 200 to 80")
-    assert err.startswith("2 sessions, 302 session-ticks, 1 alerts, ")
+    detection = json.loads(line)
+    assert list(detection) == FIELDS
+    assert (detection["session_id"], detection["type"]) == ("exit", "MASS_EXIT")
+    assert 1_080 <= detection["tick"] <= 1_082 < detection["ended_tick"] < 1_110
+    assert detection["reason"].startswith("Active users fell from 200 to 80")
+    assert err.startswith("2 sessions, 302 session-ticks, 1 detections, ")
 
 
 def test_the_output_goes_to_a_file(recording, tmp_path):
-    path = tmp_path / "alerts.jsonl"
+    path = tmp_path / "detections.jsonl"
     out, _ = detect(recording, output=path)
     assert out == ""
     assert path.read_text() == detect(recording)[0]

@@ -12,7 +12,7 @@ from sessions_app.recordings.signal_recording import RecordedSignals
 from sessions_app.simulation.labelled.labels import LABELS_FILE, SIGNALS_FILE, read_labels
 
 
-class Alert(NamedTuple):
+class Detection(NamedTuple):
     session_id: str
     tick: int
     type: str
@@ -26,16 +26,16 @@ def simulated(tmp_path):
 
 @pytest.fixture
 def detector(monkeypatch):
-    """Replaces the detector by a list of alerts, and notes what it was given."""
+    """Replaces the detector by a list of detections, and notes what it was given."""
 
     class Fake:
-        alerts: list[Alert] = []
+        detections: list[Detection] = []
         given: tuple[RecordedSignals, Calibration]
 
         def detect(self, signals, calibration, progress=None):
             self.given = signals, calibration
             progress(signals.row_count)
-            return self.alerts
+            return self.detections
 
     fake = Fake()
     monkeypatch.setattr(evaluate_detector, "detect_recorded", fake.detect)
@@ -44,15 +44,15 @@ def detector(monkeypatch):
 
 def test_a_perfect_detector_is_called_perfect(simulated, detector, capsys):
     labels = read_labels(simulated / LABELS_FILE)
-    detector.alerts = [
-        Alert(session.session_id, anomaly.evident, anomaly.type)
+    detector.detections = [
+        Detection(session.session_id, anomaly.evident, anomaly.type)
         for session in labels
         for anomaly in session.anomalies
     ]
     capsys.readouterr()
     call_command("evaluate_detector", simulated, "--json", "--calibration", "built-in")
     report = json.loads(capsys.readouterr().out)[str(simulated)]
-    assert report["anomalies"] == len(detector.alerts) > 2
+    assert report["anomalies"] == len(detector.detections) > 2
     assert (report["recall"], report["precision"], report["false_alerts"]) == (1, 1, 0)
     assert report["delay_ticks_from_evident"] == {"median": 0, "p95": 0}
     signals, calibration = detector.given
