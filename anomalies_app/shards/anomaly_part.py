@@ -52,11 +52,11 @@ class AnomaliesPart(Part[list[EpisodeChange], list[AnomalyNotice]]):
         return ((change.session_id, change.external_id) for change in value)
 
     def readdressed(self, value: list[EpisodeChange], addresses: Addresses) -> list[EpisodeChange]:
-        places = [addresses.place(change.external_id) for change in value]
+        references = [addresses.reference(change.external_id) for change in value]
         return [
-            msgspec.structs.replace(change, session_id=place.session_id, event_id=place.event_id)
-            for change, place in zip(value, places, strict=True)
-            if place is not None
+            msgspec.structs.replace(change, session_id=found.session_id, event_id=found.event_id)
+            for change, found in zip(value, references, strict=True)
+            if found is not None
         ]
 
     def size(self, value: list[EpisodeChange]) -> int:

@@ -95,15 +95,16 @@ class SessionAdmin(CountedDeletion):
     def save_model(self, request: HttpRequest, obj: Session, form: Any, change: bool) -> None:
         now = timezone.now()
         if not change:
-            obj.started_at = obj.last_seen_at = now
+            obj.started_at = obj.last_seen_at = obj.edited_at = now
+            obj.ended_by_hand = True if obj.is_over else None
             super().save_model(request, obj, form, change)
             return
-        edited = {*form.changed_data, "edited_at"}
+        edited = set(form.changed_data)
         if "ended_at" in edited and not obj.is_over:
             obj.last_seen_at = now
             edited.add("last_seen_at")
         # The scorer writes to the other columns at the same time.
-        obj.save(update_fields=edited)
+        obj.save_edit(*edited)
 
     @admin.action(description="Announce a break now", permissions=["change"])
     def begin_breaks(self, request: HttpRequest, sessions: QuerySet[Session]) -> None:

@@ -14,7 +14,7 @@ def end_session(session: Session, time: datetime) -> bool:
     if session.is_over:
         return False
     session.ended_at = time
-    session.save(update_fields=["ended_at", "edited_at"])
+    session.save_edit("ended_at")
     return True
 
 
@@ -26,7 +26,7 @@ def reopen_session(session: Session, time: datetime) -> bool:
     if not session.is_over:
         return False
     session.ended_at, session.last_seen_at = None, time
-    session.save(update_fields=["ended_at", "last_seen_at", "edited_at"])
+    session.save_edit("ended_at", "last_seen_at")
     return True
 
 

@@ -68,12 +68,11 @@ class MetricsPart(Part[TickMetrics, TickMetrics]):
         return zip(value.rows["session_id"].tolist(), value.external_ids, strict=True)
 
     def readdressed(self, value: TickMetrics, addresses: Addresses) -> TickMetrics:
-        places = [addresses.place(name) for name in value.external_ids]
-        metrics = value.only([row for row, place in enumerate(places) if place is not None])
+        references = [addresses.reference(name) for name in value.external_ids]
+        metrics = value.only([row for row, found in enumerate(references) if found is not None])
         rows = metrics.rows.copy()
-        found = [place for place in places if place is not None]
-        rows["session_id"] = [place.session_id for place in found]
-        rows["event_id"] = [place.event_id for place in found]
+        rows["session_id"] = [found.session_id for found in references if found is not None]
+        rows["event_id"] = [found.event_id for found in references if found is not None]
         return metrics._replace(rows=rows)
 
     def is_empty(self, value: TickMetrics) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Avg, Count, Max, Min, Q, Sum
+from django.db.models import Avg, Count, F, Max, Min, Q, Sum
 
 from sessions_app.queries.latest_rows import newest_of_sessions
 from sessions_app.queries.time_buckets import MOST_BUCKETS, Bucket, TimeBucket, bucket_width
@@ -12,6 +12,16 @@ from sessions_app.scoring.score import CATEGORY_FLOORS, Signals
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+# Relations that assign an event to somebody. Apps above add their own when they are ready.
+ASSIGNMENTS = {"organizers"}
+
+# Of a session: the release before does not store it, there the order of its times tells.
+ENDED_BY_HAND = Q(ended_at__isnull=False) & (
+    Q(ended_by_hand=True) | Q(ended_by_hand__isnull=True, edited_at__gte=F("ended_at"))
+)
+# Session.awaits_event, in a query.
+AWAITS_EVENT = Q(stand_in__isnull=False, event=F("stand_in"))
 
 
 def sees_everything(user: Any) -> bool:
@@ -47,9 +57,8 @@ class EventQuerySet(models.QuerySet[Any]):
         return self.filter(pk__in=meant.values("pk")[:1])
 
     def unassigned(self) -> Self:
-        """Those that nobody was given: neither an organizer nor a program."""
-        given = [field.name for field in self.model._meta.get_fields() if field.many_to_many]
-        return self.filter(**{f"{name}__isnull": True for name in given})
+        """Those that are assigned to nobody: neither an organizer nor a program."""
+        return self.filter(**{f"{name}__isnull": True for name in ASSIGNMENTS})
 
 
 class SessionQuerySet(models.QuerySet[Any]):

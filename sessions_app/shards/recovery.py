@@ -92,7 +92,7 @@ def _rows(sessions: dict[int, Session], tick: int) -> NDArray[np.void]:
     for key, place in places.items():
         session, row = sessions[key], rows[place]
         row["session_id"], row["event_id"] = key, session.event_id
-        row["event_is_known"] = session.event_is_known
+        row["event_is_known"] = not session.awaits_event
         row["last_seen"] = tick_at(int(session.last_seen_at.timestamp() * 1000))
     return rows
 

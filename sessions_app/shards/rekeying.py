@@ -7,12 +7,12 @@ else by now (:mod:`sessions_app.shards.database_epochs`).
 from collections.abc import Iterable
 
 import numpy as np
-from django.db.models import F, Q
 from numpy.typing import NDArray
 
 from sessions_app.control.edits import HORIZON
 from sessions_app.events.blocks import Mention
 from sessions_app.models import Session
+from sessions_app.queries.querysets import ENDED_BY_HAND
 from sessions_app.state.session_windows import SessionWindows
 from sessions_app.storage.sessions import (
     SessionReference,
@@ -66,9 +66,8 @@ def _resolve(external_ids: list[str], tick: int) -> dict[str, SessionReference]:
 def _open_again(external_ids: Iterable[str]) -> None:
     """Live sessions that the database has as over; not those that somebody has just ended."""
     for portion in portions(external_ids):
-        over = Session.objects.over().filter(external_id__in=portion)
-        by_hand = Q(edited_at__isnull=False, edited_at__gte=F("ended_at"))
-        over.exclude(by_hand).update(ended_at=None)
+        ended = Session.objects.over().filter(external_id__in=portion)
+        ended.exclude(ENDED_BY_HAND).update(ended_at=None, ended_by_hand=None)
 
 
 def _bury_again(windows: SessionWindows) -> None:
@@ -82,4 +81,4 @@ def _bury_again(windows: SessionWindows) -> None:
     for portion in portions(windows.tombstones):
         live = Session.objects.live().filter(external_id__in=portion)
         # Those that somebody has just opened again are told to the windows by the edits.
-        live.exclude(edited_at__gte=time - HORIZON).update(ended_at=time)
+        live.exclude(edited_at__gte=time - HORIZON).update(ended_at=time, ended_by_hand=False)

@@ -34,7 +34,7 @@ from sessions_app.ticks import WINDOW_TICKS
 # 3.4 MB; beyond, those who have been away longest are counted but no longer known.
 MAXIMUM_USERS = 200_000
 
-USER = np.dtype([("user", "<u8"), ("heard", "<u4"), ("left", "<u4"), ("connected", "?")])
+USER = np.dtype([("user", "<u8"), ("last_seen", "<u4"), ("last_left", "<u4"), ("connected", "?")])
 UNNAMED = np.uint64(0)
 
 
@@ -75,17 +75,17 @@ def unpack(
 
 
 def _unnamed_people(window: np.void, tick: int) -> Records:
-    """As many people as the window of a session counts: connected, fading, and just gone."""
+    """As many people as the window of a session counts: connected, recent, and just gone."""
     ticks = np.arange(tick, tick - WINDOW_TICKS, -1)
-    fading, departures = (window[name][ticks % WINDOW_TICKS] for name in ("fading", "departures"))
-    counts = np.array([window["connected"], *fading, *departures], np.int64)
+    recent, departures = (window[name][ticks % WINDOW_TICKS] for name in ("recent", "departures"))
+    counts = np.array([window["connected"], *recent, *departures], np.int64)
     # Those who left and came back are in two of these numbers.
     limit = min(int(window["total"]), MAXIMUM_USERS)
     counts = np.diff(np.minimum(np.cumsum(counts), limit), prepend=0)
     people = np.zeros(len(counts), USER)
     people["connected"][0] = True
-    people["heard"][1 : WINDOW_TICKS + 1] = ticks
-    people["left"][WINDOW_TICKS + 1 :] = ticks
+    people["last_seen"][1 : WINDOW_TICKS + 1] = ticks
+    people["last_left"][WINDOW_TICKS + 1 :] = ticks
     return np.repeat(people, counts)
 
 
@@ -175,7 +175,7 @@ def fold(table: Table, events: UserEvents, tick: int, row_count: int) -> tuple[T
 
     before = table.records[index]
     has_left = doings.last_leave >= 0
-    gone_already = ~before["connected"] & (before["heard"] == 0) & (before["left"] > 0)
+    gone_already = ~before["connected"] & (before["last_seen"] == 0) & (before["last_left"] > 0)
     back_first = (doings.first_sign >= 0) & (doings.first_sign < doings.last_leave)
     leaves = has_left & (~gone_already | back_first)
 
@@ -183,10 +183,10 @@ def fold(table: Table, events: UserEvents, tick: int, row_count: int) -> tuple[T
     after["connected"] = np.where(
         doings.last_join > doings.last_leave, True, before["connected"] & ~has_left
     )
-    after["heard"] = np.where(
-        doings.last_sign > doings.last_leave, tick, np.where(has_left, 0, before["heard"])
+    after["last_seen"] = np.where(
+        doings.last_sign > doings.last_leave, tick, np.where(has_left, 0, before["last_seen"])
     )
-    after["left"] = np.where(leaves, tick, before["left"])
+    after["last_left"] = np.where(leaves, tick, before["last_left"])
     table.records[index] = after
     joins = (doings.last_join >= 0) & ~before["connected"]
     return table, Movements(
@@ -209,7 +209,7 @@ def _name_strangers(table: Table, doings: _Doings, index: NDArray[np.int64], tic
     strangers = np.flatnonzero((index < 0) & ~doings.begins_with_join)
     if not (len(places) and len(strangers)):
         return
-    heard = users["heard"].astype(np.int64)
+    heard = users["last_seen"].astype(np.int64)
     places = places[users["connected"][places] | (heard[places] > tick - WINDOW_TICKS)]
     rows = table.rows[places]
     places = places[np.lexsort((-heard[places], ~users["connected"][places], rows))]
@@ -243,10 +243,10 @@ def summarise(table: Table, windows: Rows, touched: NDArray[np.int64], tick: int
     ]
     seen = np.bincount(table.rows, minlength=count) + windows["forgotten"]
     windows["total"][touched] = seen[touched]
-    fading = ~users["connected"]
-    windows["fading"][touched] = _by_bucket(table, "heard", fading, tick, count)[touched]
+    recent = ~users["connected"]
+    windows["recent"][touched] = _by_bucket(table, "last_seen", recent, tick, count)[touched]
     windows["departures"][touched] = _by_bucket(
-        table, "left", np.ones(len(users), dtype=np.bool_), tick, count
+        table, "last_left", np.ones(len(users), dtype=np.bool_), tick, count
     )[touched]
 
 
@@ -266,7 +266,7 @@ def forget_absent(table: Table, windows: Rows) -> Table:
     if not (sizes > MAXIMUM_USERS).any():
         return table
     users = table.records
-    last = np.maximum(users["heard"], users["left"])
+    last = np.maximum(users["last_seen"], users["last_left"])
     order = np.lexsort((last, users["connected"], table.rows))
     surplus = np.maximum(sizes - MAXIMUM_USERS, 0)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])

@@ -23,12 +23,12 @@ ROW = np.dtype(
         ("session_id", "<i8"),
         ("event_id", "<i8"),
         ("event_is_known", "?"),
-        ("over", "u1"),
+        ("end_reason", "u1"),
         ("last_seen", "<u4"),
         ("chat", "<u4", WINDOW_TICKS),
         ("reactions", "<u4", WINDOW_TICKS),
         ("departures", "<u4", WINDOW_TICKS),
-        ("fading", "<u4", WINDOW_TICKS),
+        ("recent", "<u4", WINDOW_TICKS),
         ("active", "<u4", WINDOW_TICKS),
         ("connected", "<u4"),
         ("total", "<u4"),
@@ -45,7 +45,7 @@ Rows = NDArray[np.void]
 Counts = NDArray[np.int64]
 
 
-class Over(IntEnum):
+class EndReason(IntEnum):
     """Whether a tick is the last one of a session, and why."""
 
     NOT_YET = 0
@@ -95,14 +95,14 @@ class SessionWindows:
     Attributes:
         tick: the last tick that is contained.
         external_ids: the platform's session IDs, one per row.
-        rows: array of :data:`ROW`. ``session_id`` and ``event_id`` are database keys. ``over`` is
-            an :class:`Over`, and set only until the end of the session's last tick. ``fading``
-            counts users who are not connected by the tick in which they were last heard from;
-            ``departures`` those who left by the tick of their last leave; ``active`` is the number
-            of active users at the end of each of the last twelve ticks; ``forgotten`` counts users
-            who are not in the audience's table any more; ``lost_at`` is the tick in which that
-            table was lost last, 0 for never. ``unkeyed`` sessions began when identities had no
-            key, and keep theirs (:mod:`sessions_app.events.identification`).
+        rows: array of :data:`ROW`. ``session_id`` and ``event_id`` are database keys.
+            ``end_reason`` is an :class:`EndReason`, set only until the end of the session's last
+            tick. ``recent`` counts users who are not connected, by the tick in which they were last
+            seen; ``departures`` counts users who left, by the tick of their last leave; ``active``
+            is the number of active users at the end of each of the last twelve ticks;
+            ``forgotten`` counts users who are no longer in the presence table; ``lost_at`` is the
+            tick in which that table was last lost, 0 for never. ``unkeyed`` sessions began when
+            identities had no key, and keep theirs (:mod:`sessions_app.events.identification`).
         tombstones: sessions whose end was announced, by the platform's ID.
         epoch: of the database that gave the keys (:class:`sessions_app.models.DatabaseEpoch`);
             empty while it is not known.
@@ -171,7 +171,7 @@ class SessionWindows:
         self.tick = tick
         bucket = tick % WINDOW_TICKS
         before = self.rows["active"][:, bucket].astype(np.int64)
-        for name in ("chat", "reactions", "departures", "fading", "active"):
+        for name in ("chat", "reactions", "departures", "recent", "active"):
             self.rows[name][:, bucket] = 0
         return before
 
@@ -194,7 +194,7 @@ class SessionWindows:
 
     def close_tick(self) -> None:
         """Notes how many users are active at the end of the tick, once its events are in."""
-        active = self.rows["connected"] + self.rows["fading"].sum(axis=1, dtype=np.uint32)
+        active = self.rows["connected"] + self.rows["recent"].sum(axis=1, dtype=np.uint32)
         self.rows["active"][:, self.tick % WINDOW_TICKS] = active
 
     def active_users(self) -> Counts:
@@ -240,12 +240,16 @@ class SessionWindows:
 
     def over_rows(self) -> NDArray[np.bool_]:
         """Which sessions are over with this tick."""
-        over: NDArray[np.bool_] = self.silent_rows() | (self.rows["over"] != Over.NOT_YET)
+        over: NDArray[np.bool_] = self.silent_rows() | (
+            self.rows["end_reason"] != EndReason.NOT_YET
+        )
         return over
 
     def unscored_rows(self) -> NDArray[np.bool_]:
         """Which of :meth:`over_rows` are so without a last score."""
-        unscored: NDArray[np.bool_] = self.silent_rows() | (self.rows["over"] == Over.DELETED)
+        unscored: NDArray[np.bool_] = self.silent_rows() | (
+            self.rows["end_reason"] == EndReason.DELETED
+        )
         return unscored
 
     def remove_over(self) -> Counts:
@@ -257,7 +261,7 @@ class SessionWindows:
         over = self.over_rows()
         gone: Counts = self.rows["session_id"][over].copy()
         if len(gone):
-            for row in np.flatnonzero(self.rows["over"] == Over.ANNOUNCED).tolist():
+            for row in np.flatnonzero(self.rows["end_reason"] == EndReason.ANNOUNCED).tolist():
                 session_id, last_seen = self.rows[["session_id", "last_seen"]][row].item()
                 self.tombstones[self.external_ids[row]] = Tombstone(session_id, last_seen)
             self.external_ids = [self.external_ids[row] for row in np.flatnonzero(~over)]

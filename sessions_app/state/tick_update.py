@@ -12,7 +12,7 @@ from sessions_app.scoring.score import Signals
 from sessions_app.state import deduplication, polls
 from sessions_app.state import presence as audiences
 from sessions_app.state.packed_tables import LostTable, Table, combine, pack_table
-from sessions_app.state.session_windows import Over, SessionWindows
+from sessions_app.state.session_windows import EndReason, SessionWindows
 
 Counts = NDArray[np.int64]
 Blobs = list[bytes | None]
@@ -150,7 +150,9 @@ def advance(
     rows_of = rows[events["session"]]
     windows.rows["last_seen"][rows_of] = tick
     ended = rows_of[events["kind"] == EventKind.SESSION_ENDED]
-    windows.rows["over"][ended] = np.maximum(windows.rows["over"][ended], Over.ANNOUNCED)
+    windows.rows["end_reason"][ended] = np.maximum(
+        windows.rows["end_reason"][ended], EndReason.ANNOUNCED
+    )
     salts = windows.rows["session_id"].astype(np.uint64)[rows_of]
     members = np.where(events["user"] != 0, combine(events["user"], salts), 0).astype(np.uint64)
     subjects = combine(events["subject"], salts)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from sessions_app.events.blocks import Mention
 from sessions_app.models import Event, Session
-from sessions_app.queries.querysets import EventQuerySet
+from sessions_app.queries.querysets import AWAITS_EVENT, EventQuerySet
 
 # Where an admin moves one at the same moment, the admin's word counts.
 _MOVE = """
@@ -23,7 +23,6 @@ _MOVE = """
 
 # Sessions that are looked up at once.
 CHUNK = 2_000
-_PLACE = ("external_id", "pk", "event_id", "stand_in_id")
 
 
 class SessionReference(NamedTuple):
@@ -39,29 +38,18 @@ class SessionReference(NamedTuple):
     event_is_known: bool
 
 
-class Place(NamedTuple):
-    """Where a session is in the database.
-
-    Attributes:
-        session_id, event_id: keys.
-        event_is_known: whether the event is no stand-in of its own.
-    """
-
-    session_id: int
-    event_id: int
-    event_is_known: bool
-
-
-def find_sessions(external_ids: Iterable[str]) -> Iterator[tuple[str, Place]]:
+def find_sessions(external_ids: Iterable[str]) -> Iterator[tuple[str, SessionReference]]:
     """Yields the sessions that there are, by the platform's IDs; a query for each portion.
 
     Raises:
         django.db.Error: the database does not answer.
     """
     for portion in portions(external_ids):
-        sessions = Session.objects.filter(external_id__in=portion)
-        for name, key, event_id, stand_in_id in sessions.values_list(*_PLACE):
-            yield name, Place(key, event_id, event_id != stand_in_id)
+        sessions = Session.objects.filter(external_id__in=portion).annotate(awaits=AWAITS_EVENT)
+        for name, key, event_id, awaits_event in sessions.values_list(
+            "external_id", "pk", "event_id", "awaits"
+        ):
+            yield name, SessionReference(key, event_id, not awaits_event)
 
 
 def portions(external_ids: Iterable[str]) -> Iterator[list[str]]:
@@ -98,11 +86,13 @@ def resolve_sessions(mentions: Sequence[Mention], time: datetime) -> dict[str, S
             known |= _sessions(mention.session_id for mention in missing)
         over = [session.pk for session in known.values() if session.is_over]
         if over:
-            Session.objects.filter(pk__in=over).update(ended_at=None, last_seen_at=time)
+            Session.objects.filter(pk__in=over).update(
+                ended_at=None, ended_by_hand=None, last_seen_at=time
+            )
     settled = {mention.session_id for mention in named}
     return {
         name: SessionReference(
-            session.pk, session.event_id, session.event_is_known or name in settled
+            session.pk, session.event_id, not session.awaits_event or name in settled
         )
         for name, session in known.items()
     }
@@ -111,7 +101,7 @@ def resolve_sessions(mentions: Sequence[Mention], time: datetime) -> dict[str, S
 def _awaited(mention: Mention, known: Mapping[str, Session]) -> bool:
     """Whether it names the event of a session that is known and has none but its stand-in."""
     session = known.get(mention.session_id)
-    return mention.event_id is not None and session is not None and not session.event_is_known
+    return mention.event_id is not None and session is not None and session.awaits_event
 
 
 def _sessions(external_ids: Iterable[str]) -> dict[str, Session]:
@@ -226,7 +216,7 @@ def end_sessions(session_ids: Sequence[int], time: datetime) -> None:
     """
     if not session_ids:
         return
-    Session.objects.live().filter(pk__in=session_ids).update(ended_at=time)
+    Session.objects.live().filter(pk__in=session_ids).update(ended_at=time, ended_by_hand=False)
     kept = set(Session.objects.filter(pk__in=session_ids).values_list("pk", flat=True))
     for key in set(session_ids) - kept:
         Session(pk=key).delete()
@@ -245,4 +235,4 @@ def end_silent_sessions(
     silent = Session.objects.live().filter(last_seen_at__lt=now - silence)
     lost = [key for key, name in silent.values_list("pk", "external_id") if not is_live(name)]
     # The time once more: they may have been heard of meanwhile.
-    return silent.filter(pk__in=lost).update(ended_at=now)
+    return silent.filter(pk__in=lost).update(ended_at=now, ended_by_hand=False)

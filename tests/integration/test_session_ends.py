@@ -226,7 +226,7 @@ def test_an_edit_of_something_else_opens_nothing(redis_client: redis.Redis) -> N
     play(redis_client, [end(3)], 3)
     session = Session.objects.get()
     session.title = "Renamed"
-    session.save()
+    session.save_edit("title")
     play(redis_client, [leave(5, "u1")], 6)
     assert len(rows()) == 4
     assert Session.objects.get().is_over

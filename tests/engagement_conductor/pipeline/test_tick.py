@@ -198,7 +198,7 @@ def test_a_session_moved_by_an_admin_is_scored_with_its_new_event(
     score_all(redis_client, tick_at(start))
     session = Session.objects.get(external_id="s1")
     session.event = Event.objects.create(external_id="e2", title="Two", chat_weight=0.0)
-    session.save()
+    session.save_edit("event")
     collect_chat(redis_client, start + TICK_MS)
     score_all(redis_client, tick_at(start) + 1)
     assert [row.score for row in rows()] == [0.55, 0.25]

@@ -235,7 +235,7 @@ def test_what_is_edited_under_a_key_of_another_session_is_not_taken_over(stage: 
     key = Session.objects.get(external_id=ALICE).pk
     bob = Event.objects.create(external_id="bob", title="Bob's")
     Session.objects.filter(pk=key).update(external_id="bobs-talk", event=bob)
-    Session.objects.get(pk=key).save()
+    Session.objects.get(pk=key).save_edit("event")
     stage.play(says(ALICE, "alice", 1))
     assert Session.objects.get(external_id=ALICE).event.external_id == "alice"
     assert Session.objects.get(external_id="bobs-talk").event == bob

@@ -414,7 +414,7 @@ def test_results_that_waited_go_to_the_event_of_now(
         stage.play()
     session = rows(BAD)[0].session
     session.event = type(session.event).objects.create(external_id="bobs", title="Bob's")
-    session.save()
+    session.save_edit("event")
     with stage.client.pubsub(ignore_subscribe_messages=True) as listener:
         listener.subscribe(keys.ENGAGEMENT_UPDATE)
         listener.get_message(timeout=1)

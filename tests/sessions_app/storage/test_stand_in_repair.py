@@ -26,7 +26,7 @@ from tests.factories import make_anomaly, make_notice
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
-BEFORE, AFTER = "0006_system_page", "0010_separate_stand_ins"
+BEFORE, AFTER = "0006_system_page", "0013_fill_ended_by_hand"
 LONG_AGO = timezone.now() - timedelta(days=1)
 MOVED_BY_HAND = [{"changed": {"fields": ["Title", "Event"]}}]
 
@@ -84,7 +84,7 @@ def placed() -> dict[str, tuple[str, str]]:
         session.external_id: (
             session.event.external_id,
             "its own"
-            if not session.event_is_known
+            if session.awaits_event
             else "a stand-in"
             if session.event.is_stand_in
             else "an event",
