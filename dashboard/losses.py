@@ -6,7 +6,7 @@ from collections import Counter
 
 import redis
 
-from sessions_app.telemetry.counters import DROPPED_UPDATES, REFUSED_REQUESTS, named, queue_figures
+from sessions_app.telemetry.counters import DROPPED_UPDATES, REFUSED_REQUESTS, named, queue_counters
 from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Losses:
         """
         counted = self.take()
         with client.pipeline(transaction=False) as pipeline:
-            queue_figures(pipeline, counted)
+            queue_counters(pipeline, counted)
             try:
                 pipeline.execute()
             except redis.RedisError:

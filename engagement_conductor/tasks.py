@@ -19,15 +19,15 @@ from engagement_conductor.pipeline.lanes import ShardLoad, plan
 from sessions_app.ingest.watermark import has_passed
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import (
+    cluster_client,
     connect,
-    events_client,
     look_up_nodes_again,
     server_time_ms,
 )
 from sessions_app.redis_access.renewed_lock import RenewedLock
 from sessions_app.shards.database_epochs import advance_mark
 from sessions_app.shards.misplaced_keys import move_endless_lane, move_misplaced
-from sessions_app.shards.silence import known_sessions, may_be_live
+from sessions_app.shards.silence import live_sessions_by_shard, may_be_live
 from sessions_app.storage.polls import drop_poll_moments_before
 from sessions_app.storage.retention import drop_metrics_before
 from sessions_app.storage.sessions import end_silent_sessions as mark_silent_sessions
@@ -119,7 +119,7 @@ def score_tick() -> None:
 
 def _known_of_shards() -> tuple[list[ShardLoad], set[int]]:
     """What there is to be done for each shard, and which of them are slow."""
-    events, seconds = events_client(client()), read_seconds(client())
+    events, seconds = cluster_client(client()), read_seconds(client())
     names = [keys.shard_windows(shard) for shard in range(keys.SHARD_COUNT)]
     with events.pipeline(transaction=False) as pipeline:
         for name in names:
@@ -261,7 +261,7 @@ def end_silent_sessions() -> None:
 
     Those of shards that lag behind are left alone.
     """
-    known = known_sessions(events_client(client()), tick_at(server_time_ms(client())))
+    known = live_sessions_by_shard(cluster_client(client()), tick_at(server_time_ms(client())))
     if len(known) < keys.SHARD_COUNT:
         missing = sorted(set(range(keys.SHARD_COUNT)) - known.keys())
         logger.warning("Of shards %s no session is ended for its silence: they lag.", missing)

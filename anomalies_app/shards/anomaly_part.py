@@ -11,7 +11,7 @@ from anomalies_app.storage import store_changes
 from sessions_app.outcomes.addresses import Addresses
 from sessions_app.outcomes.outbox import ANOMALIES
 from sessions_app.outcomes.part import Delivery, Part, ScoredTick
-from sessions_app.redis_access.client import events_client
+from sessions_app.redis_access.client import cluster_client
 from sessions_app.telemetry.counters import ALERTS
 from sessions_app.telemetry.log_context import log_context
 
@@ -40,7 +40,7 @@ class AnomaliesPart(Part[list[EpisodeChange], list[AnomalyNotice]]):
         )
 
     def publish(self, stored: list[AnomalyNotice], delivery: Delivery) -> None:
-        publish_notices(events_client(delivery.client), stored)
+        publish_notices(cluster_client(delivery.client), stored)
 
     def note_delivered(self, stored: list[AnomalyNotice], delivery: Delivery) -> None:
         for notice in stored:

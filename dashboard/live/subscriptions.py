@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 
 from dashboard.losses import losses
 from sessions_app.redis_access import keys
-from sessions_app.telemetry.counters import queue_figures
+from sessions_app.telemetry.counters import queue_counters
 
 RENEWAL_SECONDS = 20
 # Clocks differ from machine to machine, and may be set: by less than two minutes that is no matter.
@@ -110,7 +110,7 @@ async def renew_all(sockets: list[tuple[frozenset[str], str]]) -> list[None]:
             pipeline.zadd(keys.WATCHED_GROUPS, dict.fromkeys(groups, expiry))
         pipeline.zadd(keys.OPEN_SOCKETS, {socket: expiry for _, socket in sockets})
         counted = losses.take()
-        queue_figures(pipeline, counted)
+        queue_counters(pipeline, counted)
         try:
             await pipeline.execute()
         except redis.RedisError:

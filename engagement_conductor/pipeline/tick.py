@@ -169,7 +169,7 @@ class ShardScorer:
             detect(scored, detection, turn.caches)
         outcome = Outcome(tick, _produced(scored))
         session_ids = windows.rows["session_id"].copy()
-        ended = windows.remove_over().tolist()
+        ended = windows.remove_ended().tolist()
         with turn.measured("commit"):
             if is_minute and windows.rows["unkeyed"].any():
                 note_unkeyed_sessions(turn.client)

@@ -1,13 +1,13 @@
 """Polls and their voters.
 
-The platform does not announce that a poll opens: its first vote does. From then on its
-participation is the number of distinct voters over the users who were present at that vote, until
-it is closed. Of several open polls, the one with the highest participation counts.
+The platform does not announce that a poll opens; its first vote opens it. From then until it is
+closed, its participation is the number of distinct voters over the users present at that vote. Of
+several open polls, the one with the highest participation counts.
 
-Who voted on what is one bit in the record of the voter: a poll has a *slot*, the number of its bit,
-as long as it is among the :data:`MAXIMUM_POLLS` of its session. So what is stored is bounded by the
-people, however many polls there are. A voter is remembered until the last poll that he voted on is
-closed, also when the audience has forgotten him meanwhile.
+Each vote is one bit in the record of the voter: a poll has a *slot*, the number of its bit, as long
+as it is one of the :data:`MAXIMUM_POLLS` of its session. So storage is bounded by the number of
+users, however many polls there are. A voter is remembered until the last poll they voted on is
+closed, even if the presence table has dropped them meanwhile.
 """
 
 from collections.abc import Sequence
@@ -33,42 +33,42 @@ from sessions_app.state.presence import MAXIMUM_USERS
 
 # One bit each.
 MAXIMUM_POLLS = 64
-# Beyond, votes count but are not remembered: a second one on the same poll counts again.
+# Beyond that, votes count but are not remembered: a second one on the same poll counts again.
 MAXIMUM_VOTERS = MAXIMUM_USERS
 
 _POLL_FIELDS = [
     ("poll", "<u8"),
     ("touched", "<u4"),
-    ("audience", "<u4"),
+    ("present", "<u4"),
     ("voters", "<u4"),
     ("closed", "?"),
 ]
 POLL = np.dtype([*_POLL_FIELDS, ("slot", "u1")])
 VOTER = np.dtype([("user", "<u8"), ("voted", "<u8")])
-# What the release before stored: polls without slots, and a record for each vote.
-BARE_POLL = np.dtype(_POLL_FIELDS)
-BALLOT = np.dtype([("poll", "<u8"), ("ballot", "<u8")])
+# As stored by an earlier release: polls without slots, and a record for each vote.
+POLL_WITHOUT_SLOT = np.dtype(_POLL_FIELDS)
+VOTE = np.dtype([("poll", "<u8"), ("vote", "<u8")])
 
 _NO_SLOT = 255
-# Of an order, the bits below its milliseconds.
+# Bits of an order below its milliseconds.
 _MILLISECONDS = np.uint64(32)
 
 
 def _are_sound_polls(polls: Records) -> NDArray[np.bool_]:
     sound: NDArray[np.bool_] = (
         (polls["slot"] < MAXIMUM_POLLS)
-        & (polls["audience"] > 0)
+        & (polls["present"] > 0)
         & (polls["closed"].view(np.uint8) <= 1)
     )
     return sound
 
 
 def _read_bare_polls(data: bytes) -> Records:
-    bare = np.frombuffer(data, BARE_POLL)
+    bare = np.frombuffer(data, POLL_WITHOUT_SLOT)
     if len(bare) > MAXIMUM_POLLS:
         raise ValueError(f"{len(bare)} polls")
     polls = np.zeros(len(bare), POLL)
-    for name in BARE_POLL.names or ():
+    for name in POLL_WITHOUT_SLOT.names or ():
         polls[name] = bare[name]
     polls["slot"] = np.arange(len(bare))
     return polls
@@ -78,13 +78,13 @@ def _are_sound_records(records: Records) -> NDArray[np.bool_]:
     return np.ones(len(records), np.bool_)
 
 
-def _read_bare_ballots(data: bytes) -> Records:
-    return np.frombuffer(data, BALLOT)
+def _read_bare_votes(data: bytes) -> Records:
+    return np.frombuffer(data, VOTE)
 
 
 POLL_FORM = Form("polls", 1, POLL, _are_sound_polls, _read_bare_polls)
 VOTER_FORM = Form("voters", 1, VOTER, _are_sound_records)
-_BALLOT_FORM = Form("ballots", 0, BALLOT, _are_sound_records, _read_bare_ballots)
+_VOTE_FORM = Form("ballots", 0, VOTE, _are_sound_records, _read_bare_votes)
 
 
 class PollEvents(NamedTuple):
@@ -106,7 +106,7 @@ class PollEvents(NamedTuple):
 
 
 class PollTables(NamedTuple):
-    """Records of :data:`POLL` and of :data:`VOTER`; closed polls stay known, without voters."""
+    """Records of :data:`POLL` and of :data:`VOTER`; closed polls are kept without voters."""
 
     polls: Table
     voters: Table
@@ -118,13 +118,13 @@ class PollTables(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """First votes and closings, each poll's once: equal-length arrays.
+    """First votes and closings, once for each poll: equal-length arrays.
 
     Attributes:
         rows: the session of each.
         polls: identity of the poll.
-        closings: whether it was closed; otherwise it had its first vote.
-        voters: at the end of the tick of the first vote; at a closing, of all until then.
+        closings: whether it was closed; otherwise it received its first vote.
+        voters: number of voters at the end of the tick of the first vote, or at the closing.
         present: active users at the end of the tick of the first vote, at least 1.
     """
 
@@ -136,7 +136,7 @@ class Moments(NamedTuple):
 
     @classmethod
     def none(cls) -> Self:
-        """Nothing of the kind."""
+        """No moments."""
         numbers = np.zeros(0, np.int64)
         return cls(numbers, np.zeros(0, np.uint64), np.zeros(0, np.bool_), numbers, numbers)
 
@@ -145,11 +145,11 @@ class Folded(NamedTuple):
     """The tables after a tick.
 
     Attributes:
-        voters: the new voters of each session.
-        moments: what the tick was to which poll.
-        forgotten_voters: how many of the new voters are not remembered.
-        forgotten_polls: how many polls are not remembered any more.
-        late_votes: how many votes came after the end of their poll.
+        voters: number of new voters of each session.
+        moments: first votes and closings in the tick.
+        forgotten_voters: number of new voters beyond the limit, who are not remembered.
+        forgotten_polls: number of polls that are no longer remembered.
+        late_votes: number of votes cast after their poll was closed.
     """
 
     tables: PollTables
@@ -161,12 +161,12 @@ class Folded(NamedTuple):
 
     @classmethod
     def unchanged(cls, tables: PollTables, row_count: int) -> Self:
-        """After a tick without votes and closings, of so many sessions."""
+        """After a tick without votes and closings, for ``row_count`` sessions."""
         return cls(tables, np.zeros(row_count, np.int64), Moments.none(), 0, 0, 0)
 
 
 class _Votes(NamedTuple):
-    """Votes that count, each user's once per poll: equal-length arrays."""
+    """Votes that count, one per user and poll: equal-length arrays."""
 
     rows: NDArray[np.int64]
     polls: NDArray[np.uint64]
@@ -177,51 +177,51 @@ def unpack(
     rows: NDArray[np.int64],
     polls: Sequence[bytes | None],
     voters: Sequence[bytes | None],
-    ballots: Sequence[bytes | None],
-    audience: Table,
+    votes: Sequence[bytes | None],
+    users: Table,
 ) -> tuple[PollTables, list[LostTable]]:
     """The tables of the sessions ``rows``, and those that could not be read.
 
-    A session whose polls are lost begins anew with them. One whose voters are lost keeps the
-    numbers of its polls, and who votes on them again counts again.
+    A session whose polls are lost starts over without polls. One whose voters are lost keeps the
+    counts of its polls; users who vote on them again count again.
 
     Args:
         rows: sorted.
         polls, voters: one blob for each of ``rows``.
-        ballots: the same, where the release before has left any.
-        audience: of these sessions; only asked for who cast those ballots.
+        votes: blobs of an earlier release, or None, for each of ``rows``.
+        users: presence tables of these sessions, to find out who cast those votes.
     """
     of_polls, of_voters = (
         unpack_table(rows, polls, POLL_FORM),
         unpack_table(rows, voters, VOTER_FORM),
     )
-    of_ballots = unpack_table(rows, ballots, _BALLOT_FORM)
+    of_votes = unpack_table(rows, votes, _VOTE_FORM)
     table = of_voters.table
-    if len(of_ballots.table.rows):
-        table = append(table, *_voters_of_ballots(of_polls.table, audience, of_ballots.table))
-    return PollTables(of_polls.table, table), [*of_polls.lost, *of_voters.lost, *of_ballots.lost]
+    if len(of_votes.table.rows):
+        table = append(table, *_voters_of_old_votes(of_polls.table, users, of_votes.table))
+    return PollTables(of_polls.table, table), [*of_polls.lost, *of_voters.lost, *of_votes.lost]
 
 
-def _voters_of_ballots(polls: Table, audience: Table, ballots: Table) -> Table:
-    """Who in the audience cast the ballots of the open polls, each a hash of user and poll.
+def _voters_of_old_votes(polls: Table, present: Table, votes: Table) -> Table:
+    """The users who cast the votes on open polls, each stored as a hash of user and poll.
 
     All tables are sorted by session.
     """
-    voted = np.zeros(len(audience.rows), np.uint64)
+    voted = np.zeros(len(present.rows), np.uint64)
     is_open = ~polls.records["closed"]
     for row in np.unique(polls.rows[is_open]).tolist():
-        cast, here = np.sort(ballots.records["ballot"][_part(ballots, row)]), _part(audience, row)
-        users = audience.records["user"][here]
+        cast, here = np.sort(votes.records["vote"][_part(votes, row)]), _part(present, row)
+        users = present.records["user"][here]
         for record in polls.records[is_open & (polls.rows == row)]:
             expected = combine(users, np.full(len(users), record["poll"]))
-            # In order, many look-ups are much faster.
+            # Looking up many sorted values is much faster.
             order = np.argsort(expected)
             _, found = positions_of(cast, expected[order])
             voted[here][order[found]] |= _bits(record["slot"])
     chosen = voted != 0
     records = np.zeros(int(chosen.sum()), VOTER)
-    records["user"], records["voted"] = audience.records["user"][chosen], voted[chosen]
-    return Table(audience.rows[chosen], records)
+    records["user"], records["voted"] = present.records["user"][chosen], voted[chosen]
+    return Table(present.rows[chosen], records)
 
 
 def _part(table: Table, row: int) -> slice:
@@ -229,10 +229,9 @@ def _part(table: Table, row: int) -> slice:
 
 
 def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.int64]) -> Folded:
-    """Brings the tables of the sessions that ``events`` touches up to date.
+    """Applies ``events`` to the tables of their sessions.
 
-    A vote on a poll that is closed changes nothing. A user who votes again on the same poll is
-    counted once.
+    A vote on a closed poll changes nothing. A user who votes again on the same poll counts once.
 
     Args:
         tables: of all sessions in ``events``.
@@ -241,13 +240,15 @@ def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.i
         active: active users of each session at the end of the tick.
     """
     before = np.sort(tables.polls.records, order="poll")
-    shut = before["poll"][before["closed"]]
+    previously_closed = before["poll"][before["closed"]]
     mentioned = _open_and_close(tables.polls, events, tick, active)
     polls = _bounded(mentioned)
-    was_open = (polls.records["slot"] != _NO_SLOT) & ~np.isin(polls.records["poll"], shut)
+    was_open = (polls.records["slot"] != _NO_SLOT) & ~np.isin(
+        polls.records["poll"], previously_closed
+    )
     voters = _only_on(polls, was_open, tables.voters)
     polls = _with_slots(polls)
-    in_time = _in_time(events, shut)
+    in_time = _in_time(events, previously_closed)
     votes = _votes(events, in_time)
     voters, new, forgotten = _cast(polls, voters, votes)
     voters = _only_on(polls, ~polls.records["closed"], voters)
@@ -267,13 +268,13 @@ def participation(tables: PollTables, row_count: int) -> NDArray[np.float64]:
     polls = tables.polls.records
     counting = ~polls["closed"]
     highest = np.zeros(row_count)
-    shares = polls["voters"][counting] / polls["audience"][counting]
+    shares = polls["voters"][counting] / polls["present"][counting]
     np.maximum.at(highest, tables.polls.rows[counting], np.minimum(1.0, shares))
     return highest
 
 
 def _moments(before: Records, polls: Table) -> Moments:
-    """What has become of the polls since ``before``, which is sorted by them."""
+    """First votes and closings since ``before``, which is sorted by poll."""
     records = polls.records
     positions, known = positions_of(before["poll"], records["poll"])
     closed_before = np.zeros(len(records), np.bool_)
@@ -285,7 +286,7 @@ def _moments(before: Records, polls: Table) -> Moments:
         records["poll"][chosen],
         closings[chosen],
         records["voters"][chosen].astype(np.int64),
-        records["audience"][chosen].astype(np.int64),
+        records["present"][chosen].astype(np.int64),
     )
 
 
@@ -306,13 +307,13 @@ def _open_and_close(
     records["touched"] = tick
     records["closed"] = closed[fresh]
     records["slot"] = _NO_SLOT
-    # Whoever voted was there, even if they left before the tick was over.
-    records["audience"] = np.maximum(active[rows], 1)
+    # The voter was present, even if they left before the end of the tick.
+    records["present"] = np.maximum(active[rows], 1)
     return append(table, rows, records)
 
 
 def _bounded(polls: Table) -> Table:
-    """Keeps the :data:`MAXIMUM_POLLS` polls of a session that something happened to last."""
+    """Keeps the :data:`MAXIMUM_POLLS` polls of each session with the most recent events."""
     if not (np.bincount(polls.rows) > MAXIMUM_POLLS).any():
         return polls
     order = np.lexsort((-polls.records["touched"].astype(np.int64), polls.rows))
@@ -321,7 +322,7 @@ def _bounded(polls: Table) -> Table:
 
 
 def _with_slots(polls: Table) -> Table:
-    """Gives the polls that have none the lowest slots that no other poll of their session has."""
+    """Gives polls without a slot the lowest free slots of their session."""
     fresh = np.flatnonzero(polls.records["slot"] == _NO_SLOT)
     if not len(fresh):
         return polls
@@ -342,7 +343,7 @@ def _bits(slots: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
 
 def _only_on(polls: Table, chosen: NDArray[np.bool_], voters: Table) -> Table:
-    """The voters with their votes on the ``chosen`` polls alone, and only who has any."""
+    """The voters with only their votes on the ``chosen`` polls, without voters who have none."""
     if not len(voters.rows):
         return voters
     row_count = max(voters.rows.max(initial=0), polls.rows.max(initial=0)) + 1
@@ -353,21 +354,21 @@ def _only_on(polls: Table, chosen: NDArray[np.bool_], voters: Table) -> Table:
     return voters if kept.all() else Table(voters.rows[kept], voters.records[kept])
 
 
-def _in_time(events: PollEvents, shut: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Which events are votes that came before the end of their poll.
+def _in_time(events: PollEvents, previously_closed: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which events are votes cast before their poll was closed.
 
-    Votes and closings come by streams of their own, so that within a millisecond nobody knows which
-    was first: such a vote counts.
+    Votes and closings arrive in separate streams, so their order within a millisecond is unknown:
+    such votes count.
 
     Args:
         events: of a tick.
-        shut: the polls that were closed before it.
+        previously_closed: the polls that were closed before it.
     """
     is_vote = events.kinds == EventKind.VOTE
     closings = np.flatnonzero(~is_vote)
     closings = closings[np.argsort(events.order[closings], kind="stable")]
     closed, first = np.unique(events.polls[closings], return_index=True)
-    in_time: NDArray[np.bool_] = is_vote & ~np.isin(events.polls, shut)
+    in_time: NDArray[np.bool_] = is_vote & ~np.isin(events.polls, previously_closed)
     positions, closing = positions_of(closed, events.polls)
     ends = events.order[closings[first]] >> _MILLISECONDS
     in_time[closing] &= events.order[closing] >> _MILLISECONDS <= ends[positions[closing]]
@@ -381,11 +382,11 @@ def _votes(events: PollEvents, counting: NDArray[np.bool_]) -> _Votes:
 
 
 def _cast(polls: Table, voters: Table, votes: _Votes) -> tuple[Table, NDArray[np.bool_], int]:
-    """Counts the votes in the polls, and notes them with the voters.
+    """Counts the votes in the polls, and records them with the voters.
 
     Returns:
-        The voters; which of the votes are the first of their user on their poll; and how many
-        voters there was no room to note.
+        The voters; which of the votes are their user's first on the poll; and the number of voters
+        beyond the limit.
     """
     by_poll = np.argsort(polls.records["poll"])
     places, kept = positions_of(polls.records["poll"][by_poll], votes.polls)
@@ -411,7 +412,7 @@ def _cast(polls: Table, voters: Table, votes: _Votes) -> tuple[Table, NDArray[np
 def _noted(
     voters: Table, rows: NDArray[np.int64], users: NDArray[np.uint64], voted: NDArray[np.uint64]
 ) -> tuple[Table, int]:
-    """The table with more voters, and how many of them there was no room for."""
+    """The table with more voters, and the number of those beyond the limit."""
     by_row = np.argsort(rows, kind="stable")
     rows = rows[by_row]
     sizes = np.bincount(voters.rows, minlength=int(rows.max(initial=0)) + 1)

@@ -1,4 +1,4 @@
-"""One tick of one shard: a pure function of the state before and of the tick's events."""
+"""The update of a shard by one tick: a pure function of its state and the tick's events."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from sessions_app.events.blocks import PUBSUB_SOURCE
 from sessions_app.events.decoding import EventKind
 from sessions_app.scoring.score import Signals
-from sessions_app.state import deduplication, polls
-from sessions_app.state import presence as audiences
+from sessions_app.state import deduplication, polls, presence
 from sessions_app.state.packed_tables import LostTable, Table, combine, pack_table
 from sessions_app.state.session_windows import EndReason, SessionWindows
 
@@ -19,7 +18,7 @@ Blobs = list[bytes | None]
 
 
 class TickCounts(NamedTuple):
-    """What the tick itself added to each session."""
+    """What happened in each session during the tick itself."""
 
     chat_count: Counts
     reaction_count: Counts
@@ -30,38 +29,37 @@ class TickCounts(NamedTuple):
 
 @dataclass
 class Touched:
-    """The tables of the sessions in which users did something, as they are stored.
+    """The stored tables of the sessions in which users did something.
 
     Attributes:
-        rows: positions in the windows, sorted, each once.
-        audiences: one blob for each of ``rows``, None or empty where there is none.
+        rows: indexes into the windows, sorted, each once.
+        presence: one blob for each of ``rows``; None or empty if there is none.
         polled: those of ``rows`` in which votes were cast or polls closed.
-        polls, voters: the same for each of ``polled``.
-        ballots: what the release before has left of votes, for each of ``polled``; not stored any
-            more.
+        polls, voters: one blob for each of ``polled``.
+        votes: votes stored by an earlier release, for each of ``polled``; no longer written.
     """
 
     rows: NDArray[np.int64]
-    audiences: Blobs
+    presence: Blobs
     polled: NDArray[np.int64]
     polls: Blobs
     voters: Blobs
-    ballots: Blobs
+    votes: Blobs
 
 
 class TickUpdate(NamedTuple):
-    """What a tick led to.
+    """The result of a tick.
 
     Attributes:
         counts: one element per row of the windows.
         active_before: active users of each row 60 s earlier.
-        touched: the tables as they are now.
-        seen: identities to remember, as bytes.
-        poll_moments: by rows of the windows, and the identities that the events have.
+        touched: the updated tables.
+        seen: encoded identities to keep for deduplication.
+        poll_moments: by rows of the windows, with the polls' identities as in the events.
         lost: tables that could not be read.
-        forgotten_voters: how many new voters are not remembered.
-        forgotten_polls: how many polls are not remembered any more.
-        late_votes: how many votes came after the end of their poll.
+        forgotten_voters: number of new voters beyond the limit, who are not remembered.
+        forgotten_polls: number of polls that are no longer remembered.
+        late_votes: number of votes cast after their poll was closed.
     """
 
     counts: TickCounts
@@ -75,22 +73,22 @@ class TickUpdate(NamedTuple):
     late_votes: int
 
     def signals(self, windows: SessionWindows) -> Signals:
-        """The signals of each row of the windows that were advanced."""
+        """The signals of each row of the updated windows."""
         return windows.signals(self.active_before)
 
 
 def choose_identities(
     windows: SessionWindows, events: NDArray[np.void], rows: NDArray[np.int64], known: int
 ) -> NDArray[np.void]:
-    """The events with the identities of their sessions in ``user`` and ``subject``.
+    """The events, with the kind of identities of their session in ``user`` and ``subject``.
 
-    A session keeps the kind of identities that it began with: with or without a key.
+    A session keeps the kind of identities it began with: with or without a key.
 
     Args:
-        windows: rows of new sessions note which kind that is.
+        windows: rows of new sessions record which kind that is.
         events: array of :data:`sessions_app.events.blocks.COLUMNS`, changed in place.
-        rows: position in the windows of each of the event's mentions.
-        known: how many rows there were before the tick; the others are new.
+        rows: index into the windows of each session that column ``session`` points into.
+        known: number of rows before the tick; the others are new.
     """
     rows_of = rows[events["session"]]
     windows.rows["unkeyed"][rows_of[(rows_of >= known) & ~events["keyed"]]] = True
@@ -107,7 +105,7 @@ def touched_rows(events: NDArray[np.void], rows: NDArray[np.int64]) -> NDArray[n
 
     Args:
         events: array of :data:`sessions_app.events.blocks.COLUMNS`.
-        rows: position in the windows of each of the event's mentions.
+        rows: index into the windows of each session that column ``session`` points into.
     """
     acting = (events["user"] != 0) | (events["kind"] == EventKind.POLL_CLOSED)
     touched: NDArray[np.int64] = np.unique(rows[events["session"][acting]])
@@ -134,15 +132,15 @@ def advance(
     touched: Touched,
     seen: list[bytes],
 ) -> TickUpdate:
-    """Brings the windows from the tick before to ``tick``.
+    """Advances the windows to ``tick``.
 
-    Whatever happens in the tick in which a session's end is announced still counts, in any order.
+    All events of the tick in which a session's end is announced still count, in any order.
 
     Args:
         windows: changed in place.
-        tick: the one that follows ``windows.tick``.
+        tick: the one after ``windows.tick``.
         events: the tick's events, of :data:`sessions_app.events.blocks.COLUMNS`.
-        rows: position in the windows of each session that column ``session`` points into.
+        rows: index into the windows of each session that column ``session`` points into.
         touched: the tables of the sessions of :func:`touched_rows` and :func:`polled_rows`.
         seen: ``TickUpdate.seen`` of the last ticks.
     """
@@ -159,19 +157,17 @@ def advance(
 
     seen_before, lost_seen = deduplication.unpack(seen)
     chat, reactions, newly_seen = _count_messages(windows, events, rows_of, subjects, seen_before)
-    audience, lost = audiences.unpack(touched.rows, touched.audiences, windows.rows, tick)
+    users, lost = presence.unpack(touched.rows, touched.presence, windows.rows, tick)
     stored, lost_polls = polls.unpack(
-        touched.polled, touched.polls, touched.voters, touched.ballots, audience
+        touched.polled, touched.polls, touched.voters, touched.votes, users
     )
-    audience, movements = _fold_audiences(
-        windows, tick, events, rows_of, members, touched, audience
-    )
+    users, movements = _fold_presence(windows, tick, events, rows_of, members, touched, users)
     windows.close_tick()
     folded = _fold_polls(windows, tick, events, rows_of, members, subjects, touched, stored)
     return TickUpdate(
         TickCounts(chat, reactions, movements.joined, movements.left, folded.voters),
         active_before,
-        _packed(touched, audience, folded.tables),
+        _packed(touched, users, folded.tables),
         deduplication.pack(newly_seen),
         folded.moments,
         [*lost_seen, *lost, *lost_polls],
@@ -188,7 +184,7 @@ def _count_messages(
     subjects: NDArray[np.uint64],
     seen: NDArray[np.void],
 ) -> tuple[Counts, Counts, NDArray[np.void]]:
-    """Adds chat messages and reactions to their windows; returns both counts, and what was seen."""
+    """Adds chat messages and reactions to the windows; returns both counts, and records to keep."""
     chosen = np.isin(events["kind"], (EventKind.CHAT, EventKind.REACTION))
     kinds = events["kind"][chosen]
     arrivals = deduplication.Arrivals(
@@ -208,7 +204,7 @@ def _count_messages(
     return counts[0], counts[1], deduplication.seen_records(arrivals)
 
 
-def _fold_audiences(
+def _fold_presence(
     windows: SessionWindows,
     tick: int,
     events: NDArray[np.void],
@@ -216,16 +212,16 @@ def _fold_audiences(
     members: NDArray[np.uint64],
     touched: Touched,
     table: Table,
-) -> tuple[Table, audiences.Movements]:
+) -> tuple[Table, presence.Movements]:
     acting = members != 0
-    movements = audiences.Movements.none(len(windows))
+    movements = presence.Movements.none(len(windows))
     if acting.any():
-        doings = audiences.UserEvents(
+        acts = presence.UserEvents(
             rows_of[acting], members[acting], events["kind"][acting], events["order"][acting]
         )
-        table, movements = audiences.fold(table, doings, tick, len(windows))
-        table = audiences.forget_absent(table, windows.rows)
-    audiences.summarise(table, windows.rows, touched.rows, tick)
+        table, movements = presence.fold(table, acts, tick, len(windows))
+        table = presence.forget_absent(table, windows.rows)
+    presence.summarise(table, windows.rows, touched.rows, tick)
     return table, movements
 
 
@@ -254,16 +250,16 @@ def _fold_polls(
     windows.rows["participation"][touched.polled] = highest[touched.polled]
     mentioned, first = np.unique(happened.polls, return_index=True)
     of_moments = first[np.searchsorted(mentioned, folded.moments.polls)]
-    as_told = events["subject"][chosen][of_moments]
-    return folded._replace(moments=folded.moments._replace(polls=as_told))
+    subjects_of_moments = events["subject"][chosen][of_moments]
+    return folded._replace(moments=folded.moments._replace(polls=subjects_of_moments))
 
 
-def _packed(touched: Touched, audience: Table, tables: polls.PollTables) -> Touched:
+def _packed(touched: Touched, users: Table, tables: polls.PollTables) -> Touched:
     return Touched(
         touched.rows,
-        [*pack_table(audience, touched.rows, audiences.FORM)],
+        [*pack_table(users, touched.rows, presence.FORM)],
         touched.polled,
         [*pack_table(tables.polls, touched.polled, polls.POLL_FORM)],
         [*pack_table(tables.voters, touched.polled, polls.VOTER_FORM)],
-        touched.ballots,
+        touched.votes,
     )

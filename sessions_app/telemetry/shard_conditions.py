@@ -1,7 +1,6 @@
-"""How each shard does, on Redis: which fails and why, how long its ticks take, what was set aside.
+"""The condition of each shard, on Redis: failures, tick durations, and quarantined parts.
 
-A shard is one of sixteen parts of the sessions. What is wrong with one of them must cost the others
-nothing, so somebody has to know which one it is.
+A problem in one shard must not affect the others, so the pipeline has to know which one it is.
 """
 
 import time
@@ -12,34 +11,34 @@ import msgspec
 import redis
 
 from sessions_app.redis_access import keys
-from sessions_app.telemetry.counters import SHARD_FAILURES, named, queue_figures
+from sessions_app.telemetry.counters import SHARD_FAILURES, named, queue_counters
 from sessions_app.telemetry.readings import Readings
 from sessions_app.ticks import TICK_SECONDS
 
-# Half of what one process has: with more, a shard would keep the others of its task from theirs.
+# Half the time of one process: beyond it, a shard would delay the others of its task.
 BUDGET_SECONDS = 2.5
-# Of the average, what the last call counts for: back to nothing within a few ticks.
-SHARE_OF_LAST = 0.5
-# If more shards than these are slow or fail, it is what they share: servers, machine, our own code.
-MOST_AT_FAULT = keys.SHARD_COUNT // 2
-# What was set aside is kept for whoever looks into it; a new one of its kind takes its place.
+# Weight of the last tick in the moving average, so that it decays within a few ticks.
+LAST_TICK_WEIGHT = 0.5
+# If more shards are slow or failing, the cause is shared: servers, machine, or our own code.
+MAXIMUM_FAULTY_SHARDS = keys.SHARD_COUNT // 2
+# Quarantined parts are kept for inspection; a new one replaces the last of its kind.
 SET_ASIDE_LIFETIME_SECONDS = 3 * 86_400
-# Long enough for somebody who is called to see it.
+# Long enough for somebody on call to see it.
 SET_ASIDE_IS_NEWS_SECONDS = 3_600
 LONGEST_REASON = 300
 INTERRUPTED = "interrupted"
 
 
 class Failure(msgspec.Struct):
-    """A shard that could not be scored, again and again.
+    """Consecutive failures of a shard.
 
     Attributes:
-        stage: of the tick, in which it fails.
-        count: how often in a row, all in this stage.
+        stage: the stage of the tick that fails.
+        count: number of consecutive failures in this stage.
         since: Unix time of the first one, in seconds.
-        tick: that could not be scored, the last time.
+        tick: the tick that failed last.
         reason: of the last one, in one line.
-        treated: at which count something was last done about it, whatever came of that.
+        treated: ``count`` at the last remedy, successful or not.
     """
 
     stage: str
@@ -51,10 +50,10 @@ class Failure(msgspec.Struct):
 
 
 class SetAside(msgspec.Struct):
-    """What was taken out of a shard last.
+    """What was last set aside in a shard.
 
     Attributes:
-        what: which part of its state, or of what had come.
+        what: which part of its state or its blocks.
         time: Unix time in seconds.
         reason: why, in one line.
     """
@@ -68,10 +67,10 @@ class ShardCondition(msgspec.Struct):
     """A shard at a glance.
 
     Attributes:
-        scored_tick: the last one; None before the first.
-        seconds_per_tick: how long its ticks have taken of late; None where nobody knows.
-        is_apart: it has a lane of its own, because it is slow.
-        at_work_seconds: how long a worker has been at it; None while none is.
+        scored_tick: the last scored one; None before the first.
+        seconds_per_tick: recent average duration of its ticks; None if unknown.
+        is_apart: whether it has a lane of its own, because it is slow.
+        at_work_seconds: how long a worker has been scoring it; None if none is.
     """
 
     shard: int
@@ -89,13 +88,13 @@ _decode_set_aside = msgspec.json.Decoder(SetAside).decode
 
 
 def one_line(error: BaseException) -> str:
-    """What went wrong, for people: its kind and its message, cut where it is long."""
+    """Class and message of an error in one line, cut if long."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:LONGEST_REASON]
 
 
 def note_failure(client: "redis.Redis", shard: int, stage: str, tick: int, reason: str) -> Failure:
-    """Counts a failure in ``stage``; one in another stage than before is the first again.
+    """Records a failure in ``stage``; counting restarts if the stage differs from the last one.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -108,13 +107,13 @@ def note_failure(client: "redis.Redis", shard: int, stage: str, tick: int, reaso
         failure = Failure(stage, count, before.since, tick, reason, before.treated)
     with client.pipeline(transaction=False) as pipeline:
         pipeline.hset(keys.SHARD_FAILURES, str(shard), _encode(failure))
-        queue_figures(pipeline, {named(SHARD_FAILURES, stage): 1})
+        queue_counters(pipeline, {named(SHARD_FAILURES, stage): 1})
         pipeline.execute()
     return failure
 
 
 def note_treated(client: "redis.Redis", shard: int, failure: Failure) -> None:
-    """Notes that something is done about a failure now, so that it is done once only.
+    """Records that a remedy is being applied, so that it is applied only once.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -124,16 +123,16 @@ def note_treated(client: "redis.Redis", shard: int, failure: Failure) -> None:
 
 
 def note_interruption(client: "redis.Redis") -> None:
-    """Counts a tick that was interrupted because it took too long: that is slow, and no failure.
+    """Counts a tick that was interrupted because it took too long; this is not a failure.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    client.hincrbyfloat(keys.FIGURES, named(SHARD_FAILURES, INTERRUPTED), 1)
+    client.hincrbyfloat(keys.COUNTERS, named(SHARD_FAILURES, INTERRUPTED), 1)
 
 
 def forget_failure(client: "redis.Redis", shard: int) -> None:
-    """Notes that the shard was scored.
+    """Clears the failures of a shard that was scored.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -142,10 +141,10 @@ def forget_failure(client: "redis.Redis", shard: int) -> None:
 
 
 def read_failures(client: "redis.Redis", readings: Readings | None = None) -> dict[int, Failure]:
-    """The shards that fail, by number.
+    """The failing shards, by number.
 
     Args:
-        readings: where what cannot be read is noted.
+        readings: records what cannot be read.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -154,7 +153,7 @@ def read_failures(client: "redis.Redis", readings: Readings | None = None) -> di
 
 
 def note_set_aside(client: "redis.Redis", shard: int, what: str, reason: str) -> None:
-    """Notes that something was taken out of the shard, so that the rest goes on.
+    """Records that a part of the shard was set aside.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -164,12 +163,12 @@ def note_set_aside(client: "redis.Redis", shard: int, what: str, reason: str) ->
 
 
 def begin_work(client: "redis.Redis", shard: int) -> float:
-    """Notes that a worker, which holds the shard's lock, begins.
+    """Records that a worker, which holds the shard's lock, begins.
 
-    Whoever has begun before and never ended was killed in the middle: that time counts, too.
+    A worker that began before and never ended was killed: its time counts, too.
 
     Returns:
-        How many seconds a tick of the shard has taken of late; 0 where that is not known.
+        Recent average seconds per tick of the shard; 0 if unknown.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -188,11 +187,11 @@ def begin_work(client: "redis.Redis", shard: int) -> float:
 
 
 def end_work(client: "redis.Redis", shard: int, seconds: float | None, before: float) -> None:
-    """Notes that the worker is done.
+    """Records that the worker is done.
 
     Args:
-        seconds: that a tick has taken; None where that tells nothing of the shard.
-        before: what :func:`begin_work` has returned.
+        seconds: duration of a tick; None if it says nothing about the shard.
+        before: the result of :func:`begin_work`.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -205,14 +204,14 @@ def end_work(client: "redis.Redis", shard: int, seconds: float | None, before: f
 
 
 def _average(before: float, seconds: float) -> float:
-    return round(before + (max(0.0, seconds) - before) * SHARE_OF_LAST, 4)
+    return round(before + (max(0.0, seconds) - before) * LAST_TICK_WEIGHT, 4)
 
 
 def read_seconds(client: "redis.Redis", readings: Readings | None = None) -> dict[int, float]:
-    """How long a tick of each shard has taken of late.
+    """Recent average seconds per tick of each shard.
 
     Args:
-        readings: where what cannot be read is noted.
+        readings: records what cannot be read.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -221,30 +220,30 @@ def read_seconds(client: "redis.Redis", readings: Readings | None = None) -> dic
 
 
 def shards_apart(seconds: Mapping[int, float]) -> set[int]:
-    """The shards for a lane of their own: those that cannot keep up, else the slowest over budget.
+    """The shards for the slow lane: those that cannot keep up, else the slowest over budget.
 
-    One process is at them in turn, so two that each keep up might not keep up together. None where
-    so many are slow that it is no fault of theirs.
+    One process scores them in turn, so two that each keep up might not keep up together. Empty if
+    so many are slow that the cause must be shared.
 
     Args:
         seconds: of :func:`read_seconds`.
     """
     slow = {shard for shard, average in seconds.items() if average > BUDGET_SECONDS}
-    if not slow or len(slow) > MOST_AT_FAULT:
+    if not slow or len(slow) > MAXIMUM_FAULTY_SHARDS:
         return set()
-    hopeless = {shard for shard in slow if seconds[shard] >= TICK_SECONDS}
-    return hopeless or {max(slow, key=lambda shard: (seconds[shard], shard))}
+    exhausted = {shard for shard in slow if seconds[shard] >= TICK_SECONDS}
+    return exhausted or {max(slow, key=lambda shard: (seconds[shard], shard))}
 
 
 def shard_conditions(
-    client: "redis.Redis", events: Any, readings: Readings | None = None
+    client: "redis.Redis", cluster: Any, readings: Readings | None = None
 ) -> list[ShardCondition]:
-    """How all shards do.
+    """The condition of all shards.
 
     Args:
         client: of the server of ``REDIS_URL``.
-        events: of the nodes that have the shards.
-        readings: where what cannot be read is noted.
+        cluster: client of the nodes with the shards.
+        readings: records what cannot be read.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -263,21 +262,21 @@ def shard_conditions(
             failures.get(shard),
             _kept(set_aside.get(shard), now),
         )
-        for shard, scored in enumerate(scored_ticks(events, readings))
+        for shard, scored in enumerate(scored_ticks(cluster, readings))
     ]
 
 
-def scored_ticks(events: Any, readings: Readings | None = None) -> list[int | None]:
-    """The last tick that each shard has scored; None before its first, or where nobody can tell.
+def scored_ticks(cluster: Any, readings: Readings | None = None) -> list[int | None]:
+    """The last tick scored by each shard; None before its first, or if unknown.
 
     Args:
-        readings: where what cannot be read is noted.
+        readings: records what cannot be read.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
     names = [keys.scored_tick(shard) for shard in range(keys.SHARD_COUNT)]
-    with events.pipeline(transaction=False) as pipeline:
+    with cluster.pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.get(name)
         found = (readings or Readings()).answers(pipeline, names)
@@ -299,13 +298,13 @@ def _number(text: bytes | None) -> float | None:
 def _read(
     client: "redis.Redis", key: str, decode: Any, readings: Readings | None
 ) -> dict[int, Any]:
-    """A hash by shard; empty where it is none."""
+    """A hash by shard; empty if it is not a hash."""
     readings = readings or Readings()
     return _decoded(readings.read(key, lambda: client.hgetall(key), {}), decode)
 
 
 def _decoded(stored: Mapping[bytes, bytes], decode: Any) -> dict[int, Any]:
-    """What can be read of a hash by shard; the rest is of another version."""
+    """The readable fields of a hash by shard; others belong to another release."""
     found = {}
     for shard, text in stored.items():
         try:

@@ -23,13 +23,13 @@ LONGEST_DELAY_SECONDS = 5.0
 
 
 class Command(BaseCommand):
-    help = "Collects the platform's events from Redis for the scorer, until it is told to stop."
+    help = "Collects the platform's events from Redis for the scorer until stopped."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--name",
             default=f"{socket.gethostname()}-{os.getpid()}",
-            help="Name of this collector, unique among those that run. Default: host and process.",
+            help="Name of this collector, unique among running ones. Default: host and process ID.",
         )
         parser.add_argument("--batch-size", type=int, default=settings.COLLECTOR_BATCH_SIZE)
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         stopping = StopSignal()
         stopping.install()
         retention_ms = int(settings.STREAM_RETENTION.total_seconds() * 1000)
-        # RESP2, because the reader takes the answers as they come on the wire.
+        # RESP2, because the reader processes raw replies.
         collector = Collector(lambda: connect(protocol=2), name, batch_size, retention_ms)
         with log_context(collector=name):
             logger.info("Collector %s listens at %s.", name, masked(settings.REDIS_URL))
@@ -46,7 +46,7 @@ class Command(BaseCommand):
 
 
 def run(collector: Collector, stopping: StopSignal) -> None:
-    """Lets a collector work until it is to stop, across outages of Redis however long."""
+    """Runs a collector until stopped, across outages of Redis of any length."""
     delay = FIRST_DELAY_SECONDS
     connected = False
     while not stopping.number:
@@ -62,7 +62,7 @@ def run(collector: Collector, stopping: StopSignal) -> None:
                 reason = first_line(error).rstrip(".")
                 logger.warning("Redis: %s. Trying again in %.1f s.", reason, delay)
             else:
-                log_failure(logger, "Redis did not do what it was asked", error)
+                log_failure(logger, "Redis rejected a command", error)
             stopping.wait(delay)
             delay = min(delay * 2, LONGEST_DELAY_SECONDS)
     collector.stop()

@@ -98,11 +98,14 @@ def test_what_is_stored_says_who_ended_a_session(sessions: list[Session]) -> Non
     end_sessions([by_hand.pk, by_clock.pk], now)
     Session.objects.filter(pk=silent.pk).update(last_seen_at=LONG_AGO)
     assert end_silent_sessions(now, HORIZON) == 1
-    ended = Session.objects.order_by("pk").values_list("ended_by_hand", flat=True)
-    assert list(ended) == [True, False, False]
+
+    def ended_by_hand() -> list[bool | None]:
+        return list(Session.objects.order_by("pk").values_list("ended_by_hand", flat=True))
+
+    assert ended_by_hand() == [True, False, False]
     assert reopen_session(by_hand, now)
     resolve_sessions([Mention(by_clock.external_id, None), Mention(silent.external_id, None)], now)
-    assert list(ended) == [None] * 3
+    assert ended_by_hand() == [None] * 3
 
 
 def test_ends_by_the_release_before_are_told_by_their_times(sessions: list[Session]) -> None:

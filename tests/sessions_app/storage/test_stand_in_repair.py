@@ -125,7 +125,7 @@ def test_a_session_in_an_event_of_others_with_its_id_leaves_it(
     assert {session.external_id for session in visible} == {"7"}
     key = Session.objects.get(external_id="42").pk
     assert f"choose event {events[0].pk} on the page of session {key}" in caplog.text
-    assert "0 events stand in for a session's; 2 sessions left" in caplog.text
+    assert "Marked 0 events as stand-ins; moved 2 sessions" in caplog.text
     # It goes on as if it had been in a stand-in of its own all the time.
     resolve_sessions([Mention("42", "bobs")], timezone.now())
     Event.objects.get(external_id="bobs").organizers.add(bob)

@@ -18,7 +18,7 @@ def test_one_of_a_kind_passes_each_minute_and_tells_how_many_did_not() -> None:
 
 
 def test_kinds_without_end_take_no_memory_without_end(monkeypatch) -> None:
-    monkeypatch.setattr(once_a_minute, "MOST_KINDS", 10)
+    monkeypatch.setattr(once_a_minute, "MAXIMUM_KINDS", 10)
     once = OnceAMinute()
     assert [once.left_out(number) for number in range(1_000)] == [0] * 1_000
     assert len(once._passed) == 10
