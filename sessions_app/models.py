@@ -286,7 +286,7 @@ class Session(models.Model):
     def awaits_event(self) -> bool:
         """Whether its event is its own stand-in, which the first event that is named replaces.
 
-        In the stand-in of another session it does not wait: somebody has put it there.
+        False in another session's stand-in, where somebody must have put it.
         """
         return self.stand_in_id == self.event_id
 

@@ -66,14 +66,14 @@ def join_all(parts: Iterable[TickEvents]) -> TickEvents:
     return joined._replace(strays=np.concatenate([part.strays for part in parts]))
 
 
-def without_entries(happened: TickEvents, entries: NDArray[np.void]) -> TickEvents:
+def without_entries(tick_events: TickEvents, entries: NDArray[np.void]) -> TickEvents:
     """The events without those of ``entries``, records of :data:`ENTRY`."""
-    if not len(entries) or not len(happened.events):
-        return happened
-    now, strays, known = _entry_numbers(happened.events, happened.strays, entries)
-    fresh = ~np.isin(now, known) | (happened.events["source"] >= PUBSUB_SOURCE)
-    return happened._replace(
-        events=happened.events[fresh], strays=happened.strays[~np.isin(strays, known)]
+    if not len(entries) or not len(tick_events.events):
+        return tick_events
+    now, strays, known = _entry_numbers(tick_events.events, tick_events.strays, entries)
+    fresh = ~np.isin(now, known) | (tick_events.events["source"] >= PUBSUB_SOURCE)
+    return tick_events._replace(
+        events=tick_events.events[fresh], strays=tick_events.strays[~np.isin(strays, known)]
     )
 
 

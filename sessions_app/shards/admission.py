@@ -16,33 +16,33 @@ logger = logging.getLogger(__name__)
 
 
 def admit_events(
-    windows: SessionWindows, tick: int, happened: TickEvents, counters: TickCounters
+    windows: SessionWindows, tick: int, tick_events: TickEvents, counters: TickCounters
 ) -> TickEvents:
     """The tick's events of live sessions, and of those that it opens.
 
     Args:
         windows: of the shard, at the tick before; tombstones record what was seen.
         tick: of the events.
-        happened: events of all sessions of the shard.
+        tick_events: events of all sessions of the shard.
         counters: count what is refused or left out.
 
     Raises:
         django.db.Error: the database does not answer.
     """
-    everything = len(happened.events)
-    happened = without_tombstoned(windows, tick, happened)
-    counters.add(everything - len(happened.events), LEFT_OUT, AFTER_END)
-    unknown = unknown_ends(windows, happened)
+    everything = len(tick_events.events)
+    tick_events = without_tombstoned(windows, tick, tick_events)
+    counters.add(everything - len(tick_events.events), LEFT_OUT, AFTER_END)
+    unknown = unknown_ends(windows, tick_events)
     if unknown:
-        everything = len(happened.events)
-        happened = without_sessions(happened, unknown - live_sessions(unknown))
-        counters.add(everything - len(happened.events), LEFT_OUT, UNKNOWN_END)
+        everything = len(tick_events.events)
+        tick_events = without_sessions(tick_events, unknown - live_sessions(unknown))
+        counters.add(everything - len(tick_events.events), LEFT_OUT, UNKNOWN_END)
     limits = Limits.of_shard(settings.MAX_LIVE_SESSIONS, settings.MAX_LIVE_SESSIONS_PER_EVENT)
-    excess = excess_sessions(windows, happened.mentions, limits, event_keys)
+    excess = excess_sessions(windows, tick_events.mentions, limits, event_keys)
     if not excess:
-        return happened
-    admitted = without_sessions(happened, excess)
-    refused = len(happened.events) - len(admitted.events)
+        return tick_events
+    admitted = without_sessions(tick_events, excess)
+    refused = len(tick_events.events) - len(admitted.events)
     counters.add(refused, REFUSED)
     text = "Refused %d events of %d new sessions: too many live sessions."
     log_once_a_minute(logger, logging.WARNING, text, refused, len(excess))

@@ -39,9 +39,9 @@ def rebuild_windows(store: ShardStore, tick: int, unkeyed: bool = False) -> Sess
     names = [sessions[key].external_id for key in rows["session_id"].tolist()]
     windows = SessionWindows(tick, names, rows, _tombstones(store.shard, tick))
     _count_people(windows, store)
-    noted = store.unkeyed_sessions()
+    recorded = store.unkeyed_sessions()
     session_ids = windows.rows["session_id"]
-    windows.rows["unkeyed"] = unkeyed if noted is None else np.isin(session_ids, noted)
+    windows.rows["unkeyed"] = unkeyed if recorded is None else np.isin(session_ids, recorded)
     return windows
 
 

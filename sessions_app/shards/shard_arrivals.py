@@ -79,12 +79,12 @@ class ShardArrivals:
             delivered += blocks
         known = [blob for blob in strays if _is_known(blob)]
         self.unknown_strays = [blob for blob in strays if not _is_known(blob)]
-        happened = without_entries(
+        tick_events = without_entries(
             parts[0] if len(parts) == 1 else join_all(parts), _entries(known)
         )
-        self._strays = happened.strays
-        self.redelivered = sum(len(block.events) for block in delivered) - len(happened.events)
-        return happened
+        self._strays = tick_events.strays
+        self.redelivered = sum(len(block.events) for block in delivered) - len(tick_events.events)
+        return tick_events
 
     def waiting_events(self, ticks: range) -> int:
         """How many readable events of ``ticks`` are waiting."""

@@ -47,17 +47,17 @@ def read_tick(
         redis.RedisError, django.db.Error: a server does not answer.
     """
     tick = windows.tick + 1
-    happened = admit_events(windows, tick, store.read_events(tick, is_patient), counters)
+    tick_events = admit_events(windows, tick, store.read_events(tick, is_patient), counters)
     begin("place")
     known = len(windows)
-    if not known and happened.mentions:
+    if not known and tick_events.mentions:
         # The first sessions of a shard determine the epoch of its keys.
         windows.epoch = current_epoch()
-    rows = place_sessions(windows, happened.mentions, tick)
-    events = choose_identities(windows, happened.events, rows, known)
+    rows = place_sessions(windows, tick_events.mentions, tick)
+    events = choose_identities(windows, tick_events.events, rows, known)
     begin("tables")
     session_ids = windows.rows["session_id"]
     touched, seen = store.read_tables(
         session_ids, touched_rows(events, rows), polled_rows(events, rows)
     )
-    return TickInput(events, rows, touched, seen, happened.polls)
+    return TickInput(events, rows, touched, seen, tick_events.polls)

@@ -328,10 +328,10 @@ def _with_slots(polls: Table) -> Table:
         return polls
     fresh = fresh[np.argsort(polls.rows[fresh], kind="stable")]
     sessions, session = np.unique(polls.rows[fresh], return_inverse=True)
-    places, concerned = positions_of(sessions, polls.rows)
+    index, concerned = positions_of(sessions, polls.rows)
     concerned &= polls.records["slot"] != _NO_SLOT
     taken = np.zeros((len(sessions), MAXIMUM_POLLS), np.bool_)
-    taken[places[concerned], polls.records["slot"][concerned]] = True
+    taken[index[concerned], polls.records["slot"][concerned]] = True
     free_first = np.argsort(taken, axis=1, kind="stable")
     polls.records["slot"][fresh] = free_first[session, ranks(polls.rows[fresh])]
     return polls
@@ -389,8 +389,8 @@ def _cast(polls: Table, voters: Table, votes: _Votes) -> tuple[Table, NDArray[np
         beyond the limit.
     """
     by_poll = np.argsort(polls.records["poll"])
-    places, kept = positions_of(polls.records["poll"][by_poll], votes.polls)
-    poll = by_poll[places[kept]]
+    index, kept = positions_of(polls.records["poll"][by_poll], votes.polls)
+    poll = by_poll[index[kept]]
     bits = np.zeros(len(votes.polls), np.uint64)
     bits[kept] = _bits(polls.records["slot"][poll])
 
@@ -405,11 +405,11 @@ def _cast(polls: Table, voters: Table, votes: _Votes) -> tuple[Table, NDArray[np
     voters.records["voted"][known] = masks[positions[known]]
     masks[positions[known]] = 0
     fresh = np.flatnonzero(masks)
-    noted, forgotten = _noted(voters, votes.rows[first[fresh]], people[fresh], masks[fresh])
-    return noted, new, forgotten
+    recorded, forgotten = _recorded(voters, votes.rows[first[fresh]], people[fresh], masks[fresh])
+    return recorded, new, forgotten
 
 
-def _noted(
+def _recorded(
     voters: Table, rows: NDArray[np.int64], users: NDArray[np.uint64], voted: NDArray[np.uint64]
 ) -> tuple[Table, int]:
     """The table with more voters, and the number of those beyond the limit."""

@@ -238,17 +238,17 @@ def _fold_polls(
     chosen = _of_polls(events)
     if not chosen.any():
         return polls.Folded.unchanged(tables, len(windows))
-    happened = polls.PollEvents(
+    poll_events = polls.PollEvents(
         rows_of[chosen],
         subjects[chosen],
         members[chosen],
         events["kind"][chosen],
         events["order"][chosen],
     )
-    folded = polls.fold(tables, happened, tick, windows.active_users())
+    folded = polls.fold(tables, poll_events, tick, windows.active_users())
     highest = polls.participation(folded.tables, len(windows))
     windows.rows["participation"][touched.polled] = highest[touched.polled]
-    mentioned, first = np.unique(happened.polls, return_index=True)
+    mentioned, first = np.unique(poll_events.polls, return_index=True)
     of_moments = first[np.searchsorted(mentioned, folded.moments.polls)]
     subjects_of_moments = events["subject"][chosen][of_moments]
     return folded._replace(moments=folded.moments._replace(polls=subjects_of_moments))

@@ -118,8 +118,8 @@ def note_treated(client: "redis.Redis", shard: int, failure: Failure) -> None:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    noted = msgspec.structs.replace(failure, treated=failure.count)
-    client.hset(keys.SHARD_FAILURES, str(shard), _encode(noted))
+    stored = msgspec.structs.replace(failure, treated=failure.count)
+    client.hset(keys.SHARD_FAILURES, str(shard), _encode(stored))
 
 
 def note_interruption(client: "redis.Redis") -> None:
@@ -158,8 +158,8 @@ def note_set_aside(client: "redis.Redis", shard: int, what: str, reason: str) ->
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    noted = _encode(SetAside(what, time.time(), reason))
-    client.hset(keys.SHARDS_SET_ASIDE, str(shard), noted)
+    stored = _encode(SetAside(what, time.time(), reason))
+    client.hset(keys.SHARDS_SET_ASIDE, str(shard), stored)
 
 
 def begin_work(client: "redis.Redis", shard: int) -> float:
@@ -283,9 +283,9 @@ def scored_ticks(cluster: Any, readings: Readings | None = None) -> list[int | N
     return [int(tick) if (tick or b"").isdigit() else None for tick in found]
 
 
-def _kept(noted: SetAside | None, now: float) -> SetAside | None:
-    is_kept = noted is not None and now - noted.time < SET_ASIDE_LIFETIME_SECONDS
-    return noted if is_kept else None
+def _kept(stored: SetAside | None, now: float) -> SetAside | None:
+    is_kept = stored is not None and now - stored.time < SET_ASIDE_LIFETIME_SECONDS
+    return stored if is_kept else None
 
 
 def _number(text: bytes | None) -> float | None:

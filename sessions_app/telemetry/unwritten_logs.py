@@ -40,5 +40,5 @@ def unwritten_logs(client: "redis.Redis") -> list[str]:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    noted = client.zrangebyscore(keys.UNWRITTEN_LOGS, time.time(), "+inf")
-    return sorted(each.decode() for each in noted)
+    reported = client.zrangebyscore(keys.UNWRITTEN_LOGS, time.time(), "+inf")
+    return sorted(each.decode() for each in reported)
