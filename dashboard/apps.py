@@ -9,5 +9,7 @@ class DashboardConfig(AppConfig):
     def ready(self) -> None:
         from anomalies_app.review import acknowledged
         from dashboard.live.acknowledgements import broadcast_acknowledged
+        from sessions_app.queries.querysets import ASSIGNMENTS
 
+        ASSIGNMENTS.add("api_tokens")
         acknowledged.connect(broadcast_acknowledged)

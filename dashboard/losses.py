@@ -11,7 +11,7 @@ from sessions_app.telemetry.counters import (
     DROPPED_UPDATES,
     REFUSED_REQUESTS,
     named,
-    queue_figures,
+    queue_counters,
 )
 from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
 
@@ -70,7 +70,7 @@ class Losses:
         """
         counted = self.take()
         with client.pipeline(transaction=False) as pipeline:
-            queue_figures(pipeline, counted)
+            queue_counters(pipeline, counted)
             try:
                 pipeline.execute()
             except redis.RedisError:

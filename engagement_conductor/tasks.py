@@ -16,10 +16,10 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import connect, events_client, server_time_ms
+from sessions_app.redis_access.client import cluster_client, connect, server_time_ms
 from sessions_app.redis_access.renewed_lock import RenewedLock
 from sessions_app.shards.misplaced_keys import move_endless_lane, move_misplaced
-from sessions_app.shards.silence import known_sessions, may_be_live
+from sessions_app.shards.silence import live_sessions_by_shard, may_be_live
 from sessions_app.storage.polls import drop_poll_moments_before
 from sessions_app.storage.retention import drop_metrics_before
 from sessions_app.storage.sessions import end_silent_sessions as mark_silent_sessions
@@ -115,7 +115,7 @@ def end_silent_sessions() -> None:
 
     Sessions of shards that lag behind are left alone.
     """
-    known = known_sessions(events_client(client()), tick_at(server_time_ms(client())))
+    known = live_sessions_by_shard(cluster_client(client()), tick_at(server_time_ms(client())))
     if len(known) < keys.SHARD_COUNT:
         missing = sorted(set(range(keys.SHARD_COUNT)) - known.keys())
         logger.warning("Shards %s lag behind: none of their silent sessions is ended.", missing)

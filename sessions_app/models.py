@@ -1,7 +1,6 @@
-"""Events, their sessions, and how engaged each session was at each tick."""
+"""Events, their sessions, and each session's engagement at each tick."""
 
 import uuid
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -23,95 +22,105 @@ from sessions_app.state.poll_notices import PollMomentKind
 
 RATIO = (MinValueValidator(0.0), MaxValueValidator(1.0))
 SENSITIVITY = (MinValueValidator(0.25), MaxValueValidator(4.0))
-# A room that does all it can must be told from one that does nothing.
-LEAST_HIGHEST_SCORE = 0.01
+# Below this, a fully engaged session could not be distinguished from a silent one.
+MINIMUM_REACHABLE_SCORE = 0.01
 RATE = (MinValueValidator(1.0), MaxValueValidator(100_000.0))
 
 
-def _both_known(*values: float | None) -> bool:
-    # A form leaves out what was no number at all, and says so itself.
+def _all_given(*values: float | None) -> bool:
+    # A form leaves out values that are not numbers, and reports them itself.
     return None not in values
 
 
 class Event(models.Model):
-    """Something an organizer runs: a conference, a series of webinars."""
+    """Something an organizer runs, such as a conference or a series of webinars."""
 
     external_id = models.CharField(
-        max_length=255, help_text="The platform's event ID; of a stand-in, its session's ID."
+        max_length=255, help_text="The platform's event ID; for a stand-in, its session's ID."
     )
     is_stand_in = models.BooleanField(
         "stand-in",
         default=False,
         db_default=False,
         editable=False,
-        help_text="Whether it stands in for the event of one session, of which the platform has "
-        "named none. The ID is then the session's, and has nothing to do with IDs of events.",
+        help_text="Whether it stands in for the event of one session until the platform names one. "
+        "Its ID is then the session's, and unrelated to IDs of events.",
     )
     title = models.CharField(max_length=255)
     organizers = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
         blank=True,
         related_name="events",
-        help_text="Who sees this event. Without organizers, only admins do.",
+        help_text="Who can see this event. Without organizers, only admins can.",
     )
     chat_weight = models.FloatField(
         default=0.30,
         validators=RATIO,
-        help_text="What a full chat adds to the score. Half as much is reached with few messages: "
-        "it counts logarithmically.",
+        help_text="What a saturated chat adds to the score. The scale is logarithmic: a few "
+        "messages already add half as much.",
     )
     poll_weight = models.FloatField(
         default=0.25,
         validators=RATIO,
-        help_text="Added times the share of those present who voted in an open poll.",
+        help_text="What an open poll adds if everybody present votes; proportional to their share.",
     )
     active_users_weight = models.FloatField(
         default=0.25,
         validators=RATIO,
-        help_text="Added times the share of all who came that is active now.",
+        help_text="What is added if everybody who joined is active; proportional to their share.",
     )
     reaction_weight = models.FloatField(
-        default=0.10, validators=RATIO, help_text="What full reactions add, logarithmically."
+        default=0.10,
+        validators=RATIO,
+        help_text="What saturated reactions add, on a logarithmic scale.",
     )
     leave_weight = models.FloatField(
-        default=0.10, validators=RATIO, help_text="Subtracted, times the leave rate."
+        default=0.10,
+        validators=RATIO,
+        help_text="What is subtracted if everybody leaves; in proportion to the leave rate.",
     )
     chat_saturation = models.FloatField(
-        default=20.0, validators=RATE, help_text="Chat messages per minute that count as full."
+        default=20.0,
+        validators=RATE,
+        help_text="Chat messages per minute beyond which the chat term no longer grows.",
     )
     reaction_saturation = models.FloatField(
-        default=10.0, validators=RATE, help_text="Reactions per minute that count as full."
+        default=10.0,
+        validators=RATE,
+        help_text="Reactions per minute beyond which the reaction term no longer grows.",
     )
     sudden_drop_threshold = models.FloatField(
         default=0.25,
         validators=RATIO,
-        help_text="How far engagement must fall below what this session leads to expect, as a "
-        "share of it: 0.25 is a quarter. Lower raises alerts on smaller falls.",
+        help_text="How far engagement must fall below the level expected for this session, as a "
+        "fraction of it: 0.25 is a quarter. Lower values alert on smaller falls.",
     )
     mass_exit_threshold = models.FloatField(
         default=0.15,
         validators=RATIO,
-        help_text="Share of the audience that must leave within a minute. Lower raises alerts on "
+        help_text="Share of the audience that must leave within a minute. Lower values alert on "
         "smaller exits.",
     )
     low_engagement_threshold = models.FloatField(
         default=0.20,
         validators=RATIO,
-        help_text="A fall to a score below this, for a minute, is reported as low engagement.",
+        help_text="A fall to a score below this for a minute is reported as low engagement.",
     )
     warning_threshold = models.FloatField(
         default=0.60,
         validators=RATIO,
-        help_text="Anomaly score, from 0 (ordinary) to 1, from which there is a warning.",
+        help_text="Anomaly score, from 0 (ordinary) to 1, at or above which an alert is a warning.",
     )
     critical_threshold = models.FloatField(
-        default=0.80, validators=RATIO, help_text="Anomaly score from which it is critical."
+        default=0.80,
+        validators=RATIO,
+        help_text="Anomaly score at or above which an alert is critical.",
     )
     sensitivity = models.FloatField(
         default=1.0,
         validators=SENSITIVITY,
-        help_text="Above 1 raises more alerts and raises them sooner, below 1 fewer: 0.25 to 4. "
-        "What happens counts as this many times as improbable as it is.",
+        help_text="From 0.25 to 4. Above 1, alerts are more frequent and earlier; below 1, rarer. "
+        "Observations are treated as this many times as improbable as they are.",
     )
     mute_sudden_drop = models.BooleanField(
         "no alerts of sudden drops",
@@ -121,7 +130,7 @@ class Event(models.Model):
     mute_gradual_decline = models.BooleanField(
         "no alerts of gradual declines",
         default=False,
-        help_text="Engagement that fades over minutes is not reported.",
+        help_text="Engagement that declines over several minutes is not reported.",
     )
     mute_mass_exit = models.BooleanField(
         "no alerts of mass exits",
@@ -131,8 +140,7 @@ class Event(models.Model):
     mute_low_engagement = models.BooleanField(
         "no alerts of low engagement",
         default=False,
-        help_text="Engagement that falls below the threshold of low engagement is not reported as "
-        "such.",
+        help_text="Engagement below the low engagement threshold is not reported as such.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True, db_index=True)
@@ -142,7 +150,7 @@ class Event(models.Model):
     class Meta:
         ordering = ("title", "id")
         constraints = (
-            # Events are named by the platform, stand-ins by their sessions: IDs of two kinds.
+            # Event IDs come from the platform, stand-in IDs from sessions: two namespaces.
             models.UniqueConstraint(
                 fields=["external_id", "is_stand_in"], name="event_external_id_once"
             ),
@@ -153,27 +161,27 @@ class Event(models.Model):
 
     def clean(self) -> None:
         problems = {}
-        # No form has both fields of the constraint, so that Django leaves it to the database.
+        # No form contains both fields of the constraint, so Django does not check it.
         same = Event.objects.filter(external_id=self.external_id, is_stand_in=self.is_stand_in)
         if same.exclude(pk=self.pk).exists():
-            problems["external_id"] = "There is an event with this ID."
-        if self.highest_score is not None and self.highest_score < LEAST_HIGHEST_SCORE:
+            problems["external_id"] = "An event with this ID exists already."
+        if self.highest_score is not None and self.highest_score < MINIMUM_REACHABLE_SCORE:
             problems["chat_weight"] = (
-                "The weights that add to the score are 0 or next to it: it would stay 0."
+                "The weights that add to the score are 0 or nearly 0: the score would stay 0."
             )
         for name in ("sudden_drop_threshold", "mass_exit_threshold"):
             if getattr(self, name) == 0:
-                problems[name] = "Must be more than 0: what does not happen is no alert."
-        if _both_known(self.warning_threshold, self.critical_threshold) and (
+                problems[name] = "Must be more than 0: a fall of nothing is no alert."
+        if _all_given(self.warning_threshold, self.critical_threshold) and (
             self.warning_threshold >= self.critical_threshold
         ):
-            problems["critical_threshold"] = "Must be above the threshold of a warning."
+            problems["critical_threshold"] = "Must be above the warning threshold."
         if problems:
             raise ValidationError(problems)
 
     @property
     def highest_score(self) -> float | None:
-        """What the weights allow at most, in [0, 1]; None where one of them is missing."""
+        """The highest score that the weights allow, in [0, 1]; None if one is missing."""
         weights = (
             self.chat_weight,
             self.poll_weight,
@@ -191,7 +199,7 @@ class Event(models.Model):
 
     @property
     def detection_settings(self) -> DetectionSettings:
-        """What it wants to be alerted of."""
+        """Thresholds, sensitivity and muted types of its alerts."""
         return DetectionSettings(
             **{name: getattr(self, name) for name in DetectionSettings.__dataclass_fields__}
         )
@@ -204,8 +212,8 @@ class Session(models.Model):
         max_length=255, unique=True, help_text="The platform's session ID."
     )
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="sessions")
-    # Without a constraint in the database: the version before deletes stand-ins and knows nothing
-    # of this reference.
+    # Without a database constraint: the release before deletes stand-ins without knowing of this
+    # reference.
     stand_in = models.ForeignKey(
         Event,
         on_delete=models.SET_NULL,
@@ -214,23 +222,29 @@ class Session(models.Model):
         related_name="+",
         db_constraint=False,
         db_index=False,
-        help_text="The event of its own that stands in until the platform has named one.",
+        help_text="Its own stand-in, used until the platform names its event.",
     )
     title = models.CharField(max_length=255)
-    started_at = models.DateTimeField(help_text="When it was first heard of.")
-    last_seen_at = models.DateTimeField(help_text="When it was last heard of, to the minute.")
+    started_at = models.DateTimeField(help_text="When it was first seen.")
+    last_seen_at = models.DateTimeField(help_text="When it was last seen, to the minute.")
     ended_at = models.DateTimeField(
         null=True,
         blank=True,
         db_index=True,
-        help_text="Since when it is over. Set it to end the session, clear it to open it again; "
-        "the pages follow within seconds.",
+        help_text="When it ended. Set it to end the session, clear it to reopen it; pages follow "
+        "within seconds.",
     )
     edited_at = models.DateTimeField(
         null=True,
         editable=False,
         db_index=True,
-        help_text="When it was last saved by hand, so that the scorer can follow.",
+        help_text="When it was last changed outside the scorer, so that the scorer can follow.",
+    )
+    # The release before leaves it empty, see sessions_app.queries.querysets.ENDED_BY_HAND.
+    ended_by_hand = models.BooleanField(
+        null=True,
+        editable=False,
+        help_text="Whether somebody ended it by hand. Empty while it is live.",
     )
 
     objects = SessionQuerySet.as_manager()
@@ -244,9 +258,17 @@ class Session(models.Model):
     def __str__(self) -> str:
         return self.title
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save_edit(self, *fields: str) -> None:
+        """Saves these fields as changed by hand, so that the scorer follows.
+
+        ``ended_by_hand`` goes with ``ended_at``.
+        """
         self.edited_at = timezone.now()
-        super().save(*args, **kwargs)
+        edited = {*fields, "edited_at"}
+        if "ended_at" in edited:
+            self.ended_by_hand = True if self.is_over else None
+            edited.add("ended_by_hand")
+        self.save(update_fields=edited)
 
     def clean(self) -> None:
         if self.ended_at is None:
@@ -261,20 +283,23 @@ class Session(models.Model):
         return self.ended_at is not None
 
     @property
-    def event_is_known(self) -> bool:
-        """False while its own stand-in is its event: the first that is named takes its place."""
-        return self.stand_in_id != self.event_id
+    def awaits_event(self) -> bool:
+        """Whether its event is its own stand-in, which the first event that is named replaces.
+
+        False in another session's stand-in, where somebody must have put it.
+        """
+        return self.stand_in_id == self.event_id
 
 
 class PauseKind(models.TextChoices):
-    """What a session does meanwhile."""
+    """The kind of a pause."""
 
     BREAK = "BREAK", "Break"
     CLOSING = "CLOSING", "Closing"
 
 
 class Pause(models.Model):
-    """A time in which people may leave and fall silent without an alert."""
+    """A period in which people may leave or fall silent without an alert."""
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="pauses")
     kind = models.CharField(max_length=10, choices=PauseKind.choices, default=PauseKind.BREAK)
@@ -301,9 +326,9 @@ class Pause(models.Model):
 
 
 class PollMoment(models.Model):
-    """A poll's first vote, or its end; who voted for what is not stored.
+    """A poll's first vote or its closing; individual votes are not stored.
 
-    The reference carries no database constraint: the session may just have been deleted.
+    The reference has no database constraint: the session may just have been deleted.
     """
 
     session = models.ForeignKey(
@@ -335,9 +360,9 @@ class PollMoment(models.Model):
 
 
 class EngagementMetric(models.Model):
-    """What a session's 60 seconds before ``time`` were like, and what its last 5 seconds added.
+    """A session's signals over the 60 seconds before ``time``, and the counts of its last 5.
 
-    The references carry no database constraint: it would be checked once per row and tick.
+    The reference has no database constraint, which would be checked for every row and tick.
     """
 
     pk = models.CompositePrimaryKey("session_id", "time")
@@ -360,7 +385,9 @@ class EngagementMetric(models.Model):
     reaction_count = models.IntegerField(help_text="Reactions of this tick.")
     join_count = models.IntegerField(help_text="Users who joined in this tick.")
     leave_count = models.IntegerField(help_text="Users who left in this tick.")
-    vote_count = models.IntegerField(help_text="Users who voted on a poll for the first time.")
+    vote_count = models.IntegerField(
+        help_text="Users who cast their first vote on a poll in this tick."
+    )
 
     objects = EngagementMetricQuerySet.as_manager()
 
@@ -380,12 +407,12 @@ class EngagementMetric(models.Model):
 
 
 class DatabaseEpoch(models.Model):
-    """Which database this is, and how far it has got: one row.
+    """Identity and progress of this database: a single row.
 
     See :mod:`sessions_app.shards.database_epochs`.
 
     Attributes:
-        epoch: another one since the database went back in time, so that keys mean something else.
+        epoch: replaced when the database went back in time, so that keys mean something else.
         mark: grows with every tick.
     """
 

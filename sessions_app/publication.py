@@ -1,4 +1,4 @@
-"""Telling the platform: one `engagement:update` per live session and tick, by Redis Pub/Sub."""
+"""Publication to the platform: one `engagement:update` per live session and tick, by Pub/Sub."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +14,7 @@ CHUNK = 2_000
 
 
 class EngagementUpdate(msgspec.Struct, rename="camel"):
-    """The payload, as the platform expects it."""
+    """The payload expected by the platform."""
 
     timestamp: str
     session_id: str
@@ -28,7 +28,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def engagement_update(point: SessionPoint, timestamp: str) -> bytes:
-    """The JSON of one session's update; the event of a session without one is itself."""
+    """The JSON of one session's update; a session without an event is sent as its own event."""
     return _encode(
         EngagementUpdate(
             timestamp=timestamp,
@@ -47,7 +47,7 @@ def wire_time(time: datetime) -> str:
 
 
 def publish_updates(client: "redis.Redis", points: Iterable[SessionPoint]) -> None:
-    """Publishes one update for each point, in portions of bounded size.
+    """Publishes one update for each point, in chunks of bounded size.
 
     Raises:
         redis.RedisError: not all of them may have reached the server.
@@ -59,10 +59,10 @@ def publish_updates(client: "redis.Redis", points: Iterable[SessionPoint]) -> No
 
 
 def _publish(client: "redis.Redis", payloads: list[bytes]) -> None:
-    """Sends all payloads at once and has the server answer to the last command only.
+    """Sends all payloads at once, and lets the server reply to the last command only.
 
-    Nobody needs the number of listeners of each message, and reading it costs redis-py more than
-    publishing does.
+    The replies with the number of subscribers are not needed, and parsing them costs redis-py more
+    than publishing.
     """
     commands = [_SILENCE, *(_PUBLISH % (len(payload), payload) for payload in payloads), _SPEAK]
     connection = client.connection_pool.get_connection()
@@ -70,7 +70,7 @@ def _publish(client: "redis.Redis", payloads: list[bytes]) -> None:
         connection.send_packed_command([b"".join(commands)])
         connection.read_response()
     except BaseException:
-        connection.disconnect()  # it may still be silenced
+        connection.disconnect()  # its replies may still be turned off
         raise
     finally:
         client.connection_pool.release(connection)

@@ -1,7 +1,7 @@
 """The clock of the product: Unix time cut into ticks of five seconds.
 
-Tick ``n`` covers the times ``[5 n, 5 n + 5)``. Whatever is computed for it bears the time of its
-end. Nothing here, and nothing in the domain, asks what time it is: the tick is passed in.
+Tick ``n`` covers the times ``[5 n, 5 n + 5)``. Its results carry the time of its end. Neither this
+module nor the domain reads the clock: ticks are passed in.
 """
 
 from datetime import UTC, datetime
@@ -25,10 +25,10 @@ def tick_end_ms(tick: int) -> int:
 
 
 def tick_end(tick: int) -> datetime:
-    """The time a tick's results bear: its end, aware, in UTC."""
+    """The time of a tick's results: its end, aware, in UTC."""
     return datetime.fromtimestamp((tick + 1) * TICK_SECONDS, UTC)
 
 
 def tick_ending(time: datetime) -> int:
-    """The tick whose results bear ``time``: the inverse of :func:`tick_end`."""
+    """The tick whose results have this time: the inverse of :func:`tick_end`."""
     return round(time.timestamp()) // TICK_SECONDS - 1

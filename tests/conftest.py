@@ -185,11 +185,11 @@ def empty_events(
     request: pytest.FixtureRequest, redis_client: redis.Redis, settings: Any
 ) -> Iterator[Any]:
     """A client of where the streams are, all of it empty: a server, and then a cluster."""
-    from sessions_app.redis_access.client import events_client, look_up_nodes_again
+    from sessions_app.redis_access.client import cluster_client, look_up_nodes_again
 
     if request.param == "cluster":
         settings.REDIS_CLUSTER_URL = request.getfixturevalue("running_cluster").url
-    client = events_client(redis_client)
+    client = cluster_client(redis_client)
     client.flushall()
     yield client
     look_up_nodes_again()

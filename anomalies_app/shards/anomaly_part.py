@@ -11,7 +11,7 @@ from anomalies_app.storage import store_changes
 from sessions_app.outcomes.addresses import Addresses
 from sessions_app.outcomes.outbox import ANOMALIES
 from sessions_app.outcomes.part import Delivery, Part, ScoredTick
-from sessions_app.redis_access.client import events_client
+from sessions_app.redis_access.client import cluster_client
 from sessions_app.telemetry.counters import ANOMALY_CHANGES
 from sessions_app.telemetry.log_context import log_context
 
@@ -40,7 +40,7 @@ class AnomaliesPart(Part[list[EpisodeChange], list[AnomalyChange]]):
         )
 
     def publish(self, stored: list[AnomalyChange], delivery: Delivery) -> None:
-        publish_changes(events_client(delivery.client), stored)
+        publish_changes(cluster_client(delivery.client), stored)
 
     def note_delivered(self, stored: list[AnomalyChange], delivery: Delivery) -> None:
         for anomaly in stored:
@@ -53,11 +53,11 @@ class AnomaliesPart(Part[list[EpisodeChange], list[AnomalyChange]]):
         return ((change.session_id, change.external_id) for change in value)
 
     def readdressed(self, value: list[EpisodeChange], addresses: Addresses) -> list[EpisodeChange]:
-        places = [addresses.place(change.external_id) for change in value]
+        references = [addresses.reference(change.external_id) for change in value]
         return [
-            msgspec.structs.replace(change, session_id=place.session_id, event_id=place.event_id)
-            for change, place in zip(value, places, strict=True)
-            if place is not None
+            msgspec.structs.replace(change, session_id=found.session_id, event_id=found.event_id)
+            for change, found in zip(value, references, strict=True)
+            if found is not None
         ]
 
     def size(self, value: list[EpisodeChange]) -> int:

@@ -95,7 +95,7 @@ def _acts(kind: EventKind, people: np.ndarray) -> np.ndarray:
 def _everybody_votes_on_everything(client: redis.Redis, name: str) -> None:
     """Puts 64 polls where the scorer keeps them: so many votes would take minutes."""
     shard, key = keys.shard_of(name), Session.objects.get(external_id=name).pk
-    audience = client.hget(keys.shard_audiences(shard), str(key))
+    audience = client.hget(keys.shard_presence(shard), str(key))
     people = unpack_table(_ONE, [audience], presence.FORM).table
     voters = np.zeros(len(people.rows), VOTER)
     voters["user"], voters["voted"] = people.records["user"], 2**64 - 1
@@ -103,7 +103,7 @@ def _everybody_votes_on_everything(client: redis.Redis, name: str) -> None:
     subjects = np.arange(VOTED_ON, VOTED_ON + MAXIMUM_POLLS, dtype=np.uint64)
     polls["poll"] = combine(subjects, np.full(MAXIMUM_POLLS, key, np.uint64))
     polls["slot"] = np.arange(MAXIMUM_POLLS)
-    polls["voters"] = polls["audience"] = MAXIMUM_USERS
+    polls["voters"] = polls["present"] = MAXIMUM_USERS
     for hash_key, records, form in (
         (keys.shard_polls(shard), polls, POLL_FORM),
         (keys.shard_voters(shard), voters, VOTER_FORM),

@@ -22,7 +22,7 @@ from dashboard.live.subscriptions import event_group
 from sessions_app.models import EngagementMetric, Event
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect
-from sessions_app.telemetry.counters import STAGE_SECONDS, named, read_figures
+from sessions_app.telemetry.counters import STAGE_SECONDS, named, read_counters
 from sessions_app.ticks import TICK_SECONDS, tick_at, tick_end
 
 SIZES = (100, 1_000, 10_000, 100_000)
@@ -113,13 +113,13 @@ def _measure_size(size: int) -> Sizing:
     seconds = []
     with running_scorers() as scorers:
         scorers.score(first)
-        before = read_figures(client)
+        before = read_counters(client)
         for tick in range(first + 1, first + 1 + MEASURED_TICKS):
             deliver(client, tick, names, activity(size, random_numbers))
             started = time.perf_counter()
             scorers.score(tick)
             seconds.append(time.perf_counter() - started)
-        after = read_figures(client)
+        after = read_counters(client)
         process_bytes = statistics.mean(map(memory.resident_bytes, scorers.pids))
     _check(size, first + MEASURED_TICKS)
     state_bytes = _state_bytes(client)
@@ -157,7 +157,7 @@ def _state_bytes(client: redis.Redis) -> int:
         for key in (
             keys.shard_windows(shard),
             keys.shard_detector(shard),
-            keys.shard_audiences(shard),
+            keys.shard_presence(shard),
             keys.shard_polls(shard),
             keys.shard_voters(shard),
             keys.shard_identities(shard),

@@ -60,7 +60,7 @@ def list_sessions(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
     sessions = token.visible_sessions().filter(pk__gt=read_cursor(request))
     state = read_choice(request, "state", ("live", "ended", "all"))
     if state != "all":
-        sessions = sessions.live() if state == "live" else sessions.over()
+        sessions = sessions.live() if state == "live" else sessions.ended()
     if "event" in request.GET:
         meant = token.visible_events().meant_by(_known_id(request.GET["event"]))
         sessions = sessions.filter(event__in=meant)

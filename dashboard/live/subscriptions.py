@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 
 from dashboard.losses import losses
 from sessions_app.redis_access import keys
-from sessions_app.telemetry.counters import queue_figures
+from sessions_app.telemetry.counters import queue_counters
 
 RENEWAL_SECONDS = 20
 # Long enough for clocks of machines that differ by up to two minutes, or are set meanwhile.
@@ -98,7 +98,7 @@ async def renew_subscriptions(sockets: list[tuple[frozenset[str], str]]) -> list
             pipeline.zadd(keys.WATCHED_GROUPS, dict.fromkeys(groups, expiry))
         pipeline.zadd(keys.OPEN_SOCKETS, {socket: expiry for _, socket in sockets})
         counted = losses.take()
-        queue_figures(pipeline, counted)
+        queue_counters(pipeline, counted)
         try:
             await pipeline.execute()
         except redis.RedisError:

@@ -21,7 +21,7 @@ from dashboard.monitoring.probe import Answer, Probe, ask_all
 from sessions_app.models import Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect
-from sessions_app.telemetry.counters import read_figures
+from sessions_app.telemetry.counters import read_counters
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.telemetry.readings import Readings
 
@@ -70,8 +70,8 @@ def ask_redis() -> Answer:
     """The counters, with what this process has not added yet, and the state of the pipeline."""
     with connect(socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS) as client:
         readings = Readings()
-        readings.read(keys.FIGURES, lambda: losses.save(client), None)
-        figures = read_figures(client, readings)
+        readings.read(keys.COUNTERS, lambda: losses.save(client), None)
+        figures = read_counters(client, readings)
         sockets = readings.read(keys.OPEN_SOCKETS, lambda: count_open_sockets(client), None)
         pipeline = pipeline_status(client)
         return {

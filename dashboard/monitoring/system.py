@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from dashboard.monitoring.health import PROBES, judge, overall_status
 from dashboard.monitoring.probe import ask_all
 from sessions_app.ingest.dead_letters import KeptLetter, kept_letters
-from sessions_app.redis_access.client import connect, events_client
+from sessions_app.redis_access.client import cluster_client, connect
 from sessions_app.telemetry import counters
 
 PERMISSION = "sessions_app.view_system"
@@ -77,8 +77,8 @@ def show_system(request: HttpRequest) -> HttpResponse:
 def _dead_letters(before: str) -> tuple[list[KeptLetter], list[tuple[str, str, int]]]:
     """A page of letters, and how many there were in all by channel and reason, most first."""
     with connect() as client:
-        letters = kept_letters(events_client(client), LETTERS_PER_PAGE, before)
-        counted = counters.read_figures(client)
+        letters = kept_letters(cluster_client(client), LETTERS_PER_PAGE, before)
+        counted = counters.read_counters(client)
     totals: dict[tuple[str, str], int] = defaultdict(int)
     for name, amount in counted.items():
         counter, *labels = name.split(":")

@@ -30,7 +30,7 @@ def finished_page(user: Any, wanted: Filter, number: Any, scores: bool = True) -
     Raises:
         ScoresLockedError: they cannot be read now.
     """
-    sessions = Session.objects.visible_to(user).over().select_related("event")
+    sessions = Session.objects.visible_to(user).ended().select_related("event")
     if wanted.event is not None:
         sessions = sessions.filter(event=wanted.event)
     for word in wanted.words.split():

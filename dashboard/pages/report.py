@@ -31,7 +31,7 @@ def session_report(session: Session) -> dict[str, Any]:
     where there are too many.
     """
     ended = milliseconds(session.ended_at)
-    figures = EngagementMetric.objects.figures_of_session(session.pk)
+    figures = EngagementMetric.objects.totals_of_session(session.pk)
     moments = PollMoment.objects.latest_of_session(session.pk, 2 * SHOWN_POLLS)
     anomalies = _anomalies(session)
     return {

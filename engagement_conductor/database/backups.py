@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from engagement_conductor.local_stack import postgresql
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import events_client, server_time_ms
+from sessions_app.redis_access.client import cluster_client, server_time_ms
 from sessions_app.telemetry.heartbeats import heartbeat_ages
 from sessions_app.telemetry.pipeline_status import pipeline_status
 
@@ -104,12 +104,12 @@ def forget_state(client: "redis.Redis") -> int:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    places = {id(place): place for place in (client, events_client(client))}.values()
+    places = {id(place): place for place in (client, cluster_client(client))}.values()
     return sum(map(_forget_state_at, places))
 
 
 def _forget_state_at(client: "redis.Redis") -> int:
-    kept = {keys.DEAD_LETTERS.encode(), keys.FIGURES.encode(), keys.COLLECTOR_TOTALS.encode()}
+    kept = {keys.DEAD_LETTERS.encode(), keys.COUNTERS.encode(), keys.COLLECTOR_TOTALS.encode()}
     names = set(client.scan_iter("engagement:*", count=1_000)) - kept
     for name in names:
         client.unlink(name)

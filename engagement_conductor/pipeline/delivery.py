@@ -14,7 +14,7 @@ from sessions_app.outcomes.outbox import Outcome, UnknownOutboxError, decode_out
 from sessions_app.outcomes.part import Delivery
 from sessions_app.outcomes.piecewise import BadPiece, Pieces
 from sessions_app.redis_access import keys
-from sessions_app.shards.quarantine import keep_pieces, tell_set_aside
+from sessions_app.shards.quarantine import keep_pieces, report_set_aside
 from sessions_app.shards.remedies import OUTBOX, STORE
 from sessions_app.telemetry.counters import LEFT_OUT, MISSED_BROADCASTS, SESSION_GONE
 from sessions_app.telemetry.outages import log_failure
@@ -109,7 +109,7 @@ def _set_pieces_aside(turn: Turn, bad: list[BadPiece]) -> None:
     for what, piece, error in bad:
         text = f"{what}: {piece!r}: {one_line(error)}"
         keep_pieces(turn.node, turn.shard, "results", [text.encode(errors="replace")])
-    tell_set_aside(turn.client, turn.shard, "results", len(bad), one_line(bad[0].error))
+    report_set_aside(turn.client, turn.shard, "results", len(bad), one_line(bad[0].error))
 
 
 def _set_unreadable_aside(turn: Turn, outcome: Outcome) -> None:
@@ -117,7 +117,7 @@ def _set_unreadable_aside(turn: Turn, outcome: Outcome) -> None:
         keep_pieces(turn.node, turn.shard, "results", [part.name.encode() + b": " + part.data])
     if outcome.unreadable:
         reason = f"{outcome.unreadable[0].name}: {outcome.unreadable[0].reason}"
-        tell_set_aside(turn.client, turn.shard, "results", len(outcome.unreadable), reason)
+        report_set_aside(turn.client, turn.shard, "results", len(outcome.unreadable), reason)
 
 
 def _show(turn: Turn, tick: int, stored: dict[str, Any], is_current: bool) -> None:

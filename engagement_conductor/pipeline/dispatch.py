@@ -9,7 +9,7 @@ from django.db import close_old_connections
 from engagement_conductor.pipeline.lanes import Lanes, ShardLoad, plan
 from sessions_app.ingest.watermark import has_passed
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import events_client
+from sessions_app.redis_access.client import cluster_client
 from sessions_app.shards.database_epochs import advance_mark
 from sessions_app.telemetry.log_context import log_context
 from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
@@ -68,7 +68,7 @@ def _advance_mark(client: "redis.Redis") -> None:
 
 def _loads(client: "redis.Redis", seconds: dict[int, float]) -> list[ShardLoad]:
     """The load of every shard, in the order of their numbers."""
-    events = events_client(client)
+    events = cluster_client(client)
     names = [keys.shard_windows(shard) for shard in range(keys.SHARD_COUNT)]
     with events.pipeline(transaction=False) as pipeline:
         for name in names:

@@ -6,6 +6,6 @@ A new part needs a line here and no change of the tick. What open pages show of 
 
 from anomalies_app.shards.anomaly_part import AnomaliesPart
 from sessions_app.outcomes.part import Part
-from sessions_app.outcomes.session_parts import EndsPart, MetricsPart, PollsPart, SignsOfLifePart
+from sessions_app.outcomes.session_parts import EndsPart, LastSeenPart, MetricsPart, PollsPart
 
-PARTS: list[Part] = [MetricsPart(), SignsOfLifePart(), PollsPart(), AnomaliesPart(), EndsPart()]
+PARTS: list[Part] = [MetricsPart(), LastSeenPart(), PollsPart(), AnomaliesPart(), EndsPart()]

@@ -51,7 +51,7 @@ def detect(scored: ScoredTick, detection: ShardDetection, caches: WorkerCaches) 
         detection: after the tick before; changed in place.
     """
     windows = scored.windows
-    muted = windows.over_rows() | windows.recovering_rows()
+    muted = windows.ended_rows() | windows.recovering_rows()
     muted |= caches.pauses.muted(windows.rows["session_id"], tick_end(windows.tick))
     scored.findings[ANOMALIES] = detection.step(
         windows,

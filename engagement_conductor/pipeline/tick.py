@@ -50,7 +50,7 @@ class ShardScorer:
         with turn.measured("detect"):
             detect(scored, detection, turn.caches)
         outcome = make_outcome(scored, PARTS)
-        ended = windows.remove_over().tolist()
+        ended = windows.remove_ended().tolist()
         with turn.measured("commit"):
             if is_minute and windows.rows["unkeyed"].any():
                 note_unkeyed_sessions(turn.client)

@@ -8,9 +8,9 @@ import redis
 from engagement_conductor.pipeline.caches import WorkerCaches
 from sessions_app.redis_access.client import shard_client
 from sessions_app.redis_access.renewed_lock import RenewedLock
-from sessions_app.shards.quarantine import set_aside_key, tell_set_aside
+from sessions_app.shards.quarantine import report_set_aside, set_aside_key
 from sessions_app.shards.shard_store import ShardStore
-from sessions_app.telemetry.counters import TickFigures
+from sessions_app.telemetry.counters import TickCounters
 from sessions_app.ticks import WINDOW_TICKS
 
 
@@ -47,8 +47,8 @@ class Turn:
         self.caches = caches
         self.node = shard_client(client, shard)
         self.store = ShardStore(self.node, shard)
-        self.counters = TickFigures()
-        self.uncommitted = TickFigures()
+        self.counters = TickCounters()
+        self.uncommitted = TickCounters()
         self.is_piecewise = False
         self.stage = ""
         self.tick = 0
@@ -79,4 +79,4 @@ class Turn:
     def set_state_aside(self, key: str, what: str, reason: str) -> None:
         """Quarantines what cannot be read; windows and detector are rebuilt from metrics."""
         set_aside_key(self.node, self.shard, key, what)
-        tell_set_aside(self.client, self.shard, what, 1, reason)
+        report_set_aside(self.client, self.shard, what, 1, reason)

@@ -1,4 +1,4 @@
-"""Accounts and groups in Django admin: lists and deletions as those of events."""
+"""Accounts and groups in Django admin, with the same lists and deletion as events."""
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -13,9 +13,9 @@ admin.site.unregister([get_user_model(), Group])
 
 @admin.register(get_user_model())
 class AccountAdmin(CountedDeletion, UserAdmin):
-    """Django's own; with a user goes the record of what that user did in the admin."""
+    """Django's user admin; deleting a user also deletes that user's log entries."""
 
 
 @admin.register(Group)
 class CheckedGroupAdmin(CheckedAdmin, GroupAdmin):
-    """Django's own, with checked addresses."""
+    """Django's group admin, with checked query strings."""

@@ -1,4 +1,4 @@
-"""Pages of the admin whose address asks for something that cannot be."""
+"""Admin pages that handle impossible values in query strings."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from django.http import HttpRequest
 
 
 class CheckedList(ChangeList):
-    """A list that answers a year 99999 as it does any other filter that makes no sense.
+    """A list that treats a filter such as the year 99999 like any other invalid filter.
 
-    Django looks at a filter's value when it filters; that the database cannot look for it, is found
+    Django validates values when it builds the filter, but those that the database rejects fail only
     when rows are counted.
     """
 
@@ -25,7 +25,7 @@ class CheckedList(ChangeList):
 
 
 class CheckedAdmin(admin.ModelAdmin):
-    """Lists are checked, and so is what an address fills the form of a new row with."""
+    """Checks the filters of lists, and initial values of new rows from the query string."""
 
     def get_changelist(self, request: HttpRequest, **arguments: Any) -> type[CheckedList]:
         return CheckedList
@@ -38,15 +38,15 @@ class CheckedAdmin(admin.ModelAdmin):
             try:
                 read[name] = _read(fields.get(name), value)
             except (OverflowError, TypeError, ValidationError, ValueError):
-                continue  # it is left empty
+                continue  # leave the field empty
         return read
 
 
 def _read(field: Any, value: Any) -> Any:
-    """A value for the form, from that in an address: Django would take times as they are written.
+    """A form value from one in a query string; Django would pass times on as strings.
 
     Raises:
-        OverflowError, TypeError, ValidationError, ValueError: the field cannot have it.
+        OverflowError, TypeError, ValidationError, ValueError: invalid for the field.
     """
     if field is None:
         return value

@@ -1,4 +1,4 @@
-"""Deletion in the admin that says how much goes with what is chosen, and does not list it."""
+"""Deletion in the admin that counts dependent rows instead of listing them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,10 +13,10 @@ NAMED = 100
 
 
 class CountedDeletion(CheckedAdmin):
-    """Django's own loads every row that would go, in order to name it."""
+    """Replaces Django's confirmation, which loads every dependent row in order to list it."""
 
     def delete_keys(self, keys: list[int]) -> None:
-        """Deletes what has these keys, with all that goes with it."""
+        """Deletes the rows with these keys and all dependent rows."""
         self.model._base_manager.filter(pk__in=keys).delete()
 
     def get_deleted_objects(
@@ -41,7 +41,7 @@ class CountedDeletion(CheckedAdmin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        # Not in one transaction, as Django would: it could be a very long one.
+        # Unlike Django, not in one transaction, which could be very long.
         return self._delete_view(request, object_id, extra_context)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
@@ -52,7 +52,7 @@ class CountedDeletion(CheckedAdmin):
 
 
 def _may_delete(request: HttpRequest, model: type[Model]) -> bool:
-    """By the permission: the pages of some models delete nothing, whoever asks."""
+    """Checks the permission itself, as the admin pages of some models disallow any deletion."""
     opts = model._meta
     allowed: bool = request.user.has_perm(f"{opts.app_label}.delete_{opts.model_name}")
     return allowed

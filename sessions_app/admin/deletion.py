@@ -1,7 +1,7 @@
-"""Deleting events and sessions with all that is stored about them, however much that is.
+"""Deletion of events and sessions with everything stored about them, however much that is.
 
-In short transactions: the scorer never waits for it, and the server needs no memory for it. What
-is stopped in between has deleted a part of the rows, and can be begun again.
+Uses short transactions, so that the scorer never waits and the server needs little memory. A
+deletion that is interrupted has deleted part of the rows, and can be repeated.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,16 +14,16 @@ from django.db.models.deletion import get_candidate_relations_to_delete
 
 from sessions_app.models import EngagementMetric, Event, Session
 
-# Metrics that one statement deletes, about; those of one session and day are fewer.
+# Approximate number of metrics deleted by one statement; more than one session has in a day.
 STEP_ROWS = 50_000
 STEP_TIME = timedelta(days=1)
 SESSIONS_AT_ONCE = 500
-# More are not counted, only said to be more.
+# Larger numbers are shown as "more than".
 COUNTED_ROWS = 1_000_000
 
 
 class _Span(NamedTuple):
-    """The stored metrics of some sessions; both times included."""
+    """The stored metrics of some sessions; both times inclusive."""
 
     session_ids: list[int]
     first: datetime
@@ -39,7 +39,7 @@ def delete_events(keys: Iterable[int]) -> None:
 
 
 def delete_sessions(keys: Iterable[int]) -> None:
-    """Deletes sessions, and those of their stand-ins that nobody needs then."""
+    """Deletes sessions, and their stand-ins that are no longer needed."""
     for some in _batches(keys):
         for span in _spans(some):
             EngagementMetric.objects.filter(
@@ -56,10 +56,10 @@ def delete_sessions(keys: Iterable[int]) -> None:
 
 
 def count_deleted(model: type[Model], keys: Iterable[int]) -> dict[type[Model], int]:
-    """How many rows go with those of a model that have these keys, without them.
+    """Counts the rows that depend on the rows of a model with these keys.
 
     Returns:
-        For each model that has any; :data:`COUNTED_ROWS` and one where there are more.
+        The count for each model with dependent rows, at most :data:`COUNTED_ROWS` + 1.
     """
     counts: dict[type[Model], int] = {}
     for some in _batches(keys):
@@ -93,9 +93,9 @@ def _batches(keys: Iterable[int]) -> Iterator[list[int]]:
 
 
 def _spans(session_ids: Sequence[int]) -> Iterator[_Span]:
-    """The metrics of these sessions in parts of about :data:`STEP_ROWS`.
+    """Yields the metrics of these sessions in parts of about :data:`STEP_ROWS`.
 
-    A hypertable looks into the chunks of a part's times only.
+    The time range of a part limits the chunks that a hypertable reads.
     """
     found = (
         EngagementMetric.objects.filter(session_id__in=session_ids)

@@ -11,7 +11,7 @@ from sessions_app.models import Event
 
 
 class HasOrganizerFilter(admin.SimpleListFilter):
-    """Events that created themselves wait here for somebody to look after them."""
+    """Filters automatically created events that have no organizers yet."""
 
     title = "organizers"
     parameter_name = "assigned"
@@ -26,7 +26,7 @@ class HasOrganizerFilter(admin.SimpleListFilter):
 
 
 class StandInFilter(admin.SimpleListFilter):
-    """Events, or what stands in for those that the platform has not named."""
+    """Filters events, or stand-ins for events that the platform has not named."""
 
     title = "kind"
     parameter_name = "kind"
@@ -51,7 +51,7 @@ class StandInFilter(admin.SimpleListFilter):
 
 @admin.register(Event)
 class EventAdmin(CountedDeletion):
-    """Who looks after an event, and how its sessions are scored."""
+    """Organizers of an event, and settings of scoring and detection."""
 
     form = PlatformIdForm
     list_display = (
@@ -62,7 +62,7 @@ class EventAdmin(CountedDeletion):
         "organizer_count",
         "created_at",
     )
-    # That of the model is lost with the counts, and pages of what has no order overlap.
+    # Aggregation drops the model's ordering, and pages of unordered rows would overlap.
     ordering = ("title", "pk")
     list_filter = (HasOrganizerFilter, StandInFilter, "created_at")
     search_fields = ("title", "external_id")
@@ -73,9 +73,9 @@ class EventAdmin(CountedDeletion):
         (
             "Weights of the score",
             {
-                "description": "The score is the sum of four parts, minus the last, from 0 to 1. "
-                "With weights that add up to 1 a session can reach 100 %; more of one signal means "
-                "a larger weight for it, not a larger sum. A change is used from the next tick.",
+                "description": "The score, from 0 to 1, is the sum of the first four parts minus "
+                "the last. With weights that add up to 1, a session can reach 100 %; to emphasise "
+                "a signal, raise its weight and lower others. Changes apply from the next tick.",
                 "fields": (
                     "chat_weight",
                     "poll_weight",
@@ -88,16 +88,16 @@ class EventAdmin(CountedDeletion):
         (
             "Saturation",
             {
-                "description": "From how many a minute on more makes no difference. Raise it for "
-                "events whose chats are always full.",
+                "description": "Rates per minute beyond which more messages or reactions no longer "
+                "raise the score. Raise them for events whose chats are always busy.",
                 "fields": ("chat_saturation", "reaction_saturation"),
             },
         ),
         (
             "Detection",
             {
-                "description": "What raises an alert. A change is used from the next tick, within "
-                "seconds; alerts that are open stay open until the session recovers.",
+                "description": "What raises an alert. Changes apply from the next tick, within "
+                "seconds; open alerts stay open until the session recovers.",
                 "fields": (
                     "sensitivity",
                     "sudden_drop_threshold",
@@ -118,7 +118,7 @@ class EventAdmin(CountedDeletion):
     def get_readonly_fields(
         self, request: HttpRequest, obj: Event | None = None
     ) -> tuple[str, ...]:
-        # That of a stand-in is its session's.
+        # The ID of a stand-in is that of its session.
         fixed = obj is not None and obj.is_stand_in
         return (*self.readonly_fields, "external_id") if fixed else self.readonly_fields
 

@@ -1,4 +1,4 @@
-"""A form for whatever the platform has named."""
+"""A form for models with an ID of the platform."""
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -7,11 +7,11 @@ from sessions_app.events.decoding import has_control_characters
 
 
 class PlatformIdForm(forms.ModelForm):
-    """A form in which the platform's ID is one that the platform's events can have."""
+    """A form that accepts only IDs that the platform's events can contain."""
 
     def clean_external_id(self) -> str:
         external_id: str = self.cleaned_data["external_id"]
-        # One from before is left: nobody could save anything else of its row.
+        # Existing IDs are not checked, as otherwise the row could not be saved at all.
         if "external_id" in self.changed_data and has_control_characters(external_id):
-            raise ValidationError("An ID has no control characters: no event could name it.")
+            raise ValidationError("An ID must not contain control characters.")
         return external_id

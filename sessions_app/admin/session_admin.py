@@ -26,7 +26,7 @@ from sessions_app.models import Pause, Session
 
 
 class PauseFormSet(BaseInlineFormSet):
-    """The pauses of one session, none at the same time as another."""
+    """The pauses of one session, which must not overlap."""
 
     def clean(self) -> None:
         super().clean()
@@ -40,7 +40,7 @@ class PauseFormSet(BaseInlineFormSet):
 
 
 class PauseInline(admin.TabularInline):
-    """When a session may fall silent without an alert."""
+    """Periods in which a session may fall silent without an alert."""
 
     model = Pause
     formset = PauseFormSet
@@ -48,7 +48,7 @@ class PauseInline(admin.TabularInline):
 
 
 class IsLiveFilter(admin.SimpleListFilter):
-    """Live sessions, or those that are over."""
+    """Filters live or ended sessions."""
 
     title = "state"
     parameter_name = "state"
@@ -64,7 +64,7 @@ class IsLiveFilter(admin.SimpleListFilter):
 
 @admin.register(Session)
 class SessionAdmin(CountedDeletion):
-    """Sessions, their titles, the event that they belong to, and whether they are over."""
+    """Sessions: title, event, end, and announced pauses."""
 
     form = PlatformIdForm
     list_display = ("title", "event", "external_id", "started_at", "last_seen_at", "ended_at")
@@ -80,14 +80,14 @@ class SessionAdmin(CountedDeletion):
     def get_readonly_fields(
         self, request: HttpRequest, obj: Session | None = None
     ) -> tuple[str, ...]:
-        # By its ID the platform's events find the session: another one would split it in two.
+        # Platform events find the session by its ID: changing it would split the session in two.
         return self.readonly_fields if obj is None else (*self.readonly_fields, "external_id")
 
     def delete_keys(self, keys: list[int]) -> None:
         delete_sessions(keys)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        # A form that was opened before the session ended must not open it again.
+        # A form opened before the session ended must not reopen it.
         if db_field.name == "ended_at":
             kwargs["show_hidden_initial"] = True
         return super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -95,21 +95,22 @@ class SessionAdmin(CountedDeletion):
     def save_model(self, request: HttpRequest, obj: Session, form: Any, change: bool) -> None:
         now = timezone.now()
         if not change:
-            obj.started_at = obj.last_seen_at = now
+            obj.started_at = obj.last_seen_at = obj.edited_at = now
+            obj.ended_by_hand = True if obj.is_over else None
             super().save_model(request, obj, form, change)
             return
-        edited = {*form.changed_data, "edited_at"}
+        edited = set(form.changed_data)
         if "ended_at" in edited and not obj.is_over:
             obj.last_seen_at = now
             edited.add("last_seen_at")
-        # The scorer writes to the other columns at the same time.
-        obj.save(update_fields=edited)
+        # Only these fields, as the scorer writes to others at the same time.
+        obj.save_edit(*edited)
 
     @admin.action(description="Announce a break now", permissions=["change"])
     def begin_breaks(self, request: HttpRequest, sessions: QuerySet[Session]) -> None:
         self._announce(request, sessions, begin_break, "Paused")
 
-    @admin.action(description="Break is over", permissions=["change"])
+    @admin.action(description="End the break", permissions=["change"])
     def end_breaks(self, request: HttpRequest, sessions: QuerySet[Session]) -> None:
         self._announce(request, sessions, end_break, "Resumed")
 
@@ -117,9 +118,9 @@ class SessionAdmin(CountedDeletion):
     def end_sessions(self, request: HttpRequest, sessions: QuerySet[Session]) -> None:
         self._announce(request, sessions, end_session, "Ended")
 
-    @admin.action(description="Open the selected sessions again", permissions=["change"])
+    @admin.action(description="Reopen the selected sessions", permissions=["change"])
     def open_sessions(self, request: HttpRequest, sessions: QuerySet[Session]) -> None:
-        self._announce(request, sessions, reopen_session, "Opened")
+        self._announce(request, sessions, reopen_session, "Reopened")
 
     def _announce(
         self,

@@ -1,0 +1,1 @@
+"""Control by people: announced breaks and ends, edits, and event settings."""

@@ -1,4 +1,4 @@
-"""What admins announce of sessions: that they are over, live after all, or make a break."""
+"""What admins announce about sessions: an end, a reopening, or a break."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -10,31 +10,31 @@ _FAR_AWAY = datetime.max.replace(tzinfo=UTC)
 
 
 def end_session(session: Session, time: datetime) -> bool:
-    """Announces that a session is over since ``time``; False where it was over before."""
+    """Announces that a session ended at ``time``; False if it had already ended."""
     if session.is_over:
         return False
     session.ended_at = time
-    session.save(update_fields=["ended_at", "edited_at"])
+    session.save_edit("ended_at")
     return True
 
 
 def reopen_session(session: Session, time: datetime) -> bool:
-    """Announces at ``time`` that a session is live again; False where it was live before.
+    """Announces at ``time`` that a session is live again; False if it was live already.
 
-    It counts as heard of then, so that it has half an hour until its silence ends it.
+    It counts as seen then, so it takes another half hour of silence to end it.
     """
     if not session.is_over:
         return False
     session.ended_at, session.last_seen_at = None, time
-    session.save(update_fields=["ended_at", "last_seen_at", "edited_at"])
+    session.save_edit("ended_at", "last_seen_at")
     return True
 
 
 def begin_break(session: Session, time: datetime) -> bool:
-    """Announces a break from ``time`` on, until further notice or the next pause that is planned.
+    """Announces a break from ``time`` until further notice, or until the next planned pause.
 
     Returns:
-        False where the session is over, or makes a pause already.
+        False if the session has ended, or is paused already.
     """
     if session.is_over or session.pauses.at(time).exists():
         return False
@@ -46,8 +46,8 @@ def begin_break(session: Session, time: datetime) -> bool:
 
 
 def end_break(session: Session, time: datetime) -> bool:
-    """Announces that the session goes on at ``time``; False where it makes no pause."""
-    pause = session.pauses.filter(starts_at__lt=time).not_over_before(time).first()
+    """Announces that the session resumes at ``time``; False if it is not paused."""
+    pause = session.pauses.filter(starts_at__lt=time).not_ended_before(time).first()
     if pause is None:
         return False
     pause.ends_at = time
@@ -56,6 +56,6 @@ def end_break(session: Session, time: datetime) -> bool:
 
 
 def overlap(pauses: Iterable[tuple[datetime, datetime | None]]) -> bool:
-    """Whether any two of the pauses, each from a start to an end or to None, share a moment."""
+    """Whether any two of the pauses overlap; each has a start, and an end or None."""
     in_order = sorted((start, end or _FAR_AWAY) for start, end in pauses)
     return any(end > next_start for (_, end), (next_start, _) in pairwise(in_order))

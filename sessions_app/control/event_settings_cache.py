@@ -1,4 +1,4 @@
-"""How each event wants its sessions scored and watched; refreshed at every tick."""
+"""Each event's settings for scoring and detection, cached and refreshed at every tick."""
 
 from collections import defaultdict
 from dataclasses import astuple
@@ -13,7 +13,7 @@ from sessions_app.queries.querysets import EventQuerySet
 from sessions_app.scoring.detection_settings import DetectionSettings
 from sessions_app.scoring.score import ScoreSettings
 
-# A change is committed somewhat later than its time says.
+# A change is committed somewhat later than its timestamp says.
 OVERLAP = timedelta(seconds=60)
 SHORTEST_AGE = timedelta(seconds=1)
 SCORE_FIELDS = tuple(ScoreSettings.__dataclass_fields__)
@@ -33,14 +33,14 @@ class EventSettingsCache:
         self._epoch = ""
 
     def follow_epoch(self, epoch: str) -> None:
-        """Forgets everything that was read in another epoch: keys mean something else now."""
+        """Drops what was read in another epoch, in which keys meant something else."""
         if epoch != self._epoch:
             self._values.clear()
             self.external_ids.clear()
             self._epoch = epoch
 
     def refresh(self) -> None:
-        """Takes over what has been edited, at most once a second."""
+        """Reloads the events edited since the last refresh, at most once a second."""
         now = timezone.now()
         if self._refreshed_at is not None and now - self._refreshed_at < SHORTEST_AGE:
             return
@@ -52,7 +52,7 @@ class EventSettingsCache:
         self._refreshed_at = now
 
     def ensure(self, event_ids: ArrayLike) -> None:
-        """Loads those of ``event_ids`` that are not known yet."""
+        """Loads those of ``event_ids`` that are not cached."""
         missing = [key for key in np.unique(event_ids).tolist() if key not in self._values]
         if missing:
             self._load(Event.objects.filter(pk__in=missing))
@@ -63,11 +63,11 @@ class EventSettingsCache:
         return ScoreSettings(*columns[: len(SCORE_FIELDS)])
 
     def settings_of(self, event_id: int) -> ScoreSettings:
-        """The settings of one event; defaults for one that is deleted or not loaded."""
+        """The settings of one event; defaults if it is deleted or not loaded."""
         return ScoreSettings(*self._values.get(event_id, DEFAULTS)[: len(SCORE_FIELDS)])
 
     def detection_settings_for(self, event_ids: NDArray[np.int64]) -> DetectionSettings:
-        """The same of detection; the flags are arrays of bool."""
+        """The detection settings of each element; the flags are arrays of bool."""
         columns = self._columns(event_ids)[len(SCORE_FIELDS) :]
         return DetectionSettings(*map(_typed, DETECTION_FIELDS, columns))
 

@@ -1,4 +1,4 @@
-"""Which sessions make a pause, kept in the process and refreshed at every tick."""
+"""Which sessions are paused, cached in the process and refreshed at every tick."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from sessions_app.models import Pause, PauseKind
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_SECONDS, WINDOW_SECONDS
 
-# After a pause the windows still hold it for as long as they are.
+# After a pause, the windows still contain part of it for their own length.
 REFILL = timedelta(seconds=WINDOW_SECONDS)
 # The oldest tick that is still scored.
 HORIZON = timedelta(seconds=CATCH_UP_TICKS * TICK_SECONDS) + REFILL
 SHORTEST_AGE = timedelta(seconds=1)
-# Clocks differ.
+# Allowance for clocks that differ.
 AHEAD = timedelta(seconds=60)
 MAXIMUM_PAUSES = 200_000
 KINDS = tuple(PauseKind.values)
@@ -27,7 +27,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class PauseCache:
-    """The pauses of live sessions that matter to ticks from ten minutes ago until now."""
+    """The pauses of live sessions that affect ticks of the last ten minutes."""
 
     def __init__(self) -> None:
         self._pauses = np.zeros(0, _PAUSE)
@@ -35,20 +35,20 @@ class PauseCache:
         self._epoch = ""
 
     def follow_epoch(self, epoch: str) -> None:
-        """Reads all of them again in another epoch: keys mean something else now."""
+        """Reloads everything in another epoch, in which keys mean something else."""
         if epoch != self._epoch:
             self._refreshed_at = None
             self.refresh()
             self._epoch = epoch
 
     def refresh(self) -> None:
-        """Takes over what has been announced, at most once a second; one query."""
+        """Reloads the announced pauses with one query, at most once a second."""
         now = timezone.now()
         if self._refreshed_at is not None and now - self._refreshed_at < SHORTEST_AGE:
             return
         recent = now - HORIZON
         pauses = (
-            Pause.objects.not_over_before(recent)
+            Pause.objects.not_ended_before(recent)
             .filter(Q(session__ended_at__isnull=True) | Q(session__ended_at__gt=recent))
             .filter(starts_at__lte=now + AHEAD)
             .order_by("-starts_at")
@@ -62,7 +62,7 @@ class PauseCache:
         self._refreshed_at = now
 
     def muted(self, session_ids: NDArray[np.int64], time: datetime) -> NDArray[np.bool_]:
-        """Which sessions make a pause at ``time``, or did within the minute before.
+        """Which sessions are paused at ``time``, or were within the minute before.
 
         Args:
             session_ids: database keys.
@@ -75,7 +75,7 @@ class PauseCache:
         return muted
 
     def kinds(self, time: datetime) -> dict[int, str]:
-        """What kind of pause each session makes at ``time``, by key; only those that make one."""
+        """The kind of pause of each session that is paused at ``time``, by key."""
         moment, pauses = _microseconds(time), self._pauses
         current = pauses[(pauses["starts"] <= moment) & (moment < pauses["ends"])]
         keys, kinds = current["session_id"].tolist(), current["kind"].tolist()

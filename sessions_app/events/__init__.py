@@ -1,0 +1,1 @@
+"""Platform events: decoding, identities, blocks and merging; pure."""

@@ -15,10 +15,10 @@ from sessions_app.ticks import tick_at
 
 
 class BatchBuilder:
-    """Gathers the events of one batch, and splits them into blocks.
+    """Collects the events of one batch, and splits them into blocks.
 
     Args:
-        identification: how users and subjects are identified.
+        identification: how to identify users and subjects.
     """
 
     def __init__(self, identification: Identification) -> None:
@@ -51,9 +51,9 @@ class BatchBuilder:
         """Adds an event.
 
         Args:
-            source: position of its channel, :data:`PUBSUB_SOURCE` added for Pub/Sub.
-            time_ms, sequence: ID of its entry, both below 2**64; or its receipt and a number.
-            tick: it belongs to, if not to that of ``time_ms``.
+            source: index of its channel, plus :data:`PUBSUB_SOURCE` for Pub/Sub.
+            time_ms, sequence: ID of its entry, both below 2**64; or time of receipt and a counter.
+            tick: the tick it belongs to, if not that of ``time_ms``.
         """
         row = self._rows.get(event.session_id)
         if row is None:
@@ -73,7 +73,7 @@ class BatchBuilder:
             self._poll_ids[event.subject] = event.poll_id
 
     def blocks(self) -> Iterator[tuple[int, Block]]:
-        """Yields ``(shard, block)``, one for every shard and tick that has events."""
+        """Yields ``(shard, block)`` for every shard and tick with events."""
         if not self._kinds:
             return
         ticks = np.array(self._ticks, dtype=np.int64)

@@ -1,8 +1,8 @@
 """Blocks of events: what a collector hands to a shard for one tick, as columns.
 
-A collector turns a batch of events into one block per shard and tick. Columns rather than counts,
-so that the scorer can drop what was delivered twice, and put joins and leaves in order, with all
-sessions of a shard at once.
+A collector turns a batch of events into one block per shard and tick. Blocks hold columns rather
+than counts, so that the scorer can drop duplicates and order joins and leaves for all sessions of a
+shard at once.
 """
 
 from typing import NamedTuple
@@ -16,9 +16,9 @@ from sessions_app.redis_access.keys import CHANNELS
 from sessions_app.ticks import TICK_MS
 
 VERSION = 3
-# Of the release before: identities without a key, and sequence numbers of 32 bits.
+# Version of the release before: identities without a key, and 32-bit sequence numbers.
 UNKEYED_VERSION = 2
-# Sources below this are positions in keys.CHANNELS of stream entries; Pub/Sub adds it.
+# Sources are indexes into keys.CHANNELS; for Pub/Sub messages, plus this.
 PUBSUB_SOURCE = 128
 
 COLUMNS = np.dtype(
@@ -36,38 +36,38 @@ COLUMNS = np.dtype(
         ("keyed", "?"),
     ]
 )
-# As they are written.
+# Columns as stored.
 _PLAIN = ("kind", "source", "session", "user", "subject", "time", "sequence")
 _UNKEYED = ("unkeyed_user", "unkeyed_subject")
 _STORED = np.dtype([(name, COLUMNS[name]) for name in _PLAIN])
 _STORED_UNKEYED = np.dtype([(name, COLUMNS[name]) for name in _UNKEYED])
 _STORED_2 = np.dtype([(name, COLUMNS[name]) for name in (*_PLAIN[:5], "order")])
-# By number; much faster to look up than to search.
+# A lookup table by number, much faster than a search.
 _IS_SOURCE = np.zeros(256, bool)
 _IS_SOURCE[: len(CHANNELS)] = _IS_SOURCE[PUBSUB_SOURCE : PUBSUB_SOURCE + len(CHANNELS)] = True
-# Far beyond all times, and no trouble for 64 bits of milliseconds.
+# Far in the future, but still representable as 64-bit milliseconds.
 _LAST_TICK = 2**48
 _SEQUENCE_BITS = np.uint64(32)
 _LAST_SEQUENCE_2 = np.uint64(0xFFFFFFFF)
 
 
 class BadBlockError(ValueError):
-    """Bytes that are not a block that this version can read."""
+    """Bytes that are not a block this release can read."""
 
 
 class NewerBlockError(BadBlockError):
-    """A block of a later version, which another worker can read."""
+    """A block of a later release, whose workers can read it."""
 
 
 class Mention(NamedTuple):
-    """A session as the platform spoke of it."""
+    """A session as mentioned by the platform, with its event if that was named."""
 
     session_id: str
     event_id: str | None
 
 
 class PollName(NamedTuple):
-    """The platform's ID of a poll, and its identities, with a key and without one."""
+    """The platform's ID of a poll, and its identities with and without a key."""
 
     subject: int
     unkeyed_subject: int
@@ -78,13 +78,13 @@ class Block(NamedTuple):
     """Events of one shard and tick.
 
     Attributes:
-        batch: identity of the batch that it came from, the same when it is written again.
+        batch: identity of the batch it came from, the same if it is written again.
         mentions: the sessions that column ``session`` points into.
         events: array of :data:`COLUMNS`. ``time`` in milliseconds and ``sequence`` are the ID of
-            the stream's entry, or for Pub/Sub the receipt and a number. ``keyed`` says whether
-            ``user`` and ``subject`` are known; ``unkeyed_user`` and ``unkeyed_subject`` are 0 where
-            no session needs them. ``order`` is that of arrival within the tick, once its blocks
-            are joined (:func:`order_of`).
+            the stream entry, or for Pub/Sub the time of receipt and a counter. ``keyed`` says
+            whether ``user`` and ``subject`` are set; ``unkeyed_user`` and ``unkeyed_subject`` are 0
+            if no session needs them. ``order`` is the order of arrival within the tick, set when
+            its blocks are joined (:func:`order_of`).
         polls: names of the polls among the subjects.
     """
 
@@ -96,7 +96,7 @@ class Block(NamedTuple):
 
 
 class _Written(msgspec.Struct, array_like=True):
-    """A block as it is written."""
+    """A block as stored."""
 
     version: int
     tick: int
@@ -109,7 +109,7 @@ class _Written(msgspec.Struct, array_like=True):
 
 
 class _Written2(msgspec.Struct, array_like=True):
-    """The same in the version before."""
+    """A block as stored in version 2."""
 
     version: int
     tick: int
@@ -125,7 +125,7 @@ _unpack_2 = msgspec.msgpack.Decoder(_Written2).decode
 
 
 def encode_block(block: Block) -> bytes:
-    """The block as bytes, for :func:`decode_block`, in the oldest version that can hold it."""
+    """The block as bytes for :func:`decode_block`, in the oldest version that can represent it."""
     events = block.events
     keyed = bool(events["keyed"].any())
     if not keyed and _is_ordinary(events, block.tick):
@@ -160,7 +160,7 @@ def _written_2(block: Block) -> _Written2:
 
 
 def _is_ordinary(events: NDArray[np.void], tick: int) -> bool:
-    """Whether all entries are of the tick that their IDs tell, with short sequence numbers."""
+    """Whether all entries belong to the tick of their IDs and have 32-bit sequence numbers."""
     in_tick = events["time"] // np.uint64(TICK_MS) == tick
     return bool((in_tick & (events["sequence"] <= _LAST_SEQUENCE_2)).all())
 
@@ -176,23 +176,23 @@ def decode_block(data: bytes) -> Block:
     """The block that :func:`encode_block` wrote, in this release or the one before.
 
     Raises:
-        NewerBlockError: one of a later version.
-        BadBlockError: other bytes.
+        NewerBlockError: the block is of a later release.
+        BadBlockError: not a block.
     """
     try:
         block = _decoded(data)
     except (msgspec.MsgspecError, UnicodeError, OverflowError) as error:
         raise BadBlockError(str(error)) from error
     if not 0 <= block.tick <= _LAST_TICK:
-        raise BadBlockError(f"a block of tick {block.tick}")
+        raise BadBlockError(f"invalid tick {block.tick}")
     events = block.events
     if not (_IS_SOURCE[events["source"]] & (events["session"] < len(block.mentions))).all():
-        raise BadBlockError("events of a source or of a session that there is not")
+        raise BadBlockError("events of an unknown source or session")
     return block
 
 
 def _decoded(data: bytes) -> Block:
-    # MessagePack's array of up to 15 elements, of which the first is the version: two bytes.
+    # A MessagePack array of up to 15 elements starts with one byte; the version is the next.
     version = data[1] if len(data) > 1 and data[0] >> 4 == 0x9 else None
     if version == VERSION:
         return _block_of(_unpack(data))
@@ -200,12 +200,12 @@ def _decoded(data: bytes) -> Block:
         return _block_of_2(_unpack_2(data))
     if version is not None and VERSION < version < 0x80:
         raise NewerBlockError(f"block of version {version}")
-    raise BadBlockError("no block, or one of a version that nobody reads any more")
+    raise BadBlockError("not a block, or of a version no longer supported")
 
 
 def _columns(packed: bytes, dtype: np.dtype) -> NDArray[np.void]:
     if len(packed) % dtype.itemsize:
-        raise BadBlockError(f"{len(packed)} bytes are no events of {dtype.itemsize} bytes")
+        raise BadBlockError(f"{len(packed)} bytes are not a multiple of {dtype.itemsize}")
     return np.frombuffer(packed, dtype)
 
 
@@ -240,9 +240,9 @@ def _block_of_2(written: _Written2) -> Block:
 def order_of(events: NDArray[np.void], tick: int) -> NDArray[np.uint64]:
     """The order of arrival in a tick: milliseconds in the upper, sequence in the lower 32 bits.
 
-    Entries whose IDs tell of another time come with the end of the tick.
+    Entries with IDs of another tick are placed at the end.
     """
-    passed = events["time"] - np.uint64(tick * TICK_MS)  # of an earlier time, a huge number
+    passed = events["time"] - np.uint64(tick * TICK_MS)  # wraps around for earlier times
     sequence = events["sequence"]
     if len(sequence) and sequence.max() > _LAST_SEQUENCE_2:
         ranks = np.empty(len(events), np.uint64)

@@ -1,7 +1,7 @@
-"""Platform events, validated at the edge: from the bytes on the wire to what they count as.
+"""Decoding of platform events: from bytes on the wire to validated events.
 
-The payloads are described in docs/platform.md. Whatever is not of their shape raises
-:class:`BadEventError` with a reason; unknown types and unknown fields are normal and pass.
+The payloads are described in docs/platform.md. A payload of another shape raises
+:class:`BadEventError` with a reason; unknown types and fields are accepted.
 """
 
 import re
@@ -16,7 +16,7 @@ from sessions_app.redis_access import keys
 
 MAXIMUM_PAYLOAD_BYTES = 64 * 1024
 
-# Escapes of JSON strings; ``half`` is one half of a surrogate pair without the other.
+# Escapes in JSON strings; ``half`` matches an unpaired surrogate.
 _ESCAPES = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -25,7 +25,7 @@ _ESCAPES = re.compile(
 
 
 class EventKind(IntEnum):
-    """What an event counts as. The numbers are stored: append, never renumber."""
+    """Kinds of events. The numbers are stored: append, never renumber."""
 
     SESSION_SIGN = 0
     USER_SIGN = 1
@@ -39,7 +39,7 @@ class EventKind(IntEnum):
 
 
 class Fault(StrEnum):
-    """What is wrong with a payload, in one word; the few that there are, for counting."""
+    """Categories of faulty payloads, used as labels of counters."""
 
     NOT_JSON = "not_json"
     WRONG_SHAPE = "wrong_shape"
@@ -52,7 +52,7 @@ class Fault(StrEnum):
 
 
 class BadEventError(ValueError):
-    """A payload that is not of the shape the platform promises; the message says why."""
+    """A payload that does not have the documented shape; the message says why."""
 
     def __init__(self, message: str, fault: Fault = Fault.WRONG_SHAPE) -> None:
         super().__init__(message)
@@ -65,10 +65,10 @@ class PlatformEvent(msgspec.Struct, gc=False):
     Attributes:
         kind: an :class:`EventKind`.
         session_id: the platform's session ID.
-        event_id: the platform's event ID, or None where it is unknown.
-        user_id: who did it, or an empty string.
-        subject: what tells it from others of its kind: the ID of the message or of the poll, or a
-            reaction's whole payload; empty for none.
+        event_id: the platform's event ID, or None if unknown.
+        user_id: the acting user, or an empty string.
+        subject: distinguishes it from others of its kind: the ID of the message or poll, or the
+            whole payload of a reaction; empty for none.
         poll_id: the platform's ID of the poll, or an empty string.
     """
 
@@ -91,32 +91,32 @@ _USER_KINDS = {
 _SESSION_KINDS = {"session_ended": EventKind.SESSION_ENDED}
 
 
-def _without_halves(payload: bytes) -> bytes:
-    """The payload with lone surrogates as control characters.
+def _without_unpaired_surrogates(payload: bytes) -> bytes:
+    """The payload with unpaired surrogates replaced by control characters.
 
-    JavaScript writes them where a text was cut within an emoji, but our decoder refuses them even
-    in fields that it skips. In an ID the control character is refused as they would be.
+    JavaScript produces them when it cuts a text within an emoji, but our decoder rejects them even
+    in fields that it skips. In an ID, the control character is rejected just the same.
     """
     return _ESCAPES.sub(lambda escape: rb"\u0000" if escape["half"] else escape[0], payload)
 
 
 def has_control_characters(identifier: str) -> bool:
-    """Whether an ID has any, or lone surrogates: no ID of the platform may."""
-    # isprintable is fast and refuses more than control characters: a second look decides.
+    """Whether an ID has control characters or unpaired surrogates, which none may have."""
+    # isprintable() is fast, but also rejects other characters, so a second check decides.
     return not identifier.isprintable() and any(
         unicodedata.category(character) in {"Cc", "Cs"} for character in identifier
     )
 
 
 def _checked(identifier: str) -> str:
-    # Asked here as well: a call less for nearly every ID of every event.
+    # Checked here as well, which saves a call for nearly every ID of every event.
     if not identifier.isprintable() and has_control_characters(identifier):
         raise BadEventError("an ID has control characters", Fault.BAD_ID)
     return identifier
 
 
 def _checked_event(event_id: str | None, session_id: str) -> str | None:
-    """The event ID, if the platform really names one: it often repeats the session's."""
+    """The event ID, or None if it merely repeats the session's ID, as it often does."""
     if event_id is None or event_id == session_id:
         return None
     return _checked(event_id)
@@ -247,9 +247,9 @@ _DECODERS: dict[str, Callable[[bytes], PlatformEvent]] = {
 
 
 def decoder(channel: str) -> Callable[[bytes], PlatformEvent]:
-    """The function that reads the payloads of a channel.
+    """The function that decodes the payloads of a channel.
 
-    It takes one payload's bytes and raises :class:`BadEventError` with the reason where they are
+    It takes the bytes of a payload, and raises :class:`BadEventError` with the reason if they are
     not a JSON object of the channel's shape.
 
     Raises:
@@ -264,11 +264,11 @@ def decoder(channel: str) -> Callable[[bytes], PlatformEvent]:
             )
         try:
             if not payload.isascii():
-                payload.decode("utf-8")  # fields that are skipped are not validated otherwise
+                payload.decode("utf-8")  # also validates fields that are skipped
             try:
                 return read(payload)
             except msgspec.DecodeError:
-                whole = _without_halves(payload)
+                whole = _without_unpaired_surrogates(payload)
                 if whole == payload:
                     raise
                 return read(whole)

@@ -1,4 +1,4 @@
-"""Payloads that are too large to count: only their beginning is kept, for the dead letter."""
+"""Payloads that are too large: only their beginning is kept, for the dead letter."""
 
 from sessions_app.events.decoding import MAXIMUM_PAYLOAD_BYTES
 
@@ -6,12 +6,12 @@ KEPT_BYTES = 8 * 1024
 
 
 class CutPayload(bytes):
-    """The beginning of a payload. Its length is that of the whole, so that it is judged as one."""
+    """The beginning of a payload; its ``len()`` is that of the whole, as limits apply to that."""
 
     _whole_bytes: int
 
     def __new__(cls, data: bytes, whole_bytes: int) -> "CutPayload":
-        """Keeps the first :data:`KEPT_BYTES` of ``data``, which may itself be cut already."""
+        """Keeps the first :data:`KEPT_BYTES` of ``data``, which may already be cut itself."""
         payload = super().__new__(cls, data[:KEPT_BYTES])
         payload._whole_bytes = whole_bytes
         return payload
@@ -21,10 +21,10 @@ class CutPayload(bytes):
 
 
 def beginning(data: bytes) -> bytes:
-    """What is kept of a payload that is set aside."""
+    """The part of a payload that is kept when it is set aside."""
     return data if len(data) <= KEPT_BYTES else CutPayload(data, len(data))
 
 
 def cut_if_too_large(data: bytes) -> bytes:
-    """The payload, or only its beginning if it will be set aside for its size."""
+    """The payload, or its beginning if it will be set aside for its size."""
     return data if len(data) <= MAXIMUM_PAYLOAD_BYTES else CutPayload(data, len(data))

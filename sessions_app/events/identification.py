@@ -1,8 +1,8 @@
 """From the platform's IDs to 64-bit identities: users, messages, polls, reactions.
 
-Identities are SipHash-2-4 (Aumasson and Bernstein, INDOCRYPT 2012) under a secret of the
-installation: without it nobody can construct two IDs that become one. Sessions that began under the
-release before have identities without a key, and keep those until they are over.
+Identities are SipHash-2-4 (Aumasson and Bernstein, INDOCRYPT 2012) with a secret key of the
+installation, without which nobody can construct colliding IDs. Sessions that began under the
+release before have identities without a key, and keep them until they end.
 """
 
 from typing import NamedTuple
@@ -18,9 +18,9 @@ class Identification(NamedTuple):
 
     Attributes:
         secret: of the installation, :data:`SECRET_BYTES` bytes.
-        unkeyed_too: whether sessions may be live whose identities have no key.
-        keyed_too: False while a worker of the release before is at work, which reads identities
-            without a key only.
+        unkeyed_too: whether there may be live sessions whose identities have no key.
+        keyed_too: False while a worker of the release before is running, which can only read
+            identities without a key.
     """
 
     secret: bytes
@@ -34,5 +34,5 @@ def keyed_identity(secret: bytes, value: bytes) -> int:
 
 
 def unkeyed_identity(value: bytes) -> int:
-    """The same without a key, as the release before had it: somebody may know two of a kind."""
+    """The identity without a key, as in the release before; collisions can be constructed."""
     return xxhash.xxh3_64_intdigest(value) or 1

@@ -1,4 +1,4 @@
-"""Joining the blocks of a tick: every batch once, and every stream entry once."""
+"""Merging the blocks of a tick: every batch once, and every stream entry once."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sessions_app.events.blocks import COLUMNS, PUBSUB_SOURCE, Block, Mention, PollName, order_of
 from sessions_app.ticks import TICK_MS
 
-# The ID of an entry, and the stream that it is in.
+# The ID of an entry, and its stream.
 ENTRY = np.dtype([("source", "u1"), ("time", "<u8"), ("sequence", "<u8")])
 
 
@@ -20,8 +20,8 @@ class TickEvents(NamedTuple):
         mentions: the sessions that column ``session`` points into, each once.
         events: array of :data:`sessions_app.events.blocks.COLUMNS`.
         polls: names of the polls among the subjects.
-        strays: records of :data:`ENTRY`: the entries of events whose IDs tell of another tick, so
-            that it does not say whether they come again.
+        strays: records of :data:`ENTRY`: entries whose IDs belong to another tick, so that the
+            blocks of that tick do not reveal a redelivery.
     """
 
     mentions: list[Mention]
@@ -31,7 +31,7 @@ class TickEvents(NamedTuple):
 
 
 def merge_tick(blocks: Sequence[Block]) -> TickEvents:
-    """The events of blocks of one tick, in which nothing that was delivered twice stands twice."""
+    """The events of the blocks of one tick, without duplicates."""
     joined = _join(_distinct_batches(blocks))
     events = joined.events
     if len(events):
@@ -43,10 +43,10 @@ def merge_tick(blocks: Sequence[Block]) -> TickEvents:
 
 
 def merge_late(late: Sequence[Block], counted: Sequence[Block]) -> TickEvents:
-    """The events of blocks that came late, without those that were counted in time.
+    """The events of late blocks, without those that were counted in time.
 
     Args:
-        late: blocks of one tick that has been scored already.
+        late: blocks of one tick that was already scored.
         counted: the blocks of that tick that were scored.
     """
     batches = {block.batch for block in counted}
@@ -60,20 +60,20 @@ def merge_late(late: Sequence[Block], counted: Sequence[Block]) -> TickEvents:
 
 
 def join_all(parts: Iterable[TickEvents]) -> TickEvents:
-    """Several tick's events as one."""
+    """The events of several ticks as one."""
     parts = list(parts)
     joined = _join([Block(0, b"", *part[:3]) for part in parts])
     return joined._replace(strays=np.concatenate([part.strays for part in parts]))
 
 
-def without_entries(happened: TickEvents, entries: NDArray[np.void]) -> TickEvents:
+def without_entries(tick_events: TickEvents, entries: NDArray[np.void]) -> TickEvents:
     """The events without those of ``entries``, records of :data:`ENTRY`."""
-    if not len(entries) or not len(happened.events):
-        return happened
-    now, strays, known = _entry_numbers(happened.events, happened.strays, entries)
-    fresh = ~np.isin(now, known) | (happened.events["source"] >= PUBSUB_SOURCE)
-    return happened._replace(
-        events=happened.events[fresh], strays=happened.strays[~np.isin(strays, known)]
+    if not len(entries) or not len(tick_events.events):
+        return tick_events
+    now, strays, known = _entry_numbers(tick_events.events, tick_events.strays, entries)
+    fresh = ~np.isin(now, known) | (tick_events.events["source"] >= PUBSUB_SOURCE)
+    return tick_events._replace(
+        events=tick_events.events[fresh], strays=tick_events.strays[~np.isin(strays, known)]
     )
 
 
@@ -90,8 +90,8 @@ def _join(blocks: Sequence[Block]) -> TickEvents:
             rows.setdefault(session_id, len(rows))
             event_ids[session_id] = event_ids.get(session_id) or event_id
         events = block.events.copy()
-        places = np.array([rows[mention.session_id] for mention in block.mentions], dtype=np.uint32)
-        events["session"] = places[events["session"]]
+        index = np.array([rows[mention.session_id] for mention in block.mentions], dtype=np.uint32)
+        events["session"] = index[events["session"]]
         parts.append(events)
     return TickEvents(
         [Mention(*pair) for pair in event_ids.items()],
@@ -107,7 +107,7 @@ def _entry_numbers(*tables: NDArray[np.void]) -> list[NDArray[np.uint64]]:
     sequences = np.concatenate([events["sequence"] for events in tables])
     span = times - times.min() if len(times) else times
     if not len(times) or (span.max() < 2**24 and sequences.max() < 2**32):
-        # The usual: all of it fits into 64 bits, which is quicker to compare.
+        # Usually everything fits into 64 bits, which are faster to compare.
         numbers = (sources.astype(np.uint64) << np.uint64(56)) | (span << np.uint64(32)) | sequences
     else:
         order = np.lexsort((sequences, times, sources))
@@ -120,7 +120,7 @@ def _entry_numbers(*tables: NDArray[np.void]) -> list[NDArray[np.uint64]]:
 
 
 def _first_of_each(numbers: NDArray[np.uint64], of_streams: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which events come first with their number; all that are not of streams."""
+    """Which events are the first with their number, or not from streams."""
     _, first = np.unique(numbers, return_index=True)
     keep: NDArray[np.bool_] = ~of_streams
     keep[first] = True

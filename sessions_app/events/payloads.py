@@ -1,7 +1,7 @@
-"""The shapes of the platform's payloads: typed, and no wider than what is read of them.
+"""The shapes of the platform's payloads, with the fields that are read.
 
-Names are the platform's own. Unknown fields are skipped; wrong types and IDs of a wrong length
-raise ``msgspec.MsgspecError`` with the path of the field.
+Names are the platform's. Unknown fields are skipped; wrong types and IDs of a wrong length raise
+``msgspec.MsgspecError`` with the path of the field.
 """
 
 from typing import Annotated

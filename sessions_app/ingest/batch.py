@@ -1,4 +1,4 @@
-"""One batch on its way from the platform's channels to the scorer: decoded, sorted, counted."""
+"""A batch on its way from the platform's channels to the scorer: decoded, sorted, counted."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,21 +17,21 @@ from sessions_app.redis_access import keys
 from sessions_app.telemetry.counters import DEAD_LETTERS, RECEIVED, named
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS, tick_at
 
-# A reason may quote what it is about.
+# A reason may quote the payload.
 LONGEST_REASON = 500
-# The scorer remembers for so many ticks which entries counted in another tick than their IDs tell.
-# None is delivered more often than the maximum, so none of them comes later than that.
+# The scorer remembers for CATCH_UP_TICKS which entries counted in a tick other than that of their
+# IDs. No entry is delivered more often than the maximum, so with this limit none arrives later.
 STRAY_IDLE_MS = CATCH_UP_TICKS * TICK_MS // MAXIMUM_DELIVERIES
 
 _DECODERS = [decoder(channel) for channel in keys.CHANNELS]
 
 
-class Handover:
-    """One batch on its way: kept until Redis has confirmed it, and then offered unchanged again.
+class CollectedBatch:
+    """A decoded batch: kept until Redis has confirmed it, and retried unchanged until then.
 
     Attributes:
-        entry_ids: of the stream entries, to be acknowledged. Their payloads are not kept.
-        newest_message_ms: when the last of the messages was received; 0 without any.
+        entry_ids: IDs of the stream entries, to be acknowledged. Their payloads are not kept.
+        newest_message_ms: when the last message was received; 0 without messages.
     """
 
     def __init__(
@@ -78,15 +78,15 @@ class Handover:
                     raise BadEventError(problem, Fault.EMPTY)
                 time, _, sequence = entry_id.partition(b"-")
                 time_ms = int(time)
-                # From a future tick when the server's clock was set back: it counts now.
+                # In the future if the server's clock was set back: it counts now.
                 tick = None if time_ms <= latest_ms else tick_at(now_ms)
                 if tick is not None and batch.idle_ms.get(entry_id, 0) > STRAY_IDLE_MS:
-                    raise BadEventError("delivered before, long ago: it may count", Fault.TOO_LATE)
+                    raise BadEventError("delivered long ago: may have counted", Fault.TOO_LATE)
                 add(decode(data), position, time_ms, int(sequence), tick)
-            except MemoryError:  # no fault of the entry: whoever has more memory may read it
+            except MemoryError:  # not the entry's fault: a process with more memory may read it
                 raise
             except Exception as error:  # noqa: BLE001 - one bad entry must never stop the rest
-                self._refuse(position, entry_id, error, data or _told(fields))
+                self._refuse(position, entry_id, error, data or _shown(fields))
 
     def _add_messages(self, messages: list[Message]) -> None:
         for position, count in Counter(message.channel for message in messages).items():
@@ -109,14 +109,14 @@ class Handover:
         letter = DeadLetter(keys.CHANNELS[position], entry_id, fault, reason, beginning(data))
         self.letters.append(letter)
 
-    def figures(self) -> Counter[str]:
-        """What it received by channel and transport, and set aside by channel and fault."""
+    def counters(self) -> Counter[str]:
+        """Events received by channel and transport, and set aside by channel and fault."""
         return self.received + Counter(
             named(DEAD_LETTERS, letter.channel, letter.fault) for letter in self.letters
         )
 
 
-def _told(fields: Any) -> bytes:
-    """The beginning of an entry's fields, for a reader."""
+def _shown(fields: Any) -> bytes:
+    """The beginning of an entry's fields, for display."""
     parts = [part[:KEPT_BYTES] for part in fields[:8]] if fields else fields
     return repr(parts).encode()[:KEPT_BYTES]

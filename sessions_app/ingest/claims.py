@@ -1,12 +1,12 @@
-"""Taking over what was read and never acknowledged: ours after a restart, others' after a while.
+"""Claims entries read but never acknowledged: ours after a restart, others' after a while.
 
-Only IDs are asked for first, with how often each was delivered: whoever read them may have died of
-one of them. What was delivered before is read again in groups that get smaller each time, in the
-end alone; and what was delivered :data:`MAXIMUM_DELIVERIES` times is set aside unread. One entry
-that kills every collector costs that many restarts, and nothing else is lost with it.
+First, only their IDs and delivery counts are read, as one of them may have killed its reader.
+Redelivered entries are then read in groups that get smaller each time, down to single entries, and
+those delivered :data:`MAXIMUM_DELIVERIES` times are set aside unread. An entry that kills every
+collector thus costs that many restarts, and no other entry is lost with it.
 
-An outage kills nobody: while a shard takes no blocks, entries stay with whoever holds them, so that
-deliveries tell of deaths only.
+Outages do not count as deliveries: while a shard accepts no blocks, entries stay with their
+consumer, so that the delivery count reflects crashes only.
 """
 
 from collections import defaultdict
@@ -18,20 +18,20 @@ from sessions_app.events.excerpts import KEPT_BYTES, CutPayload
 from sessions_app.ingest.read_size import BUDGET_BYTES
 from sessions_app.redis_access import keys
 
-# A batch takes some 100 ms, so whoever holds entries for longer is dead or frozen. Claiming from a
-# slow one is harmless: the scorer knows entries by their IDs and counts each once.
+# A batch takes about 100 ms, so a consumer that holds entries for longer is dead or suspended.
+# Claiming from a slow one is harmless: the scorer recognises entries by ID and counts each once.
 CLAIM_IDLE_MS = 5_000
 MAXIMUM_DELIVERIES = 5
-# Entries of a group by how often they were delivered; more often means one at a time.
-SUSPECTS = {2: 16}
-# Long enough to be seen, and gone afterwards.
+# Group size by delivery count; beyond these, one entry at a time.
+GROUP_SIZES = {2: 16}
+# Long enough to be noticed while debugging.
 PROBE_SECONDS = 60
-# Of each stream at once, without their payloads.
+# Pending entries listed per stream at once, without payloads.
 LISTED = 1_000
 
-# Claims entry by entry until there are enough bytes. Of an entry that is too large only the data
-# leave the server, and only their beginning if they are too large themselves; the whole size
-# is then the third part. An entry that was deleted has no fields.
+# Claims entries one by one until the byte budget is used up. For an oversized entry, only the field
+# ``data`` leaves the server, cut short if it is oversized itself; the third element is then its
+# whole size. A deleted entry has no fields.
 _CLAIM = """
 local room, limit, kept = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local taken = {}
@@ -65,14 +65,14 @@ return taken
 
 
 class Batch(NamedTuple):
-    """Entries of one stream, on their way together.
+    """Entries of one stream that are processed together.
 
     Attributes:
-        position: of the stream in ``keys.CHANNELS``.
-        entries: as Redis sends them, pairs of ID and fields: names and values in turn.
-        idle_ms: of entries that had been delivered before, how long ago that was last, by ID;
-            empty for new ones.
-        given_up: IDs of entries that were delivered too often, and have not been read again.
+        position: index of the stream in ``keys.CHANNELS``.
+        entries: as sent by Redis, pairs of ID and fields: alternating names and values.
+        idle_ms: for redelivered entries, the time since their last delivery, by ID; empty for new
+            ones.
+        given_up: IDs of entries that were delivered too often, and were not read again.
     """
 
     position: int
@@ -91,13 +91,13 @@ class _Pending(NamedTuple):
     is_ours: bool
 
 
-class Recovery:
-    """Takes over entries for one consumer of the group.
+class PendingClaims:
+    """Claims pending entries for one consumer of the group.
 
     Args:
         client: of the streams' server or cluster.
         name: the consumer.
-        batch_size: the most entries to take at once.
+        batch_size: maximum number of entries claimed at once.
     """
 
     def __init__(self, client: Any, name: str, batch_size: int) -> None:
@@ -106,21 +106,21 @@ class Recovery:
         self._batch_size = batch_size
 
     def next_batches(self) -> list[Batch]:
-        """The next entries, those that were delivered least often first; empty for none.
+        """The next entries, those delivered least often first; empty if there are none.
 
         Raises:
-            redis.RedisError: Redis does not answer, or a shard would not take what is in them.
+            redis.RedisError: Redis does not answer, or a shard does not accept writes.
         """
         pending = self._pending()
         if pending:
             self._probe_shards()
-        hopeless = [entry for entry in pending if entry.deliveries >= MAXIMUM_DELIVERIES]
-        if hopeless:
-            return self._give_up(hopeless)
+        exhausted = [entry for entry in pending if entry.deliveries >= MAXIMUM_DELIVERIES]
+        if exhausted:
+            return self._give_up(exhausted)
         return self._claim(_next_group(pending, self._batch_size))
 
     def _pending(self) -> list[_Pending]:
-        """Ours, as nothing of ours is on its way while we ask, and what others hold for long."""
+        """Our pending entries, as we process none at the moment, and those others hold too long."""
         with self._client.pipeline(transaction=False) as pipeline:
             for channel in keys.CHANNELS:
                 group = (channel, keys.CONSUMER_GROUP)
@@ -135,7 +135,7 @@ class Recovery:
         return list(found.values())
 
     def _probe_shards(self) -> None:
-        """Writes to every shard: one that refuses writes is as far away as one that is down."""
+        """Writes to every shard: one that refuses writes is as good as down."""
         with self._client.pipeline(transaction=False) as pipeline:
             for shard in range(keys.SHARD_COUNT):
                 pipeline.set(keys.shard_probe(shard), 1, ex=PROBE_SECONDS)
@@ -168,9 +168,9 @@ class Recovery:
             if answer
         ]
 
-    def _give_up(self, hopeless: list[_Pending]) -> list[Batch]:
-        """Claims them first, so that two collectors do not set aside the same; without reading."""
-        parts = _by_stream_and_owner(hopeless)
+    def _give_up(self, exhausted: list[_Pending]) -> list[Batch]:
+        """Claims them without reading, so that two collectors do not set aside the same entries."""
+        parts = _by_stream_and_owner(exhausted)
         with self._client.pipeline(transaction=False) as pipeline:
             for (position, is_ours), entries in parts.items():
                 pipeline.xclaim(
@@ -190,10 +190,10 @@ class Recovery:
 
 
 def _next_group(pending: list[_Pending], batch_size: int) -> list[_Pending]:
-    """Those that were delivered least often, as many of them as may be read together."""
+    """The entries delivered least often, as many as may be read together."""
     fewest = min((entry.deliveries for entry in pending), default=0)
     alike = [entry for entry in pending if entry.deliveries == fewest]
-    return alike[: batch_size if fewest <= 1 else SUSPECTS.get(fewest, 1)]
+    return alike[: batch_size if fewest <= 1 else GROUP_SIZES.get(fewest, 1)]
 
 
 def _by_stream_and_owner(entries: Iterable[_Pending]) -> dict[tuple[int, bool], list[_Pending]]:
@@ -210,7 +210,7 @@ def _idle_times(entries: Iterable[_Pending]) -> dict[bytes, int]:
 def _entry(
     entry_id: bytes, fields: list[bytes] | None, whole_bytes: int = 0
 ) -> tuple[bytes, list[bytes] | None]:
-    """The entry as Redis would send it, but for data that the script has cut."""
+    """The entry as sent by Redis, except for data that the script cut short."""
     if fields and whole_bytes > len(fields[1]):
         fields = [fields[0], CutPayload(fields[1], whole_bytes)]
     return entry_id, fields

@@ -1,7 +1,7 @@
 """The collector: from the platform's streams and Pub/Sub to blocks of events for the scorer.
 
-Every event is delivered at least once and counted exactly once: blocks go to the shards first, the
-entries are acknowledged afterwards, and the scorer knows an entry that it has had by its ID.
+Every event is delivered at least once and counted exactly once: blocks are delivered to the shards
+before entries are acknowledged, and the scorer recognises redelivered entries by their IDs.
 """
 
 import logging
@@ -16,7 +16,7 @@ import redis
 from sessions_app.events.blocks import Block
 from sessions_app.events.decoding import Fault
 from sessions_app.events.identification import Identification
-from sessions_app.ingest.batch import Handover
+from sessions_app.ingest.batch import CollectedBatch
 from sessions_app.ingest.claims import Batch
 from sessions_app.ingest.collector_report import CollectorReport
 from sessions_app.ingest.dead_letters import DeadLetterLog, set_aside
@@ -34,38 +34,38 @@ from sessions_app.ingest.pubsub_listener import (
 from sessions_app.ingest.read_size import BUDGET_BYTES
 from sessions_app.ingest.stream_reader import create_groups, stream_reader
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.bounded_replies import AnswerTooLargeError
-from sessions_app.redis_access.client import REDIS_ERRORS, events_client, server_time_ms
-from sessions_app.telemetry.counters import queue_figures
+from sessions_app.redis_access.bounded_replies import ReplyTooLargeError
+from sessions_app.redis_access.client import REDIS_ERRORS, cluster_client, server_time_ms
+from sessions_app.telemetry.counters import queue_counters
 from sessions_app.telemetry.once_a_minute import log_once_a_minute
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS
 
 logger = logging.getLogger(__name__)
 
 IDLE_BLOCK_MS = 200
-# A batch costs a block for each shard, however few its events are: it has time to fill, except when
-# a tick's end is to be reported.
+# A batch costs one block per shard, however few events it has. So it is given time to fill, except
+# when the end of a tick must be reported.
 FILLING_SECONDS = 0.05
 STATUS_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 30.0
 HEARTBEAT_LIFETIME_MS = 60_000
-# Whoever has been held up for longer than this, as by SIGSTOP, delivers no entries that it read
-# before: another collector has claimed them long ago.
+# A collector that was suspended for longer than this, for example by SIGSTOP, does not deliver
+# entries it read before: another collector has long claimed them.
 DELIVERY_MS = 60_000
-# Older messages are of ticks that are not made up for any more.
+# Older messages belong to ticks that are no longer caught up on.
 MESSAGE_LIFETIME_MS = CATCH_UP_TICKS * TICK_MS
-# What is queued is handed on before the process ends, but not for longer than this.
-FAREWELL_SECONDS = 5.0
+# Longest time spent on delivering queued messages before the process ends.
+SHUTDOWN_SECONDS = 5.0
 
 
 class Collector:
     """One collector process. Several share the work when they are started with different names.
 
     Args:
-        connect: makes a Redis client; called for each of the connections it needs.
+        connect: creates a Redis client; called for each connection it needs.
         name: unique among the running collectors.
-        batch_size: the most stream entries per channel and read, and Pub/Sub messages per step.
-        retention_ms: how long entries stay in the streams; 0 leaves them alone.
+        batch_size: maximum stream entries per channel and read, and Pub/Sub messages per step.
+        retention_ms: how long entries stay in the streams; 0 to never trim them.
     """
 
     def __init__(
@@ -79,14 +79,14 @@ class Collector:
         self.batch_size = batch_size
         self.retention_ms = retention_ms
         self.client = connect()
-        self.events = events_client(self.client)
+        self.events = cluster_client(self.client)
         self.reader = stream_reader(self.events, name, batch_size)
         self.subscriber = Subscriber(connect() if self.events is self.client else self.events)
-        self.letter_log = DeadLetterLog()
+        self.dead_letter_log = DeadLetterLog()
         self._identities = IdentityKeeper()
         self._identification: Identification
         self._report = CollectorReport(self.client, name, self.subscriber)
-        self._held: list[Handover] = []
+        self._held: list[CollectedBatch] = []
         self._held_since_ms = 0
         self._delivered = False
         self._heartbeat_ms = 0
@@ -100,7 +100,7 @@ class Collector:
         self._housekeeping_due = 0.0
 
     def start(self) -> None:
-        """Prepares groups and lease; to be called first, and again after a failure."""
+        """Prepares consumer groups and lease; call it first, and again after a failure."""
         self._lease_due = 0.0
         self._keep_lease()
         create_groups(self.events, server_time_ms(self.client))
@@ -112,72 +112,72 @@ class Collector:
         self._note_time(server_time_ms(self.client))
 
     def step(self) -> int:
-        """Reads and hands on one batch; returns how many payloads it had.
+        """Reads and delivers one batch; returns its number of payloads.
 
         Raises:
             redis.RedisError: Redis does not answer or refuses; nothing is lost, call :meth:`start`
-                and go on.
+                and continue.
         """
         self._keep_lease()
         if not self._held:
             self._keep_up_status()
-            # By the server's clock, and before anything is read: whatever holds us up counts.
+            # By the server's clock, and before reading, so that any delay is included.
             self._held_since_ms = self._heartbeat_ms
             self._held, self._delivered = self._receive(), False
-        return self._hand_on()
+        return self._forward()
 
     def stop(self) -> None:
-        """Hands on what is queued, gives up the lease and says good-bye; best effort."""
-        self.subscriber.stop(seconds=FAREWELL_SECONDS)
+        """Delivers queued messages, releases the lease and deregisters; best effort."""
+        self.subscriber.stop(seconds=SHUTDOWN_SECONDS)
         try:
-            self._hand_on_the_rest()
+            self._drain()
             release_lease(self.client, self.name)
             self.client.zrem(keys.COLLECTORS, self.name)
         except REDIS_ERRORS as error:
-            logger.warning("Could not say good-bye to Redis: %s", error)
+            logger.warning("Could not deregister from Redis: %s", error)
 
-    def _handover_of(self, batches: Sequence[Batch], messages: list[Message]) -> Handover:
-        return Handover(batches, messages, self._now_ms(), self._identification)
+    def _collected_batch(self, batches: Sequence[Batch], messages: list[Message]) -> CollectedBatch:
+        return CollectedBatch(batches, messages, self._now_ms(), self._identification)
 
     def _look_up_identification(self) -> None:
         self._identification = self._identities.current(self.client, server_time_ms(self.client))
 
-    def _hand_on_the_rest(self) -> None:
-        give_up_at = time.monotonic() + FAREWELL_SECONDS
+    def _drain(self) -> None:
+        give_up_at = time.monotonic() + SHUTDOWN_SECONDS
         while self._held or self.subscriber:
             if not self._held:
                 self._held_since_ms = self._heartbeat_ms
                 self._held, self._delivered = [self._take_messages()], False
-            self._hand_on()
+            self._forward()
             if self.subscriber and time.monotonic() > give_up_at:
                 self._report.discarded += len(self.subscriber)
                 self._report.publish()
                 return
 
-    def _receive(self) -> list[Handover]:
-        """What comes next: stream entries apart from messages, and recovered ones alone."""
+    def _receive(self) -> list[CollectedBatch]:
+        """The next batches: stream entries separate from messages, and claimed entries alone."""
         if recovered := self._recover():
-            return [self._handover_of(recovered, [])]
+            return [self._collected_batch(recovered, [])]
         self._let_fill()
         batches = self._read_streams()
-        return [self._handover_of(batches, []), self._take_messages()]
+        return [self._collected_batch(batches, []), self._take_messages()]
 
     def _let_fill(self) -> None:
-        """Waits until a batch is worth its blocks, unless there is more than one batch to read."""
+        """Waits until a batch is worth its blocks, unless more than one batch is waiting."""
         into_tick_ms = self._now_ms() % TICK_MS
         is_behind = self.reader.size.was_full or len(self.subscriber) >= self.batch_size
-        is_told = self._reported_ms >= self._now_ms() - into_tick_ms
-        if is_told and not (self._recovering or is_behind):
-            # By a clock that never jumps: nothing may hold us up for longer than that.
+        is_reported = self._reported_ms >= self._now_ms() - into_tick_ms
+        if is_reported and not (self._recovering or is_behind):
+            # By a monotonic clock, so that a clock change cannot prolong the wait.
             wanted = self._read_at + FILLING_SECONDS - time.monotonic()
             time.sleep(max(0.0, min(wanted, (TICK_MS - into_tick_ms) / 1000)))
         self._read_at = time.monotonic()
 
-    def _take_messages(self) -> Handover:
-        return self._handover_of([], self.subscriber.take(self.batch_size, BUDGET_BYTES))
+    def _take_messages(self) -> CollectedBatch:
+        return self._collected_batch([], self.subscriber.take(self.batch_size, BUDGET_BYTES))
 
     def _recover(self) -> list[Batch]:
-        """Entries that were read before; every other time, so that new ones go on meanwhile."""
+        """Claimed entries; only every other time, so that new ones are read in between."""
         if not self._recovering or self._has_just_recovered:
             self._has_just_recovered = False
             return []
@@ -191,13 +191,13 @@ class Collector:
             self._queue_heartbeat(pipeline)
             try:
                 return self.reader.read(pipeline, block_ms)
-            except AnswerTooLargeError as error:
+            except ReplyTooLargeError as error:
                 logger.debug("Reading again in smaller parts: %s.", error)
                 self._recovering = True
                 return []
 
     def _patience_ms(self) -> int:
-        """How long to wait for entries: not past a tick's end, which is to be reported at once."""
+        """How long to wait for entries: not past the end of a tick, which must be reported."""
         if self.subscriber:
             return 1
         return min(IDLE_BLOCK_MS, TICK_MS - self._now_ms() % TICK_MS + 1)
@@ -206,11 +206,11 @@ class Collector:
         return time.time_ns() // 1_000_000 + self.subscriber.clock_offset_ms
 
     def _queue_heartbeat(self, pipeline: Any) -> None:
-        """Tells up to when all that was read has been handed on: the scorer's watermark."""
+        """Reports the time up to which everything read was delivered: the scorer's watermark."""
         if self._heartbeat_ms:
             pipeline.zadd(keys.COLLECTORS, {self.name: self._heartbeat_ms})
             if self.subscriber.running:
-                # Without a subscription nothing can arrive that would be worth waiting for.
+                # Without a subscription, no message can arrive that is worth waiting for.
                 waits = self.subscriber.subscribed or len(self.subscriber)
                 read_ms = self._subscriber_read_ms if waits else self._heartbeat_ms
                 pipeline.set(keys.SUBSCRIBER_READ, read_ms)
@@ -218,16 +218,16 @@ class Collector:
             else:
                 self._reported_ms = self._heartbeat_ms
 
-    def _hand_on(self) -> int:
+    def _forward(self) -> int:
         if not self._delivered:
             self._deliver()
             self._delivered = True
         self._acknowledge()
         held, self._held = self._held, []
-        for handover in held:
-            self.letter_log.add(handover.letters)
-            self._report.collected += len(handover.builder)
-            read_ms = handover.subscriber_read_ms
+        for batch in held:
+            self.dead_letter_log.add(batch.letters)
+            self._report.collected += len(batch.builder)
+            read_ms = batch.subscriber_read_ms
             self._subscriber_read_ms = max(self._subscriber_read_ms, read_ms)
         return sum(map(len, held))
 
@@ -236,7 +236,7 @@ class Collector:
             return
         with self.events.pipeline(transaction=False) as pipeline:
             blocks = self._queue_blocks(pipeline)
-            # As late as can be: in whatever comes before, we may have been held up.
+            # Checked as late as possible: we may have been suspended at any point before.
             now_ms = server_time_ms(self.client)
             if now_ms - self._held_since_ms > DELIVERY_MS:
                 self._forget_overdue(now_ms)
@@ -246,8 +246,8 @@ class Collector:
         self._count_late(blocks, deliveries)
 
     def _queue_blocks(self, pipeline: Any) -> list[Block]:
-        """Queues what is held; returns the blocks, in the order of their answers."""
-        blocks = [pair for handover in self._held for pair in handover.builder.blocks()]
+        """Queues the held batches; returns their blocks in the order of the replies."""
+        blocks = [pair for batch in self._held for pair in batch.builder.blocks()]
         queue_delivery(pipeline, blocks)
         return [block for _, block in blocks]
 
@@ -262,27 +262,27 @@ class Collector:
         )
 
     def _forget_overdue(self, now_ms: int) -> None:
-        """Entries are in the streams: who holds them now hands them on. Of messages we had all."""
+        """Drops overdue batches of entries, which others claim, and of messages, unless recent."""
         messages = []
-        for handover in self._held:
-            if handover.entry_ids:
+        for batch in self._held:
+            if batch.entry_ids:
                 log_once_a_minute(
                     logger,
                     logging.WARNING,
-                    "Held up for %d s: %d stream entries are not delivered, but read again.",
+                    "Held up for %d s: reading %d stream entries again instead of delivering them.",
                     (now_ms - self._held_since_ms) // 1000,
-                    len(handover),
+                    len(batch),
                 )
                 self._recovering = True
-            elif now_ms - handover.newest_message_ms <= MESSAGE_LIFETIME_MS:
-                messages.append(handover)
+            elif now_ms - batch.newest_message_ms <= MESSAGE_LIFETIME_MS:
+                messages.append(batch)
             else:
-                self._report.discarded += len(handover)
+                self._report.discarded += len(batch)
         self._held = messages
 
     def _acknowledge(self) -> None:
-        # One transaction: a letter is written just when its entry is acknowledged. Over several
-        # nodes there is none: a collector that dies in between leaves a letter twice.
+        # One transaction, so that a dead letter is written exactly when its entry is acknowledged.
+        # Across several nodes there is none: a crash in between writes a dead letter twice.
         with self.client.pipeline(transaction=True) as pipeline:
             if self.events is self.client:
                 self._queue_acknowledgement(pipeline)
@@ -292,24 +292,24 @@ class Collector:
                     acknowledging.execute()
             for field, count in self._totals().items():
                 pipeline.hincrby(keys.COLLECTOR_TOTALS, field, count)
-            for handover in self._held:
-                queue_figures(pipeline, handover.figures())
+            for batch in self._held:
+                queue_counters(pipeline, batch.counters())
             pipeline.time()
             seconds, microseconds = pipeline.execute()[-1]
         self._note_time(seconds * 1000 + microseconds // 1000)
 
     def _queue_acknowledgement(self, pipeline: Any) -> None:
-        for handover in self._held:
-            set_aside(pipeline, handover.letters)
-            self.reader.queue_acknowledgement(pipeline, handover.entry_ids)
+        for batch in self._held:
+            set_aside(pipeline, batch.letters)
+            self.reader.queue_acknowledgement(pipeline, batch.entry_ids)
 
     def _totals(self) -> Counter[str]:
-        """What is added to the totals of all collectors: nothing that is 0."""
+        """Increments of the totals of all collectors, without zeros."""
         totals: Counter[str] = Counter()
-        for handover in self._held:
-            totals["events"] += len(handover.builder)
-            totals["dead_letters"] += len(handover.letters)
-            totals["given_up"] += sum(letter.fault is Fault.GIVEN_UP for letter in handover.letters)
+        for batch in self._held:
+            totals["events"] += len(batch.builder)
+            totals["dead_letters"] += len(batch.letters)
+            totals["given_up"] += sum(letter.fault is Fault.GIVEN_UP for letter in batch.letters)
         return +totals
 
     def _note_time(self, server_ms: int) -> None:
@@ -323,13 +323,13 @@ class Collector:
             self._look_up_identification()
             self._recovering = True
             self._report.publish()
-            self.letter_log.report()
+            self.dead_letter_log.report()
         if now >= self._housekeeping_due:
             self._housekeeping_due = now + HOUSEKEEPING_SECONDS
             self._housekeep()
 
     def _keep_lease(self) -> None:
-        """Renews the lease once a second, also while something else is held up."""
+        """Renews the lease once a second, even while delivery is stuck."""
         began = steady_seconds()
         if began < self._lease_due:
             return
@@ -338,7 +338,7 @@ class Collector:
         if hold is Hold.ANOTHERS:
             self.subscriber.stop()
             return
-        # From before it was asked for: whoever comes next has it later than that.
+        # Counted from before the call, so that it ends here before another collector can take it.
         self.subscriber.keep_until(began + LEASE_MS / 1000, hold is Hold.TAKEN)
         if not self.subscriber.running:
             self._subscriber_read_ms = 0

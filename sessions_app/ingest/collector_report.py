@@ -1,4 +1,4 @@
-"""What a collector tells of itself: its rate, its queue, and what it could not keep."""
+"""A collector's status report: its rate, its queue, and its losses."""
 
 import logging
 import time
@@ -12,7 +12,7 @@ from sessions_app.telemetry.counters import (
     DROPPED_MESSAGES,
     SUBSCRIPTION_BREAKS,
     TOO_LATE,
-    queue_figures,
+    queue_counters,
 )
 from sessions_app.telemetry.once_a_minute import OnceAMinute
 
@@ -34,14 +34,14 @@ class CollectorReport:
     """Publishes a collector's status and adds its losses to the counters.
 
     Args:
-        client: of the server that holds what is small.
+        client: of the server of ``REDIS_URL``.
         name: the collector.
-        subscriber: whose queue and losses are told.
+        subscriber: whose queue and losses are reported.
 
     Attributes:
-        collected: events that were handed on.
-        discarded: Pub/Sub messages that were taken from the queue, and dropped.
-        too_late: events that came too late to count.
+        collected: number of delivered events.
+        discarded: number of Pub/Sub messages taken from the queue and dropped.
+        too_late: number of events that came too late to count.
     """
 
     def __init__(self, client: "redis.Redis", name: str, subscriber: Subscriber) -> None:
@@ -52,28 +52,28 @@ class CollectorReport:
         self._name = name
         self._subscriber = subscriber
         self._rate_since = (time.monotonic(), 0)
-        self._told: Counter[str] = Counter()
+        self._published: Counter[str] = Counter()
         self._logged: Counter[str] = Counter()
         self._lines = OnceAMinute()
         self._last_drop = float("-inf")
 
     def publish(self) -> None:
-        """Tells how it stands now, and what was lost since the last time.
+        """Publishes the current status, and the losses since the last call.
 
         Raises:
-            redis.RedisError: Redis does not answer; the losses are told the next time.
+            redis.RedisError: Redis does not answer; the losses are published the next time.
         """
         losses = self._losses()
-        fresh = losses - self._told
+        fresh = losses - self._published
         now = time.monotonic()
         if fresh[DROPPED_MESSAGES]:
             self._last_drop = now
         with self._client.pipeline(transaction=False) as pipeline:
             pipeline.hset(keys.collector_status(self._name), mapping=self._status(now))
             pipeline.expire(keys.collector_status(self._name), LIFETIME_SECONDS)
-            queue_figures(pipeline, fresh)
+            queue_counters(pipeline, fresh)
             pipeline.execute()
-        self._told = losses
+        self._published = losses
         self._log(losses)
 
     def _status(self, now: float) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What could not be read is set aside with its reason: kept, counted, never in the way."""
+"""Dead letters: unreadable payloads, set aside with a reason, counted and kept."""
 
 import logging
 from datetime import UTC, datetime
@@ -22,10 +22,10 @@ class DeadLetter(NamedTuple):
 
     Attributes:
         channel: where it came from.
-        entry_id: its stream entry, where the whole payload still is; empty for Pub/Sub.
-        fault: what is wrong with it, in a word.
-        reason: the same in a sentence.
-        data: the payload, or its beginning; empty where it was not read.
+        entry_id: its stream entry, which still has the whole payload; empty for Pub/Sub.
+        fault: what is wrong with it, as a category.
+        reason: what is wrong with it, as text.
+        data: the payload, or its beginning; empty if it was not read.
     """
 
     channel: str
@@ -36,7 +36,7 @@ class DeadLetter(NamedTuple):
 
 
 def set_aside(pipeline: Any, letters: list[DeadLetter]) -> None:
-    """Queues the letters on a Redis pipeline, into a capped stream; long data is cut short."""
+    """Queues the letters on a Redis pipeline, to be added to a capped stream; cuts long data."""
     for letter in letters:
         fields = {
             "channel": letter.channel,
@@ -49,25 +49,25 @@ def set_aside(pipeline: Any, letters: list[DeadLetter]) -> None:
 
 
 class DeadLetterLog:
-    """Logs what was set aside, once a minute at most."""
+    """Logs dead letters, at most once a minute."""
 
     def __init__(self) -> None:
         self._summary = MinuteSummary()
 
     def add(self, letters: list[DeadLetter]) -> None:
         """Counts the letters by channel and reason."""
-        # What nobody expected may quote anything: its whole reason is in the letter only.
+        # Reasons of unexpected errors may quote anything: they are kept in the letter only.
         self._summary.add(
             (letter.channel, letter.fault if letter.fault is Fault.UNEXPECTED else letter.reason)
             for letter in letters
         )
 
     def report(self) -> None:
-        """Writes one line, if there is something to say and the last one is a minute old."""
+        """Logs one line, if there were any and the last line is a minute old."""
         if (summary := self._summary.due()) is not None:
             channel, reason = summary.kind
             logger.warning(
-                "Set aside %d payloads, most often (%d) from %s: %s. See the stream %s.",
+                "Set aside %d payloads, most of them (%d) from %s: %s. See the stream %s.",
                 summary.total,
                 summary.times,
                 channel,
@@ -77,7 +77,7 @@ class DeadLetterLog:
 
 
 class KeptLetter(msgspec.Struct):
-    """A payload that was set aside, as it is kept.
+    """A stored dead letter.
 
     Attributes:
         id: of the letter; older letters have lower ones.
@@ -85,7 +85,7 @@ class KeptLetter(msgspec.Struct):
         channel: where it came from.
         entry_id: its entry in that stream; empty for Pub/Sub.
         reason: what is wrong with it.
-        data: its beginning, with replacement characters for what is no UTF-8.
+        data: its beginning, with replacement characters for invalid UTF-8.
         size: of the whole payload, in bytes.
     """
 
@@ -102,7 +102,7 @@ def kept_letters(client: "redis.Redis", count: int, before: str = "") -> list[Ke
     """The last ``count`` letters, newest first; with ``before``, those older than this ID.
 
     Raises:
-        ValueError: ``before`` is no ID of a letter.
+        ValueError: ``before`` is not the ID of a letter.
         redis.RedisError: Redis does not answer.
     """
     end = f"({before}" if _checked(before) else "+"
@@ -115,9 +115,9 @@ def _checked(letter_id: str) -> str:
     if letter_id and not (
         len(numbers) == 2 and all(part.isascii() and part.isdecimal() for part in numbers)
     ):
-        raise ValueError(f"{letter_id!r} is no ID of a dead letter")
+        raise ValueError(f"{letter_id!r} is not the ID of a dead letter")
     if any(int(part) >= 2**64 for part in numbers if part):
-        raise ValueError(f"{letter_id!r} is no ID of a dead letter")
+        raise ValueError(f"{letter_id!r} is not the ID of a dead letter")
     return letter_id
 
 

@@ -1,6 +1,6 @@
-"""Listening on Pub/Sub: a thread that only queues, lest the server cut it off for slowness.
+"""The Pub/Sub subscription: a thread that only queues, so that the server does not cut it off.
 
-Pub/Sub has no consumer groups. One collector at a time holds the lease for it.
+Pub/Sub has no consumer groups, so one collector at a time holds a lease for it.
 """
 
 import logging
@@ -25,20 +25,20 @@ logger = logging.getLogger(__name__)
 LEASE_MS = 5_000
 MAXIMUM_QUEUED = 1_000_000
 MAXIMUM_QUEUED_BYTES = 64 * 1024 * 1024
-# What Python takes for a message beside its data.
+# Memory of a queued message in Python besides its data.
 OVERHEAD_BYTES = 150
 PING_SECONDS = 0.2
 LEASE_POLL_SECONDS = 0.05
 DROPPING_SECONDS = 1.0
-# A subscription that lasted for so long is tried again at once.
+# After a subscription that lasted this long, the first attempt is made at once.
 STEADY_SECONDS = 10.0
-# Not the wall clock, which jumps, nor the monotonic one, which sleeps with the machine.
+# Unlike the wall clock it never jumps, and unlike the monotonic clock it runs during suspend.
 _STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 _lines = OnceAMinute()
 
-# What never ends is no lease of ours.
+# A key that never expires is not a lease of ours.
 _HOLD = """
 if redis.call('TTL', KEYS[1]) == -1 then redis.call('DEL', KEYS[1]) end
 local holder = redis.call('GET', KEYS[1])
@@ -52,7 +52,7 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 
 
 class Hold(IntEnum):
-    """What has become of the lease."""
+    """What became of the lease."""
 
     ANOTHERS = 0
     RENEWED = 1
@@ -60,9 +60,9 @@ class Hold(IntEnum):
 
 
 class Message(NamedTuple):
-    """A payload as it came, or its beginning if it is too large.
+    """A payload as received, or its beginning if it is too large.
 
-    With channel -1, a mark: all that was published before is queued.
+    Channel -1 is a marker: everything published before ``time_ms`` is queued.
     """
 
     channel: int
@@ -71,10 +71,10 @@ class Message(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """The right to listen.
+    """The right to subscribe.
 
     Attributes:
-        number: another one each time that somebody else may have had it in between.
+        number: changes whenever another collector may have held the lease in between.
         until: by :func:`steady_seconds`.
     """
 
@@ -83,21 +83,21 @@ class Lease(NamedTuple):
 
 
 class LeaseRanOutError(Exception):
-    """Another collector may listen by now."""
+    """Another collector may be subscribed by now."""
 
 
 def steady_seconds() -> float:
-    """Seconds that go on while the process is frozen or the machine sleeps, and never jump."""
+    """Seconds of a clock that never jumps, and runs while the process or machine is suspended."""
     return time.clock_gettime(_STEADY_CLOCK)
 
 
 class Subscriber:
-    """Queues what is published on the platform's channels.
+    """Queues messages published on the platform's channels.
 
     Attributes:
-        interruptions: how often the subscription broke; what was published meanwhile is lost.
-        overflows: messages that were dropped because the queue was full, or the lease had run out.
-        clock_offset_ms: what to add to the local clock to get the server's.
+        interruptions: how often the subscription broke; messages published meanwhile are lost.
+        overflows: messages dropped because the queue was full or the lease had expired.
+        clock_offset_ms: offset from the local clock to the server's.
         subscribed: whether the server has confirmed the subscription.
     """
 
@@ -108,7 +108,7 @@ class Subscriber:
         self.subscribed = False
         self._client = client
         self._queue: deque[Message] = deque()
-        # Each is written by one thread only: that which queues, and that which takes.
+        # Each is written by one thread only: the one that queues, and the one that takes.
         self._bytes_queued = 0
         self._bytes_taken = 0
         self._lease = Lease(0, math.inf)
@@ -121,22 +121,22 @@ class Subscriber:
 
     @property
     def queued_bytes(self) -> int:
-        """What the queue takes of the memory, about."""
+        """Approximate memory used by the queue."""
         return self._bytes_queued - self._bytes_taken
 
     def keep_until(self, until: float, is_new: bool) -> None:
-        """Says how long the lease holds; what comes later is another collector's.
+        """Sets how long the lease holds; later messages belong to another collector.
 
         Args:
             until: by :func:`steady_seconds`.
-            is_new: whether somebody else may have had it before: a connection from that time is
-                given up, as nobody knows what of that waits in it.
+            is_new: whether another collector may have held it before. A connection from that time
+                is dropped, as it may contain messages that collector received, too.
         """
         self._lease = Lease(self._lease.number + is_new, until)
 
     def start(self) -> None:
-        """Subscribes, in a thread of its own, until :meth:`stop`."""
-        # An event of its own, too: one that hangs beyond stop() must not go on because of this.
+        """Subscribes in a separate thread until :meth:`stop`."""
+        # A new event, so that a thread hanging since an earlier stop() does not resume.
         self._stopping = threading.Event()
         self._thread = threading.Thread(
             target=self._run, args=(self._stopping,), name="subscriber", daemon=True
@@ -144,14 +144,14 @@ class Subscriber:
         self._thread.start()
 
     def stop(self, seconds: float = 10.0) -> None:
-        """Ends the subscription, waiting so long at most. What is queued stays queued."""
+        """Ends the subscription, waiting up to ``seconds``. Queued messages stay queued."""
         if self._thread is not None:
             self._stopping.set()
             self._thread.join(timeout=seconds)
             self._thread = None
 
     def take(self, count: int, size: int) -> list[Message]:
-        """Removes and returns up to ``count`` messages, oldest first, of about ``size`` bytes."""
+        """Removes and returns up to ``count`` messages of about ``size`` bytes, oldest first."""
         queue = self._queue
         taken: list[Message] = []
         last = self._bytes_taken + size
@@ -175,13 +175,13 @@ class Subscriber:
             except LeaseRanOutError:
                 self.interruptions += 1
                 if (left_out := _lines.left_out("lease")) is not None:
-                    what = "The lease for Pub/Sub ran out, and the subscription is made again"
+                    what = "The lease for Pub/Sub expired; subscribing again"
                     logger.warning("%s.", with_count(what, left_out))
-            except Exception as error:  # noqa: BLE001 - nobody else listens, nor sees this end
+            except Exception as error:  # noqa: BLE001 - the thread must not die unnoticed
                 if stopping.is_set():
                     return
                 self.interruptions += 1
-                log_failure(logger, "The Pub/Sub subscription broke, and is made again", error)
+                log_failure(logger, "The Pub/Sub subscription broke; subscribing again", error)
                 if time.monotonic() - started > STEADY_SECONDS:
                     backoff.reset()
                 stopping.wait(backoff.delay)
@@ -198,7 +198,7 @@ class Subscriber:
                     pubsub.ping(str(self._now_ms()))
                     next_ping = now + min(PING_SECONDS, self._seconds_to_next_tick())
                 message = pubsub.get_message(timeout=max(0.001, next_ping - now))
-                # Whatever has come before this is asked came while it held.
+                # Checked after receiving, so that the message arrived while the lease held.
                 if self._lease.number != lease or not self._holds(self._lease):
                     self._drop_what_waits(pubsub, message)
                     raise LeaseRanOutError
@@ -220,7 +220,7 @@ class Subscriber:
         return steady_seconds() <= lease.until
 
     def _drop_what_waits(self, pubsub: Any, message: dict[str, Any] | None) -> None:
-        """Counts what the connection still has, as far as that can be told soon."""
+        """Counts the messages still in the connection, for a limited time."""
         give_up_at = time.monotonic() + DROPPING_SECONDS
         while message is not None and time.monotonic() < give_up_at:
             self.overflows += message["type"] == "message"
@@ -253,7 +253,7 @@ class Subscriber:
 
 
 def _weight(data: bytes) -> int:
-    # Not len(), which for a payload that was cut is the length of the whole.
+    # Not len(), which for a cut payload is the length of the whole.
     return bytes.__len__(data) + OVERHEAD_BYTES
 
 
@@ -261,7 +261,7 @@ _POSITIONS = {name.encode(): position for position, name in enumerate(keys.CHANN
 
 
 def hold_lease(client: "redis.Redis", name: str) -> Hold:
-    """Takes or renews the lease for Pub/Sub, if nobody else has it.
+    """Takes or renews the lease for Pub/Sub, if nobody else holds it.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -270,9 +270,9 @@ def hold_lease(client: "redis.Redis", name: str) -> Hold:
 
 
 def release_lease(client: "redis.Redis", name: str) -> None:
-    """Gives the lease up, if ``name`` holds it, so that another collector need not wait.
+    """Releases the lease if ``name`` holds it, so that another collector need not wait.
 
     Raises:
-        redis.RedisError: Redis does not answer; it ends by itself.
+        redis.RedisError: Redis does not answer; the lease expires by itself.
     """
     client.eval(_RELEASE, 1, keys.SUBSCRIBER_LEASE, name)

@@ -1,24 +1,24 @@
-"""How many entries to ask for at once: Redis counts entries, but memory is spent on bytes."""
+"""How many entries to read at once: Redis limits entries, but what matters for memory are bytes."""
 
-# Of one read over all streams.
+# For one read over all streams.
 BUDGET_BYTES = 16 * 1024 * 1024
-# Small enough for whatever may come after a start, a failure or a silence.
+# Small enough for entries of any size after a start, a failure or a pause.
 FIRST_COUNT = 16
 
 
 class ReadSize:
-    """The number of entries per stream to ask for next.
+    """The number of entries per stream to request next.
 
-    It doubles while reads come back full, halves when they do not, and what comes after a silence
-    meets a small number. What an entry weighed lately bounds it from above.
+    It doubles while reads come back full and halves when they do not, so that it is small after a
+    pause. The recent size of entries limits it.
 
     Args:
-        maximum: the largest number, at least 1.
-        streams: how many streams are read at once.
+        maximum: upper limit, at least 1.
+        streams: number of streams read at once.
 
     Attributes:
-        count: entries of each stream, from 1 to ``maximum``.
-        was_full: whether a stream had as many as were asked for, and so may have more.
+        count: entries per stream, from 1 to ``maximum``.
+        was_full: whether a stream returned as many as requested, and so may have more.
     """
 
     def __init__(self, maximum: int, streams: int) -> None:
@@ -30,30 +30,30 @@ class ReadSize:
         self.restart()
 
     def restart(self) -> None:
-        """Begins small, as at a start or after a failure."""
+        """Starts small again, after a start or a failure."""
         self._set(FIRST_COUNT)
 
     def note(self, fullest: int, entries: int, size: int) -> None:
-        """Learns from a read.
+        """Adapts to a read.
 
         Args:
-            fullest: entries of the stream that had most.
-            entries: of all streams.
+            fullest: number of entries of the stream with most.
+            entries: number of entries of all streams.
             size: their bytes.
         """
         self._note_weight(size / entries if entries else 0)
         self.was_full = fullest >= self.count
-        # The first read of a burst has what had come when the server woke us: one entry.
+        # The first read of a burst contains only the entry that woke us.
         rest = self.count // 2 if entries else 0
         self._set(max(FIRST_COUNT, 2 * fullest, rest))
 
     def note_excess(self, size: int) -> None:
-        """Learns that a read had more than ``size`` bytes, and was not taken."""
+        """Adapts to a read that was aborted at ``size`` bytes."""
         self._note_weight(size / self.count)
         self.restart()
 
     def _note_weight(self, entry_bytes: float) -> None:
-        # Heavy entries seldom come alone: they are forgotten step by step.
+        # Large entries rarely come alone, so the estimate decays gradually.
         self._entry_bytes = max(entry_bytes, self._entry_bytes / 2, 1.0)
 
     def _set(self, count: int) -> None:

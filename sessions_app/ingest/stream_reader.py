@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import redis
 from redis.cluster import RedisCluster
 
-from sessions_app.ingest.claims import Batch, Recovery
+from sessions_app.ingest.claims import Batch, PendingClaims
 from sessions_app.ingest.read_size import BUDGET_BYTES, ReadSize
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.bounded_replies import AnswerTooLargeError, at_most
+from sessions_app.redis_access.bounded_replies import ReplyTooLargeError, at_most
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS
 
 logger = logging.getLogger(__name__)
 
-# Of an answer that is heavier than what came before let expect; more of it is not taken.
+# A reply larger than recent entries suggested is aborted beyond this.
 LARGEST_ANSWER_BYTES = 2 * BUDGET_BYTES
 FORGET_CONSUMER_MS = 3_600_000
 TRIM_CALLS = 100
@@ -24,14 +24,14 @@ LONGEST_PAUSE_MS = 20
 
 
 class Entry(NamedTuple):
-    """One entry of a stream, as Redis sends it: ID, and names and values in turn."""
+    """One entry of a stream as sent by Redis: ID, and alternating names and values."""
 
     entry_id: bytes
     fields: list[bytes] | None
 
     @property
     def data(self) -> bytes | None:
-        """The payload, or None where there is no field of that name."""
+        """The payload; None if there is no field ``data``."""
         fields = self.fields or []
         if fields and fields[0] == b"data":
             return fields[1]
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
 EntryIds = tuple[int, Sequence[bytes]]
 
-# In one go: between looking and renaming, another collector may have made a stream of it.
+# A script, as another collector may create the stream between check and renaming.
 _MAKE_WAY = """
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind == 'stream' or kind == 'none' then return 0 end
@@ -50,10 +50,10 @@ return 1
 
 
 def create_groups(client: "redis.Redis", now_ms: int) -> None:
-    """Makes sure that the group exists on every stream; a new one begins ten minutes back.
+    """Ensures that the group exists on every stream; a new group starts ten minutes back.
 
-    What is no stream stands in the way of all others, as they are read together: it gets another
-    name, :func:`sessions_app.redis_access.keys.misplaced`.
+    A key of another type blocks reading, as all streams are read together: it is renamed to
+    :func:`sessions_app.redis_access.keys.misplaced`.
     """
     start = max(0, now_ms - CATCH_UP_TICKS * TICK_MS)
     for channel in keys.CHANNELS:
@@ -63,7 +63,7 @@ def create_groups(client: "redis.Redis", now_ms: int) -> None:
             if "WRONGTYPE" not in str(error):
                 raise
             if client.eval(_MAKE_WAY, 2, channel, keys.misplaced(channel)):
-                logger.error("%s is no stream: it is %s now.", channel, keys.misplaced(channel))
+                logger.error("%s is not a stream: moved to %s.", channel, keys.misplaced(channel))
             _create_group(client, channel, start)
 
 
@@ -79,33 +79,33 @@ class StreamReader:
     """Reads batches as one consumer of the group.
 
     Args:
-        client: with connections of its own, as reading blocks.
+        client: with its own connections, as reads block.
         name: the consumer, unique among running collectors.
-        batch_size: the most entries per stream and read.
+        batch_size: maximum number of entries per stream and read.
     """
 
     def __init__(self, client: Any, name: str, batch_size: int) -> None:
         self.client = client
         self.name = name
         self.size = ReadSize(batch_size, len(keys.CHANNELS))
-        self._recovery = Recovery(client, name, batch_size)
-        _take_answers_as_they_come(client)
+        self._recovery = PendingClaims(client, name, batch_size)
+        _keep_raw_replies(client)
 
     def read(self, before: Any, block_ms: int) -> list[Batch]:
-        """New entries.
+        """Reads new entries.
 
         Args:
-            before: a pipeline of the same server, whose commands are executed before.
-            block_ms: how long to wait for the first of them.
+            before: a pipeline on the same server, whose commands are executed first.
+            block_ms: how long to wait for the first entry.
 
         Raises:
-            AnswerTooLargeError: there were too many bytes; the entries have been delivered to us,
+            ReplyTooLargeError: the reply was too large; the entries were delivered to us, and
                 :meth:`recover` returns them.
         """
         try:
             with at_most(LARGEST_ANSWER_BYTES):
                 batches = self._read(before, block_ms)
-        except AnswerTooLargeError:
+        except ReplyTooLargeError:
             self.size.note_excess(LARGEST_ANSWER_BYTES)
             raise
         numbers = [len(batch.entries) for batch in batches]
@@ -113,7 +113,7 @@ class StreamReader:
         return batches
 
     def recover(self) -> list[Batch]:
-        """Entries that were delivered to us, or to others long ago, and never acknowledged."""
+        """Entries delivered to us, or to others long ago, that were never acknowledged."""
         return self._recovery.next_batches()
 
     def _read(self, before: Any, block_ms: int) -> list[Batch]:
@@ -126,21 +126,21 @@ class StreamReader:
 
     @staticmethod
     def queue_acknowledgement(pipeline: Any, entry_ids: Iterable[EntryIds]) -> None:
-        """Queues the acknowledgement of entries, given with the positions of their streams."""
+        """Queues the acknowledgement of entries, given by the index of their stream."""
         for position, identifiers in entry_ids:
             pipeline.execute_command(
                 "XACK", keys.CHANNELS[position], keys.CONSUMER_GROUP, *identifiers
             )
 
     def forget_consumers(self) -> None:
-        """Removes consumers that are long gone and hold nothing, so that their list stays short."""
+        """Removes consumers that are long gone and hold no entries, to keep their list short."""
         for channel in keys.CHANNELS:
             for consumer in self.client.xinfo_consumers(channel, keys.CONSUMER_GROUP):
                 if consumer["pending"] == 0 and consumer["idle"] > FORGET_CONSUMER_MS:
                     self.client.xgroup_delconsumer(channel, keys.CONSUMER_GROUP, consumer["name"])
 
     def trim(self, before_ms: int) -> None:
-        """Drops entries older than ``before_ms``, but never one that we have yet to read."""
+        """Trims entries older than ``before_ms``, but none that are still to be read."""
         for channel in keys.CHANNELS:
             group = next(
                 group
@@ -149,19 +149,19 @@ class StreamReader:
             )
             first = self.client.xpending(channel, keys.CONSUMER_GROUP)["min"]
             read_ms = int((first or group["last-delivered-id"]).partition(b"-")[0])
-            # Each call drops 10,000 entries at most, so that the server is never busy for long.
+            # Each call trims at most 10,000 entries, so that the server is never blocked for long.
             for _ in range(TRIM_CALLS):
                 if not self.client.xtrim(channel, minid=min(before_ms, read_ms), approximate=True):
                     break
 
 
 class ClusterStreamReader(StreamReader):
-    """The same for streams on several nodes, none of which can wait for those of the others."""
+    """A reader for streams on several nodes, which cannot be waited for in one call."""
 
     def _read(self, before: Any, block_ms: int) -> list[Batch]:
-        """As above; ``before`` may be of another server."""
+        """Reads without blocking; ``before`` may be on another server."""
         before.execute()
-        self._take_answers_as_they_come()
+        self._keep_raw_replies()
         with self.client.pipeline(transaction=False) as pipeline:
             for channel in keys.CHANNELS:
                 pipeline.execute_command(
@@ -173,10 +173,10 @@ class ClusterStreamReader(StreamReader):
             time.sleep(min(block_ms, LONGEST_PAUSE_MS) / 1000)
         return batches
 
-    def _take_answers_as_they_come(self) -> None:
-        """Nodes may be new since the last time."""
+    def _keep_raw_replies(self) -> None:
+        """Applies it to all nodes, as there may be new ones."""
         for node in self.client.get_primaries():
-            _take_answers_as_they_come(self.client.get_redis_connection(node))
+            _keep_raw_replies(self.client.get_redis_connection(node))
 
 
 def stream_reader(events: Any, name: str, batch_size: int) -> StreamReader:
@@ -185,8 +185,8 @@ def stream_reader(events: Any, name: str, batch_size: int) -> StreamReader:
     return kind(events, name, batch_size)
 
 
-def _take_answers_as_they_come(client: Any) -> None:
-    """redis-py would build a dict for every entry, which costs as much as decoding it."""
+def _keep_raw_replies(client: Any) -> None:
+    """Keeps replies as sent: the dict redis-py builds per entry costs as much as decoding it."""
     client.set_response_callback("XREADGROUP", lambda response, **_: response)
 
 

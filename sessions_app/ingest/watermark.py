@@ -1,7 +1,7 @@
-"""Up to when the collectors have read: silence of the room and of the collector are not the same.
+"""The watermark: up to when collectors have read, which tells a silent room from a stuck collector.
 
-The watermark of stream processors, asked of Redis itself instead of kept: see "The Dataflow Model"
-(Akidau and others, VLDB 2015) for the idea.
+Unlike in most stream processors, it is not stored but derived from Redis; for the concept see "The
+Dataflow Model" (Akidau et al., VLDB 2015).
 """
 
 from typing import Any
@@ -9,21 +9,20 @@ from typing import Any
 import redis
 
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import events_client
+from sessions_app.redis_access.client import cluster_client
 
 
 def has_passed(client: "redis.Redis", end_ms: int) -> bool:
-    """Whether every event that reached Redis before ``end_ms`` has been handed to the scorer.
+    """Whether every event that reached Redis before ``end_ms`` was delivered to the scorer.
 
-    False while no collector is running, as nobody can then tell a silent room from a silent
-    collector.
+    False while no collector is running, as a silent room then looks like a stuck collector.
     """
     if not _collectors_have_read(client, end_ms):
         return False
-    events = events_client(client)
+    events = cluster_client(client)
     return (
         _streams_are_delivered(events, end_ms)
-        # After the one above: what is delivered is pending until it has been handed on.
+        # Checked last: entries are pending from being read until they are delivered.
         and _streams_are_acknowledged(events, end_ms)
     )
 

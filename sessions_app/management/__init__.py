@@ -1,0 +1,1 @@
+"""Management commands, and how they stop on a signal."""

@@ -1,1 +1,1 @@
-"""What a tick leads to: parts that are made by scoring, kept in the outbox, and delivered."""
+"""The outcome of a tick: its parts, how they are encoded, stored and published."""

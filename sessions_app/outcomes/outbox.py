@@ -1,4 +1,4 @@
-"""The outbox of a shard: a tick's outcome from its commit until it is delivered."""
+"""The outbox of a shard: holds a tick's outcome from its commit until it is delivered."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,11 +8,12 @@ import msgspec
 from sessions_app.outcomes.part import Part, ScoredTick
 
 VERSION = 4
-# That of the release before, whose workers read no other: written where it can hold everything.
+# The version of the release before, written whenever it can represent the outcome.
 FIXED_VERSION = 3
-# The parts that it has, in the order of its fields.
-METRICS, SIGNS, ENDS, POLLS, ANOMALIES = "metrics", "signs of life", "ends", "polls", "anomalies"
-_FIXED = {METRICS, SIGNS, ENDS, POLLS, ANOMALIES}
+# Names of its parts.
+METRICS, LAST_SEEN, ENDS = "metrics", "signs of life", "ends"
+POLLS, ANOMALIES = "polls", "anomalies"
+_FIXED = {METRICS, LAST_SEEN, ENDS, POLLS, ANOMALIES}
 
 _pack = msgspec.msgpack.Encoder().encode
 _NOTHING = msgspec.Raw(_pack([]))
@@ -25,11 +26,11 @@ _unpack_number = msgspec.msgpack.Decoder(int).decode
 
 
 class UnknownOutboxError(ValueError):
-    """Bytes that are no outbox of a version that can be read."""
+    """Bytes that are not an outbox of a supported version."""
 
 
 class UnreadablePart(NamedTuple):
-    """A part that nobody here can read: of a later version, or damaged."""
+    """A part that cannot be read here: of a later release, or damaged."""
 
     name: str
     data: bytes
@@ -37,11 +38,11 @@ class UnreadablePart(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a tick has led to.
+    """The outcome of a tick.
 
     Attributes:
-        values: those of the parts that have any, by name.
-        unreadable: what was read with them and is none.
+        values: of the parts that have one, by name.
+        unreadable: parts that could not be decoded.
     """
 
     tick: int
@@ -57,7 +58,7 @@ def make_outcome(scored: ScoredTick, parts: Sequence[Part]) -> Outcome:
 
 
 def encode_outcome(outcome: Outcome, parts: Sequence[Part]) -> bytes:
-    """The outcome as bytes, for :func:`decode_outcome`, in the oldest version that can hold it."""
+    """The outcome as bytes for :func:`decode_outcome`, in the oldest version that can hold it."""
     encoded = {
         part.name: part.encode(outcome.values[part.name])
         for part in parts
@@ -84,7 +85,7 @@ def decode_outcome(data: bytes, parts: Sequence[Part]) -> Outcome:
         try:
             values[name] = known[name].decode(blob)
         except KeyError:
-            unreadable.append(UnreadablePart(name, blob, "no part of this release"))
+            unreadable.append(UnreadablePart(name, blob, "not a part of this release"))
         except ValueError as error:
             unreadable.append(UnreadablePart(name, blob, str(error)))
     return Outcome(tick, values, unreadable)
@@ -97,10 +98,10 @@ def _unpacked(data: bytes) -> tuple[int, dict[str, bytes]]:
         return tick, encoded
     if version != FIXED_VERSION:
         raise UnknownOutboxError(f"an outbox of version {version}")
-    _, tick, external_ids, metrics, signs, ends, polls, anomalies = _unpack_fixed(data)
+    _, tick, external_ids, metrics, last_seen, ends, polls, anomalies = _unpack_fixed(data)
     fixed = {
         METRICS: _pack((external_ids, metrics)) if metrics else b"",
-        SIGNS: b"" if signs == _NOTHING else bytes(signs),
+        LAST_SEEN: b"" if last_seen == _NOTHING else bytes(last_seen),
         ENDS: b"" if ends == _NOTHING else bytes(ends),
         POLLS: b"" if polls == _NOTHING else bytes(polls),
         ANOMALIES: anomalies,
@@ -112,8 +113,9 @@ def _fixed(tick: int, encoded: dict[str, bytes]) -> tuple[Any, ...]:
     external_ids, metrics = _NOTHING, b""
     if METRICS in encoded:
         external_ids, metrics = _unpack_metrics(encoded[METRICS])
-    signs, ends, polls = (
-        msgspec.Raw(encoded[name]) if name in encoded else _NOTHING for name in (SIGNS, ENDS, POLLS)
+    last_seen, ends, polls = (
+        msgspec.Raw(encoded[name]) if name in encoded else _NOTHING
+        for name in (LAST_SEEN, ENDS, POLLS)
     )
     anomalies = encoded.get(ANOMALIES, b"")
-    return FIXED_VERSION, tick, external_ids, metrics, signs, ends, polls, anomalies
+    return FIXED_VERSION, tick, external_ids, metrics, last_seen, ends, polls, anomalies

@@ -1,7 +1,7 @@
-"""The parts of what a tick leads to, each brought by the app that owns it.
+"""The parts of a tick's outcome, each provided by the app that owns it.
 
 A new kind of outcome is a new :class:`Part` and one line in
-:mod:`engagement_conductor.pipeline.parts`; nothing else of the tick knows of it.
+:mod:`engagement_conductor.pipeline.parts`; nothing else in the tick depends on it.
 """
 
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ from sessions_app.outcomes.piecewise import Pieces
 from sessions_app.scoring.score import ScoreSettings, Signals
 from sessions_app.state.session_windows import SessionWindows
 from sessions_app.state.tick_update import TickUpdate
-from sessions_app.telemetry.counters import TickFigures
+from sessions_app.telemetry.counters import TickCounters
 from sessions_app.ticks import tick_end
 
 Value = TypeVar("Value")
@@ -30,16 +30,16 @@ Stored = TypeVar("Stored")
 
 @dataclass
 class ScoredTick:
-    """A tick of a shard after scoring, from which the parts are made.
+    """A scored tick of a shard, from which the parts are produced.
 
     Attributes:
-        windows: at the tick; the sessions that end with it are still there.
-        update: what happened in it.
-        polls: names of at least the polls that it speaks of.
+        windows: at the tick; they still contain the sessions that end with it.
+        update: result of the tick.
+        polls: names of at least the polls it mentions.
         settings: of the event of each row.
         signals, scores: of each row.
         is_minute: whether what is stored once a minute is due.
-        findings: what was found in it after scoring, by the name of the part that delivers it.
+        findings: results of later stages, by the name of the part that delivers them.
     """
 
     windows: SessionWindows
@@ -54,14 +54,14 @@ class ScoredTick:
 
 @dataclass
 class Delivery:
-    """What the parts of one outcome need to be stored and published.
+    """What parts need in order to be stored and published.
 
     Attributes:
-        tick: the one that was scored.
+        tick: the scored one.
         client: of the server of ``REDIS_URL``.
-        node: of the node that has the shard.
-        event_settings: of the worker.
-        pieces: stores what can be stored, within the transaction.
+        node: the node with the shard.
+        event_settings: cache of the worker.
+        pieces: stores lists of items within the transaction.
         counters: of the tick.
     """
 
@@ -70,7 +70,7 @@ class Delivery:
     node: "redis.Redis"
     event_settings: EventSettingsCache
     pieces: Pieces
-    counters: TickFigures
+    counters: TickCounters
 
     @property
     def time(self) -> datetime:
@@ -79,24 +79,24 @@ class Delivery:
 
 
 class Part(ABC, Generic[Value, Stored]):
-    """A part of an outcome: how it is made, kept, stored and published.
+    """A part of an outcome: how it is produced, encoded, stored and published.
 
-    A part is delivered at least once: whoever dies in the middle leaves it to the next one, from
-    the beginning. What is stored is stored in one transaction with all other parts.
+    A part is delivered at least once: if a worker dies during delivery, the next one starts over.
+    All parts are stored in one transaction.
 
     Attributes:
-        name: by which it is kept; never another part's.
+        name: identifies it in the outbox; must never be reused for another part.
     """
 
     name: ClassVar[str]
 
     @abstractmethod
     def produce(self, scored: ScoredTick) -> Value | None:
-        """What the tick leads to; None for nothing."""
+        """The value of this part for the tick; None if there is nothing to deliver."""
 
     @abstractmethod
     def encode(self, value: Value) -> bytes:
-        """The value as MessagePack, for :meth:`decode`."""
+        """The value as MessagePack for :meth:`decode`."""
 
     @abstractmethod
     def decode(self, data: bytes) -> Value:
@@ -108,34 +108,34 @@ class Part(ABC, Generic[Value, Stored]):
 
     @abstractmethod
     def store(self, value: Value, delivery: Delivery) -> Stored:
-        """Stores it in the database; what is there already stays as it is.
+        """Stores the value in the database; existing rows stay unchanged.
 
         Returns:
-            What is to be told of it.
+            What to publish.
         """
 
     def publish(self, stored: Stored, delivery: Delivery) -> None:
-        """Tells the platform.
+        """Publishes to the platform.
 
         Raises:
-            redis.RedisError: perhaps not everything was told.
+            redis.RedisError: perhaps not everything was published.
         """
 
     def note_delivered(self, stored: Stored, delivery: Delivery) -> None:
-        """Counts and logs what was delivered: once, after everything else."""
+        """Counts and logs the delivery: once, after everything else."""
 
     def is_empty(self, value: Value) -> bool:
-        """Whether there is nothing left to deliver."""
+        """Whether the value contains nothing to deliver."""
         return not value
 
     def sessions(self, value: Value) -> Iterable[tuple[int, str]]:
-        """Keys of its sessions and the platform's IDs, where it has both."""
+        """Database keys and platform IDs of its sessions, if it contains both."""
         return ()
 
     def readdressed(self, value: Value, addresses: Addresses) -> Value:
-        """The value with the keys that sessions and events have now, without what is gone."""
+        """The value with the current keys of sessions and events, without deleted ones."""
         return value
 
     def size(self, value: Value) -> int:
-        """How many things it has that are counted when they are left out."""
+        """The number of items to count if they are left out."""
         return 0

@@ -1,4 +1,4 @@
-"""Storing many things of which one may be bad: by halves, so that it costs only itself."""
+"""Storing many items of which some may be bad: by bisection, so that only those are lost."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
@@ -6,8 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg
 from django.db import DataError, IntegrityError, transaction
 
-# What a row can be to blame for. Anything else that a database says is nothing of the rows. COPY
-# raises psycopg's own.
+# Errors that a row can cause; all others are not the fault of rows. COPY raises psycopg's own.
 ROW_FAULTS = (
     DataError,
     IntegrityError,
@@ -18,19 +17,19 @@ ROW_FAULTS = (
     ArithmeticError,
     LookupError,
 )
-# Some hundred rows that are bad take so many; after that the rest is bad altogether.
-MOST_FAILURES = 2_000
+# A few hundred bad rows take this many; beyond it, the rest is considered bad as a whole.
+MAXIMUM_FAILURES = 2_000
 
 Item = TypeVar("Item")
 Stored = TypeVar("Stored")
 
 
 class BadPiece(NamedTuple):
-    """What could not be stored.
+    """An item that could not be stored.
 
     Attributes:
-        what: kind of things.
-        piece: one of them; several once there are very many.
+        what: kind of items.
+        piece: the item; several once there were too many failures.
         error: why.
     """
 
@@ -40,13 +39,13 @@ class BadPiece(NamedTuple):
 
 
 class Pieces:
-    """Stores lists of things, within the caller's transaction.
+    """Stores lists of items within the caller's transaction.
 
     Args:
-        by_halves: whether to look for what cannot be stored; otherwise all or nothing.
+        by_halves: whether to isolate bad items by bisection; otherwise all or nothing.
 
     Attributes:
-        bad: what could not be stored.
+        bad: items that could not be stored.
     """
 
     def __init__(self, by_halves: bool) -> None:
@@ -57,10 +56,10 @@ class Pieces:
     def store(
         self, what: str, items: list[Item], store: Callable[[list[Item]], list[Stored] | None]
     ) -> list[Stored]:
-        """What ``store`` returned for the items that it could store.
+        """The results of ``store`` for the items that could be stored.
 
         Raises:
-            Exception: as ``store`` does, but for :data:`ROW_FAULTS` where that is looked for.
+            Exception: from ``store``; with ``by_halves``, none of :data:`ROW_FAULTS`.
         """
         if not items:
             return []
@@ -71,7 +70,7 @@ class Pieces:
                 return store(items) or []
         except ROW_FAULTS as error:
             self._failures += 1
-            if len(items) == 1 or self._failures > MOST_FAILURES:
+            if len(items) == 1 or self._failures > MAXIMUM_FAILURES:
                 self.bad.append(BadPiece(what, items if len(items) > 1 else items[0], error))
                 return []
         middle = len(items) // 2

@@ -1,4 +1,4 @@
-"""What a tick leads to for its sessions: metrics, signs of life, what became of polls, and ends."""
+"""The parts of a tick's outcome about sessions: metrics, last-seen times, polls, and ends."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from sessions_app.state.poll_notices import PollNotice, poll_notices
 from sessions_app.state.tick_metrics import METRIC, TickMetrics, metric_rows
 from sessions_app.storage.metrics import store_metrics
 from sessions_app.storage.polls import store_poll_notices
-from sessions_app.storage.sessions import end_sessions, note_signs_of_life
+from sessions_app.storage.sessions import end_sessions, store_last_seen
 from sessions_app.ticks import WINDOW_TICKS
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -68,12 +68,11 @@ class MetricsPart(Part[TickMetrics, TickMetrics]):
         return zip(value.rows["session_id"].tolist(), value.external_ids, strict=True)
 
     def readdressed(self, value: TickMetrics, addresses: Addresses) -> TickMetrics:
-        places = [addresses.place(name) for name in value.external_ids]
-        metrics = value.only([row for row, place in enumerate(places) if place is not None])
+        references = [addresses.reference(name) for name in value.external_ids]
+        metrics = value.only([row for row, found in enumerate(references) if found is not None])
         rows = metrics.rows.copy()
-        found = [place for place in places if place is not None]
-        rows["session_id"] = [place.session_id for place in found]
-        rows["event_id"] = [place.event_id for place in found]
+        rows["session_id"] = [found.session_id for found in references if found is not None]
+        rows["event_id"] = [found.event_id for found in references if found is not None]
         return metrics._replace(rows=rows)
 
     def is_empty(self, value: TickMetrics) -> bool:
@@ -96,8 +95,8 @@ class _KeysPart(Part[list[int], list[int]]):
         return [key for key in map(addresses.current, value) if key is not None]
 
 
-class SignsOfLifePart(_KeysPart):
-    """The sessions of which something was heard within the last minute, once a minute."""
+class LastSeenPart(_KeysPart):
+    """The sessions seen within the last minute, once a minute."""
 
     name = "signs of life"
 
@@ -110,18 +109,18 @@ class SignsOfLifePart(_KeysPart):
 
     def store(self, value: list[int], delivery: Delivery) -> list[int]:
         return delivery.pieces.store(
-            self.name, value, lambda keys: note_signs_of_life(keys, delivery.time)
+            self.name, value, lambda keys: store_last_seen(keys, delivery.time)
         )
 
 
 class EndsPart(_KeysPart):
-    """The sessions that end with the tick; their pages are told."""
+    """The sessions that end with the tick."""
 
     name = "ends"
 
     def produce(self, scored: ScoredTick) -> list[int] | None:
         windows = scored.windows
-        keys: list[int] = windows.rows["session_id"][windows.over_rows()].tolist()
+        keys: list[int] = windows.rows["session_id"][windows.ended_rows()].tolist()
         return keys or None
 
     def store(self, value: list[int], delivery: Delivery) -> list[int]:

@@ -1,0 +1,1 @@
+"""Querysets of the models, and queries over many sessions at once."""

@@ -1,21 +1,31 @@
-"""Who may see what, and what is live: the querysets of this app's models."""
+"""The querysets of this app's models: visibility, live sessions, histories."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.db import models
-from django.db.models import Avg, Count, Max, Min, Q, Sum
+from django.db.models import Avg, Count, F, Max, Min, Q, Sum
 
 from sessions_app.queries.latest_rows import newest_of_sessions
-from sessions_app.queries.time_buckets import MOST_BUCKETS, Bucket, TimeBucket, bucket_width
+from sessions_app.queries.time_buckets import MAXIMUM_BUCKETS, Bucket, TimeBucket, bucket_width
 from sessions_app.scoring.score import CATEGORY_FLOORS, Signals
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
+# Relations that assign an event to somebody. Apps above add their own when they are ready.
+ASSIGNMENTS = {"organizers"}
+
+# Of a session: the release before does not store it, there the order of its times tells.
+ENDED_BY_HAND = Q(ended_at__isnull=False) & (
+    Q(ended_by_hand=True) | Q(ended_by_hand__isnull=True, edited_at__gte=F("ended_at"))
+)
+# Session.awaits_event, in a query.
+AWAITS_EVENT = Q(stand_in__isnull=False, event=F("stand_in"))
+
 
 def sees_everything(user: Any) -> bool:
-    """Whether ``user`` is an admin here: a superuser, or staff who may view every event."""
+    """Whether ``user`` is an admin: a superuser, or staff with permission to view events."""
     return user.is_superuser or (user.is_staff and user.has_perm("sessions_app.view_event"))
 
 
@@ -29,7 +39,7 @@ class VisibleQuerySet(models.QuerySet[Any]):
     ORGANIZERS: ClassVar[str]
 
     def visible_to(self, user: "AbstractBaseUser | AnonymousUser | Any") -> Self:
-        """All of them to admins, those of their events to organizers, none to anybody else."""
+        """All rows for admins, those of their events for organizers, none for anybody else."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
         if sees_everything(user):
@@ -43,25 +53,21 @@ class EventQuerySet(VisibleQuerySet):
     ORGANIZERS = "organizers"
 
     def real(self) -> Self:
-        """Those that the platform or an admin has named, not stand-ins."""
+        """Events named by the platform or an admin, not stand-ins."""
         return self.filter(is_stand_in=False)
 
     def stand_ins(self) -> Self:
-        """Those that stand in for the event of one session."""
+        """Events that stand in for the event of one session."""
         return self.filter(is_stand_in=True)
 
     def meant_by(self, external_id: str) -> Self:
-        """The one that somebody means who gives an ID: the real one, or else the stand-in.
-
-        Of the others, a stand-in is told as the event of its session, by the session's ID.
-        """
+        """The event with this ID, or else the stand-in of the session with this ID."""
         meant = self.filter(external_id=external_id).order_by("is_stand_in")
         return self.filter(pk__in=meant.values("pk")[:1])
 
     def unassigned(self) -> Self:
-        """Those that nobody was given: neither an organizer nor a program."""
-        given = [field.name for field in self.model._meta.get_fields() if field.many_to_many]
-        return self.filter(**{f"{name}__isnull": True for name in given})
+        """Those that are assigned to nobody: neither an organizer nor a program."""
+        return self.filter(**{f"{name}__isnull": True for name in ASSIGNMENTS})
 
 
 class SessionQuerySet(VisibleQuerySet):
@@ -70,11 +76,11 @@ class SessionQuerySet(VisibleQuerySet):
     ORGANIZERS = "event__organizers"
 
     def live(self) -> Self:
-        """Those that are not over."""
+        """Sessions that have not ended."""
         return self.filter(ended_at__isnull=True)
 
-    def over(self) -> Self:
-        """Those that have ended."""
+    def ended(self) -> Self:
+        """Sessions that have ended."""
         return self.filter(ended_at__isnull=False)
 
 
@@ -82,15 +88,15 @@ class PauseQuerySet(models.QuerySet[Any]):
     """Breaks and closings of sessions."""
 
     def at(self, time: datetime) -> Self:
-        """Those that have begun by ``time`` and are not over then."""
-        return self.filter(starts_at__lte=time).not_over_before(time)
+        """Pauses in progress at ``time``."""
+        return self.filter(starts_at__lte=time).not_ended_before(time)
 
-    def not_over_before(self, time: datetime) -> Self:
-        """Those that end after ``time``, or have no end yet."""
+    def not_ended_before(self, time: datetime) -> Self:
+        """Pauses that end after ``time``, or have no end yet."""
         return self.filter(models.Q(ends_at__isnull=True) | models.Q(ends_at__gt=time))
 
     def kinds_by_session(self, session_ids: list[int], time: datetime) -> dict[int, str]:
-        """The kind of pause that each of the sessions makes at ``time``, where it makes one."""
+        """The kind of pause of each of the sessions that is paused at ``time``."""
         current = self.at(time).filter(session_id__in=session_ids)
         return dict(current.values_list("session_id", "kind"))
 
@@ -128,7 +134,7 @@ class EngagementMetricQuerySet(models.QuerySet[Any]):
         """``average`` score and ``peak`` of active users of each of these sessions, by key.
 
         Args:
-            start, end: between which all of their rows lie; a hypertable looks nowhere else.
+            start, end: time range of all their rows, so that a hypertable reads those chunks only.
         """
         rows = (
             self.filter(session_id__in=session_ids, time__range=(start, end))
@@ -137,18 +143,18 @@ class EngagementMetricQuerySet(models.QuerySet[Any]):
         )
         return {row["session_id"]: row for row in rows}
 
-    def figures_of_session(self, session_id: int) -> dict[str, Any]:
-        """What a session was like in all; one query, and one for each of four extremes.
+    def totals_of_session(self, session_id: int) -> dict[str, Any]:
+        """Totals over a whole session; one query, and one for each of four extremes.
 
         Returns:
-            ``points`` and nothing else if there are none; otherwise also the ``average`` score, the
-            average of ``active_users``, the number of ``total_users``, the sums ``chat``,
-            ``reactions`` and ``votes``, for each category the number of its points, and the rows of
-            the ``highest`` and ``lowest`` score and of the ``most`` and ``fewest`` active users,
-            the first where there are several.
+            Only ``points`` if there are none; otherwise also the ``average`` score, the average of
+            ``active_users``, the number of ``total_users``, the sums ``chat``, ``reactions`` and
+            ``votes``, the number of points in each category, and the rows with the ``highest`` and
+            ``lowest`` score and with the ``most`` and ``fewest`` active users (the first of equal
+            ones).
         """
         rows = self.filter(session_id=session_id)
-        figures: dict[str, Any] = rows.aggregate(
+        totals: dict[str, Any] = rows.aggregate(
             points=Count("*"),
             average=Avg("score"),
             active_users=Avg("active_users"),
@@ -158,7 +164,7 @@ class EngagementMetricQuerySet(models.QuerySet[Any]):
             votes=Sum("vote_count"),
             **_points_by_category(),
         )
-        if not figures["points"]:
+        if not totals["points"]:
             return {"points": 0}
         extremes = {
             "highest": "-score",
@@ -166,24 +172,24 @@ class EngagementMetricQuerySet(models.QuerySet[Any]):
             "most": "-active_users",
             "fewest": "active_users",
         }
-        return figures | {
+        return totals | {
             name: rows.order_by(column, "time").first() for name, column in extremes.items()
         }
 
     def span_of_session(self, session_id: int) -> tuple[datetime, datetime] | None:
-        """The times of its first and its last point; None without any."""
+        """Times of its first and last point; None if it has none."""
         span = self.filter(session_id=session_id).aggregate(first=Min("time"), last=Max("time"))
         return None if span["first"] is None else (span["first"], span["last"])
 
     def history(
-        self, session_id: int, start: datetime, end: datetime, most: int = MOST_BUCKETS
+        self, session_id: int, start: datetime, end: datetime, most: int = MAXIMUM_BUCKETS
     ) -> list[Bucket]:
-        """The session from ``start`` to ``end``, both included, oldest first; one query.
+        """The session from ``start`` to ``end``, both inclusive, oldest first; one query.
 
         Args:
             session_id: key of the session.
             start, end: aware.
-            most: how many buckets there may be, at least 2. Those without a point are left out.
+            most: maximum number of buckets, at least 2. Buckets without points are left out.
 
         Raises:
             ValueError: ``end`` is before ``start``, or ``most`` below 2.
@@ -218,7 +224,7 @@ class EngagementMetricQuerySet(models.QuerySet[Any]):
 
 
 def _points_by_category() -> dict[str, Count]:
-    """A count of the rows whose score lies in the band, for each category."""
+    """For each category, a count of the rows whose score is in its band."""
     counts, ceiling = {}, None
     for floor, name in CATEGORY_FLOORS:
         lies_in_band = Q(score__gte=floor)

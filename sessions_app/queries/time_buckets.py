@@ -1,4 +1,4 @@
-"""The past of a session in few points: its metrics in buckets of equal width."""
+"""A session's history in few points: its metrics in buckets of equal width."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -8,20 +8,20 @@ from django.db.models import DateTimeField, DurationField, Func, Value
 from sessions_app.scoring.score import Signals
 from sessions_app.ticks import TICK_SECONDS
 
-MOST_BUCKETS = 300
+MAXIMUM_BUCKETS = 300
 TICK = timedelta(seconds=TICK_SECONDS)
-# Buckets begin at multiples of their width since then, so that they stay where they are while the
-# range that is asked for moves on.
+# Buckets start at multiples of their width since the epoch, so that they stay in place while the
+# requested range moves on.
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Bucket(NamedTuple):
-    """Some consecutive ticks of a session.
+    """Consecutive ticks of a session.
 
     Attributes:
-        time: when it begins; it holds what bears this time or a later one within ``width``.
+        time: its start; it contains the points from then until before ``time + width``.
         width: a whole number of ticks.
-        points: ticks that were scored, at least 1.
+        points: number of scored ticks, at least 1.
         average, lowest, highest: of their scores, in [0, 1].
         signals: the average of each.
     """
@@ -36,7 +36,7 @@ class Bucket(NamedTuple):
 
 
 class TimeBucket(Func):
-    """The bucket that a time lies in: ``time_bucket`` on TimescaleDB, elsewhere ``date_bin``."""
+    """The bucket that contains a time: ``time_bucket`` on TimescaleDB, else ``date_bin``."""
 
     output_field = DateTimeField()
     arity = 3
@@ -53,14 +53,14 @@ class TimeBucket(Func):
         return super().as_sql(compiler, connection, function=function, **context)
 
 
-def bucket_width(start: datetime, end: datetime, most: int = MOST_BUCKETS) -> timedelta:
-    """The smallest whole number of ticks with which ``most`` buckets hold all from start to end.
+def bucket_width(start: datetime, end: datetime, most: int = MAXIMUM_BUCKETS) -> timedelta:
+    """The smallest whole number of ticks for which ``most`` buckets cover start to end.
 
     Raises:
         ValueError: ``end`` is before ``start``, or ``most`` below 2.
     """
     if end < start or most < 2:
         raise ValueError(f"from {start} to {end} in {most} buckets")
-    # A range that is n widths long lies in at most n + 1 buckets.
+    # A range n widths long spans at most n + 1 buckets.
     ticks = -((start - end) // ((most - 1) * TICK))
     return max(1, ticks) * TICK

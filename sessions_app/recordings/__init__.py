@@ -1,0 +1,1 @@
+"""Recorded events and signals: reading, writing, replaying and CSV."""

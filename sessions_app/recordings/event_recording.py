@@ -1,4 +1,4 @@
-"""Recordings of platform events: read, checked, renamed and paced, without knowing Redis.
+"""Recordings of platform events: reading, checking, renaming sessions, and pacing.
 
 A recording is a file of JSON lines, gzipped if its name ends in ``.gz``. Each line is
 ``{"offset_s": <seconds since the start>, "channel": <name>, "payload": {...}}``.
@@ -17,17 +17,17 @@ from sessions_app.redis_access import keys
 
 LONGEST_LINE_BYTES = 1024 * 1024
 LONGEST_IDENTIFIER = 255
-# What may arrive twice when Redis goes away at the wrong moment.
+# Upper limit of events posted twice if Redis fails at the wrong moment.
 BATCH_EVENTS = 200
 NESTED_OBJECTS = ("payload", "poll", "message")
 
 
 class RecordingError(ValueError):
-    """A recording that cannot be played; the message names file, line and reason."""
+    """A recording that cannot be replayed; the message has file, line and reason."""
 
 
 class RecordedEvent(NamedTuple):
-    """One event: when it is due (seconds since the start), where it goes, and its JSON."""
+    """One event: when it is due (seconds since the start), its channel, and its JSON."""
 
     offset_s: float
     channel: str
@@ -35,12 +35,12 @@ class RecordedEvent(NamedTuple):
 
 
 class RecordingSummary(NamedTuple):
-    """What a whole recording holds.
+    """Summary of a recording.
 
     Attributes:
-        events: how many there are.
+        events: number of events.
         duration_s: the largest offset.
-        misplaced: events whose offset lies before that of the event above them.
+        misplaced: number of events with a smaller offset than the event before them.
     """
 
     events: int
@@ -60,10 +60,10 @@ _decode_string = msgspec.json.Decoder(str).decode
 
 
 def parse_event(line: bytes) -> RecordedEvent:
-    """One line of a recording; the payload keeps its bytes as they stand there.
+    """Parses one line of a recording; the payload keeps its exact bytes.
 
     Raises:
-        ValueError: not such a line; the message says what is wrong with it.
+        ValueError: not a valid line; the message says why.
     """
     line.decode("utf-8")
     event = _decode_line(line)
@@ -78,7 +78,7 @@ def parse_event(line: bytes) -> RecordedEvent:
 
 
 def read_recording(path: Path) -> Iterator[RecordedEvent]:
-    """The events of a file in its order, one line in memory at a time.
+    """Yields the events of a file in order, with one line in memory at a time.
 
     Raises:
         RecordingError: the file cannot be read, or a line is not an event.
@@ -98,10 +98,10 @@ def read_recording(path: Path) -> Iterator[RecordedEvent]:
 
 
 def summarise(path: Path) -> RecordingSummary:
-    """Reads a whole recording and so checks every line of it.
+    """Reads a whole recording, which checks every line of it.
 
     Raises:
-        RecordingError: as :func:`read_recording`; also when the file holds no event.
+        RecordingError: as :func:`read_recording`; also if the file contains no event.
     """
     if path.exists() and not path.is_file():
         raise RecordingError(f"{path}: not a regular file; it is read twice, so it has to be one")
@@ -131,7 +131,7 @@ def _too_long() -> bytes:
 
 
 def check_session_id(session_id: str) -> str:
-    """The ID itself, if the platform could have it.
+    """Returns the ID if it is one the platform could use.
 
     Raises:
         ValueError: empty, too long, or with control characters.
@@ -182,14 +182,14 @@ def due_batches(
     wait: Callable[[float], bool],
     batch_events: int = BATCH_EVENTS,
 ) -> Iterator[list[RecordedEvent]]:
-    """Hands out events in their order, in batches, none before it is due.
+    """Yields events in order, in batches, none before it is due.
 
     Args:
         events: with offsets in seconds, counted from the first call of ``clock``.
-        speed: the factor by which time is shortened; 0 for no waiting at all.
-        clock: seconds, from any fixed point.
-        wait: sleeps up to the given number of seconds; true when the work is to stop.
-        batch_events: the most events in a batch.
+        speed: factor by which time is shortened; 0 to not wait at all.
+        clock: seconds since any fixed point.
+        wait: sleeps up to the given number of seconds; returns True to stop.
+        batch_events: maximum number of events in a batch.
     """
     start = clock()
     batch: list[RecordedEvent] = []

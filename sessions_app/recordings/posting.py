@@ -11,7 +11,7 @@ from sessions_app.backoff import Backoff
 from sessions_app.recordings.event_recording import RecordedEvent
 from sessions_app.telemetry.outages import is_outage
 
-# Refusals that stay until somebody changes the settings.
+# Connection errors to redis-py, but not outages: they persist until the settings change.
 LASTING_ERRORS = (
     exceptions.AuthenticationError,
     exceptions.AuthorizationError,
@@ -33,14 +33,14 @@ class Poster:
     at least once, and rarely twice.
 
     Args:
-        client: a client that does not retry by itself.
+        client: does not retry by itself.
         transport: how to post.
-        wait: sleeps up to the given number of seconds; true when the work is to stop.
-        report_outage: called with what went wrong and the seconds until the next attempt.
+        wait: sleeps up to the given number of seconds; returns True to stop.
+        report_outage: called with the error and the seconds until the next attempt.
 
     Attributes:
-        posted: events confirmed so far.
-        unheard: those of them that no subscriber received, by channel; Pub/Sub only.
+        posted: number of events confirmed so far.
+        unreceived: number of events that no subscriber received, by channel; Pub/Sub only.
     """
 
     def __init__(
@@ -51,17 +51,17 @@ class Poster:
         report_outage: Callable[[Exception, float], None],
     ) -> None:
         self.posted = 0
-        self.unheard: dict[str, int] = {}
+        self.unreceived: dict[str, int] = {}
         self._client = client
         self._transport = transport
         self._wait = wait
         self._report_outage = report_outage
 
     def post(self, events: Sequence[RecordedEvent]) -> bool:
-        """Posts all of ``events``; false if it was stopped before the last one was confirmed.
+        """Posts all ``events``; False if it was stopped before the last one was confirmed.
 
         Raises:
-            redis.RedisError: Redis refuses the events and would for ever.
+            redis.RedisError: Redis refuses the events permanently.
         """
         backoff = Backoff()
         remaining = list(events)
@@ -79,7 +79,7 @@ class Poster:
         return True
 
     def _attempt(self, events: list[RecordedEvent]) -> tuple[list[RecordedEvent], Exception | None]:
-        """Posts what it can; returns the events that are still to be posted, and the reason."""
+        """Posts what it can; returns the remaining events, and the reason."""
         try:
             answers = self._send(events)
         except LASTING_ERRORS:
@@ -108,11 +108,11 @@ class Poster:
     def _confirm(self, event: RecordedEvent, answer: Any) -> None:
         self.posted += 1
         if self._transport is Transport.PUBSUB and answer == 0:
-            self.unheard[event.channel] = self.unheard.get(event.channel, 0) + 1
+            self.unreceived[event.channel] = self.unreceived.get(event.channel, 0) + 1
 
 
 def _passing(error: Exception) -> Exception:
-    """The error itself if it passes by waiting; anything else is raised."""
+    """Returns the error if waiting helps; raises any other."""
     if isinstance(error, LASTING_ERRORS) or not is_outage(error):
         raise error
     return error

@@ -1,10 +1,10 @@
-"""Recorded signals: what was measured per session and tick, read from and written to CSV.
+"""Recorded signals per session and tick: reading and writing of CSV files.
 
-One row per session and tick, gzipped or not, with the columns ``session_id``, ``tick``, the six
-signals by the names of :class:`sessions_app.scoring.score.Signals` and, where an organizer's
-schedule is known, ``agenda``: ``programme`` or what else was going on. Columns may come in any
-order; others are ignored. The rows of a session are in the order of ticks; those of several
-sessions may mix.
+The files, gzipped or not, have one row per session and tick, with the columns ``session_id``,
+``tick``, the six signals by the names of :class:`sessions_app.scoring.score.Signals` and, if the
+organizer's schedule is known, ``agenda``: ``programme`` or what else was going on. Columns may be
+in any order; others are ignored. The rows of a session are in the order of ticks; rows of several
+sessions may be interleaved.
 """
 
 import csv
@@ -74,7 +74,7 @@ class RecordedSignals(NamedTuple):
 
     @property
     def row_count(self) -> int:
-        """Rows of the table; ``len()`` of a named tuple counts its fields."""
+        """Number of rows; ``len()`` of a named tuple is its number of fields."""
         return len(self.tick)
 
     @property
@@ -84,7 +84,7 @@ class RecordedSignals(NamedTuple):
 
 
 def read_signals(path: Path) -> RecordedSignals:
-    """The table in a CSV file, gzipped or not.
+    """Reads a CSV file, gzipped or not.
 
     Raises:
         RecordedSignalsError: it cannot be read, is not such a table, or is out of order.
@@ -100,7 +100,7 @@ def read_signals(path: Path) -> RecordedSignals:
 def write_signals(
     path: Path, signals: RecordedSignals, agenda: Sequence[str] | None = None
 ) -> None:
-    """Writes a table that :func:`read_signals` reads to the same values; equal tables, equal bytes.
+    """Writes a table that :func:`read_signals` reads back; equal tables give equal bytes.
 
     Args:
         path: gzipped if its name ends in ``.gz``.
@@ -120,7 +120,7 @@ def write_signals(
     writer.writerow(HEADER)
     writer.writerows(zip(*columns, strict=True))
     data = text.getvalue().encode()
-    # Without a time stamp, so that the same table is the same file.
+    # Without a timestamp, so that equal tables give equal files.
     path.write_bytes(gzip.compress(data, 6, mtime=0) if path.suffix == ".gz" else data)
 
 
@@ -148,7 +148,7 @@ def _joined(chunks: list[RecordedSignals], session_ids: list[str]) -> RecordedSi
 
 
 class _TableReader:
-    """Reads one file, and knows where in it what stands."""
+    """Reads one file, and keeps track of line numbers for error messages."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -157,7 +157,7 @@ class _TableReader:
 
     @contextmanager
     def errors_named(self) -> Iterator[None]:
-        """Turns what may go wrong with a file into one error that names it."""
+        """Converts errors of reading the file into one that names it."""
         try:
             yield
         except OSError as error:
@@ -168,7 +168,7 @@ class _TableReader:
             self._fail(None, f"not UTF-8: {error.reason}", error)
 
     def chunks(self, lines: Iterator[str]) -> Iterator[RecordedSignals]:
-        """The table in pieces; at least one, empty if there are no rows."""
+        """Yields the table in chunks; at least one, empty if there are no rows."""
         reader = csv.reader(lines)
         header = next(reader, [])
         self._check_header(header)
@@ -179,7 +179,7 @@ class _TableReader:
             yield self._chunk(header, [()] * len(header))
 
     def _columns(self, lines: Iterator[str], width: int, lines_before: int) -> Iterator[Columns]:
-        """The cells of some rows at a time, until there is a line that takes a closer look."""
+        """Yields the cells of chunks of rows; switches to a full parser when quoting occurs."""
         while portion := [*islice(lines, CHUNK_ROWS)]:
             columns = _plain_columns(portion, width)
             if columns is None:
@@ -201,7 +201,7 @@ class _TableReader:
             self._fail(lines_before + reader.line_num, str(error), error)
 
     def check_order(self, signals: RecordedSignals) -> None:
-        """The ticks of each session must ascend."""
+        """Checks that the ticks of each session ascend."""
         order = np.argsort(signals.session, kind="stable")
         session, tick = signals.session[order], signals.tick[order]
         wrong = (np.diff(session) == 0) & (np.diff(tick) <= 0)
@@ -260,7 +260,7 @@ class _TableReader:
         self._fail(self._line_of(self._rows_before + row), reason, cause)
 
     def _line_of(self, row: int) -> int:
-        # Looked up when there is an error only: keeping all line numbers costs half the speed.
+        # Determined only for errors: keeping all line numbers would halve the speed.
         with _open_text(self.path) as lines:
             reader = csv.reader(lines)
             next(islice(filter(None, reader), row + 1, None))
@@ -272,7 +272,7 @@ class _TableReader:
 
 
 def _plain_columns(lines: list[str], width: int) -> Columns | None:
-    """The cells of lines that only need splitting; None if there are others."""
+    """The cells of lines that only need splitting; None if any line needs a parser."""
     text = "".join(lines).replace("\r\n", "\n")
     if '"' in text or "\r" in text or {line.count(",") for line in lines} != {width - 1}:
         return None

@@ -1,4 +1,4 @@
-"""Metrics of past sessions as recorded signals, read from the database in portions that fit."""
+"""Metrics of past sessions as recorded signals, read from the database in bounded portions."""
 
 import math
 from collections.abc import Iterator
@@ -14,21 +14,21 @@ from sessions_app.models import EngagementMetric, Event, Pause, Session
 from sessions_app.recordings.signal_recording import SIGNALS, RecordedSignals
 from sessions_app.ticks import TICK_SECONDS, tick_ending
 
-# A portion is whole sessions with about so many rows, or a single longer one.
+# A portion consists of whole sessions with about this many rows, or a single longer one.
 PORTION_ROWS = 200_000
-# Sessions whose rows are counted, or pauses read, by one query.
+# Sessions per query when counting rows or reading pauses.
 BATCH = 500
-# A session may be silent for half an hour before it is over, and is still measured.
+# A session is still scored while it is silent for up to half an hour before it ends.
 SILENT = timedelta(hours=1)
 
 _ROW = np.dtype([("session_id", "<i8"), ("tick", "<i8"), ("signals", "<f8", len(SIGNALS))])
 
 
 class Portion(NamedTuple):
-    """Some sessions.
+    """A portion of the sessions.
 
     Attributes:
-        recorded: their metrics; muted where the session made a pause, or had just made one.
+        recorded: their metrics; muted while the session was paused, or had just been.
         event_ids: key of the event of each of ``recorded.session_ids``.
     """
 
@@ -44,14 +44,14 @@ class _Past(NamedTuple):
 
 
 class StoredSignals:
-    """What is stored about past sessions.
+    """The stored signals of past sessions.
 
     Args:
         since: only metrics from then on.
-        event: external ID of the only event that counts.
+        event: external ID of an event, to select its sessions only.
 
     Attributes:
-        row_count: session-ticks in all.
+        row_count: total number of session-ticks.
     """
 
     def __init__(self, since: datetime | None = None, event: str | None = None) -> None:
@@ -66,7 +66,7 @@ class StoredSignals:
         self.row_count = sum(session.rows for session in self._sessions)
 
     def portions(self) -> Iterator[Portion]:
-        """All of it, whole sessions at a time."""
+        """Yields everything in portions of whole sessions."""
         some: list[_Past] = []
         for session in self._sessions:
             if some and sum(known.rows for known in some) + session.rows > PORTION_ROWS:
@@ -117,13 +117,13 @@ def _muted(
     for first in range(0, len(keys), BATCH):
         pauses = Pause.objects.filter(session_id__in=keys[first : first + BATCH].tolist())
         for key, starts_at, ends_at in pauses.values_list("session_id", "starts_at", "ends_at"):
-            place = int(np.searchsorted(keys, key))
-            ticks = tick[starts[place] : ends[place]]
+            index = int(np.searchsorted(keys, key))
+            ticks = tick[starts[index] : ends[index]]
             begin = np.searchsorted(ticks, _first_tick_from(starts_at))
             end = len(ticks)
             if ends_at is not None:
                 end = np.searchsorted(ticks, _first_tick_from(ends_at + REFILL))
-            muted[starts[place] + begin : starts[place] + end] = True
+            muted[starts[index] + begin : starts[index] + end] = True
     return muted
 
 

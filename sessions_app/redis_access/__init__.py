@@ -1,0 +1,1 @@
+"""Redis: key names, clients, locks and bounded replies."""

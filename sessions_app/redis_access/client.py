@@ -1,6 +1,6 @@
-"""Connections to Redis: every call has a timeout.
+"""Clients of Redis, with timeouts for every call.
 
-Small things, as leases and counters, are on the one server of ``REDIS_URL``. What grows with the
+Small data such as leases and counters is on the server of ``REDIS_URL``. Data that grows with the
 load, streams and shards, is on the nodes of ``REDIS_CLUSTER_URL`` if that is set.
 """
 
@@ -15,9 +15,9 @@ from redis.connection import parse_url
 from redis.retry import Retry
 
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.bounded_replies import BoundedParser, count_answers
+from sessions_app.redis_access.bounded_replies import BoundedParser, count_reply_bytes
 
-# What Redis says while it is away, or its nodes change places; another attempt may succeed.
+# Errors while Redis is unavailable or slots move between nodes; another attempt may succeed.
 UNREACHABLE = (
     redis.ConnectionError,
     redis.TimeoutError,
@@ -35,20 +35,20 @@ _clusters: dict[str, RedisCluster] = {}
 
 
 def connect(**options: Any) -> "redis.Redis":
-    """A client of the Redis server of the settings, which connects at its first call.
+    """A client of the Redis server in the settings; it connects on its first call.
 
-    It does not retry by itself: whoever calls knows what may be repeated.
+    It does not retry by itself: only callers know what may be repeated.
     """
-    options = {**_patience(), "parser_class": BoundedParser, **options}
+    options = {**_timeouts(), "parser_class": BoundedParser, **options}
     return redis.Redis.from_url(settings.REDIS_URL, **options)
 
 
 def connect_to(url: str, seconds: float) -> "redis.Redis":
-    """A client for a few calls to any server, without the settings; it does not retry either.
+    """A client for a few calls to any server, without the settings and without retries.
 
     Args:
         url: of the server.
-        seconds: it waits at most for the connection, and for each answer.
+        seconds: longest wait for the connection, and for each reply.
 
     Raises:
         ValueError: the URL cannot be used.
@@ -58,10 +58,10 @@ def connect_to(url: str, seconds: float) -> "redis.Redis":
     )
 
 
-def events_client(client: "redis.Redis") -> Any:
-    """A client of the nodes that hold streams and shards: ``client`` itself without a cluster.
+def cluster_client(client: "redis.Redis") -> Any:
+    """A client of the nodes with streams and shards; without a cluster, ``client`` itself.
 
-    That of a cluster belongs to the process.
+    The client of a cluster is shared within the process.
 
     Raises:
         redis.RedisError, redis.exceptions.RedisClusterException: no node answers.
@@ -75,40 +75,40 @@ def events_client(client: "redis.Redis") -> Any:
 
 
 def shard_client(client: "redis.Redis", shard: int) -> "redis.Redis":
-    """A client of the node that holds a shard, for transactions on its keys."""
-    events = events_client(client)
-    if events is client:
+    """A client of the node with a shard, for transactions on its keys."""
+    cluster = cluster_client(client)
+    if cluster is client:
         return client
-    node: redis.Redis = events.get_redis_connection(
-        events.get_node_from_key(keys.scored_tick(shard))
+    node: redis.Redis = cluster.get_redis_connection(
+        cluster.get_node_from_key(keys.scored_tick(shard))
     )
     return node
 
 
 def server_time_ms(client: "redis.Redis") -> int:
-    """Redis' own clock, which stamps the entries."""
+    """The time of the Redis server, which timestamps stream entries, in milliseconds."""
     seconds, microseconds = client.time()
     return int(seconds) * 1000 + int(microseconds) // 1000
 
 
 def look_up_nodes_again() -> None:
-    """After a failure: shards may have moved to other nodes."""
+    """Discovers the nodes again, as shards may have moved after a failure."""
     _clusters.clear()
 
 
 def _connect_to_cluster(url: str) -> RedisCluster:
-    places = [parse_url(part) for part in url.split(",")]
+    addresses = [parse_url(part) for part in url.split(",")]
     options = {
-        name: value for name, value in places[0].items() if name not in ("host", "port", "db")
+        name: value for name, value in addresses[0].items() if name not in ("host", "port", "db")
     }
-    nodes = [ClusterNode(place["host"], place.get("port", 6379)) for place in places]
-    # RESP2, because the collector takes the answers as they come on the wire. Clients of a cluster
-    # accept no parser, but a function that is called for each new connection.
-    options |= {"protocol": 2, "redis_connect_func": count_answers}
-    return RedisCluster(startup_nodes=nodes, **{**_patience(), **options})
+    nodes = [ClusterNode(address["host"], address.get("port", 6379)) for address in addresses]
+    # RESP2, as the collector reads raw replies. A cluster client accepts no parser class, but a
+    # function that is called for each new connection.
+    options |= {"protocol": 2, "redis_connect_func": count_reply_bytes}
+    return RedisCluster(startup_nodes=nodes, **{**_timeouts(), **options})
 
 
-def _patience() -> dict[str, Any]:
+def _timeouts() -> dict[str, Any]:
     timeout = settings.REDIS_SOCKET_TIMEOUT.total_seconds()
     return {
         "socket_timeout": timeout,

@@ -1,4 +1,4 @@
-"""A lock on Redis that lasts as long as the work, and ends by itself when its process does."""
+"""A lock on Redis that is renewed during the work, and expires when its process dies."""
 
 import threading
 import time
@@ -8,24 +8,24 @@ import redis
 
 from sessions_app.redis_access.client import REDIS_ERRORS
 
-# Of its lifetime: so a renewal may fail twice before the lock runs out.
+# So a renewal may fail twice before the lock expires.
 RENEWALS_PER_LIFETIME = 4
-# Longer than any task may take: a worker ends a process whose task goes on after that.
+# Longer than any task may take: the worker kills processes whose task takes longer.
 LONGEST_SECONDS = 300.0
 
 
 class RenewedLock:
-    """One holder at a time; a thread renews it until it is released.
+    """A lock with one holder at a time; a thread renews it until it is released.
 
-    A process that is killed or frozen holds it for its lifetime at most. Work that is interrupted
-    before it can release it does not hold it any longer either: the thread ends when nobody has
-    this object any more, and in any case after ``longest``.
+    A process that is killed or suspended holds it for at most its lifetime. The renewing thread
+    also ends when this object is garbage-collected, in case work is interrupted before it releases
+    the lock, and in any case after ``longest``.
 
     Args:
-        client: of the node that has the key; shared by threads.
+        client: of the node with the key; shared by threads.
         name: the key.
         lifetime: in seconds.
-        longest: after so many seconds it is not renewed any more.
+        longest: seconds after which it is no longer renewed.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class RenewedLock:
         weakref.finalize(self, self._renewal.stop)
 
     def acquire(self) -> bool:
-        """Takes it; False where somebody else has it.
+        """Acquires the lock; False if somebody else holds it.
 
         Raises:
             redis.RedisError: Redis does not answer.
@@ -44,19 +44,19 @@ class RenewedLock:
         return self._renewal.begin()
 
     def check(self) -> None:
-        """Returns while it is held.
+        """Returns if the lock is held.
 
         Raises:
-            redis.exceptions.LockError: it is not any more, or nobody knows.
+            redis.exceptions.LockError: it is not, or this is uncertain.
         """
-        if self._renewal.has_run_out():
-            raise redis.exceptions.LockNotOwnedError(f"{self.name} has run out")
+        if self._renewal.has_expired():
+            raise redis.exceptions.LockNotOwnedError(f"{self.name} has expired")
 
     def release(self) -> bool:
-        """Gives it up; False where it has run out before.
+        """Releases the lock; False if it had expired.
 
         Raises:
-            redis.RedisError: Redis does not answer; it ends by itself.
+            redis.RedisError: Redis does not answer; the lock expires by itself.
         """
         self._renewal.stop()
         try:
@@ -67,10 +67,10 @@ class RenewedLock:
 
 
 class _Renewal:
-    """The thread's part: it must not know of the lock whose owner may be gone."""
+    """The thread's part; has no reference to the lock, so that this can be collected."""
 
     def __init__(self, client: "redis.Redis", name: str, lifetime: float, longest: float) -> None:
-        # Without thread_local=False the thread would not know the token.
+        # With thread_local=True, the thread would not know the token.
         self.lock = client.lock(name, timeout=lifetime, blocking=False, thread_local=False)
         self._lifetime = lifetime
         self._longest = longest
@@ -89,7 +89,7 @@ class _Renewal:
     def stop(self) -> None:
         self._stopped.set()
 
-    def has_run_out(self) -> bool:
+    def has_expired(self) -> bool:
         return self._is_lost or time.monotonic() - self._renewed_at > self._lifetime
 
     def _keep(self) -> None:
@@ -103,5 +103,5 @@ class _Renewal:
                 self._is_lost = True
                 return
             except REDIS_ERRORS:
-                continue  # an outage; check() tells when it has been too long
+                continue  # an outage; check() fails once it has lasted too long
             self._renewed_at = now

@@ -1,0 +1,1 @@
+"""The engagement score, and the settings of scoring and detection; pure."""

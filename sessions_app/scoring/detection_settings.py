@@ -1,4 +1,4 @@
-"""How sensitive detection is for an event, and what it wants to hear of."""
+"""An event's settings of detection: thresholds, sensitivity, and muted types."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True)
 class DetectionSettings:
-    """What one event wants to be alerted of, or arrays of it, one element per session.
+    """Detection settings of one event, or arrays with one element per session.
 
     Attributes:
-        sudden_drop_threshold: fall below what could be expected, as a share of it.
+        sudden_drop_threshold: fall below the expected level, as a fraction of it.
         mass_exit_threshold: leave rate in [0, 1].
         low_engagement_threshold: engagement score in [0, 1].
         warning_threshold, critical_threshold: anomaly scores in [0, 1].
-        sensitivity: how many times as improbable a tick counts; more than 1 raises more alerts.
+        sensitivity: factor by which ticks are treated as more improbable; above 1, more alerts.
         mute_sudden_drop, mute_gradual_decline, mute_mass_exit, mute_low_engagement: types that are
             not raised.
     """

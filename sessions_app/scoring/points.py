@@ -1,4 +1,4 @@
-"""What scoring a tick yields for one session, as it leaves this app."""
+"""The result of scoring a tick for one session, as passed to other apps."""
 
 from datetime import datetime
 

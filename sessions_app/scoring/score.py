@@ -1,6 +1,6 @@
 """The engagement score: a pure function of a session's six signals and its event's settings.
 
-Works on scalars and on NumPy arrays of any common shape alike; nothing here knows Django or Redis.
+Works on scalars and on NumPy arrays of a common shape.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-# Scores are sums of a few rounded products: without this, 0.30 + 0.25 + 0.25 could miss 0.8.
+# Rounding, because the floating-point sum 0.30 + 0.25 + 0.25 could be just below 0.8.
 SCORE_DECIMALS = 9
 
 CATEGORY_FLOORS = (
@@ -24,9 +24,9 @@ CATEGORY_FLOORS = (
 
 
 class Signals(NamedTuple):
-    """What is known of a session for the 60 s before a tick's end; scalars or equal-length arrays.
+    """A session's signals over the 60 s before a tick's end; scalars or equal-length arrays.
 
-    Rates are counts per minute, participation and leave rate are ratios in [0, 1].
+    Rates are counts per minute; participation and leave rate are ratios in [0, 1].
     """
 
     chat_msgs_per_min: ArrayLike
@@ -39,7 +39,7 @@ class Signals(NamedTuple):
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """Weights and saturation levels of one event, or arrays of them, one element per session."""
+    """Weights and saturation levels of one event, or arrays with one element per session."""
 
     chat_weight: ArrayLike = 0.30
     poll_weight: ArrayLike = 0.25
@@ -57,8 +57,8 @@ class Contribution(NamedTuple):
         signal: name of the signal it comes from.
         raw: the signal as measured (per minute, or a ratio).
         normalised: the same in [0, 1].
-        weight: what it is multiplied with; negative for the leave rate.
-        value: ``weight * normalised``, the points it adds to the score.
+        weight: its factor; negative for the leave rate.
+        value: ``weight * normalised``, what it adds to the score.
     """
 
     signal: str
@@ -73,13 +73,13 @@ def normalise_rate(rate: ArrayLike, saturation: ArrayLike) -> Floats:
 
     Args:
         rate: events per minute, >= 0.
-        saturation: the rate that counts as full, > 0.
+        saturation: the rate at which the result reaches 1, > 0.
     """
     return np.minimum(1.0, np.log1p(rate) / np.log1p(saturation))
 
 
 def active_ratio(active_users: ArrayLike, total_users: ArrayLike) -> Floats:
-    """Active over total users in [0, 1]; 0 where nobody has been seen yet."""
+    """Active over total users, in [0, 1]; 0 if nobody has been seen yet."""
     active = np.asarray(active_users, dtype=np.float64)
     total = np.asarray(total_users, dtype=np.float64)
     return np.minimum(1.0, np.divide(active, total, out=np.zeros_like(active), where=total > 0))
@@ -128,12 +128,12 @@ def total(contributions: tuple[Contribution, ...]) -> Floats:
 
 
 def score(signals: Signals, settings: ScoreSettings) -> Floats:
-    """Engagement in [0, 1], of the shape of the signals."""
+    """Engagement in [0, 1], in the shape of the signals."""
     return total(explain(signals, settings))
 
 
 def category(value: float) -> str:
-    """The name of the band that a score in [0, 1] lies in; a band holds its lower bound."""
+    """The name of the band of a score in [0, 1]; bands include their lower bound."""
     return next(name for floor, name in CATEGORY_FLOORS if value >= floor)
 
 

@@ -1,0 +1,1 @@
+"""One shard: loading, reading a tick, committing, recovery and repair."""

@@ -1,11 +1,11 @@
-"""Whether the database is still the one whose keys are on Redis.
+"""Detects that the database is no longer the one whose keys are on Redis.
 
-Redis holds database keys of sessions and events. A database that goes back in time while Redis
-stays (a restored dump, point-in-time recovery, a replica that takes over and lagged behind) gives
-some of these keys to other sessions. So the database has an *epoch*, and a mark that grows with
-every tick; Redis remembers both, the server's identity, and how far the sequence of sessions had
-got. Where the database does not go on from what Redis remembers, it gets another epoch, and every
-shard looks up its sessions in it before it goes on (:mod:`sessions_app.shards.rekeying`).
+Redis holds database keys of sessions and events. A database that goes back in time while Redis does
+not (a restored dump, point-in-time recovery, a failover to a lagging replica) assigns some of these
+keys to other sessions. So the database has an *epoch* and a mark that grows with every tick; Redis
+keeps both, the server's identity, and the position of the sequence of session keys. If the database
+does not continue from what Redis recorded, it gets a new epoch, and every shard looks up its
+sessions again before it continues (:mod:`sessions_app.shards.rekeying`).
 """
 
 import logging
@@ -24,35 +24,35 @@ from sessions_app.telemetry.outages import log_failure
 
 logger = logging.getLogger(__name__)
 
-# Within this time every open page has had its rights looked up again; until then the scorer tells
-# none of them anything, because the key in the name of its group may be another session's.
+# Within this time the permissions of every open page have been looked up again. Until then the
+# scorer broadcasts nothing, as the key in a group's name may belong to another session.
 PAGES_WAIT_SECONDS = 30
-# No longer than many a tick takes, in which the database may change as well.
+# About as long as a tick takes, during which the database may change as well.
 RECENT_SECONDS = 1.0
 
-# Server, timeline and database: another one after a recovery, a failover, or in a copy's place.
+# Server, timeline and database: changes after a recovery, a failover, or a switch to a copy.
 _INCARNATION = """(SELECT system_identifier FROM pg_control_system())::text
     || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
     || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
-# What a server says that never tells it, as some of the hosted ones. Anything else passes.
-_NEVER_TOLD = (
+# Errors of servers that never reveal it, as some hosted ones. All other errors are temporary.
+_UNSUPPORTED = (
     errors.FeatureNotSupported,
     errors.InsufficientPrivilege,
     errors.UndefinedFunction,
 )
-# Whether the server tells it; None while this process does not know.
-_tells: bool | None = None
+# Whether the server reveals its incarnation; None while unknown in this process.
+_supports_incarnation: bool | None = None
 
 
 class Position(NamedTuple):
-    """How far a database has got.
+    """How far a database has progressed.
 
     Attributes:
-        epoch: UUID in hexadecimal; empty where there is none.
+        epoch: UUID in hexadecimal; empty if there is none.
         mark: of :class:`sessions_app.models.DatabaseEpoch`.
-        last_session: the last key that was given to a session.
-        incarnation: what tells servers and their timelines apart; empty where that is not told.
+        last_session: the last key assigned to a session.
+        incarnation: identifies a server and its timeline; empty if the server does not reveal it.
     """
 
     epoch: str
@@ -61,7 +61,7 @@ class Position(NamedTuple):
     incarnation: str
 
     def goes_on_from(self, before: "Position") -> bool:
-        """Whether everything that was known ``before`` still holds."""
+        """Whether this position continues from ``before``, so that keys still mean the same."""
         is_same_server = "" in (self.incarnation, before.incarnation) or (
             self.incarnation == before.incarnation
         )
@@ -74,7 +74,7 @@ class Position(NamedTuple):
 
 
 def current_epoch(client: "redis.Redis") -> str:
-    """The epoch of the database; a new one where it does not go on from what Redis remembers.
+    """The epoch of the database; a new one if it does not continue from what Redis recorded.
 
     Raises:
         redis.RedisError, django.db.Error: a server does not answer.
@@ -88,10 +88,10 @@ def current_epoch(client: "redis.Redis") -> str:
 
 
 class RecentEpoch:
-    """The same for shards that are scored one after the other.
+    """The current epoch, cached for shards that are scored one after the other.
 
-    It is looked up once a second at most, and anew with each connection to the database: behind
-    another one may be another database.
+    It is looked up at most once a second, and again for every new connection, which may lead to
+    another database.
 
     Args:
         client: of the server of ``REDIS_URL``.
@@ -104,7 +104,7 @@ class RecentEpoch:
         self._epoch = ""
 
     def recent(self) -> str:
-        """The epoch, as it was a second ago at the earliest, by this connection.
+        """The epoch as of at most a second ago, over this connection.
 
         Raises:
             redis.RedisError, django.db.Error: a server does not answer.
@@ -123,7 +123,7 @@ class RecentEpoch:
 
 
 def advance_mark(client: "redis.Redis") -> None:
-    """Notes in the database, then on Redis, that a tick has gone by.
+    """Advances the mark in the database, then on Redis, by one tick.
 
     Raises:
         redis.RedisError, django.db.Error: a server does not answer.
@@ -136,9 +136,9 @@ def advance_mark(client: "redis.Redis") -> None:
 
 
 def _settle(client: "redis.Redis") -> str:
-    """Gives the database an epoch: its own where Redis knows of none, else a new one."""
+    """Gives the database an epoch: its own if Redis knows none, else a new one."""
     with transaction.atomic():
-        # Whoever comes second finds on Redis what the first has settled.
+        # Concurrent callers wait here, and find on Redis what the first one settled.
         row, _ = DatabaseEpoch.objects.select_for_update().get_or_create(pk=1)
         remembered, found = _remembered(client), _found()
         if remembered is None or found.goes_on_from(remembered):
@@ -149,8 +149,8 @@ def _settle(client: "redis.Redis") -> str:
         _remember(client, _found())
         client.set(keys.DATABASE_CHANGED, row.epoch.hex, ex=PAGES_WAIT_SECONDS)
     logger.warning(
-        "The database does not go on from where it was (%s, then %s): all live sessions are looked "
-        "up in it again, and pages wait %d s.",
+        "The database does not continue from its last position (%s, now %s): looking up all live "
+        "sessions again; pages wait %d s.",
         remembered,
         found,
         PAGES_WAIT_SECONDS,
@@ -159,9 +159,9 @@ def _settle(client: "redis.Redis") -> str:
 
 
 def _found() -> Position:
-    incarnation = _INCARNATION if tells_incarnation() else "''"
+    incarnation = _INCARNATION if supports_incarnation() else "''"
     with connection.cursor() as cursor:
-        # Only names of our own.
+        # Interpolates our own names only.
         cursor.execute(
             f"SELECT epoch, coalesce(mark, 0), coalesce(pg_sequence_last_value("  # noqa: S608
             f"pg_get_serial_sequence('{Session._meta.db_table}', 'id')::regclass), 0), "
@@ -172,28 +172,28 @@ def _found() -> Position:
     return Position(epoch.hex if epoch else "", mark, last_session, server)
 
 
-def tells_incarnation() -> bool:
-    """Whether the server tells who it is. Only what it says for good is remembered.
+def supports_incarnation() -> bool:
+    """Whether the server reveals its identity. Only definite answers are cached.
 
     Raises:
         django.db.Error: the database does not answer.
     """
-    global _tells
-    if _tells is not None:
-        return _tells
+    global _supports_incarnation
+    if _supports_incarnation is not None:
+        return _supports_incarnation
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SELECT {_INCARNATION}")
     except DatabaseError as error:
         if connection.connection is None or connection.connection.closed:
             raise
-        if not isinstance(error.__cause__, _NEVER_TOLD):
-            log_failure(logger, "The server does not tell its timeline this time", error)
+        if not isinstance(error.__cause__, _UNSUPPORTED):
+            log_failure(logger, "Could not read the timeline of the database server", error)
             return False
-        logger.info("The server does not tell its timeline: %s", error)
-        _tells = False
+        logger.info("The database server does not reveal its timeline: %s", error)
+        _supports_incarnation = False
         return False
-    _tells = True
+    _supports_incarnation = True
     return True
 
 
@@ -214,7 +214,7 @@ def _remember(client: "redis.Redis", position: Position) -> None:
     known = position._asdict()
     with client.pipeline(transaction=True) as pipeline:
         if not position.incarnation:
-            # Whoever is not told does not take it from those who are.
+            # A process that cannot read it keeps the value of those that can.
             pipeline.hsetnx(keys.DATABASE_EPOCH, "incarnation", known.pop("incarnation"))
         pipeline.hset(keys.DATABASE_EPOCH, mapping=known)
         pipeline.execute()

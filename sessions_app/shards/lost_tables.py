@@ -1,4 +1,4 @@
-"""Tables that could not be read: kept for a while, counted and logged, and in nobody's way."""
+"""Tables that could not be read: set aside for a while, counted and logged."""
 
 import logging
 import time
@@ -16,21 +16,21 @@ from sessions_app.telemetry.once_a_minute import MinuteSummary
 
 logger = logging.getLogger(__name__)
 
-# Per shard: 16 times 100 times 8 KiB are 13 MB at most.
+# Per shard: 16 shards with 100 tables of 8 KiB each are at most 13 MB.
 MAXIMUM_KEPT = 100
 MAXIMUM_DATA_BYTES = 8 * 1024
 
 
 class KeptTable(msgspec.Struct, frozen=True):
-    """A table that was set aside, as it is kept: one element of a list, as MessagePack.
+    """A table that was set aside, as stored in a list: MessagePack.
 
     Attributes:
-        kind: of table.
-        session_id: database key; 0 for what belongs to the shard as a whole.
+        kind: kind of table.
+        session_id: database key; 0 if it belongs to the whole shard.
         time: Unix time in seconds.
         reason: what is wrong with it.
-        size: of the whole table, in bytes; 0 where it was missing.
-        data: its beginning.
+        size: of the whole table, in bytes; 0 if it was missing.
+        data: its first :data:`MAXIMUM_DATA_BYTES` bytes.
     """
 
     kind: str
@@ -44,12 +44,12 @@ class KeptTable(msgspec.Struct, frozen=True):
 def queue_lost(
     pipeline: Any, shard: int, lost: Sequence[LostTable], session_ids: NDArray[np.int64]
 ) -> None:
-    """Queues lost tables on a Redis pipeline, into a capped list.
+    """Queues lost tables on a Redis pipeline, to be appended to a capped list.
 
     Args:
-        pipeline: of the shard's node.
+        pipeline: on the shard's node.
         shard: its number.
-        lost: in one tick.
+        lost: tables lost in one tick.
         session_ids: key of each row of the windows.
     """
     if not lost:
@@ -71,18 +71,18 @@ def _kept(table: LostTable, session_ids: NDArray[np.int64], now: float) -> KeptT
 
 
 class LostTableLog:
-    """Logs lost tables, once a minute at most."""
+    """Logs lost tables, at most once a minute."""
 
     def __init__(self) -> None:
         self._summary = MinuteSummary()
 
     def report(self, shard: int, lost: Sequence[LostTable]) -> None:
-        """Counts them by kind and reason, and writes one line if the last is a minute old."""
+        """Counts them by kind and reason; logs a line if the last one is a minute old."""
         self._summary.add((table.kind, table.reason) for table in lost)
         if (summary := self._summary.due()) is not None:
             kind, reason = summary.kind
             logger.error(
-                "Lost %d tables of sessions, most often (%d) of %s: %s. See the list %s.",
+                "Lost %d session tables, most of them (%d) of kind %s: %s. See the list %s.",
                 summary.total,
                 summary.times,
                 kind,

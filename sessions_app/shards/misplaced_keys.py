@@ -1,4 +1,4 @@
-"""Keys of ours that are not what we keep there: moved out of the way, lest they stop everybody.
+"""Keys of ours that hold a value of another type: moved aside, so that they block nobody.
 
 They are kept for seven days, counted and logged.
 """
@@ -11,15 +11,15 @@ from typing import Any
 import redis
 
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import events_client
-from sessions_app.shards.quarantine import tell_set_aside
+from sessions_app.redis_access.client import cluster_client
+from sessions_app.shards.quarantine import report_set_aside
 from sessions_app.telemetry.counters import SET_ASIDE, named
 from sessions_app.telemetry.shard_conditions import SET_ASIDE_LIFETIME_SECONDS
 
 logger = logging.getLogger(__name__)
 
 MISPLACED = "misplaced"
-# Both decide at one instant: whoever uses the key may have made it anew.
+# Scripts, to check and rename atomically: the key may be recreated in between.
 _MOVE_OTHER_TYPE = """
 local found = redis.call('TYPE', KEYS[1]).ok
 if found == 'none' or found == ARGV[2] then return 0 end
@@ -31,17 +31,17 @@ if redis.call('TTL', KEYS[1]) ~= -1 then return 0 end
 redis.call('RENAME', KEYS[1], KEYS[2])
 return redis.call('EXPIRE', KEYS[2], ARGV[1])
 """
-# Hashes to whose fields everybody adds, and what these may be.
+# Hashes of counters, and the values their fields may have.
 _COUNTERS = {
     keys.COLLECTOR_TOTALS: re.compile(rb"-?[0-9]{1,18}"),
-    keys.FIGURES: re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?"),
+    keys.COUNTERS: re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?"),
 }
 
 
 def move_misplaced(client: "redis.Redis") -> None:
-    """Moves what is of another type than :data:`sessions_app.redis_access.keys.TYPES` says.
+    """Moves keys whose type is not that of :data:`sessions_app.redis_access.keys.TYPES`.
 
-    Of counters, to which nobody could add any more, what is no number is dropped.
+    Drops counters that are not numbers, since nobody could add to them any more.
 
     Args:
         client: of the server of ``REDIS_URL``.
@@ -56,28 +56,30 @@ def move_misplaced(client: "redis.Redis") -> None:
         ]
         if odd:
             client.hdel(name, *odd)
-            client.hincrbyfloat(keys.FIGURES, named(SET_ASIDE, MISPLACED), len(odd))
-            logger.error("%s had %d counters that are no numbers: dropped.", name, len(odd))
+            client.hincrbyfloat(keys.COUNTERS, named(SET_ASIDE, MISPLACED), len(odd))
+            logger.error("Dropped %d counters of %s that are not numbers.", len(odd), name)
 
 
 def _move_by_type(client: "redis.Redis") -> None:
-    events = events_client(client)
+    cluster = cluster_client(client)
     letters = {keys.DEAD_LETTERS: keys.TYPES[keys.DEAD_LETTERS]}
     small = {name: kind for name, kind in keys.TYPES.items() if name not in letters}
-    for server, types in ((client, small), (events, letters)):
+    for server, types in ((client, small), (cluster, letters)):
         for name in _of_another_type(server, types):
             if _move(server, _MOVE_OTHER_TYPE, name, keys.misplaced(name), types[name]):
-                client.hincrbyfloat(keys.FIGURES, named(SET_ASIDE, MISPLACED), 1)
-                logger.error("%s is no %s: moved to %s.", name, types[name], keys.misplaced(name))
+                client.hincrbyfloat(keys.COUNTERS, named(SET_ASIDE, MISPLACED), 1)
+                logger.error(
+                    "%s is not a %s: moved to %s.", name, types[name], keys.misplaced(name)
+                )
 
 
 def set_misplaced_aside(client: "redis.Redis", node: "redis.Redis", shard: int) -> None:
-    """The same for the keys of a shard.
+    """Does the same for the keys of a shard.
 
     Args:
         client: of the server of ``REDIS_URL``.
-        node: that has the shard.
-        shard: its number; its lock is held.
+        node: the node with the shard.
+        shard: its number; the caller holds its lock.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -86,15 +88,15 @@ def set_misplaced_aside(client: "redis.Redis", node: "redis.Redis", shard: int) 
     for key in _of_another_type(node, types):
         what = keys.part_of_shard(key)
         if _move(node, _MOVE_OTHER_TYPE, key, keys.set_aside(shard, what), types[key]):
-            tell_set_aside(client, shard, what, 1, f"is no {types[key]}")
+            report_set_aside(client, shard, what, 1, f"is not a {types[key]}")
 
 
 def set_endless_lock_aside(client: "redis.Redis", node: "redis.Redis", shard: int) -> None:
-    """Moves what stands in place of a shard's lock and never ends, as each of ours does.
+    """Moves a value in place of a shard's lock that never expires, as all our locks do.
 
     Args:
         client: of the server of ``REDIS_URL``.
-        node: that has the shard.
+        node: the node with the shard.
         shard: its number.
 
     Raises:
@@ -103,18 +105,18 @@ def set_endless_lock_aside(client: "redis.Redis", node: "redis.Redis", shard: in
     key = keys.shard_lock(shard)
     what = keys.part_of_shard(key)
     if _move(node, _MOVE_ENDLESS, key, keys.set_aside(shard, what)):
-        tell_set_aside(client, shard, what, 1, "never ends")
+        report_set_aside(client, shard, what, 1, "never expires")
 
 
 def move_endless_lane(client: "redis.Redis") -> None:
-    """The same for the lock of the slow lane.
+    """Does the same for the lock of the slow lane.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
     if _move(client, _MOVE_ENDLESS, keys.SLOW_LANE, keys.misplaced(keys.SLOW_LANE)):
-        client.hincrbyfloat(keys.FIGURES, named(SET_ASIDE, MISPLACED), 1)
-        logger.error("%s never ends: moved away.", keys.SLOW_LANE)
+        client.hincrbyfloat(keys.COUNTERS, named(SET_ASIDE, MISPLACED), 1)
+        logger.error("%s never expires: moved aside.", keys.SLOW_LANE)
 
 
 def _of_another_type(server: Any, types: Mapping[str, str]) -> list[str]:

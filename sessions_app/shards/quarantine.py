@@ -1,7 +1,7 @@
-"""Taking out of a shard what cannot be worked on, so that the rest goes on.
+"""Setting aside parts of a shard that cannot be processed, so that the rest continues.
 
-What was taken out is kept for seven days, as it was; of each kind the last. It is counted, noted
-for health and the system page, and logged.
+They are kept unchanged for seven days, the last one of each kind. They are counted, recorded for
+the health check and the system page, and logged.
 """
 
 import logging
@@ -21,11 +21,11 @@ MAXIMUM_PIECES = 1_000
 
 
 def set_aside_key(node: "redis.Redis", shard: int, key: str, what: str) -> bool:
-    """Renames a key of a shard; False where there is none.
+    """Renames a key of a shard; False if it does not exist.
 
     Args:
-        node: that has the shard.
-        what: a word for it.
+        node: the node with the shard.
+        what: a word for the part.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -41,14 +41,14 @@ def set_aside_key(node: "redis.Redis", shard: int, key: str, what: str) -> bool:
 
 
 def keep_pieces(node: "redis.Redis", shard: int, what: str, pieces: Iterable[bytes]) -> None:
-    """Keeps single things that were taken out; of very many the last.
+    """Keeps single items that were set aside; only the last :data:`MAXIMUM_PIECES`.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
     aside = keys.set_aside(shard, what)
     if node.type(aside) not in (b"none", b"list"):
-        node.delete(aside)  # whoever has put it there: nothing may stand in the way of this
+        node.delete(aside)  # a foreign value there must not block setting aside
     with node.pipeline(transaction=True) as pipeline:
         queue_pieces(pipeline, aside, pieces)
         pipeline.execute()
@@ -57,25 +57,25 @@ def keep_pieces(node: "redis.Redis", shard: int, what: str, pieces: Iterable[byt
 def queue_pieces(
     pipeline: Any, key: str, pieces: Iterable[bytes], most: int = MAXIMUM_PIECES
 ) -> None:
-    """Queues on a pipeline that pieces are appended to a list that keeps the last ``most``."""
+    """Queues commands that append pieces to a list, which keeps the last ``most``."""
     pipeline.rpush(key, *pieces)
     pipeline.ltrim(key, -most, -1)
     pipeline.expire(key, SET_ASIDE_LIFETIME_SECONDS)
 
 
-def tell_set_aside(client: "redis.Redis", shard: int, what: str, count: int, reason: str) -> None:
-    """Counts, notes and logs what was taken out.
+def report_set_aside(client: "redis.Redis", shard: int, what: str, count: int, reason: str) -> None:
+    """Counts, records and logs what was set aside.
 
     Args:
         client: of the server of ``REDIS_URL``.
-        what: a word for it.
-        count: how many of them.
+        what: a word for the part.
+        count: how many.
         reason: why, in one line.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    client.hincrbyfloat(keys.FIGURES, named(SET_ASIDE, what), count)
+    client.hincrbyfloat(keys.COUNTERS, named(SET_ASIDE, what), count)
     note_set_aside(client, shard, what, reason)
-    text = f"Shard %d: {what} set aside (%d): %s"  # a line a minute for each kind
+    text = f"Shard %d: {what} set aside (%d): %s"  # in the text: one line a minute for each part
     log_once_a_minute(logger, logging.ERROR, text, shard, count, reason)

@@ -1,8 +1,8 @@
-"""A shard's windows from what is stored, when their own bytes cannot be read.
+"""Rebuilds a shard's windows from stored data when their own bytes cannot be read.
 
-So a version that keeps other windows takes over from the one before, and no room looks silent
-meanwhile: counts and levels of the last minute are in the metrics, and who is there is in the
-audiences' tables.
+This lets a release with another format of windows take over without any session appearing silent:
+the counts and levels of the last minute are in the metrics, and who is present is in the presence
+tables.
 """
 
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ def rebuild_windows(store: ShardStore, tick: int, unkeyed: bool = False) -> Sess
 
     Args:
         store: of the shard.
-        tick: the last one that was scored.
-        unkeyed: whether identities have no key where nothing is noted of that.
+        tick: the last scored one.
+        unkeyed: whether identities have no key, for shards that have not recorded it.
 
     Raises:
         redis.RedisError, django.db.Error: a server does not answer.
@@ -39,18 +39,18 @@ def rebuild_windows(store: ShardStore, tick: int, unkeyed: bool = False) -> Sess
     names = [sessions[key].external_id for key in rows["session_id"].tolist()]
     windows = SessionWindows(tick, names, rows, _tombstones(store.shard, tick))
     _count_people(windows, store)
-    noted = store.unkeyed_sessions()
+    recorded = store.unkeyed_sessions()
     session_ids = windows.rows["session_id"]
-    windows.rows["unkeyed"] = unkeyed if noted is None else np.isin(session_ids, noted)
+    windows.rows["unkeyed"] = unkeyed if recorded is None else np.isin(session_ids, recorded)
     return windows
 
 
 def last_stored_tick(shard: int, after: int) -> int | None:
-    """The newest tick of which a session of the shard has a metric; None for none.
+    """The newest tick with a metric of one of the shard's sessions; None if there is none.
 
     Args:
         shard: its number.
-        after: only ticks after this one are looked for.
+        after: only later ticks are considered.
 
     Raises:
         django.db.Error: the database does not answer.
@@ -73,34 +73,34 @@ def _live_sessions(shard: int) -> Iterator[Session]:
 
 
 def _rows(sessions: dict[int, Session], tick: int) -> NDArray[np.void]:
-    """A row for each session that has a metric in the window, from its metrics."""
+    """A row for each session with metrics in the window, filled from them."""
     metrics = EngagementMetric.objects.filter(
         session_id__in=list(sessions),
         time__gt=tick_end(tick - WINDOW_TICKS),
         time__lte=tick_end(tick),
     ).order_by("time")
-    places: dict[int, int] = {}
+    index: dict[int, int] = {}
     rows = np.zeros(len(sessions), ROW)
     for key, time, chat, reactions, active, total, participation in metrics.values_list(
         *_METRIC, *_LATEST
     ).iterator():
-        row = rows[places.setdefault(key, len(places))]
+        row = rows[index.setdefault(key, len(index))]
         bucket = tick_ending(time) % WINDOW_TICKS
         row["chat"][bucket], row["reactions"][bucket] = chat, reactions
         row["active"][bucket], row["total"], row["participation"] = active, total, participation
-    rows = rows[: len(places)]
-    for key, place in places.items():
-        session, row = sessions[key], rows[place]
+    rows = rows[: len(index)]
+    for key, position in index.items():
+        session, row = sessions[key], rows[position]
         row["session_id"], row["event_id"] = key, session.event_id
-        row["event_is_known"] = session.event_is_known
+        row["event_is_known"] = not session.awaits_event
         row["last_seen"] = tick_at(int(session.last_seen_at.timestamp() * 1000))
     return rows
 
 
 def _tombstones(shard: int, tick: int) -> dict[str, Tombstone]:
-    """Sessions that ended while they were heard of, by an announcement."""
+    """Sessions that ended by an announcement while they were still active."""
     silent = tick_end(tick - SILENCE_TICKS)
-    ended = Session.objects.over().filter(last_seen_at__gt=silent, ended_at__lte=timezone.now())
+    ended = Session.objects.ended().filter(last_seen_at__gt=silent, ended_at__lte=timezone.now())
     return {
         external_id: Tombstone(key, int(last_seen.timestamp() * 1000) // TICK_MS)
         for key, external_id, last_seen in ended.values_list("pk", "external_id", "last_seen_at")
@@ -109,14 +109,14 @@ def _tombstones(shard: int, tick: int) -> dict[str, Tombstone]:
 
 
 def _count_people(windows: SessionWindows, store: ShardStore) -> None:
-    """Who is there, from the audiences' tables; people who are not known any more still count.
+    """Counts who is present from the presence tables; people no longer listed still count.
 
-    Where a table is lost too, those who were active last are taken for connected.
+    If a table is lost too, the users active last are assumed to be connected.
     """
     everybody = np.arange(len(windows))
     touched, _ = store.read_tables(windows.rows["session_id"], everybody, everybody[:0])
     windows.rows["connected"] = windows.active_users()
-    table, _ = presence.unpack(everybody, touched.audiences, windows.rows, windows.tick)
+    table, _ = presence.unpack(everybody, touched.presence, windows.rows, windows.tick)
     known = np.bincount(table.rows, minlength=len(windows))
     total = windows.rows["total"].astype(np.int64)
     windows.rows["forgotten"] = np.maximum(total - known, 0)

@@ -1,4 +1,4 @@
-"""What the collectors have handed to a shard: read for one tick, and filed when it is scored."""
+"""The blocks that collectors delivered to a shard: read for a tick, filed once it is scored."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -36,10 +36,10 @@ class ShardArrivals:
         shard: its number.
 
     Attributes:
-        redelivered: events of the tick read last that had been delivered before.
-        too_late: events that came so late that nobody knows whether they have counted.
-        unreadable: blocks of the tick read last that cannot be read, as they are stored.
-        unknown_strays: lists of stray entries that cannot be read, as they are stored.
+        redelivered: events of the last read tick that had been delivered before.
+        too_late: events so late that it is unknown whether they were counted.
+        unreadable: unreadable blocks of the last read tick, as stored.
+        unknown_strays: unreadable lists of stray entries, as stored.
     """
 
     def __init__(self, client: "redis.Redis", shard: int) -> None:
@@ -54,11 +54,11 @@ class ShardArrivals:
         self._strays: NDArray[np.void] = np.zeros(0, ENTRY)
 
     def read(self, tick: int, is_patient: bool) -> TickEvents:
-        """What happened in ``tick``, and what came too late for an earlier one.
+        """The events of ``tick``, and late ones of earlier ticks.
 
         Args:
             tick: the one to score; a transaction watches its arrivals already.
-            is_patient: whether to leave what only a later version can read to its workers.
+            is_patient: whether to leave blocks of a later release to its workers.
 
         Raises:
             NewerBlockError: there is such a block.
@@ -77,15 +77,15 @@ class ShardArrivals:
             delivered += blocks
         known = [blob for blob in strays if _is_known(blob)]
         self.unknown_strays = [blob for blob in strays if not _is_known(blob)]
-        happened = without_entries(
+        tick_events = without_entries(
             parts[0] if len(parts) == 1 else join_all(parts), _entries(known)
         )
-        self._strays = happened.strays
-        self.redelivered = sum(len(block.events) for block in delivered) - len(happened.events)
-        return happened
+        self._strays = tick_events.strays
+        self.redelivered = sum(len(block.events) for block in delivered) - len(tick_events.events)
+        return tick_events
 
     def waiting_events(self, ticks: range) -> int:
-        """How many events of ``ticks`` have come and are kept, of those that can be read."""
+        """How many readable events of ``ticks`` are waiting."""
         waiting, readings = 0, Readings()
         for tick in ticks:
             key = keys.arrivals(self.shard, tick)
@@ -94,7 +94,7 @@ class ShardArrivals:
         return waiting
 
     def queue_filing(self, pipeline: Any) -> None:
-        """Queues on a pipeline what is to be remembered when the tick is scored."""
+        """Queues on a pipeline what must be recorded once the tick is scored."""
         self._queue_late(pipeline)
         if len(self._strays):
             self._queue_strays(pipeline)
@@ -105,7 +105,7 @@ class ShardArrivals:
             queue_pieces(pipeline, keys.unreadable_blocks(self.shard), unreadable)
 
     def _late_by_tick(self, is_patient: bool) -> dict[int, list[Block]]:
-        """The late blocks that can still be compared with what was counted in their ticks."""
+        """The late blocks whose tick's counted blocks are still available for comparison."""
         by_tick: dict[int, list[Block]] = defaultdict(list)
         now_ms = server_time_ms(self._client) if self._late else 0
         for blob, block in self._decoded(self._late, is_patient):
@@ -119,7 +119,7 @@ class ShardArrivals:
     def _decoded(
         self, blobs: Iterable[bytes], is_patient: bool, tick: int | None = None
     ) -> list[tuple[bytes, Block]]:
-        """The blocks that can be read, with their bytes; of ``tick``, if that is given."""
+        """The readable blocks with their bytes; only those of ``tick``, if given."""
         blocks = []
         for blob in blobs:
             try:
@@ -136,7 +136,7 @@ class ShardArrivals:
         return blocks
 
     def _queue_late(self, pipeline: Any) -> None:
-        """Files the late blocks under their own ticks, where a second delivery looks for them."""
+        """Files late blocks under their own ticks, where redeliveries are compared with them."""
         if not self._late:
             return
         pipeline.ltrim(keys.late_arrivals(self.shard), len(self._late), -1)
@@ -154,7 +154,7 @@ class ShardArrivals:
 
 
 def _readable(blobs: Iterable[bytes]) -> Iterable[Block]:
-    """Those that can be read; the others have been set aside when their tick was scored."""
+    """Yields the readable ones; the others were set aside when their tick was scored."""
     for blob in blobs:
         try:
             yield decode_block(blob)

@@ -1,7 +1,7 @@
-"""A shard's state on Redis: read for one tick, and changed in one transaction.
+"""A shard's state on Redis: read for a tick, and updated in one transaction.
 
-Whoever writes first wins: the transaction is bound to the number of the last scored tick, so that
-two workers at the same shard, or one that was frozen meanwhile, cannot score a tick twice.
+The first writer wins: the transaction watches the number of the last scored tick, so that two
+workers on the same shard, or one that was suspended meanwhile, cannot score a tick twice.
 """
 
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ for position, key in ipairs(KEYS) do
 end
 return 0
 """
-# A worker that was frozen meanwhile must not set back what another has scored.
+# A worker that was suspended meanwhile must not undo the progress of another.
 _RESTORE_SCORED = """
 local scored = redis.call('GET', KEYS[1])
 if not (scored and string.match(scored, '^%d+$')) then
@@ -39,18 +39,18 @@ end
 
 
 class TickTakenError(Exception):
-    """The tick was scored, or its events changed, in the meantime."""
+    """Meanwhile the tick was scored, or more of its events arrived."""
 
 
 class StoredShard(NamedTuple):
-    """A shard as it is stored, each None where there is none.
+    """A shard as stored; each part is None if it does not exist.
 
     Attributes:
-        scored: the last tick that is contained; None also where it is no number.
-        windows: of :class:`sessions_app.state.session_windows.SessionWindows`.
-        detector: what the detector remembers; not looked into here.
-        outbox: what its last tick has led to, if that still waits to be delivered.
-        has_misplaced: whether one of the shard's keys is not of the type that it is to have.
+        scored: the last scored tick; None also if the stored value is not a number.
+        windows: encoded :class:`sessions_app.state.session_windows.SessionWindows`.
+        detector: encoded state of the detector; opaque here.
+        outbox: encoded outcome of the last tick, if it is not delivered yet.
+        has_misplaced: whether one of the shard's keys has the wrong type.
     """
 
     scored: int | None
@@ -68,7 +68,7 @@ class ShardStore:
         shard: its number.
 
     Attributes:
-        arrivals: what the collectors have handed to it.
+        arrivals: the blocks that collectors delivered to it.
     """
 
     def __init__(self, client: "redis.Redis", shard: int) -> None:
@@ -78,7 +78,7 @@ class ShardStore:
         self._transaction: Any = None
 
     def load(self) -> StoredShard:
-        """What is stored of the shard."""
+        """Reads the stored state of the shard."""
         with self.client.pipeline(transaction=False) as pipeline:
             pipeline.mget(
                 keys.scored_tick(self.shard),
@@ -95,7 +95,7 @@ class ShardStore:
         return StoredShard(tick, *blobs, has_misplaced=bool(has_misplaced))
 
     def restore_scored(self, tick: int) -> None:
-        """Stores the number of the last tick anew, where it is lost or no number.
+        """Stores the number of the last tick again, if it is lost or not a number.
 
         Raises:
             redis.RedisError: Redis does not answer.
@@ -105,31 +105,31 @@ class ShardStore:
         )
 
     def begin(self, ticks: range) -> bool:
-        """Opens the transaction that :meth:`commit` ends, for scoring the last of ``ticks``.
+        """Opens the transaction that :meth:`commit` ends, to score the last of ``ticks``.
 
         Returns:
-            Whether nothing happened in the ticks before the last.
+            Whether there are no events in the ticks before the last.
         """
         self.abandon()
         self._transaction = self.client.pipeline(transaction=True)
         arrivals = [keys.arrivals(self.shard, tick) for tick in ticks]
-        # The lists too: what a collector adds to one between our reading and our commit would
-        # otherwise never be read.
+        # The lists as well: otherwise, blocks added between our read and our commit would never be
+        # read.
         self._transaction.watch(keys.scored_tick(self.shard), *arrivals)
         return len(ticks) == 1 or self._transaction.exists(*arrivals[:-1]) == 0
 
     def abandon(self) -> None:
-        """Gives up the transaction, if one is open."""
+        """Discards the transaction, if one is open."""
         if self._transaction is not None:
             self._transaction.reset()
             self._transaction = None
 
     def read_events(self, tick: int, is_patient: bool) -> TickEvents:
-        """What happened in ``tick``, and what came too late for an earlier one.
+        """The events of ``tick``, and late ones of earlier ticks.
 
         Args:
             tick: the last one of :meth:`begin`.
-            is_patient: whether to leave what only a later version can read to its workers.
+            is_patient: whether to leave blocks of a later release to its workers.
 
         Raises:
             NewerBlockError: there is such a block.
@@ -146,40 +146,38 @@ class ShardStore:
 
         Args:
             session_ids: key of each row of the windows.
-            rows: whose audiences are asked for.
-            polled: whose polls and voters are asked for.
+            rows: whose presence tables to read.
+            polled: whose polls and voters to read.
         """
         fields, of_polls = _fields(session_ids[rows]), _fields(session_ids[polled])
         with self.client.pipeline(transaction=False) as pipeline:
             if fields:
-                pipeline.hmget(keys.shard_audiences(self.shard), fields)
+                pipeline.hmget(keys.shard_presence(self.shard), fields)
             if of_polls:
                 pipeline.hmget(keys.shard_polls(self.shard), of_polls)
                 pipeline.hmget(keys.shard_voters(self.shard), of_polls)
             pipeline.lrange(keys.shard_identities(self.shard), 0, -1)
             *tables, seen = pipeline.execute()
-        audiences = tables.pop(0) if fields else []
+        presence = tables.pop(0) if fields else []
         polls, voters = tables if of_polls else ([], [])
-        ballots = self._read_ballots(of_polls, polls)
+        votes = self._read_old_votes(of_polls, polls)
         touched = Touched(
             rows=rows,
-            audiences=audiences,
+            presence=presence,
             polled=polled,
             polls=polls,
             voters=voters,
-            ballots=ballots,
+            votes=votes,
         )
         return touched, seen
 
-    def _read_ballots(self, fields: list[bytes], polls: list[bytes | None]) -> list[bytes | None]:
-        """What the release before has stored with polls that nobody has written since."""
+    def _read_old_votes(self, fields: list[bytes], polls: list[bytes | None]) -> list[bytes | None]:
+        """Votes stored by an earlier release, for polls not written since."""
         old = [field for field, blob in zip(fields, polls, strict=True) if blob and is_bare(blob)]
         if not old:
             return [None] * len(fields)
-        ballots = dict(
-            zip(old, self.client.hmget(keys.shard_ballots(self.shard), old), strict=True)
-        )
-        return [ballots.get(field) for field in fields]
+        votes = dict(zip(old, self.client.hmget(keys.shard_votes(self.shard), old), strict=True))
+        return [votes.get(field) for field in fields]
 
     def commit(
         self,
@@ -194,12 +192,12 @@ class ShardStore:
         Args:
             windows: after the tick.
             update: of the tick.
-            ended: keys of the sessions that ended with the tick; their tables go.
-            detector: what the detector remembers after the tick.
-            outbox: what the tick has led to, kept until :meth:`clear_outbox`; empty for nothing.
+            ended: keys of the sessions that ended with the tick; their tables are deleted.
+            detector: encoded state of the detector after the tick.
+            outbox: encoded outcome of the tick, kept until :meth:`clear_outbox`; may be empty.
 
         Raises:
-            TickTakenError: somebody else has stored it, or more events of the tick have come.
+            TickTakenError: somebody else stored the tick, or more of its events arrived.
         """
         pipeline = self._transaction
         scored = pipeline.get(keys.scored_tick(self.shard))
@@ -222,24 +220,24 @@ class ShardStore:
             self.abandon()
 
     def clear_outbox(self, tick: int) -> None:
-        """Forgets results that have been stored and published, if ``tick`` is still the last.
+        """Deletes the delivered outbox, if ``tick`` is still the last one.
 
-        A worker that was frozen meanwhile must not forget those of a later tick for another.
+        A worker that was suspended meanwhile must not delete the outbox of a later tick.
         """
         scored, outbox = keys.scored_tick(self.shard), keys.shard_outbox(self.shard)
         self.client.eval(_CLEAR_OUTBOX, 2, scored, outbox, tick)
 
     def drop_tables(self, session_ids: NDArray[np.int64]) -> None:
-        """Forgets what is stored under keys that mean other sessions by now."""
+        """Deletes the tables stored under keys that belong to other sessions by now."""
         with self.client.pipeline(transaction=True) as pipeline:
             for hash_key in keys.tables_of_shard(self.shard):
                 pipeline.hdel(hash_key, *_fields(session_ids))
-            # They depend on the keys, too, and do not tell whose they are.
+            # Identities depend on the keys, too, and do not say whose they are.
             pipeline.delete(keys.shard_identities(self.shard))
             pipeline.execute()
 
     def unkeyed_sessions(self) -> NDArray[np.int64] | None:
-        """Database keys of the sessions whose identities have no key; None where nobody knows.
+        """Database keys of the sessions whose identities have no key; None if not recorded.
 
         Raises:
             redis.RedisError: Redis does not answer.
@@ -254,7 +252,7 @@ class ShardStore:
             keys.shard_windows(self.shard): windows.to_bytes(),
             keys.shard_detector(self.shard): detector,
             keys.scored_tick(self.shard): windows.tick,
-            # Beside the windows: where these cannot be read, they are rebuilt with it.
+            # Stored beside the windows, to rebuild them if they cannot be read.
             keys.shard_unkeyed(self.shard): windows.unkeyed_sessions().tobytes(),
         }
         for key, value in state.items():
@@ -269,11 +267,11 @@ class ShardStore:
     ) -> None:
         fields, of_polls = _fields(session_ids[touched.rows]), _fields(session_ids[touched.polled])
         tables = {
-            keys.shard_audiences(self.shard): (fields, touched.audiences),
+            keys.shard_presence(self.shard): (fields, touched.presence),
             keys.shard_polls(self.shard): (of_polls, touched.polls),
             keys.shard_voters(self.shard): (of_polls, touched.voters),
-            # They are in the voters now.
-            keys.shard_ballots(self.shard): (of_polls, [None] * len(of_polls)),
+            # Their content is in the voters now.
+            keys.shard_votes(self.shard): (of_polls, [None] * len(of_polls)),
         }
         gone = _fields(np.array(ended, np.int64))
         for hash_key, (names, blobs) in tables.items():

@@ -1,6 +1,6 @@
-"""Which sessions are live, as the shards know it: the database is told once a minute only.
+"""Live sessions according to the shards, as the database is updated only once a minute.
 
-So a session of which the database has not heard for long was not silent where there was an outage.
+After an outage of the database, a session may look silent there that was not.
 """
 
 from collections.abc import Mapping
@@ -13,30 +13,30 @@ from sessions_app.telemetry.readings import Readings
 SCORING_IS_CURRENT_TICKS = 12
 
 
-def known_sessions(events: Any, current_tick: int) -> dict[int, frozenset[str]]:
-    """The live sessions of each shard that knows them now, by the platform's IDs.
+def live_sessions_by_shard(cluster: Any, current_tick: int) -> dict[int, frozenset[str]]:
+    """The live sessions of each up-to-date shard, by the platform's IDs.
 
-    A shard is missing that lags behind, or whose last results are not stored yet.
+    Shards that lag behind, or whose last results are not stored yet, are missing.
 
     Args:
-        events: a client of the nodes that have the shards.
-        current_tick: the one that is going on.
+        cluster: client of the nodes with the shards.
+        current_tick: the tick in progress.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
     known = {}
     for shard in range(keys.SHARD_COUNT):
-        names = _live_names(events, shard, current_tick)
+        names = _live_names(cluster, shard, current_tick)
         if names is not None:
             known[shard] = names
     return known
 
 
-def _live_names(events: Any, shard: int, current_tick: int) -> frozenset[str] | None:
+def _live_names(cluster: Any, shard: int, current_tick: int) -> frozenset[str] | None:
     key = keys.shard_windows(shard)
-    stored = Readings().read(key, lambda: events.get(key), None)
-    if stored is None or events.exists(keys.shard_outbox(shard)):
+    stored = Readings().read(key, lambda: cluster.get(key), None)
+    if stored is None or cluster.exists(keys.shard_outbox(shard)):
         return None
     try:
         windows = SessionWindows.from_bytes(stored)
@@ -48,10 +48,10 @@ def _live_names(events: Any, shard: int, current_tick: int) -> frozenset[str] | 
 
 
 def may_be_live(external_id: str, known: Mapping[int, frozenset[str]]) -> bool:
-    """Whether a session is live, or in a shard of which that is not known.
+    """Whether a session is live, or in a shard whose live sessions are unknown.
 
     Args:
-        known: of :func:`known_sessions`.
+        known: of :func:`live_sessions_by_shard`.
     """
     shard = keys.shard_of(external_id)
     return shard not in known or external_id in known[shard]

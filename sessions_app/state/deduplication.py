@@ -1,8 +1,8 @@
-"""Counting every event once, however often and on however many channels it arrives.
+"""Counts every event once, however often and over however many channels it arrives.
 
-A chat message has an ID: it counts at its first arrival. A reaction has none, and the same one may
-rightly be sent again; but what comes over both transports is one. So of equal payloads the larger
-of the two transports' numbers counts.
+A chat message has an ID and counts when it first arrives. A reaction has none, and a user may
+legitimately repeat it, but the same reaction may arrive over both transports. So equal payloads
+count as often as they came over the transport that delivered more of them.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from sessions_app.state.packed_tables import (
     unpack_table,
 )
 
-# Copies arrive within moments of each other; a publisher's own retries within minutes.
+# Copies arrive within moments of each other, a publisher's retries within minutes.
 HORIZON_TICKS = 120
 
 SEEN = np.dtype([("identity", "<u8"), ("pubsub", "?")])
@@ -45,7 +45,7 @@ class Arrivals(NamedTuple):
     Attributes:
         identities: unique for session and message, or for a reaction's whole payload.
         pubsub: whether it came over Pub/Sub.
-        repeatable: whether the same one may rightly come again.
+        repeatable: whether the same event may legitimately occur again.
     """
 
     identities: NDArray[np.uint64]
@@ -54,10 +54,10 @@ class Arrivals(NamedTuple):
 
 
 class Once(NamedTuple):
-    """What counts.
+    """How often each distinct identity counts.
 
     Attributes:
-        first: position among the arrivals of the first of each distinct identity.
+        first: index of the first arrival of each distinct identity.
         counts: how often that identity counts, >= 0.
     """
 
@@ -66,7 +66,7 @@ class Once(NamedTuple):
 
 
 def seen_records(arrivals: Arrivals) -> NDArray[np.void]:
-    """What to remember of the arrivals: records of :data:`SEEN`."""
+    """Records of :data:`SEEN` to keep for the arrivals."""
     records = np.zeros(len(arrivals.identities), SEEN)
     records["identity"] = arrivals.identities
     records["pubsub"] = arrivals.pubsub
@@ -74,13 +74,13 @@ def seen_records(arrivals: Arrivals) -> NDArray[np.void]:
 
 
 def pack(seen: Records) -> bytes:
-    """The records of one tick as bytes, for :func:`unpack`; empty if there are none."""
+    """The records of one tick as bytes for :func:`unpack`; empty if there are none."""
     table = Table(np.zeros(len(seen), np.int64), seen)
     return pack_table(table, np.zeros(1, np.int64), FORM)[0]
 
 
 def unpack(blobs: Sequence[bytes]) -> tuple[Records, list[LostTable]]:
-    """What was seen in several ticks, and those of the ticks that could not be read."""
+    """The records of several ticks, and the blobs that could not be read."""
     table, lost = unpack_table(np.arange(len(blobs)), blobs, FORM)
     return table.records, [tick._replace(row=-1) for tick in lost]
 
@@ -96,7 +96,7 @@ def count_once(arrivals: Arrivals, seen: NDArray[np.void]) -> Once:
         arrivals.identities, return_index=True, return_inverse=True
     )
     positions, known = positions_of(distinct, seen["identity"])
-    # A small part of all that was seen.
+    # Only a small part of the seen records matches.
     positions, published = positions[known], seen["pubsub"][known]
 
     def tally(pubsub: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

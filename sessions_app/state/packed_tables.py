@@ -1,8 +1,7 @@
-"""Packed per-session tables: many sessions' tables as one array, and back to one blob a session.
+"""Packed per-session tables: many sessions' tables as one array, and one blob per session.
 
-A blob is a header and records. The header names the version of the records and has their checksum,
-so that a blob that cannot be read is told apart: it costs its own session that table, and no other
-session anything.
+A blob is a header and records. The header has the version of the records and their checksum, so
+that an unreadable blob is recognised. Its session loses that table; no other session is affected.
 """
 
 import struct
@@ -17,24 +16,24 @@ from numpy.typing import NDArray
 Records = NDArray[np.void]
 
 MAGIC = b"\xectb"
-# Magic, version, and the checksum of what follows.
+# Magic, version, and CRC-32 of the rest.
 _HEADER = struct.Struct("<3sBI")
 
 
 class BadTableError(ValueError):
-    """Bytes that are not a table of its kind; the message says why."""
+    """Bytes that are not a table of the expected kind; the message says why."""
 
 
 class Form(NamedTuple):
     """How tables of one kind are stored.
 
     Attributes:
-        kind: its name, for people and for counting.
+        kind: its name, for people and counters.
         version: of the records, 0 to 255.
         dtype: of the records.
-        is_sound: says of records which of them can be; a table with others is not read.
-        read_bare: reads a blob of the release that wrote no header, and raises ValueError where it
-            cannot; None where there has been no such release.
+        is_sound: returns which records have possible values; a table with others is lost.
+        read_bare: reads a blob of the release that wrote no headers, or raises ValueError; None if
+            there was no such release.
     """
 
     kind: str
@@ -48,7 +47,7 @@ class Table(NamedTuple):
     """Records of several sessions.
 
     Attributes:
-        rows: the session of each record, as a position in whatever the caller counts sessions by.
+        rows: the session of each record, as an index into the caller's sessions.
         records: structured array of the same length.
     """
 
@@ -62,13 +61,13 @@ class Table(NamedTuple):
 
 
 class LostTable(NamedTuple):
-    """A table that could not be read, or that should have been there.
+    """A table that is unreadable or missing.
 
     Attributes:
         kind: of its :class:`Form`.
-        row: the session it belonged to, as :class:`Table` counts; -1 where it was the shard's own.
+        row: its session, as in :class:`Table`; -1 if it belongs to the whole shard.
         reason: what is wrong with it.
-        data: the whole blob; empty where there was none.
+        data: the whole blob; empty if it is missing.
     """
 
     kind: str
@@ -78,7 +77,7 @@ class LostTable(NamedTuple):
 
 
 class Unpacked(NamedTuple):
-    """Tables, and those that could not be read, in whose place nothing is."""
+    """Tables, without those that were lost, and the lost ones."""
 
     table: Table
     lost: list[LostTable]
@@ -90,12 +89,12 @@ def empty_table(dtype: np.dtype) -> Table:
 
 
 def is_bare(blob: bytes) -> bool:
-    """Whether the blob has no header, as the release before headers wrote it."""
+    """Whether the blob has no header, as written by the release before headers."""
     return not blob.startswith(MAGIC)
 
 
 def unpack_table(rows: NDArray[np.int64], blobs: Sequence[bytes | None], form: Form) -> Unpacked:
-    """Joins the blobs of the sessions ``rows``, which are sorted; None is an empty one."""
+    """Joins the blobs of the sessions ``rows``, which are sorted; None means an empty table."""
     parts: list[bytes] = []
     lost = []
     for row, blob in zip(rows.tolist(), blobs, strict=True):
@@ -107,14 +106,14 @@ def unpack_table(rows: NDArray[np.int64], blobs: Sequence[bytes | None], form: F
                 lost.append(LostTable(form.kind, row, str(error), blob))
         parts.append(part)
     lengths = [len(part) // form.dtype.itemsize for part in parts]
-    # Into a bytearray: an array over bytes could not be written to.
+    # Joined in a bytearray, as an array over bytes is read-only.
     records = np.frombuffer(bytearray().join(parts), form.dtype)
     unpacked = Unpacked(Table(np.repeat(rows, lengths), records), lost)
     return _without_impossible(unpacked, rows, blobs, form)
 
 
 def pack_table(table: Table, rows: NDArray[np.int64], form: Form) -> list[bytes]:
-    """One blob for each of ``rows``, which must be sorted and hold all rows of the table.
+    """One blob for each of ``rows``, which must be sorted and contain all rows of the table.
 
     The blob of an empty table is empty.
     """
@@ -125,14 +124,14 @@ def pack_table(table: Table, rows: NDArray[np.int64], form: Form) -> list[bytes]
 
 
 def append(table: Table, rows: NDArray[np.int64], records: Records) -> Table:
-    """The table with more records; the same one if there are none."""
+    """The table with these records appended; the same object if there are none."""
     if not len(rows):
         return table
     return Table(np.concatenate([table.rows, rows]), np.concatenate([table.records, records]))
 
 
 def in_order(table: Table) -> Table:
-    """The table sorted by session, and within sessions as it was."""
+    """The table stably sorted by session."""
     if not (table.rows[1:] < table.rows[:-1]).any():
         return table
     by_row = np.argsort(table.rows, kind="stable")
@@ -142,7 +141,7 @@ def in_order(table: Table) -> Table:
 def positions_of(
     sorted_keys: NDArray[np.integer[Any]], keys: NDArray[np.integer[Any]]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Where each of ``keys`` stands in ``sorted_keys``, and whether it does."""
+    """The index of each of ``keys`` in ``sorted_keys``, and whether it is there at all."""
     positions = np.searchsorted(sorted_keys, keys)
     inside = np.minimum(positions, len(sorted_keys) - 1)
     found = sorted_keys[inside] == keys if len(sorted_keys) else np.zeros(len(keys), dtype=np.bool_)
@@ -150,9 +149,9 @@ def positions_of(
 
 
 def ranks(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of each element, how many of the same row stand before it; ``rows`` must be sorted."""
-    places: NDArray[np.int64] = np.arange(len(rows)) - np.searchsorted(rows, rows, side="left")
-    return places
+    """For each element, how many equal ones precede it; ``rows`` must be sorted."""
+    preceding: NDArray[np.int64] = np.arange(len(rows)) - np.searchsorted(rows, rows, side="left")
+    return preceding
 
 
 def _with_header(data: bytes, form: Form) -> bytes:
@@ -165,17 +164,17 @@ def _header(data: bytes, form: Form) -> bytes:
 
 def _packed_records(blob: bytes, form: Form) -> bytes:
     """The records in a blob, as bytes of the form's type."""
-    # A slice is quicker than a view, unless it is very long.
+    # Slicing is faster than a memoryview, unless the blob is very long.
     data = blob[_HEADER.size :]
     if _header(data, form) != blob[: _HEADER.size]:
-        return _otherwise(blob, form)
+        return _records_otherwise(blob, form)
     if len(data) % form.dtype.itemsize:
         raise BadTableError(f"{len(blob)} bytes")
     return data
 
 
-def _otherwise(blob: bytes, form: Form) -> bytes:
-    """The records of a blob that does not begin as those that are written now."""
+def _records_otherwise(blob: bytes, form: Form) -> bytes:
+    """The records of a blob without the current header."""
     if is_bare(blob):
         return _bare_records(blob, form)
     if len(blob) < _HEADER.size:
@@ -196,14 +195,14 @@ def _bare_records(blob: bytes, form: Form) -> bytes:
 def _without_impossible(
     unpacked: Unpacked, rows: NDArray[np.int64], blobs: Sequence[bytes | None], form: Form
 ) -> Unpacked:
-    """Sets aside the tables with records that cannot be."""
+    """Moves tables with impossible records to the lost ones."""
     table, lost = unpacked
     sound = form.is_sound(table.records)
     if sound.all():
         return unpacked
     bad = np.unique(table.rows[~sound])
-    for row, place in zip(bad.tolist(), np.searchsorted(rows, bad).tolist(), strict=True):
-        lost.append(LostTable(form.kind, row, "impossible numbers", blobs[place] or b""))
+    for row, index in zip(bad.tolist(), np.searchsorted(rows, bad).tolist(), strict=True):
+        lost.append(LostTable(form.kind, row, "impossible numbers", blobs[index] or b""))
     return Unpacked(table.without(bad), lost)
 
 
@@ -215,8 +214,8 @@ _GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
 def combine(values: Identities, salts: Identities) -> Identities:
     """One identity for each pair, equal for equal pairs and never 0.
 
-    The finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) over ``values`` moved by
-    ``salts``. Among n pairs two differing ones meet with a probability of about n**2 / 2**65.
+    Applies the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) to ``values`` mixed
+    with ``salts``. The probability of a collision among n pairs is about n**2 / 2**65.
     """
     mixed = values ^ ((salts + np.uint64(1)) * _GOLDEN_RATIO)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

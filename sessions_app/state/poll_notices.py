@@ -1,4 +1,4 @@
-"""What scoring a tick tells of polls: their first votes and their closings, with their names."""
+"""Notices of polls that a tick produces: first votes and closings, with the polls' names."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -12,14 +12,14 @@ from sessions_app.state.polls import Moments
 
 
 class PollMomentKind(StrEnum):
-    """What happens to a poll once."""
+    """A moment that each poll has once."""
 
     FIRST_VOTE = "FIRST_VOTE"
     CLOSED = "CLOSED"
 
     @property
     def label(self) -> str:
-        """For people."""
+        """The kind in words, for display."""
         return self.value.replace("_", " ").capitalize()
 
 
@@ -29,8 +29,8 @@ class PollNotice(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         session_id: database key.
         poll_id: the platform's ID.
-        voters: people who had voted by then.
-        present: people who were active at the first vote, at least 1.
+        voters: users who had voted by then.
+        present: users who were active at the first vote, at least 1.
     """
 
     session_id: int
@@ -43,11 +43,11 @@ class PollNotice(msgspec.Struct, frozen=True, array_like=True):
 def poll_notices(
     moments: Moments, session_ids: NDArray[np.int64], polls: Iterable[PollName]
 ) -> list[PollNotice]:
-    """The moments of a tick, with names.
+    """Turns the moments of a tick into notices with the polls' names.
 
     Args:
         moments: of a tick.
-        session_ids: database key of each row that they count by.
+        session_ids: database key of each row.
         polls: names of at least those polls.
     """
     names = {}

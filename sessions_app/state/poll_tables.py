@@ -23,32 +23,32 @@ MAXIMUM_POLLS = 64
 _POLL_FIELDS = [
     ("poll", "<u8"),
     ("touched", "<u4"),
-    ("audience", "<u4"),
+    ("present", "<u4"),
     ("voters", "<u4"),
     ("closed", "?"),
 ]
 POLL = np.dtype([*_POLL_FIELDS, ("slot", "u1")])
 VOTER = np.dtype([("user", "<u8"), ("voted", "<u8")])
-# What the release before stored: polls without slots, and a record for each vote.
-BARE_POLL = np.dtype(_POLL_FIELDS)
-BALLOT = np.dtype([("poll", "<u8"), ("ballot", "<u8")])
+# As stored by an earlier release: polls without slots, and a record for each vote.
+POLL_WITHOUT_SLOT = np.dtype(_POLL_FIELDS)
+VOTE = np.dtype([("poll", "<u8"), ("vote", "<u8")])
 
 
 def _are_sound_polls(polls: Records) -> NDArray[np.bool_]:
     sound: NDArray[np.bool_] = (
         (polls["slot"] < MAXIMUM_POLLS)
-        & (polls["audience"] > 0)
+        & (polls["present"] > 0)
         & (polls["closed"].view(np.uint8) <= 1)
     )
     return sound
 
 
 def _read_bare_polls(data: bytes) -> Records:
-    bare = np.frombuffer(data, BARE_POLL)
+    bare = np.frombuffer(data, POLL_WITHOUT_SLOT)
     if len(bare) > MAXIMUM_POLLS:
         raise ValueError(f"{len(bare)} polls")
     polls = np.zeros(len(bare), POLL)
-    for name in BARE_POLL.names or ():
+    for name in POLL_WITHOUT_SLOT.names or ():
         polls[name] = bare[name]
     polls["slot"] = np.arange(len(bare))
     return polls
@@ -58,17 +58,17 @@ def _are_sound_records(records: Records) -> NDArray[np.bool_]:
     return np.ones(len(records), np.bool_)
 
 
-def _read_bare_ballots(data: bytes) -> Records:
-    return np.frombuffer(data, BALLOT)
+def _read_bare_votes(data: bytes) -> Records:
+    return np.frombuffer(data, VOTE)
 
 
 POLL_FORM = Form("polls", 1, POLL, _are_sound_polls, _read_bare_polls)
 VOTER_FORM = Form("voters", 1, VOTER, _are_sound_records)
-_BALLOT_FORM = Form("ballots", 0, BALLOT, _are_sound_records, _read_bare_ballots)
+_VOTE_FORM = Form("ballots", 0, VOTE, _are_sound_records, _read_bare_votes)
 
 
 class PollTables(NamedTuple):
-    """Records of :data:`POLL` and of :data:`VOTER`; closed polls stay known, without voters."""
+    """Records of :data:`POLL` and of :data:`VOTER`; closed polls are kept without voters."""
 
     polls: Table
     voters: Table
@@ -83,51 +83,51 @@ def unpack(
     rows: NDArray[np.int64],
     polls: Sequence[bytes | None],
     voters: Sequence[bytes | None],
-    ballots: Sequence[bytes | None],
-    audience: Table,
+    votes: Sequence[bytes | None],
+    users: Table,
 ) -> tuple[PollTables, list[LostTable]]:
     """The tables of the sessions ``rows``, and those that could not be read.
 
-    A session whose polls are lost begins anew with them. One whose voters are lost keeps the
-    numbers of its polls, and who votes on them again counts again.
+    A session whose polls are lost starts over without polls. One whose voters are lost keeps the
+    counts of its polls; users who vote on them again count again.
 
     Args:
         rows: sorted.
         polls, voters: one blob for each of ``rows``.
-        ballots: the same, where the release before has left any.
-        audience: of these sessions; only asked for who cast those ballots.
+        votes: blobs of an earlier release, or None, for each of ``rows``.
+        users: presence tables of these sessions, to find out who cast those votes.
     """
     of_polls, of_voters = (
         unpack_table(rows, polls, POLL_FORM),
         unpack_table(rows, voters, VOTER_FORM),
     )
-    of_ballots = unpack_table(rows, ballots, _BALLOT_FORM)
+    of_votes = unpack_table(rows, votes, _VOTE_FORM)
     table = of_voters.table
-    if len(of_ballots.table.rows):
-        table = append(table, *_voters_of_ballots(of_polls.table, audience, of_ballots.table))
-    return PollTables(of_polls.table, table), [*of_polls.lost, *of_voters.lost, *of_ballots.lost]
+    if len(of_votes.table.rows):
+        table = append(table, *_voters_of_old_votes(of_polls.table, users, of_votes.table))
+    return PollTables(of_polls.table, table), [*of_polls.lost, *of_voters.lost, *of_votes.lost]
 
 
-def _voters_of_ballots(polls: Table, audience: Table, ballots: Table) -> Table:
-    """Who in the audience cast the ballots of the open polls, each a hash of user and poll.
+def _voters_of_old_votes(polls: Table, present: Table, votes: Table) -> Table:
+    """The users who cast the votes on open polls, each stored as a hash of user and poll.
 
     All tables are sorted by session.
     """
-    voted = np.zeros(len(audience.rows), np.uint64)
+    voted = np.zeros(len(present.rows), np.uint64)
     is_open = ~polls.records["closed"]
     for row in np.unique(polls.rows[is_open]).tolist():
-        cast, here = np.sort(ballots.records["ballot"][_part(ballots, row)]), _part(audience, row)
-        users = audience.records["user"][here]
+        cast, here = np.sort(votes.records["vote"][_part(votes, row)]), _part(present, row)
+        users = present.records["user"][here]
         for record in polls.records[is_open & (polls.rows == row)]:
             expected = combine(users, np.full(len(users), record["poll"]))
-            # In order, many look-ups are much faster.
+            # Looking up many sorted values is much faster.
             order = np.argsort(expected)
             _, found = positions_of(cast, expected[order])
             voted[here][order[found]] |= slot_bits(record["slot"])
     chosen = voted != 0
     records = np.zeros(int(chosen.sum()), VOTER)
-    records["user"], records["voted"] = audience.records["user"][chosen], voted[chosen]
-    return Table(audience.rows[chosen], records)
+    records["user"], records["voted"] = present.records["user"][chosen], voted[chosen]
+    return Table(present.rows[chosen], records)
 
 
 def _part(table: Table, row: int) -> slice:

@@ -1,13 +1,13 @@
 """Polls and their voters.
 
-The platform does not announce that a poll opens: its first vote does. From then on its
-participation is the number of distinct voters over the users who were present at that vote, until
-it is closed. Of several open polls, the one with the highest participation counts.
+The platform does not announce that a poll opens; its first vote opens it. From then until it is
+closed, its participation is the number of distinct voters over the users present at that vote. Of
+several open polls, the one with the highest participation counts.
 
-Who voted on what is one bit in the record of the voter: a poll has a *slot*, the number of its bit,
-as long as it is among the :data:`MAXIMUM_POLLS` of its session. So what is stored is bounded by the
-people, however many polls there are. A voter is remembered until the last poll that he voted on is
-closed, also when the audience has forgotten him meanwhile.
+Each vote is one bit in the record of the voter: a poll has a *slot*, the number of its bit, as long
+as it is one of the :data:`MAXIMUM_POLLS` of its session. So storage is bounded by the number of
+users, however many polls there are. A voter is remembered until the last poll they voted on is
+closed, even if the presence table has dropped them meanwhile.
 """
 
 from typing import NamedTuple, Self
@@ -27,10 +27,10 @@ from sessions_app.state.packed_tables import (
 from sessions_app.state.poll_tables import MAXIMUM_POLLS, POLL, VOTER, PollTables, slot_bits
 from sessions_app.state.presence import MAXIMUM_USERS
 
-# Beyond, votes count but are not remembered: a second one on the same poll counts again.
+# Beyond that, votes count but are not remembered: a second one on the same poll counts again.
 MAXIMUM_VOTERS = MAXIMUM_USERS
 _NO_SLOT = 255
-# Of an order, the bits below its milliseconds.
+# Bits of an order below its milliseconds.
 _MILLISECONDS = np.uint64(32)
 
 
@@ -53,13 +53,13 @@ class PollEvents(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """First votes and closings, each poll's once: equal-length arrays.
+    """First votes and closings, once for each poll: equal-length arrays.
 
     Attributes:
         rows: the session of each.
         polls: identity of the poll.
-        closings: whether it was closed; otherwise it had its first vote.
-        voters: at the end of the tick of the first vote; at a closing, of all until then.
+        closings: whether it was closed; otherwise it received its first vote.
+        voters: number of voters at the end of the tick of the first vote, or at the closing.
         present: active users at the end of the tick of the first vote, at least 1.
     """
 
@@ -71,7 +71,7 @@ class Moments(NamedTuple):
 
     @classmethod
     def none(cls) -> Self:
-        """Nothing of the kind."""
+        """No moments."""
         numbers = np.zeros(0, np.int64)
         return cls(numbers, np.zeros(0, np.uint64), np.zeros(0, np.bool_), numbers, numbers)
 
@@ -80,11 +80,11 @@ class Folded(NamedTuple):
     """The tables after a tick.
 
     Attributes:
-        voters: the new voters of each session.
-        moments: what the tick was to which poll.
-        forgotten_voters: how many of the new voters are not remembered.
-        forgotten_polls: how many polls are not remembered any more.
-        late_votes: how many votes came after the end of their poll.
+        voters: number of new voters of each session.
+        moments: first votes and closings in the tick.
+        forgotten_voters: number of new voters beyond the limit, who are not remembered.
+        forgotten_polls: number of polls that are no longer remembered.
+        late_votes: number of votes cast after their poll was closed.
     """
 
     tables: PollTables
@@ -96,7 +96,7 @@ class Folded(NamedTuple):
 
     @classmethod
     def unchanged(cls, tables: PollTables, row_count: int) -> Self:
-        """After a tick without votes and closings, of so many sessions."""
+        """After a tick without votes and closings, for ``row_count`` sessions."""
         return cls(
             tables=tables,
             voters=np.zeros(row_count, np.int64),
@@ -108,7 +108,7 @@ class Folded(NamedTuple):
 
 
 class _Votes(NamedTuple):
-    """Votes that count, each user's once per poll: equal-length arrays."""
+    """Votes that count, one per user and poll: equal-length arrays."""
 
     rows: NDArray[np.int64]
     polls: NDArray[np.uint64]
@@ -116,10 +116,9 @@ class _Votes(NamedTuple):
 
 
 def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.int64]) -> Folded:
-    """Brings the tables of the sessions that ``events`` touches up to date.
+    """Applies ``events`` to the tables of their sessions.
 
-    A vote on a poll that is closed changes nothing. A user who votes again on the same poll is
-    counted once.
+    A vote on a closed poll changes nothing. A user who votes again on the same poll counts once.
 
     Args:
         tables: of all sessions in ``events``.
@@ -128,13 +127,15 @@ def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.i
         active: active users of each session at the end of the tick.
     """
     before = np.sort(tables.polls.records, order="poll")
-    shut = before["poll"][before["closed"]]
+    previously_closed = before["poll"][before["closed"]]
     mentioned = _open_and_close(tables.polls, events, tick, active)
     polls = _bounded(mentioned)
-    was_open = (polls.records["slot"] != _NO_SLOT) & ~np.isin(polls.records["poll"], shut)
+    was_open = (polls.records["slot"] != _NO_SLOT) & ~np.isin(
+        polls.records["poll"], previously_closed
+    )
     voters = _only_on(polls, was_open, tables.voters)
     polls = _with_slots(polls)
-    in_time = _in_time(events, shut)
+    in_time = _in_time(events, previously_closed)
     votes = _votes(events, in_time)
     voters, new, forgotten = _cast(polls, voters, votes)
     voters = _only_on(polls, ~polls.records["closed"], voters)
@@ -154,13 +155,13 @@ def participation(tables: PollTables, row_count: int) -> NDArray[np.float64]:
     polls = tables.polls.records
     counting = ~polls["closed"]
     highest = np.zeros(row_count)
-    shares = polls["voters"][counting] / polls["audience"][counting]
+    shares = polls["voters"][counting] / polls["present"][counting]
     np.maximum.at(highest, tables.polls.rows[counting], np.minimum(1.0, shares))
     return highest
 
 
 def _moments(before: Records, polls: Table) -> Moments:
-    """What has become of the polls since ``before``, which is sorted by them."""
+    """First votes and closings since ``before``, which is sorted by poll."""
     records = polls.records
     positions, known = positions_of(before["poll"], records["poll"])
     closed_before = np.zeros(len(records), np.bool_)
@@ -172,7 +173,7 @@ def _moments(before: Records, polls: Table) -> Moments:
         records["poll"][chosen],
         closings[chosen],
         records["voters"][chosen].astype(np.int64),
-        records["audience"][chosen].astype(np.int64),
+        records["present"][chosen].astype(np.int64),
     )
 
 
@@ -193,13 +194,13 @@ def _open_and_close(
     records["touched"] = tick
     records["closed"] = closed[fresh]
     records["slot"] = _NO_SLOT
-    # Whoever voted was there, even if they left before the tick was over.
-    records["audience"] = np.maximum(active[rows], 1)
+    # The voter was present, even if they left before the end of the tick.
+    records["present"] = np.maximum(active[rows], 1)
     return append(table, rows, records)
 
 
 def _bounded(polls: Table) -> Table:
-    """Keeps the :data:`MAXIMUM_POLLS` polls of a session that something happened to last."""
+    """Keeps the :data:`MAXIMUM_POLLS` polls of each session with the most recent events."""
     if not (np.bincount(polls.rows) > MAXIMUM_POLLS).any():
         return polls
     order = np.lexsort((-polls.records["touched"].astype(np.int64), polls.rows))
@@ -208,23 +209,23 @@ def _bounded(polls: Table) -> Table:
 
 
 def _with_slots(polls: Table) -> Table:
-    """Gives the polls that have none the lowest slots that no other poll of their session has."""
+    """Gives polls without a slot the lowest free slots of their session."""
     fresh = np.flatnonzero(polls.records["slot"] == _NO_SLOT)
     if not len(fresh):
         return polls
     fresh = fresh[np.argsort(polls.rows[fresh], kind="stable")]
     sessions, session = np.unique(polls.rows[fresh], return_inverse=True)
-    places, concerned = positions_of(sessions, polls.rows)
+    index, concerned = positions_of(sessions, polls.rows)
     concerned &= polls.records["slot"] != _NO_SLOT
     taken = np.zeros((len(sessions), MAXIMUM_POLLS), np.bool_)
-    taken[places[concerned], polls.records["slot"][concerned]] = True
+    taken[index[concerned], polls.records["slot"][concerned]] = True
     free_first = np.argsort(taken, axis=1, kind="stable")
     polls.records["slot"][fresh] = free_first[session, ranks(polls.rows[fresh])]
     return polls
 
 
 def _only_on(polls: Table, chosen: NDArray[np.bool_], voters: Table) -> Table:
-    """The voters with their votes on the ``chosen`` polls alone, and only who has any."""
+    """The voters with only their votes on the ``chosen`` polls, without voters who have none."""
     if not len(voters.rows):
         return voters
     row_count = max(voters.rows.max(initial=0), polls.rows.max(initial=0)) + 1
@@ -235,21 +236,21 @@ def _only_on(polls: Table, chosen: NDArray[np.bool_], voters: Table) -> Table:
     return voters if kept.all() else Table(voters.rows[kept], voters.records[kept])
 
 
-def _in_time(events: PollEvents, shut: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Which events are votes that came before the end of their poll.
+def _in_time(events: PollEvents, previously_closed: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which events are votes cast before their poll was closed.
 
-    Votes and closings come by streams of their own, so that within a millisecond nobody knows which
-    was first: such a vote counts.
+    Votes and closings arrive in separate streams, so their order within a millisecond is unknown:
+    such votes count.
 
     Args:
         events: of a tick.
-        shut: the polls that were closed before it.
+        previously_closed: the polls that were closed before it.
     """
     is_vote = events.kinds == EventKind.VOTE
     closings = np.flatnonzero(~is_vote)
     closings = closings[np.argsort(events.order[closings], kind="stable")]
     closed, first = np.unique(events.polls[closings], return_index=True)
-    in_time: NDArray[np.bool_] = is_vote & ~np.isin(events.polls, shut)
+    in_time: NDArray[np.bool_] = is_vote & ~np.isin(events.polls, previously_closed)
     positions, closing = positions_of(closed, events.polls)
     ends = events.order[closings[first]] >> _MILLISECONDS
     in_time[closing] &= events.order[closing] >> _MILLISECONDS <= ends[positions[closing]]
@@ -263,15 +264,15 @@ def _votes(events: PollEvents, counting: NDArray[np.bool_]) -> _Votes:
 
 
 def _cast(polls: Table, voters: Table, votes: _Votes) -> tuple[Table, NDArray[np.bool_], int]:
-    """Counts the votes in the polls, and notes them with the voters.
+    """Counts the votes in the polls, and records them with the voters.
 
     Returns:
-        The voters; which of the votes are the first of their user on their poll; and how many
-        voters there was no room to note.
+        The voters; which of the votes are their user's first on the poll; and the number of voters
+        beyond the limit.
     """
     by_poll = np.argsort(polls.records["poll"])
-    places, kept = positions_of(polls.records["poll"][by_poll], votes.polls)
-    poll = by_poll[places[kept]]
+    index, kept = positions_of(polls.records["poll"][by_poll], votes.polls)
+    poll = by_poll[index[kept]]
     bits = np.zeros(len(votes.polls), np.uint64)
     bits[kept] = slot_bits(polls.records["slot"][poll])
 
@@ -286,14 +287,14 @@ def _cast(polls: Table, voters: Table, votes: _Votes) -> tuple[Table, NDArray[np
     voters.records["voted"][known] = masks[positions[known]]
     masks[positions[known]] = 0
     fresh = np.flatnonzero(masks)
-    noted, forgotten = _noted(voters, votes.rows[first[fresh]], people[fresh], masks[fresh])
-    return noted, new, forgotten
+    recorded, forgotten = _recorded(voters, votes.rows[first[fresh]], people[fresh], masks[fresh])
+    return recorded, new, forgotten
 
 
-def _noted(
+def _recorded(
     voters: Table, rows: NDArray[np.int64], users: NDArray[np.uint64], voted: NDArray[np.uint64]
 ) -> tuple[Table, int]:
-    """The table with more voters, and how many of them there was no room for."""
+    """The table with more voters, and the number of those beyond the limit."""
     by_row = np.argsort(rows, kind="stable")
     rows = rows[by_row]
     sizes = np.bincount(voters.rows, minlength=int(rows.max(initial=0)) + 1)

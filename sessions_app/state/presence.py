@@ -1,12 +1,12 @@
-"""Who is in a session: connected, or heard from within the last minute.
+"""Presence: who is in a session, connected or seen within the last minute.
 
-Users are known by 64-bit identities only. One table per session holds everybody who has been in it;
-only the tables of sessions in which somebody did something are touched at a tick.
+Users are represented by 64-bit identities only. One table per session lists everybody who has been
+in it; a tick touches only the tables of sessions in which somebody did something.
 
-When a table is lost, the windows still say how many were there. That many *unnamed* people, with
-the identity 0, stand in for them. A stranger who is heard from takes the place of one of them, and
-so does one who leaves: he was among those who were there. Who joins is new, though: if he was there
-before, because he joins twice, he counts as two until the session is over.
+When a table is lost, the windows still know how many users were present. That many *unnamed* users,
+with the identity 0, replace them. An unknown user who acts or leaves takes the place of one of
+them, as they must have been present before. One who joins counts as new: a user who joins a second
+time counts twice until the session ends.
 """
 
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ from sessions_app.state.packed_tables import (
 from sessions_app.state.session_windows import Rows
 from sessions_app.ticks import WINDOW_TICKS
 
-# 3.4 MB; beyond, those who have been away longest are counted but no longer known.
+# 3.4 MB. Beyond that, the users absent for longest are still counted but no longer listed.
 MAXIMUM_USERS = 200_000
 
-USER = np.dtype([("user", "<u8"), ("heard", "<u4"), ("left", "<u4"), ("connected", "?")])
+USER = np.dtype([("user", "<u8"), ("last_seen", "<u4"), ("last_left", "<u4"), ("connected", "?")])
 UNNAMED = np.uint64(0)
 
 
@@ -53,40 +53,40 @@ FORM = Form("audiences", 1, USER, _is_sound, _read_bare)
 def unpack(
     rows: NDArray[np.int64], blobs: Sequence[bytes | None], windows: Rows, tick: int
 ) -> Unpacked:
-    """The tables of the sessions ``rows``, with unnamed people in place of those that are lost.
+    """The tables of the sessions ``rows``, with unnamed users in place of lost tables.
 
     Args:
         rows: sorted.
         blobs: one for each of ``rows``.
-        windows: of all sessions; says how many people there were, and is told what is lost.
-        tick: the one that the windows have come to.
+        windows: of all sessions; tell how many users there were, and record losses.
+        tick: the last tick in the windows.
     """
     table, lost = unpack_table(rows, blobs, FORM)
     known = windows["total"] > windows["forgotten"]
     for row, blob in zip(rows.tolist(), blobs, strict=True):
         if not blob and known[row]:
             lost.append(LostTable(FORM.kind, row, "missing", b""))
-    for gone in lost:
-        people = _unnamed_people(windows[gone.row], tick)
-        windows["forgotten"][gone.row] = windows["total"][gone.row] - len(people)
-        windows["lost_at"][gone.row] = tick
-        table = append(table, np.full(len(people), gone.row), people)
+    for missing in lost:
+        users = _unnamed_users(windows[missing.row], tick)
+        windows["forgotten"][missing.row] = windows["total"][missing.row] - len(users)
+        windows["lost_at"][missing.row] = tick
+        table = append(table, np.full(len(users), missing.row), users)
     return Unpacked(in_order(table) if lost else table, lost)
 
 
-def _unnamed_people(window: np.void, tick: int) -> Records:
-    """As many people as the window of a session counts: connected, fading, and just gone."""
+def _unnamed_users(window: np.void, tick: int) -> Records:
+    """As many users as the window of a session counts: connected, recent, and just departed."""
     ticks = np.arange(tick, tick - WINDOW_TICKS, -1)
-    fading, departures = (window[name][ticks % WINDOW_TICKS] for name in ("fading", "departures"))
-    counts = np.array([window["connected"], *fading, *departures], np.int64)
-    # Those who left and came back are in two of these numbers.
+    recent, departures = (window[name][ticks % WINDOW_TICKS] for name in ("recent", "departures"))
+    counts = np.array([window["connected"], *recent, *departures], np.int64)
+    # Users who left and came back are in two of these numbers.
     limit = min(int(window["total"]), MAXIMUM_USERS)
     counts = np.diff(np.minimum(np.cumsum(counts), limit), prepend=0)
-    people = np.zeros(len(counts), USER)
-    people["connected"][0] = True
-    people["heard"][1 : WINDOW_TICKS + 1] = ticks
-    people["left"][WINDOW_TICKS + 1 :] = ticks
-    return np.repeat(people, counts)
+    users = np.zeros(len(counts), USER)
+    users["connected"][0] = True
+    users["last_seen"][1 : WINDOW_TICKS + 1] = ticks
+    users["last_left"][WINDOW_TICKS + 1 :] = ticks
+    return np.repeat(users, counts)
 
 
 class UserEvents(NamedTuple):
@@ -105,9 +105,11 @@ class UserEvents(NamedTuple):
     order: NDArray[np.uint64]
 
 
-class _Doings(NamedTuple):
-    """What each user did in the tick, one element per user, sorted by user; positions in time,
-    -1 for never."""
+class _UserActivity(NamedTuple):
+    """What each user did in the tick: one element per user, sorted by user.
+
+    Times are positions in the order of arrival, -1 for never.
+    """
 
     rows: NDArray[np.int64]
     users: NDArray[np.uint64]
@@ -126,11 +128,11 @@ class Movements(NamedTuple):
 
     @classmethod
     def none(cls, row_count: int) -> Self:
-        """Nobody."""
+        """No movements."""
         return cls(np.zeros(row_count, np.int64), np.zeros(row_count, np.int64))
 
 
-def _doings(events: UserEvents) -> _Doings:
+def _activity(events: UserEvents) -> _UserActivity:
     order = np.lexsort((events.order, events.users))
     users, kinds = events.users[order], events.kinds[order]
     starts = np.flatnonzero(np.concatenate([[True], users[1:] != users[:-1]]))
@@ -142,7 +144,7 @@ def _doings(events: UserEvents) -> _Doings:
 
     never = len(users)
     first_sign = np.minimum.reduceat(np.where(leaves, never, positions), starts)
-    return _Doings(
+    return _UserActivity(
         rows=events.rows[order][starts],
         users=users[starts],
         begins_with_join=kinds[starts] == EventKind.JOIN,
@@ -154,10 +156,10 @@ def _doings(events: UserEvents) -> _Doings:
 
 
 def fold(table: Table, events: UserEvents, tick: int, row_count: int) -> tuple[Table, Movements]:
-    """Brings the tables of the sessions that ``events`` touches up to date.
+    """Applies ``events`` to the tables of their sessions.
 
-    A leave ends both connection and recent signs of life. It counts unless the user had left before
-    and was not heard from since, so that a leave that is announced twice is one.
+    A leave ends the connection and cancels recent activity. It counts unless the user had left
+    before without being seen since, so a leave announced twice counts once.
 
     Args:
         table: records of :data:`USER` of all sessions in ``events``.
@@ -165,95 +167,99 @@ def fold(table: Table, events: UserEvents, tick: int, row_count: int) -> tuple[T
         tick: the tick the events belong to.
         row_count: number of sessions, for the counts.
     """
-    doings = _doings(events)
-    positions, known = positions_of(doings.users, table.records["user"])
-    index = np.full(len(doings.users), -1, dtype=np.int64)
+    activity = _activity(events)
+    positions, known = positions_of(activity.users, table.records["user"])
+    index = np.full(len(activity.users), -1, dtype=np.int64)
     index[positions[known]] = np.flatnonzero(known)
-    _name_strangers(table, doings, index, tick)
-    table = append(table, *_newcomers(doings, index))
+    _name_unknown_users(table, activity, index, tick)
+    table = append(table, *_newcomers(activity, index))
     index[index < 0] = np.arange(len(known), len(table.records))
 
     before = table.records[index]
-    has_left = doings.last_leave >= 0
-    gone_already = ~before["connected"] & (before["heard"] == 0) & (before["left"] > 0)
-    back_first = (doings.first_sign >= 0) & (doings.first_sign < doings.last_leave)
-    leaves = has_left & (~gone_already | back_first)
+    has_left = activity.last_leave >= 0
+    already_left = ~before["connected"] & (before["last_seen"] == 0) & (before["last_left"] > 0)
+    returned_before_leaving = (activity.first_sign >= 0) & (
+        activity.first_sign < activity.last_leave
+    )
+    leaves = has_left & (~already_left | returned_before_leaving)
 
     after = before.copy()
     after["connected"] = np.where(
-        doings.last_join > doings.last_leave, True, before["connected"] & ~has_left
+        activity.last_join > activity.last_leave, True, before["connected"] & ~has_left
     )
-    after["heard"] = np.where(
-        doings.last_sign > doings.last_leave, tick, np.where(has_left, 0, before["heard"])
+    after["last_seen"] = np.where(
+        activity.last_sign > activity.last_leave, tick, np.where(has_left, 0, before["last_seen"])
     )
-    after["left"] = np.where(leaves, tick, before["left"])
+    after["last_left"] = np.where(leaves, tick, before["last_left"])
     table.records[index] = after
-    joins = (doings.last_join >= 0) & ~before["connected"]
+    joins = (activity.last_join >= 0) & ~before["connected"]
     return table, Movements(
-        joined=np.bincount(doings.rows[joins], minlength=row_count),
-        left=np.bincount(doings.rows[leaves], minlength=row_count),
+        joined=np.bincount(activity.rows[joins], minlength=row_count),
+        left=np.bincount(activity.rows[leaves], minlength=row_count),
     )
 
 
-def _name_strangers(table: Table, doings: _Doings, index: NDArray[np.int64], tick: int) -> None:
-    """Gives strangers the places of unnamed people: of those connected, then of those heard last.
+def _name_unknown_users(
+    table: Table, activity: _UserActivity, index: NDArray[np.int64], tick: int
+) -> None:
+    """Assigns unknown users to unnamed ones: first connected ones, then those seen last.
 
     Args:
         table: changed in place.
-        doings: of the tick.
-        index: where in the table each user of ``doings`` is, -1 for strangers; changed in place.
-        tick: the one of the doings.
+        activity: of the tick.
+        index: index in the table of each user of ``activity``, -1 for unknown; changed in place.
+        tick: of the activity.
     """
     users = table.records
-    places = np.flatnonzero(users["user"] == UNNAMED)
-    strangers = np.flatnonzero((index < 0) & ~doings.begins_with_join)
-    if not (len(places) and len(strangers)):
+    unnamed = np.flatnonzero(users["user"] == UNNAMED)
+    unknown = np.flatnonzero((index < 0) & ~activity.begins_with_join)
+    if not (len(unnamed) and len(unknown)):
         return
-    heard = users["heard"].astype(np.int64)
-    places = places[users["connected"][places] | (heard[places] > tick - WINDOW_TICKS)]
-    rows = table.rows[places]
-    places = places[np.lexsort((-heard[places], ~users["connected"][places], rows))]
-    strangers = strangers[np.argsort(doings.rows[strangers], kind="stable")]
+    last_seen = users["last_seen"].astype(np.int64)
+    unnamed = unnamed[users["connected"][unnamed] | (last_seen[unnamed] > tick - WINDOW_TICKS)]
+    rows = table.rows[unnamed]
+    unnamed = unnamed[np.lexsort((-last_seen[unnamed], ~users["connected"][unnamed], rows))]
+    unknown = unknown[np.argsort(activity.rows[unknown], kind="stable")]
     positions, found = positions_of(
-        _numbered(table.rows[places]), _numbered(doings.rows[strangers])
+        _numbered(table.rows[unnamed]), _numbered(activity.rows[unknown])
     )
-    index[strangers[found]] = places[positions[found]]
-    users["user"][places[positions[found]]] = doings.users[strangers[found]]
+    index[unknown[found]] = unnamed[positions[found]]
+    users["user"][unnamed[positions[found]]] = activity.users[unknown[found]]
 
 
 def _numbered(rows: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Row and rank within the row as one number; ``rows`` must be sorted."""
+    """Row and rank within the row, combined in one number; ``rows`` must be sorted."""
     return (rows.astype(np.uint64) << np.uint64(32)) | ranks(rows).astype(np.uint64)
 
 
 def _newcomers(
-    doings: _Doings, index: NDArray[np.int64]
+    activity: _UserActivity, index: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.void]]:
     new = index < 0
     records = np.zeros(int(new.sum()), USER)
-    records["user"] = doings.users[new]
-    return doings.rows[new], records
+    records["user"] = activity.users[new]
+    return activity.rows[new], records
 
 
 def summarise(table: Table, windows: Rows, touched: NDArray[np.int64], tick: int) -> None:
-    """Writes what the tables of the ``touched`` sessions add up to into their windows."""
+    """Writes the totals of the tables of the ``touched`` sessions into their windows."""
     users, count = table.records, len(windows)
     windows["connected"][touched] = np.bincount(table.rows[users["connected"]], minlength=count)[
         touched
     ]
     seen = np.bincount(table.rows, minlength=count) + windows["forgotten"]
     windows["total"][touched] = seen[touched]
-    fading = ~users["connected"]
-    windows["fading"][touched] = _by_bucket(table, "heard", fading, tick, count)[touched]
+    recent = ~users["connected"]
+    windows["recent"][touched] = _by_bucket(table, "last_seen", recent, tick, count)[touched]
     windows["departures"][touched] = _by_bucket(
-        table, "left", np.ones(len(users), dtype=np.bool_), tick, count
+        table, "last_left", np.ones(len(users), dtype=np.bool_), tick, count
     )[touched]
 
 
 def _by_bucket(
     table: Table, name: str, chosen: NDArray[np.bool_], tick: int, count: int
 ) -> NDArray[np.int64]:
-    """Users by session and by the bucket of the tick in column ``name``, if it is in the window."""
+    """Users by session and by bucket of the tick in column ``name``, if it is in the window."""
     when = table.records[name].astype(np.int64)
     recent = chosen & (when > tick - WINDOW_TICKS) & (when <= tick)
     cells = table.rows[recent] * WINDOW_TICKS + when[recent] % WINDOW_TICKS
@@ -261,12 +267,12 @@ def _by_bucket(
 
 
 def forget_absent(table: Table, windows: Rows) -> Table:
-    """Keeps every table within :data:`MAXIMUM_USERS`: drops those who have been away longest."""
+    """Limits every table to :data:`MAXIMUM_USERS`; drops the users absent for longest."""
     sizes = np.bincount(table.rows, minlength=len(windows))
     if not (sizes > MAXIMUM_USERS).any():
         return table
     users = table.records
-    last = np.maximum(users["heard"], users["left"])
+    last = np.maximum(users["last_seen"], users["last_left"])
     order = np.lexsort((last, users["connected"], table.rows))
     surplus = np.maximum(sizes - MAXIMUM_USERS, 0)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])

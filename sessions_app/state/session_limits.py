@@ -1,4 +1,4 @@
-"""How many sessions may be live: a flood of new ones must not take the room of the others."""
+"""Limits on live sessions: a flood of new ones must not crowd out the others."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +10,7 @@ from sessions_app.state.session_windows import SessionWindows
 
 
 class Limits(NamedTuple):
-    """How many sessions may be live, in one shard.
+    """How many sessions may be live in one shard.
 
     Attributes:
         sessions: of all events.
@@ -22,9 +22,9 @@ class Limits(NamedTuple):
 
     @classmethod
     def of_shard(cls, sessions: int, of_event: int) -> "Limits":
-        """A shard's part of the limits for all shards, rounded up.
+        """A shard's share of the limits for all shards, rounded up.
 
-        Sessions are spread by a hash of their ID, so shards fill up at about the same time.
+        Sessions are distributed by a hash of their ID, so shards fill up at about the same time.
         """
         return cls(-(-sessions // SHARD_COUNT), -(-of_event // SHARD_COUNT))
 
@@ -35,16 +35,16 @@ def excess_sessions(
     limits: Limits,
     keys_of: Callable[[set[str]], Mapping[str, int]],
 ) -> set[str]:
-    """The platform's IDs of those new sessions for which there is no room.
+    """The platform's IDs of new sessions beyond the limits.
 
-    Who came first stays. A session of which no event is known yet counts for all events only.
+    Earlier sessions stay. A session whose event is unknown counts toward the overall limit only.
 
     Args:
         windows: at the tick before.
-        mentions: the tick's sessions, each once, in the order in which they are let in.
+        mentions: the tick's sessions, each once, in order of admission.
         limits: of the shard.
-        keys_of: finds the database keys of events by the platform's IDs; asked only when an event
-            could be full.
+        keys_of: finds the database keys of events by the platform's IDs; called only if an event
+            could be at its limit.
     """
     present = set(windows.external_ids)
     newcomers = [mention for mention in mentions if mention.session_id not in present]

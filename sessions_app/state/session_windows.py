@@ -1,8 +1,8 @@
 """Sixty-second windows of all live sessions of a shard: arrays with one row per session.
 
 Every window is a ring of twelve tick buckets; the bucket of tick ``t`` is ``t % 12``. Advancing by
-a tick empties the bucket that falls out, whether anything happened or not, so windows decay with
-the clock.
+a tick clears the bucket that expires, whether or not there were events, so windows decay with the
+clock.
 """
 
 from dataclasses import dataclass, field
@@ -23,12 +23,12 @@ ROW = np.dtype(
         ("session_id", "<i8"),
         ("event_id", "<i8"),
         ("event_is_known", "?"),
-        ("over", "u1"),
+        ("end_reason", "u1"),
         ("last_seen", "<u4"),
         ("chat", "<u4", WINDOW_TICKS),
         ("reactions", "<u4", WINDOW_TICKS),
         ("departures", "<u4", WINDOW_TICKS),
-        ("fading", "<u4", WINDOW_TICKS),
+        ("recent", "<u4", WINDOW_TICKS),
         ("active", "<u4", WINDOW_TICKS),
         ("connected", "<u4"),
         ("total", "<u4"),
@@ -38,15 +38,15 @@ ROW = np.dtype(
         ("unkeyed", "?"),
     ]
 )
-# Rows of version 2, which had all but the last two columns.
+# Rows of version 2, without the last two columns.
 _ROW_2 = np.dtype([(name, ROW[name]) for name in (ROW.names or ())[:-2]])
 
 Rows = NDArray[np.void]
 Counts = NDArray[np.int64]
 
 
-class Over(IntEnum):
-    """Whether a tick is the last one of a session, and why."""
+class EndReason(IntEnum):
+    """Why a tick is the last one of a session, if it is."""
 
     NOT_YET = 0
     ANNOUNCED = 1
@@ -54,7 +54,7 @@ class Over(IntEnum):
 
 
 class Tombstone(NamedTuple):
-    """A session whose end was announced: what is still heard of it does not open it again."""
+    """A session whose end was announced: later events do not reopen it."""
 
     session_id: int
     last_seen: int
@@ -74,8 +74,8 @@ _unpack_2 = msgspec.msgpack.Decoder(
 
 
 def stored_version(beginning: bytes) -> int | None:
-    """The version of windows of which at least the first two bytes are given; None for others."""
-    # MessagePack's array of up to 15 elements, of which the first is a small number.
+    """The version of windows, given at least their first two bytes; None for other bytes."""
+    # A MessagePack array of up to 15 elements, the first of which is a small integer.
     if len(beginning) < 2 or beginning[0] >> 4 != 0x9 or beginning[1] >= 0x80:
         return None
     return beginning[1]
@@ -93,19 +93,19 @@ class SessionWindows:
     """All live sessions of a shard at the end of ``tick``.
 
     Attributes:
-        tick: the last tick that is contained.
+        tick: the last tick contained.
         external_ids: the platform's session IDs, one per row.
-        rows: array of :data:`ROW`. ``session_id`` and ``event_id`` are database keys. ``over`` is
-            an :class:`Over`, and set only until the end of the session's last tick. ``fading``
-            counts users who are not connected by the tick in which they were last heard from;
-            ``departures`` those who left by the tick of their last leave; ``active`` is the number
-            of active users at the end of each of the last twelve ticks; ``forgotten`` counts users
-            who are not in the audience's table any more; ``lost_at`` is the tick in which that
-            table was lost last, 0 for never. ``unkeyed`` sessions began when identities had no
-            key, and keep theirs (:mod:`sessions_app.events.identification`).
+        rows: array of :data:`ROW`. ``session_id`` and ``event_id`` are database keys.
+            ``end_reason`` is an :class:`EndReason`, set only until the end of the session's last
+            tick. ``recent`` counts users who are not connected, by the tick in which they were last
+            seen; ``departures`` counts users who left, by the tick of their last leave; ``active``
+            is the number of active users at the end of each of the last twelve ticks;
+            ``forgotten`` counts users who are no longer in the presence table; ``lost_at`` is the
+            tick in which that table was last lost, 0 for never. ``unkeyed`` sessions began when
+            identities had no key, and keep theirs (:mod:`sessions_app.events.identification`).
         tombstones: sessions whose end was announced, by the platform's ID.
-        epoch: of the database that gave the keys (:class:`sessions_app.models.DatabaseEpoch`);
-            empty while it is not known.
+        epoch: of the database that assigned the keys
+            (:class:`sessions_app.models.DatabaseEpoch`); empty while unknown.
         version: in which the windows were stored.
     """
 
@@ -120,7 +120,7 @@ class SessionWindows:
         return len(self.rows)
 
     def to_bytes(self) -> bytes:
-        """The state as bytes, for :meth:`from_bytes`."""
+        """The state as bytes for :meth:`from_bytes`."""
         return _pack(
             (
                 VERSION,
@@ -152,16 +152,16 @@ class SessionWindows:
             rows[name] = stored[name]
         if version == 2:
             rows["unkeyed"] = True
-        buried = {name: Tombstone(*values) for name, values in tombstones.items()}
-        return cls(tick, external_ids, rows, buried, "".join(epoch), version)
+        restored = {name: Tombstone(*values) for name, values in tombstones.items()}
+        return cls(tick, external_ids, rows, restored, "".join(epoch), version)
 
     def add_sessions(self, external_ids: list[str], rows: Rows) -> None:
-        """Appends sessions; their windows are as empty as ``rows`` leaves them."""
+        """Appends sessions with these rows."""
         self.external_ids += external_ids
         self.rows = np.concatenate([self.rows, rows])
 
     def open_tick(self, tick: int) -> Counts:
-        """Moves on to ``tick``, the next one, and empties the buckets that fall out.
+        """Advances to ``tick``, the next one, and clears the buckets that expire.
 
         Returns:
             Active users of each row 60 s before the end of ``tick``.
@@ -171,14 +171,14 @@ class SessionWindows:
         self.tick = tick
         bucket = tick % WINDOW_TICKS
         before = self.rows["active"][:, bucket].astype(np.int64)
-        for name in ("chat", "reactions", "departures", "fading", "active"):
+        for name in ("chat", "reactions", "departures", "recent", "active"):
             self.rows[name][:, bucket] = 0
         return before
 
     def skip_to(self, tick: int) -> None:
-        """Moves on to ``tick`` without results, as after an outage too long to catch up with.
+        """Advances to ``tick`` without results, after an outage too long to catch up with.
 
-        Nobody listened meanwhile, so the sessions were not silent: that time does not count.
+        The skipped time does not count as silence of the sessions.
         """
         skipped = tick - self.tick
         self.rows["last_seen"] += np.uint32(skipped)
@@ -186,15 +186,15 @@ class SessionWindows:
             name: tombstone._replace(last_seen=tombstone.last_seen + skipped)
             for name, tombstone in self.tombstones.items()
         }
-        for passing in range(max(self.tick + 1, tick - WINDOW_TICKS + 1), tick + 1):
-            self.tick = passing - 1
-            self.open_tick(passing)
+        for next_tick in range(max(self.tick + 1, tick - WINDOW_TICKS + 1), tick + 1):
+            self.tick = next_tick - 1
+            self.open_tick(next_tick)
             self.close_tick()
         self.tick = tick
 
     def close_tick(self) -> None:
-        """Notes how many users are active at the end of the tick, once its events are in."""
-        active = self.rows["connected"] + self.rows["fading"].sum(axis=1, dtype=np.uint32)
+        """Records how many users are active at the end of the tick, after its events."""
+        active = self.rows["connected"] + self.rows["recent"].sum(axis=1, dtype=np.uint32)
         self.rows["active"][:, self.tick % WINDOW_TICKS] = active
 
     def active_users(self) -> Counts:
@@ -223,49 +223,52 @@ class SessionWindows:
         return session_ids
 
     def silent_rows(self) -> NDArray[np.bool_]:
-        """Which sessions nothing was heard of for half an hour."""
+        """Which sessions have been silent for half an hour."""
         silent: NDArray[np.bool_] = (
             self.tick - self.rows["last_seen"].astype(np.int64) >= SILENCE_TICKS
         )
         return silent
 
     def recovering_rows(self) -> NDArray[np.bool_]:
-        """Which sessions lost their audience's table within the last minute.
+        """Which sessions lost their presence table within the last minute.
 
-        Who was there is estimated until the window holds nothing from before the loss.
+        Presence is an estimate until the window contains nothing from before the loss.
         """
         age = self.tick - self.rows["lost_at"].astype(np.int64)
         recovering: NDArray[np.bool_] = (age >= 0) & (age < WINDOW_TICKS)
         return recovering
 
-    def over_rows(self) -> NDArray[np.bool_]:
-        """Which sessions are over with this tick."""
-        over: NDArray[np.bool_] = self.silent_rows() | (self.rows["over"] != Over.NOT_YET)
-        return over
+    def ended_rows(self) -> NDArray[np.bool_]:
+        """Which sessions end with this tick."""
+        ended: NDArray[np.bool_] = self.silent_rows() | (
+            self.rows["end_reason"] != EndReason.NOT_YET
+        )
+        return ended
 
     def unscored_rows(self) -> NDArray[np.bool_]:
-        """Which of :meth:`over_rows` are so without a last score."""
-        unscored: NDArray[np.bool_] = self.silent_rows() | (self.rows["over"] == Over.DELETED)
+        """Which of :meth:`ended_rows` end without a last score."""
+        unscored: NDArray[np.bool_] = self.silent_rows() | (
+            self.rows["end_reason"] == EndReason.DELETED
+        )
         return unscored
 
-    def remove_over(self) -> Counts:
-        """Drops the sessions that are over; returns their keys.
+    def remove_ended(self) -> Counts:
+        """Removes the sessions that end with this tick; returns their keys.
 
-        Those whose end was announced leave a tombstone. What is heard of the others later opens
-        them again.
+        Those whose end was announced leave a tombstone; later events reopen the others.
         """
-        over = self.over_rows()
-        gone: Counts = self.rows["session_id"][over].copy()
-        if len(gone):
-            for row in np.flatnonzero(self.rows["over"] == Over.ANNOUNCED).tolist():
+        ended = self.ended_rows()
+        removed: Counts = self.rows["session_id"][ended].copy()
+        if len(removed):
+            for row in np.flatnonzero(self.rows["end_reason"] == EndReason.ANNOUNCED).tolist():
                 session_id, last_seen = self.rows[["session_id", "last_seen"]][row].item()
                 self.tombstones[self.external_ids[row]] = Tombstone(session_id, last_seen)
-            self.external_ids = [self.external_ids[row] for row in np.flatnonzero(~over)]
-            self.rows = self.rows[~over]
-        return gone
+            self.external_ids = [self.external_ids[row] for row in np.flatnonzero(~ended)]
+            self.rows = self.rows[~ended]
+        return removed
 
     def forget_tombstones(self) -> None:
-        """Drops those of sessions that nothing was heard of for half an hour."""
+        """Drops tombstones of sessions that have been silent for half an hour."""
         for name, tombstone in list(self.tombstones.items()):
             if self.tick - tombstone.last_seen >= SILENCE_TICKS:
                 del self.tombstones[name]

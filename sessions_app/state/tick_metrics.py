@@ -43,7 +43,7 @@ class TickMetrics(NamedTuple):
     rows: NDArray[np.void]
 
     def only(self, rows: list[int]) -> Self:
-        """These rows, in this order."""
+        """A copy with these rows only, in this order."""
         if len(rows) == len(self.rows):
             return self
         return self._replace(
@@ -56,9 +56,9 @@ class TickMetrics(NamedTuple):
         """Yields one point for each of ``rows``, by default for all.
 
         Args:
-            tick: the one that was scored.
+            tick: the scored one.
             event_external_ids: the platform's event ID for each event key that occurs.
-            rows: positions.
+            rows: indexes of rows.
         """
         chosen = np.arange(len(self.rows)) if rows is None else np.fromiter(rows, np.int64)
         time = tick_end(tick)

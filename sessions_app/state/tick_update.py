@@ -1,4 +1,4 @@
-"""One tick of one shard: a pure function of the state before and of the tick's events."""
+"""The update of a shard by one tick: a pure function of its state and the tick's events."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,17 +9,16 @@ from numpy.typing import NDArray
 from sessions_app.events.blocks import PUBSUB_SOURCE
 from sessions_app.events.decoding import EventKind
 from sessions_app.scoring.score import Signals
-from sessions_app.state import deduplication, poll_tables, polls
-from sessions_app.state import presence as audiences
+from sessions_app.state import deduplication, poll_tables, polls, presence
 from sessions_app.state.packed_tables import LostTable, Table, combine, pack_table
-from sessions_app.state.session_windows import Over, SessionWindows
+from sessions_app.state.session_windows import EndReason, SessionWindows
 
 Counts = NDArray[np.int64]
 Blobs = list[bytes | None]
 
 
 class TickCounts(NamedTuple):
-    """What the tick itself added to each session."""
+    """What happened in each session during the tick itself."""
 
     chat_count: Counts
     reaction_count: Counts
@@ -30,42 +29,40 @@ class TickCounts(NamedTuple):
 
 @dataclass
 class Touched:
-    """The tables of the sessions in which users did something, as they are stored.
+    """The stored tables of the sessions in which users did something.
 
     Attributes:
-        rows: positions in the windows, sorted, each once.
-        audiences: one blob for each of ``rows``, None or empty where there is none.
+        rows: indexes into the windows, sorted, each once.
+        presence: one blob for each of ``rows``; None or empty if there is none.
         polled: those of ``rows`` in which votes were cast or polls closed.
-        polls, voters: the same for each of ``polled``.
-        ballots: what the release before has left of votes, for each of ``polled``; not stored any
-            more.
+        polls, voters: one blob for each of ``polled``.
+        votes: votes stored by an earlier release, for each of ``polled``; no longer written.
     """
 
     rows: NDArray[np.int64]
-    audiences: Blobs
+    presence: Blobs
     polled: NDArray[np.int64]
     polls: Blobs
     voters: Blobs
-    ballots: Blobs
+    votes: Blobs
 
 
 class TickUpdate(NamedTuple):
-    """What a tick led to.
+    """The result of a tick.
 
     Attributes:
         session_ids: database key of each row of the windows in the tick, of those that end with it
             too.
         counts: one element per row.
         active_before: active users of each row 60 s earlier.
-        touched: the tables as they are now.
-        seen: identities to remember, as bytes.
-        poll_moments: by rows of the windows, and the identities that the events have.
+        touched: the updated tables.
+        seen: encoded identities to keep for deduplication.
+        poll_moments: by rows of the windows, with the polls' identities as in the events.
         lost: tables that could not be read.
-        forgotten_users: how many more people are not remembered than before the tick; negative
-            where fewer are.
-        forgotten_voters: how many new voters are not remembered.
-        forgotten_polls: how many polls are not remembered any more.
-        late_votes: how many votes came after the end of their poll.
+        forgotten_users: change in the number of users who are counted, but not remembered.
+        forgotten_voters: number of new voters beyond the limit, who are not remembered.
+        forgotten_polls: number of polls that are no longer remembered.
+        late_votes: number of votes cast after their poll was closed.
     """
 
     session_ids: Counts
@@ -81,22 +78,22 @@ class TickUpdate(NamedTuple):
     late_votes: int
 
     def signals(self, windows: SessionWindows) -> Signals:
-        """The signals of each row of the windows that were advanced."""
+        """The signals of each row of the updated windows."""
         return windows.signals(self.active_before)
 
 
 def choose_identities(
     windows: SessionWindows, events: NDArray[np.void], rows: NDArray[np.int64], known: int
 ) -> NDArray[np.void]:
-    """The events with the identities of their sessions in ``user`` and ``subject``.
+    """The events, with the kind of identities of their session in ``user`` and ``subject``.
 
-    A session keeps the kind of identities that it began with: with or without a key.
+    A session keeps the kind of identities it began with: with or without a key.
 
     Args:
-        windows: rows of new sessions note which kind that is.
+        windows: rows of new sessions record which kind that is.
         events: array of :data:`sessions_app.events.blocks.COLUMNS`, changed in place.
-        rows: position in the windows of each of the event's mentions.
-        known: how many rows there were before the tick; the others are new.
+        rows: index into the windows of each session that column ``session`` points into.
+        known: number of rows before the tick; the others are new.
     """
     rows_of = rows[events["session"]]
     windows.rows["unkeyed"][rows_of[(rows_of >= known) & ~events["keyed"]]] = True
@@ -113,7 +110,7 @@ def touched_rows(events: NDArray[np.void], rows: NDArray[np.int64]) -> NDArray[n
 
     Args:
         events: array of :data:`sessions_app.events.blocks.COLUMNS`.
-        rows: position in the windows of each of the event's mentions.
+        rows: index into the windows of each session that column ``session`` points into.
     """
     acting = (events["user"] != 0) | (events["kind"] == EventKind.POLL_CLOSED)
     touched: NDArray[np.int64] = np.unique(rows[events["session"][acting]])
@@ -140,15 +137,15 @@ def advance(
     touched: Touched,
     seen: list[bytes],
 ) -> TickUpdate:
-    """Brings the windows from the tick before to ``tick``.
+    """Advances the windows to ``tick``.
 
-    Whatever happens in the tick in which a session's end is announced still counts, in any order.
+    All events of the tick in which a session's end is announced still count, in any order.
 
     Args:
         windows: changed in place.
-        tick: the one that follows ``windows.tick``.
+        tick: the one after ``windows.tick``.
         events: the tick's events, of :data:`sessions_app.events.blocks.COLUMNS`.
-        rows: position in the windows of each session that column ``session`` points into.
+        rows: index into the windows of each session that column ``session`` points into.
         touched: the tables of the sessions of :func:`touched_rows` and :func:`polled_rows`.
         seen: ``TickUpdate.seen`` of the last ticks.
     """
@@ -159,13 +156,12 @@ def advance(
     members, subjects = _identities(windows, events, rows_of)
     seen_before, lost_seen = deduplication.unpack(seen)
     chat, reactions, newly_seen = _count_messages(windows, events, rows_of, subjects, seen_before)
-    audience, lost = audiences.unpack(touched.rows, touched.audiences, windows.rows, tick)
+    users, lost = presence.unpack(touched.rows, touched.presence, windows.rows, tick)
     stored, lost_polls = poll_tables.unpack(
-        touched.polled, touched.polls, touched.voters, touched.ballots, audience
+        touched.polled, touched.polls, touched.voters, touched.votes, users
     )
-    audience, movements = _fold_audiences(
-        windows, tick, events, rows_of, members, touched, audience
-    )
+    users, movements = _fold_presence(windows, tick, events, rows_of, members, touched, users)
+    users, movements = _fold_presence(windows, tick, events, rows_of, members, touched, users)
     windows.close_tick()
     folded = _fold_polls(windows, tick, events, rows_of, members, subjects, touched, stored)
     return TickUpdate(
@@ -178,7 +174,7 @@ def advance(
             vote_count=folded.voters,
         ),
         active_before=active_before,
-        touched=_packed(touched, audience, folded.tables),
+        touched=_packed(touched, users, folded.tables),
         seen=deduplication.pack(newly_seen),
         poll_moments=folded.moments,
         lost=[*lost_seen, *lost, *lost_polls],
@@ -195,7 +191,9 @@ def _note_signs_of_life(
     """Notes which sessions were heard of, and which of them were said to be over."""
     windows.rows["last_seen"][rows_of] = tick
     ended = rows_of[events["kind"] == EventKind.SESSION_ENDED]
-    windows.rows["over"][ended] = np.maximum(windows.rows["over"][ended], Over.ANNOUNCED)
+    windows.rows["end_reason"][ended] = np.maximum(
+        windows.rows["end_reason"][ended], EndReason.ANNOUNCED
+    )
 
 
 def _identities(
@@ -214,7 +212,7 @@ def _count_messages(
     subjects: NDArray[np.uint64],
     seen: NDArray[np.void],
 ) -> tuple[Counts, Counts, NDArray[np.void]]:
-    """Adds chat messages and reactions to their windows; returns both counts, and what was seen."""
+    """Adds chat messages and reactions to the windows; returns both counts, and records to keep."""
     chosen = np.isin(events["kind"], (EventKind.CHAT, EventKind.REACTION))
     kinds = events["kind"][chosen]
     arrivals = deduplication.Arrivals(
@@ -234,7 +232,7 @@ def _count_messages(
     return counts[0], counts[1], deduplication.seen_records(arrivals)
 
 
-def _fold_audiences(
+def _fold_presence(
     windows: SessionWindows,
     tick: int,
     events: NDArray[np.void],
@@ -242,16 +240,16 @@ def _fold_audiences(
     members: NDArray[np.uint64],
     touched: Touched,
     table: Table,
-) -> tuple[Table, audiences.Movements]:
+) -> tuple[Table, presence.Movements]:
     acting = members != 0
-    movements = audiences.Movements.none(len(windows))
+    movements = presence.Movements.none(len(windows))
     if acting.any():
-        doings = audiences.UserEvents(
+        acts = presence.UserEvents(
             rows_of[acting], members[acting], events["kind"][acting], events["order"][acting]
         )
-        table, movements = audiences.fold(table, doings, tick, len(windows))
-        table = audiences.forget_absent(table, windows.rows)
-    audiences.summarise(table, windows.rows, touched.rows, tick)
+        table, movements = presence.fold(table, acts, tick, len(windows))
+        table = presence.forget_absent(table, windows.rows)
+    presence.summarise(table, windows.rows, touched.rows, tick)
     return table, movements
 
 
@@ -268,28 +266,28 @@ def _fold_polls(
     chosen = _of_polls(events)
     if not chosen.any():
         return polls.Folded.unchanged(tables, len(windows))
-    happened = polls.PollEvents(
+    poll_events = polls.PollEvents(
         rows_of[chosen],
         subjects[chosen],
         members[chosen],
         events["kind"][chosen],
         events["order"][chosen],
     )
-    folded = polls.fold(tables, happened, tick, windows.active_users())
+    folded = polls.fold(tables, poll_events, tick, windows.active_users())
     highest = polls.participation(folded.tables, len(windows))
     windows.rows["participation"][touched.polled] = highest[touched.polled]
-    mentioned, first = np.unique(happened.polls, return_index=True)
+    mentioned, first = np.unique(poll_events.polls, return_index=True)
     of_moments = first[np.searchsorted(mentioned, folded.moments.polls)]
-    as_told = events["subject"][chosen][of_moments]
-    return folded._replace(moments=folded.moments._replace(polls=as_told))
+    subjects_of_moments = events["subject"][chosen][of_moments]
+    return folded._replace(moments=folded.moments._replace(polls=subjects_of_moments))
 
 
-def _packed(touched: Touched, audience: Table, tables: poll_tables.PollTables) -> Touched:
+def _packed(touched: Touched, users: Table, tables: poll_tables.PollTables) -> Touched:
     return Touched(
         rows=touched.rows,
-        audiences=[*pack_table(audience, touched.rows, audiences.FORM)],
+        presence=[*pack_table(users, touched.rows, presence.FORM)],
         polled=touched.polled,
         polls=[*pack_table(tables.polls, touched.polled, poll_tables.POLL_FORM)],
         voters=[*pack_table(tables.voters, touched.polled, poll_tables.VOTER_FORM)],
-        ballots=touched.ballots,
+        votes=touched.votes,
     )

@@ -1,0 +1,1 @@
+"""Reads and writes in the database: sessions, metrics, polls, retention and migration helpers."""

@@ -1,6 +1,6 @@
-"""Operations of migrations that leave a table to its readers and writers meanwhile.
+"""Migration operations that do not block a table's readers and writers.
 
-A migration that has one of them is not atomic. It can be run again whatever has stopped it.
+A migration that contains one is not atomic. It can be run again, whatever stopped it.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from django.db.models import Index, Model, UniqueConstraint
 
 from sessions_app.storage.hypertables import is_hypertable
 
-# A hypertable has no CONCURRENTLY, but writers are locked out of one chunk after the other only.
+# Hypertables do not support CONCURRENTLY, but this locks writers out of one chunk at a time only.
 _BY_CHUNK = (
     "CREATE INDEX %(name)s ON %(table)s%(using)s (%(columns)s)%(include)s"
     " WITH (timescaledb.transaction_per_chunk)%(extra)s%(condition)s"
@@ -21,14 +21,14 @@ _BY_CHUNK = (
 
 
 class AddIndexConcurrently(operations.AddIndexConcurrently):
-    """Django's own, which can be run again, and which knows hypertables."""
+    """Django's operation, made repeatable and aware of hypertables."""
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
     ) -> None:
         model = to_state.apps.get_model(app_label, self.model_name)
         if _is_chunked(schema_editor, model):
-            # Others wait behind these locks, so these wait no longer than any migration does.
+            # Others queue behind these locks, so the lock timeout of all migrations applies.
             self._ensure_not_in_transaction(schema_editor)
             schema_editor.execute(f"DROP INDEX IF EXISTS {_name(schema_editor, self.index)}")
             schema_editor.execute(self.index.create_sql(model, schema_editor, sql=_BY_CHUNK))
@@ -48,7 +48,7 @@ class AddIndexConcurrently(operations.AddIndexConcurrently):
 
 
 class AddUniqueConcurrently(operations.NotInTransactionMixin, AddConstraint):
-    """A unique constraint on columns, whose index is built while the table is in use."""
+    """Adds a unique constraint on columns, building its index while the table is in use."""
 
     atomic = False
     constraint: UniqueConstraint
@@ -88,9 +88,9 @@ class AddUniqueConcurrently(operations.NotInTransactionMixin, AddConstraint):
 
 @contextmanager
 def _patient(schema_editor: Any) -> Iterator[None]:
-    """No limit for waiting, of what is done ``CONCURRENTLY`` and of nothing else.
+    """Lifts the lock timeout, for ``CONCURRENTLY`` statements only.
 
-    These locks stand in nobody's way, and transactions may be long.
+    Their locks block nobody, and the transactions they wait for may be long.
     """
     schema_editor.execute("SET lock_timeout = 0")
     try:
@@ -100,7 +100,7 @@ def _patient(schema_editor: Any) -> Iterator[None]:
 
 
 def _drop_leftover(schema_editor: Any, what: Index | UniqueConstraint) -> None:
-    """An index whose building was stopped stays, is of no use, and is in the way of another try."""
+    """Drops the invalid index that an interrupted build leaves behind, which blocks a retry."""
     schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {_name(schema_editor, what)}")
 
 

@@ -1,10 +1,10 @@
-"""Which tables TimescaleDB keeps in chunks."""
+"""Which tables are TimescaleDB hypertables."""
 
 from typing import Any
 
 
 def is_hypertable(cursor: Any, table: str) -> bool:
-    """False on plain PostgreSQL, and where the extension came after the table."""
+    """False on plain PostgreSQL, and for tables older than the extension."""
     if not cursor.db.has_timescaledb:
         return False
     cursor.execute(

@@ -1,7 +1,7 @@
-"""Scores that cannot be read because their table is locked: pages do without them, and soon again.
+"""Reading scores while their table is locked: pages fail fast and do without them.
 
-Whoever maintains the database locks the table for seconds or minutes. A page that waited for that
-would keep a connection and a place from all others.
+Database maintenance may lock the table for seconds or minutes. A page that waited for it would hold
+a connection and a worker slot that other requests need.
 """
 
 import time
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from django.db import OperationalError
 from psycopg.errors import LockNotAvailable
 
-# So long nobody waits again for a lock that somebody has just waited for in vain.
-REST_SECONDS = 3.0
+# After a lock timeout, readers in this process fail at once for this long.
+RETRY_AFTER_SECONDS = 3.0
 
 
 class ScoresLockedError(OperationalError):
@@ -20,19 +20,19 @@ class ScoresLockedError(OperationalError):
 
 
 class _Lock:
-    """What this process knows of it."""
+    """When this process last ran into the lock."""
 
     met_at: float | None = None
 
 
 @contextmanager
 def reading_scores() -> Iterator[None]:
-    """To be around what reads scores for a page: waits for a lock as long as its connection may.
+    """Wraps reads of scores for a page; they wait for a lock up to the connection's lock timeout.
 
     Raises:
-        ScoresLockedError: in vain, here or a moment ago somewhere else in this process.
+        ScoresLockedError: the wait timed out, here or a moment ago elsewhere in this process.
     """
-    if _Lock.met_at is not None and time.monotonic() - _Lock.met_at < REST_SECONDS:
+    if _Lock.met_at is not None and time.monotonic() - _Lock.met_at < RETRY_AFTER_SECONDS:
         raise ScoresLockedError("The scores were locked a moment ago.")
     try:
         yield
@@ -45,5 +45,5 @@ def reading_scores() -> Iterator[None]:
 
 
 def forget_lock() -> None:
-    """The next one who reads finds out anew."""
+    """Lets the next reader try the table again."""
     _Lock.met_at = None

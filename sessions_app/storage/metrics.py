@@ -1,4 +1,4 @@
-"""Writing metrics in bulk: one binary COPY for all sessions of a shard."""
+"""Bulk writes of metrics: one binary COPY for all sessions of a shard."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ _TRAILER = b"\xff\xff"
 
 
 def _copy_dtype() -> np.dtype:
-    """A row as COPY wants it: the number of fields, then each one's length and its bytes."""
+    """The layout of a COPY row: the number of fields, then the length and bytes of each."""
     fields: list[tuple[str, str]] = [("fields", ">i2")]
     for name in _COLUMNS:
         kind = np.dtype(">i8") if name == "time" else METRIC[name].newbyteorder(">")
@@ -51,7 +51,7 @@ def encode_copy(metrics: NDArray[np.void], time: datetime) -> bytes:
 
 
 def store_metrics(metrics: NDArray[np.void], tick: int) -> None:
-    """Stores one row per session for ``tick``; rows that are there already stay as they are."""
+    """Stores one row per session for ``tick``; existing rows stay unchanged."""
     if not len(metrics):
         return
     data = encode_copy(metrics, tick_end(tick))
@@ -60,7 +60,7 @@ def store_metrics(metrics: NDArray[np.void], tick: int) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             _copy(cursor, table, data)
     except (IntegrityError, UniqueViolation):
-        # Only after a crash between storing and noting it, so this path may be the slower one.
+        # Happens only after a crash between storing and recording it, so it may be slower.
         with transaction.atomic(), connection.cursor() as cursor:
             _copy_what_is_missing(cursor, table, data)
 
@@ -71,7 +71,7 @@ def _copy(cursor: Any, table: str, data: bytes) -> None:
 
 
 def _copy_what_is_missing(cursor: Any, table: str, data: bytes) -> None:
-    # The names are this module's own constants, never input.
+    # The names are constants of this module, never input.
     cursor.execute(
         f"CREATE TEMPORARY TABLE missing_metrics ON COMMIT DROP AS "  # noqa: S608
         f"SELECT {_COLUMN_LIST} FROM {table} WITH NO DATA"
@@ -81,5 +81,5 @@ def _copy_what_is_missing(cursor: Any, table: str, data: bytes) -> None:
         f"INSERT INTO {table} ({_COLUMN_LIST}) "  # noqa: S608
         f"SELECT {_COLUMN_LIST} FROM missing_metrics ON CONFLICT DO NOTHING"
     )
-    # Another part of the same tick may come this way before the transaction ends.
+    # Another piece of the same tick may get here before the transaction ends.
     cursor.execute("DROP TABLE missing_metrics")

@@ -1,4 +1,4 @@
-"""First votes and closings of polls in the database: each once, however often a tick is stored."""
+"""First votes and closings of polls: each is stored once, however often its tick is."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,12 +8,12 @@ from sessions_app.state.poll_notices import PollNotice
 
 
 def store_poll_notices(notices: Sequence[PollNotice], time: datetime) -> list[PollMoment]:
-    """Stores what happened in the tick that ended at ``time``, within the caller's transaction.
+    """Stores the notices of the tick that ended at ``time``, within the caller's transaction.
 
-    What is known already stays as it is: a poll has one first vote, and one end.
+    Existing rows stay unchanged: a poll has one first vote and one end.
 
     Returns:
-        What is stored of this tick, with its sessions; nothing of those that have been deleted.
+        The stored rows of this tick with their sessions, without deleted sessions.
     """
     if not notices:
         return []
@@ -37,5 +37,5 @@ def store_poll_notices(notices: Sequence[PollNotice], time: datetime) -> list[Po
 
 
 def drop_poll_moments_before(time: datetime) -> None:
-    """Drops what is older than ``time``."""
+    """Deletes poll moments older than ``time``."""
     PollMoment.objects.filter(time__lt=time).delete()

@@ -1,4 +1,4 @@
-"""The last minutes of many sessions in one query, for pages that show them side by side."""
+"""The last minutes of many sessions in one query, for pages that list them."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from sessions_app.scoring.score import Signals
 from sessions_app.ticks import TICK_SECONDS
 
 LATEST = ("session_id", "time", "score", *Signals._fields)
-# One look into the index per session; DISTINCT ON would read all rows of all sessions. The scores
-# come as whole percents: of anything else, a driver takes longer to read 30,000 than the server.
+# One index lookup per session; DISTINCT ON would read all rows of all sessions. Scores are returned
+# as whole percents, because the driver takes longer to parse 30,000 floats than the query takes.
 QUERY = f"""
     SELECT {", ".join(f"latest.{name}" for name in LATEST)}, history.ticks, history.percents
     FROM unnest(%(sessions)s::bigint[]) AS wanted (id)
@@ -31,11 +31,11 @@ QUERY = f"""
 
 
 class RecentScores(NamedTuple):
-    """Of one session.
+    """The recent scores of one session.
 
     Attributes:
         latest: its newest row.
-        percents: a score for each tick up to that row, oldest first; None where it has none.
+        percents: score of each tick up to that row, oldest first; None for ticks without one.
     """
 
     latest: EngagementMetric
@@ -43,7 +43,7 @@ class RecentScores(NamedTuple):
 
 
 def recent_scores(session_ids: list[int], points: int, oldest: datetime) -> dict[int, RecentScores]:
-    """The last ``points`` ticks of each session that has a score after ``oldest``, by its key."""
+    """The last ``points`` ticks of each session with a score after ``oldest``, by database key."""
     length = timedelta(seconds=points * TICK_SECONDS)
     parameters = {"sessions": session_ids, "oldest": oldest, "length": length}
     with connection.cursor() as cursor:

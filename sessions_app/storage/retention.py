@@ -1,4 +1,4 @@
-"""Dropping old metrics: by whole chunks where TimescaleDB is there, in batches where it is not."""
+"""Deletion of old metrics: whole chunks with TimescaleDB, batches of rows without."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ BATCH = 50_000
 
 
 def drop_metrics_before(time: datetime) -> None:
-    """Drops metrics older than ``time``; on TimescaleDB only chunks that are older as a whole."""
+    """Deletes metrics older than ``time``; on TimescaleDB, only chunks that are entirely older."""
     table = EngagementMetric._meta.db_table
     with connection.cursor() as cursor:
         if is_hypertable(cursor, table):
@@ -19,7 +19,7 @@ def drop_metrics_before(time: datetime) -> None:
             return
         name = connection.ops.quote_name(table)
         while True:
-            # Short transactions, so that the scorer never waits for this.
+            # Short transactions, so that the scorer never has to wait.
             cursor.execute(
                 f"DELETE FROM {name} WHERE ctid IN "  # noqa: S608 - a constant name
                 f"(SELECT ctid FROM {name} WHERE time < %s LIMIT {BATCH})",

@@ -1,4 +1,4 @@
-"""Events and sessions that the platform mentions create themselves in the database."""
+"""Sessions and events in the database: creating those the platform mentions, ending sessions."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from sessions_app.events.blocks import Mention
 from sessions_app.models import Event, Session
-from sessions_app.queries.querysets import EventQuerySet
+from sessions_app.queries.querysets import AWAITS_EVENT, EventQuerySet
 
-# Where an admin moves one at the same moment, the admin's word counts.
+# If an admin moves a session at the same moment, the admin wins.
 _MOVE = """
     UPDATE sessions_app_session session
     SET event_id = move.event_id, stand_in_id = NULL, edited_at = %(now)s
@@ -21,17 +21,16 @@ _MOVE = """
 """
 
 
-# Sessions that are looked up at once.
+# Sessions looked up by one query.
 CHUNK = 2_000
-_PLACE = ("external_id", "pk", "event_id", "stand_in_id")
 
 
 class SessionReference(NamedTuple):
     """Database keys of a session and its event.
 
     Attributes:
-        event_is_known: False while the session waits for the platform to name its event, and one of
-            its own stands in for it.
+        event_is_known: False while the session is in a stand-in of its own, until the platform
+            names its event.
     """
 
     session_id: int
@@ -39,47 +38,36 @@ class SessionReference(NamedTuple):
     event_is_known: bool
 
 
-class Place(NamedTuple):
-    """Where a session is in the database.
-
-    Attributes:
-        session_id, event_id: keys.
-        event_is_known: whether the event is no stand-in of its own.
-    """
-
-    session_id: int
-    event_id: int
-    event_is_known: bool
-
-
-def find_sessions(external_ids: Iterable[str]) -> Iterator[tuple[str, Place]]:
-    """Yields the sessions that there are, by the platform's IDs; a query for each portion.
+def find_sessions(external_ids: Iterable[str]) -> Iterator[tuple[str, SessionReference]]:
+    """Yields the existing sessions by the platform's IDs; one query per chunk.
 
     Raises:
         django.db.Error: the database does not answer.
     """
     for portion in portions(external_ids):
-        sessions = Session.objects.filter(external_id__in=portion)
-        for name, key, event_id, stand_in_id in sessions.values_list(*_PLACE):
-            yield name, Place(key, event_id, event_id != stand_in_id)
+        sessions = Session.objects.filter(external_id__in=portion).annotate(awaits=AWAITS_EVENT)
+        for name, key, event_id, awaits_event in sessions.values_list(
+            "external_id", "pk", "event_id", "awaits"
+        ):
+            yield name, SessionReference(key, event_id, not awaits_event)
 
 
 def portions(external_ids: Iterable[str]) -> Iterator[list[str]]:
-    """Yields the IDs, a bounded number at a time."""
+    """Yields the IDs in lists of bounded length."""
     remaining = iter(external_ids)
     while portion := list(islice(remaining, CHUNK)):
         yield portion
 
 
 def resolve_sessions(mentions: Sequence[Mention], time: datetime) -> dict[str, SessionReference]:
-    """Finds or creates the mentioned sessions, and opens those again that were over.
+    """Finds or creates the mentioned sessions, and reopens those that had ended.
 
-    A session keeps the event it has. Only the stand-in that it got because the platform had named
-    none gives way to the real one, unless somebody has been assigned to the stand-in.
+    A session keeps its event. Only its own stand-in is replaced by the event that the platform
+    names, unless somebody has been assigned to the stand-in.
 
     Args:
         mentions: each session once.
-        time: when they were heard of.
+        time: when they were mentioned.
 
     Returns:
         A reference for every mention, by the platform's session ID.
@@ -89,29 +77,31 @@ def resolve_sessions(mentions: Sequence[Mention], time: datetime) -> dict[str, S
         missing = [mention for mention in mentions if mention.session_id not in known]
         named = [mention for mention in mentions if _awaited(mention, known)]
         moves = _without_assigned(known, named)
-        # All that are named in one go and in one order: two shards must not wait for each other.
+        # All named events at once, in a fixed order: two shards must not deadlock.
         events = _ensure_events({m.event_id for m in missing + moves if m.event_id is not None})
         if moves:
             _replace_stand_ins(known, moves, events)
         if missing:
             _create(missing, events, time)
             known |= _sessions(mention.session_id for mention in missing)
-        over = [session.pk for session in known.values() if session.is_over]
-        if over:
-            Session.objects.filter(pk__in=over).update(ended_at=None, last_seen_at=time)
+        ended = [session.pk for session in known.values() if session.is_over]
+        if ended:
+            Session.objects.filter(pk__in=ended).update(
+                ended_at=None, ended_by_hand=None, last_seen_at=time
+            )
     settled = {mention.session_id for mention in named}
     return {
         name: SessionReference(
-            session.pk, session.event_id, session.event_is_known or name in settled
+            session.pk, session.event_id, not session.awaits_event or name in settled
         )
         for name, session in known.items()
     }
 
 
 def _awaited(mention: Mention, known: Mapping[str, Session]) -> bool:
-    """Whether it names the event of a session that is known and has none but its stand-in."""
+    """Whether it names the event of a known session that is still in its own stand-in."""
     session = known.get(mention.session_id)
-    return mention.event_id is not None and session is not None and not session.event_is_known
+    return mention.event_id is not None and session is not None and session.awaits_event
 
 
 def _sessions(external_ids: Iterable[str]) -> dict[str, Session]:
@@ -120,7 +110,7 @@ def _sessions(external_ids: Iterable[str]) -> dict[str, Session]:
 
 
 def _without_assigned(known: dict[str, Session], named: list[Mention]) -> list[Mention]:
-    """Those whose session is in a stand-in that nobody was given."""
+    """Those whose session is in a stand-in that is assigned to nobody."""
     if not named:
         return []
     stand_ins = Event.objects.filter(pk__in=[known[m.session_id].event_id for m in named])
@@ -129,7 +119,7 @@ def _without_assigned(known: dict[str, Session], named: list[Mention]) -> list[M
 
 
 def _create(mentions: Sequence[Mention], events: Mapping[str, int], time: datetime) -> None:
-    """Creates sessions in the events that were named, and the others in stand-ins of their own."""
+    """Creates sessions in the named events, or in stand-ins of their own."""
     stand_ins = _ensure_stand_ins({m.session_id for m in mentions if m.event_id is None})
     Session.objects.bulk_create(
         [
@@ -148,17 +138,17 @@ def _create(mentions: Sequence[Mention], events: Mapping[str, int], time: dateti
 
 
 def _ensure_events(external_ids: set[str]) -> dict[str, int]:
-    """Database keys of the platform's events, by its event IDs; creates those that are missing."""
+    """Database keys of the platform's events, by its event IDs; creates missing ones."""
     return _ensure(external_ids, Event.objects.real(), is_stand_in=False)
 
 
 def _ensure_stand_ins(session_ids: set[str]) -> dict[str, int]:
-    """The same of sessions' own stand-ins, by the platform's session IDs."""
+    """Database keys of sessions' own stand-ins, by session ID; creates missing ones."""
     return _ensure(session_ids, Event.objects.stand_ins(), is_stand_in=True)
 
 
 def _ensure(external_ids: set[str], among: EventQuerySet, is_stand_in: bool) -> dict[str, int]:
-    # In one order everywhere, so that two shards that create the same ones cannot deadlock.
+    # In the same order everywhere, so that two shards creating the same rows cannot deadlock.
     wanted = sorted(external_ids)
     found = _keys(among, wanted)
     missing = [external_id for external_id in wanted if external_id not in found]
@@ -182,19 +172,19 @@ def _keys(events: EventQuerySet, external_ids: list[str]) -> dict[str, int]:
 
 
 def event_keys(external_ids: Iterable[str]) -> dict[str, int]:
-    """Database keys of those of the platform's events that exist, by its event IDs."""
+    """Database keys of the platform's existing events, by its event IDs."""
     return _keys(Event.objects.real(), list(external_ids))
 
 
 def _replace_stand_ins(
     known: Mapping[str, Session], moves: list[Mention], events: Mapping[str, int]
 ) -> None:
-    """Moves sessions to the events that were named, and removes stand-ins nobody needs.
+    """Moves sessions to their named events, and removes stand-ins that are no longer needed.
 
-    The number of queries is the same however many there are.
+    The number of queries does not depend on the number of sessions.
     """
     sessions = [known[mention.session_id] for mention in moves]
-    left = [session.event_id for session in sessions]
+    stand_ins = [session.event_id for session in sessions]
     for session, mention in zip(sessions, moves, strict=True):
         session.event_id, session.stand_in_id = events[mention.event_id], None
     values = {
@@ -204,29 +194,29 @@ def _replace_stand_ins(
     }
     with connection.cursor() as cursor:
         cursor.execute(_MOVE, values)
-    Event.objects.filter(pk__in=left, sessions__isnull=True).delete()
+    Event.objects.filter(pk__in=stand_ins, sessions__isnull=True).delete()
 
 
 def live_sessions(external_ids: Iterable[str]) -> set[str]:
-    """Those of the sessions that exist and are not over."""
+    """The IDs of those sessions that exist and are live."""
     live = Session.objects.live().filter(external_id__in=list(external_ids))
     return set(live.values_list("external_id", flat=True))
 
 
-def note_signs_of_life(session_ids: Sequence[int], time: datetime) -> None:
-    """Stores when the sessions were last heard of."""
+def store_last_seen(session_ids: Sequence[int], time: datetime) -> None:
+    """Stores when the sessions were last seen."""
     if session_ids:
         Session.objects.filter(pk__in=session_ids).update(last_seen_at=time)
 
 
 def end_sessions(session_ids: Sequence[int], time: datetime) -> None:
-    """Marks the sessions as over, those that are not yet.
+    """Marks the live ones of the sessions as ended.
 
-    Of those that have been deleted, it removes what was stored after that.
+    For deleted sessions, removes the rows that were stored after the deletion.
     """
     if not session_ids:
         return
-    Session.objects.live().filter(pk__in=session_ids).update(ended_at=time)
+    Session.objects.live().filter(pk__in=session_ids).update(ended_at=time, ended_by_hand=False)
     kept = set(Session.objects.filter(pk__in=session_ids).values_list("pk", flat=True))
     for key in set(session_ids) - kept:
         Session(pk=key).delete()
@@ -235,14 +225,14 @@ def end_sessions(session_ids: Sequence[int], time: datetime) -> None:
 def end_silent_sessions(
     now: datetime, silence: timedelta, is_live: Callable[[str], bool] = lambda _: False
 ) -> int:
-    """Marks sessions as over that nothing was heard of for ``silence``; returns how many.
+    """Marks sessions as ended that were silent for ``silence``; returns how many.
 
-    The scorer does so by itself; this is for those whose state it has lost.
+    The scorer ends silent sessions itself; this covers those whose state it has lost.
 
     Args:
-        is_live: whether somebody knows better of a session, by the platform's ID.
+        is_live: whether a session is known to be live nevertheless, by the platform's ID.
     """
     silent = Session.objects.live().filter(last_seen_at__lt=now - silence)
     lost = [key for key, name in silent.values_list("pk", "external_id") if not is_live(name)]
-    # The time once more: they may have been heard of meanwhile.
-    return silent.filter(pk__in=lost).update(ended_at=now)
+    # Checks the time again: they may have been seen meanwhile.
+    return silent.filter(pk__in=lost).update(ended_at=now, ended_by_hand=False)

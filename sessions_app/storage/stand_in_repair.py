@@ -1,7 +1,7 @@
-"""Tells stand-ins from events in rows of a version that knew them by equal IDs only.
+"""Separates stand-ins from events in rows of a release that recognised them by equal IDs.
 
-There an event with the ID of one of its sessions was that session's stand-in, whoever else was in
-it. What can be told is repaired; what a person has done stays.
+In that release, an event with the ID of one of its sessions was that session's stand-in, whichever
+other sessions it contained. What can be inferred is repaired; what a person did stays.
 """
 
 import json
@@ -15,10 +15,10 @@ from django.utils import timezone
 
 logger = logging.getLogger(__name__)
 
-# Sessions that are looked at, and perhaps changed, in one transaction.
+# Sessions examined, and possibly changed, in one transaction.
 BATCH = 2_000
-# Moves that are told one by one.
-TOLD = 100
+# Moves that are logged one by one.
+LOGGED_MOVES = 100
 
 # As django.contrib.admin.models has them.
 _ADDITION, _CHANGE = 1, 2
@@ -28,7 +28,7 @@ _LAST_OF_BATCH = """
         SELECT id FROM sessions_app_session WHERE id > %s ORDER BY id LIMIT %s
     ) batch
 """
-# Sessions that were never given a stand-in, in events that have their ID.
+# Sessions without a stand-in, in events with the same ID.
 _PAIRS = """
     SELECT session.id, event.id, event.external_id
     FROM sessions_app_session session
@@ -38,7 +38,7 @@ _PAIRS = """
         AND session.stand_in_id IS NULL AND NOT event.is_stand_in
     ORDER BY session.id
 """
-# Nobody can put a session into one of them until the transaction ends.
+# No session can be added to them until the transaction ends.
 _LOCK = "SELECT id FROM sessions_app_event WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
 _WITH_OTHERS = """
     SELECT id FROM sessions_app_event event
@@ -49,7 +49,7 @@ _WITH_OTHERS = """
     )
 """
 _MARK = "UPDATE sessions_app_event SET is_stand_in = TRUE WHERE id = ANY(%s)"
-# The scorer follows what has been edited lately.
+# Setting edited_at makes the scorer follow the change.
 _GIVE = """
     UPDATE sessions_app_session session
     SET event_id = given.stand_in_id, stand_in_id = given.stand_in_id,
@@ -68,12 +68,12 @@ class Pair(NamedTuple):
 
 
 class Repaired(NamedTuple):
-    """How many sessions there were of each kind.
+    """Number of sessions by what was done.
 
     Attributes:
-        marked: alone in their event, which is a stand-in now.
-        moved: in an event of others, and now in a stand-in of their own.
-        left: where a person has put them.
+        marked: alone in their event, which is now marked as a stand-in.
+        moved: shared their event with others; now in a stand-in of their own.
+        left: left where a person had put them.
     """
 
     marked: int = 0
@@ -82,22 +82,22 @@ class Repaired(NamedTuple):
 
 
 class _ByHand(NamedTuple):
-    """What people have done in the admin, by the record of it: database keys."""
+    """What people did in the admin according to its log: database keys."""
 
     placed_sessions: set[int]
     added_events: set[int]
 
 
 def separate_stand_ins(apps: Any) -> Repaired:
-    """Goes through all sessions, in short transactions; may be repeated.
+    """Goes through all sessions in short transactions; may be repeated.
 
-    The platform never names an event with its session's ID: that is dropped when it is read. So a
-    session is in such an event because none was named, or because a person has put it there. If
-    others have been named into the event, or a person has made it, it is no stand-in: the session
-    moves to one of its own.
+    The decoder drops event IDs that equal the session's ID. So a session is in such an event either
+    because no event was named, or because a person put it there. If the platform named that event
+    for other sessions, or a person created it, it is not a stand-in, and the session moves to a
+    stand-in of its own.
 
     Args:
-        apps: gives the models, as they are now or in a migration.
+        apps: the app registry, current or of a migration.
     """
     by_hand = _by_hand(apps)
     repaired = Repaired()
@@ -105,20 +105,20 @@ def separate_stand_ins(apps: Any) -> Repaired:
         left = [pair for pair in pairs if pair.session_id in by_hand.placed_sessions]
         others = [pair for pair in pairs if pair.session_id not in by_hand.placed_sessions]
         marked, moved = _separate(apps.get_model("sessions_app", "Event"), others, by_hand)
-        _tell(moved[: max(0, TOLD - repaired.moved)])
+        _log_moves(moved[: max(0, LOGGED_MOVES - repaired.moved)])
         counts = (len(marked), len(moved), len(left))
         repaired = Repaired(*(total + count for total, count in zip(repaired, counts, strict=True)))
     if any(repaired):
         logger.info(
-            "%d events stand in for a session's; %d sessions left an event that only has the same"
-            " ID, for a stand-in; %d stay where a person has put them.",
+            "Marked %d events as stand-ins; moved %d sessions from an event that happened to have"
+            " the same ID to a stand-in of their own; left %d where a person had put them.",
             *repaired,
         )
     return repaired
 
 
 def _batches() -> Iterator[list[Pair]]:
-    """All pairs. By ranges of keys, so that none is looked for among all sessions again."""
+    """Yields all pairs by ranges of keys, so that no query scans all sessions again."""
     first = 0
     with connection.cursor() as cursor:
         while True:
@@ -135,7 +135,7 @@ def _batches() -> Iterator[list[Pair]]:
 def _separate(
     event_model: Any, pairs: list[Pair], by_hand: _ByHand
 ) -> tuple[list[Pair], list[Pair]]:
-    """Returns those that were alone, and those that were not."""
+    """Returns the pairs that were marked, and those that were moved."""
     events = [pair.event_id for pair in pairs]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LOCK, [events])
@@ -159,7 +159,7 @@ def _separate(
 
 
 def _make_stand_ins(event_model: Any, pairs: list[Pair]) -> dict[int, int]:
-    """A stand-in for each session, by its key."""
+    """Creates a stand-in for each session; returns their keys by session key."""
     names = [pair.external_id for pair in pairs]
     event_model.objects.bulk_create(
         [event_model(external_id=name, title=name, is_stand_in=True) for name in names],
@@ -192,7 +192,7 @@ def _of(apps: Any, model: str) -> Q:
 
 
 def _changes_event(message: str) -> bool:
-    """Whether a record of the admin says that the event of a session was chosen."""
+    """Whether a log entry of the admin says that somebody chose the session's event."""
     try:
         parts = json.loads(message)
     except ValueError:
@@ -203,11 +203,11 @@ def _changes_event(message: str) -> bool:
     return any("name" not in what and "Event" in what.get("fields", ()) for what in changed)
 
 
-def _tell(moved: list[Pair]) -> None:
+def _log_moves(moved: list[Pair]) -> None:
     for pair in moved:
         logger.warning(
-            "Session %r left the event that has the same ID. It was there by coincidence, or"
-            " else move it back: choose event %d on the page of session %d in the admin.",
+            "Moved session %r out of the event with the same ID. If that was not a coincidence,"
+            " move it back: choose event %d on the page of session %d in the admin.",
             pair.external_id,
             pair.event_id,
             pair.session_id,
@@ -215,9 +215,9 @@ def _tell(moved: list[Pair]) -> None:
 
 
 def rename_stand_ins(apps: Any) -> None:
-    """What a version needs that knows events by their IDs only: no two with the same.
+    """Makes the IDs of all events unique, as the release before requires.
 
-    A stand-in that has the ID of an event gets another one, so that nobody sees more than before.
+    A stand-in with the ID of an event gets another ID, so that nobody sees more than before.
     """
     events = apps.get_model("sessions_app", "Event").objects
     real = events.filter(is_stand_in=False)

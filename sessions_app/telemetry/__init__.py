@@ -1,0 +1,1 @@
+"""Counters, heartbeats, shard conditions, outages and log helpers."""

@@ -1,8 +1,8 @@
-"""Counters of the pipeline, kept on Redis, so that every process can tell those of all of them.
+"""Counters of the pipeline, kept on Redis so that every process can report the totals of all.
 
-A name is ``counter`` or ``counter:label:label``. What happened in a tick is added after the tick
-was committed: a process that dies in between leaves the counters a little low, and one that repeats
-its work leaves them right. Times, failures and what was set aside count whenever they occur.
+A name is ``counter`` or ``counter:label:label``. The counts of a tick are added after its commit: a
+process that dies in between leaves the counters slightly low, and repeated work does not count
+twice. Durations, failures and quarantined parts are counted immediately.
 """
 
 import time
@@ -17,7 +17,7 @@ import redis
 from sessions_app.redis_access import keys
 from sessions_app.telemetry.readings import Readings
 
-# Upper bounds in seconds of the classes that durations of ticks are counted in.
+# Upper bounds in seconds of the histogram buckets of tick durations.
 DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 RECEIVED = "received"
@@ -61,45 +61,45 @@ def named(counter: str, *labels: str) -> str:
     return ":".join((counter, *labels))
 
 
-def queue_figures(pipeline: Any, figures: Mapping[str, float]) -> None:
-    """Adds to counters, on a Redis pipeline."""
-    for name, amount in figures.items():
+def queue_counters(pipeline: Any, counts: Mapping[str, float]) -> None:
+    """Queues increments of counters on a Redis pipeline."""
+    for name, amount in counts.items():
         if amount:
-            pipeline.hincrbyfloat(keys.FIGURES, name, amount)
+            pipeline.hincrbyfloat(keys.COUNTERS, name, amount)
 
 
-def read_figures(client: "redis.Redis", readings: Readings | None = None) -> dict[str, float]:
-    """All counters that can be read.
+def read_counters(client: "redis.Redis", readings: Readings | None = None) -> dict[str, float]:
+    """All readable counters.
 
     Args:
-        readings: where what cannot be read is noted.
+        readings: records what cannot be read.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    key, readings = keys.FIGURES, readings or Readings()
+    key, readings = keys.COUNTERS, readings or Readings()
     return readings.numbers(key, readings.read(key, lambda: client.hgetall(key), {}))
 
 
-class TickFigures:
-    """What scoring one shard has counted, and how long it took, until it is added to the rest."""
+class TickCounters:
+    """Counts and durations of scoring one shard, until they are added to the totals."""
 
     def __init__(self) -> None:
-        self._figures: defaultdict[str, float] = defaultdict(float)
+        self._counts: defaultdict[str, float] = defaultdict(float)
 
     def add(self, amount: float, counter: str, *labels: str) -> None:
         """Adds to a counter."""
-        self._figures[named(counter, *labels)] += amount
+        self._counts[named(counter, *labels)] += amount
 
-    def add_all(self, others: "TickFigures") -> None:
-        """Adds what the others have counted, who begin anew."""
-        for name, amount in others._figures.items():
-            self._figures[name] += amount
-        others._figures.clear()
+    def add_all(self, others: "TickCounters") -> None:
+        """Adds the counts of ``others``, and resets them."""
+        for name, amount in others._counts.items():
+            self._counts[name] += amount
+        others._counts.clear()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Takes the time of a part of the tick."""
+        """Measures a stage of the tick."""
         began = time.perf_counter()
         try:
             yield
@@ -107,13 +107,13 @@ class TickFigures:
             self.add_stage(name, time.perf_counter() - began)
 
     def add_stage(self, name: str, seconds: float) -> None:
-        """Adds the time that a part of the tick has taken."""
+        """Adds the duration of a stage of the tick."""
         self.add(seconds, STAGE_SECONDS, name)
         self.add(1, STAGE_RUNS, name)
 
     @contextmanager
     def tick(self) -> Iterator[None]:
-        """Takes the time of a whole tick; one that fails is not counted."""
+        """Measures a whole tick; one that fails is not counted."""
         began = time.perf_counter()
         yield
         seconds = time.perf_counter() - began
@@ -121,12 +121,12 @@ class TickFigures:
         self.add(1, TICK_CLASSES, str(bisect_left(DURATION_BOUNDS, seconds)))
 
     def save(self, client: "redis.Redis") -> None:
-        """Adds all of it to the counters on Redis, and begins anew.
+        """Adds everything to the counters on Redis, and resets.
 
         Raises:
             redis.RedisError: Redis does not answer.
         """
         with client.pipeline(transaction=False) as pipeline:
-            queue_figures(pipeline, self._figures)
+            queue_counters(pipeline, self._counts)
             pipeline.execute()
-        self._figures.clear()
+        self._counts.clear()

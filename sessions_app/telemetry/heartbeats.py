@@ -1,4 +1,4 @@
-"""Signs of life of the processes that send and do the ticks; collectors have their own."""
+"""Heartbeats of beat and workers; collectors have their own."""
 
 import redis
 
@@ -8,14 +8,14 @@ from sessions_app.redis_access.client import server_time_ms
 BEAT = "beat"
 WORKER = "worker"
 PROCESSES = (BEAT, WORKER)
-# Noted with its heartbeat by every worker that reads blocks with keyed identities.
+# Recorded with its heartbeat by every worker that reads blocks with keyed identities.
 _KEYED_WORKER = "worker-reads-keyed"
-# Whoever was last at work longer ago than this may be gone.
+# A worker with an older heartbeat may be gone.
 _FRESH_MS = 60_000
 
 
 def note_heartbeat(client: "redis.Redis", process: str) -> None:
-    """Notes that one of :data:`PROCESSES` works now, by the clock of Redis.
+    """Records a heartbeat of one of :data:`PROCESSES`, by the clock of Redis.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -28,7 +28,7 @@ def note_heartbeat(client: "redis.Redis", process: str) -> None:
 
 
 def reads_keyed_blocks(client: "redis.Redis", now_ms: int) -> bool:
-    """Whether the worker that was last at work does; also where none has been of late.
+    """Whether the most recent worker reads keyed blocks; True also if there was none recently.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -38,7 +38,7 @@ def reads_keyed_blocks(client: "redis.Redis", now_ms: int) -> bool:
 
 
 def heartbeat_ages(client: "redis.Redis", now_ms: int) -> dict[str, float | None]:
-    """How many seconds ago each process was last heard of; None for never."""
+    """Age of the last heartbeat of each process in seconds; None if there was none."""
     times = client.hmget(keys.HEARTBEATS, list(PROCESSES))
     return {
         process: None if time is None else max(0, now_ms - int(time)) / 1000

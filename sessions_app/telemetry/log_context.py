@@ -1,4 +1,4 @@
-"""What a log line is about: fields that every line written meanwhile bears."""
+"""Context fields that are added to all log lines written within a block."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ _fields: ContextVar[Mapping[str, Any]] = ContextVar("log_fields", default={})  #
 
 @contextmanager
 def log_context(**fields: Any) -> Iterator[None]:
-    """Adds fields to all lines of this thread or task until the end; inner ones come on top.
+    """Adds fields to all log lines of this thread or task within the block; nests.
 
-    Fields are names and numbers of ours or IDs of sessions, never of users.
+    Fields are internal names, numbers, or IDs of sessions, never of users.
     """
     token = _fields.set({**_fields.get(), **fields})
     try:
@@ -22,5 +22,5 @@ def log_context(**fields: Any) -> Iterator[None]:
 
 
 def log_fields() -> Mapping[str, Any]:
-    """The fields of lines that are written now."""
+    """The current context fields."""
     return _fields.get()

@@ -1,15 +1,15 @@
-"""URLs as they may be shown: without the passwords in them."""
+"""Masking of passwords in URLs that are displayed."""
 
 import re
 
 MASK = "***"
-# Up to the last @, as whoever forgot to encode a password may have written anything in it.
+# Up to the last @, since a password that was not percent-encoded may contain any character.
 _IN_AUTHORITY = re.compile(r"^([a-z][a-z0-9+.-]*://[^:/?#@]*):.*@", re.IGNORECASE | re.DOTALL)
 _IN_QUERY = re.compile(r"([?&](?:\w*password|passwd)=)[^&#]*", re.IGNORECASE)
 
 
 def masked(url: str) -> str:
-    """The URL, or URLs by commas, with ``***`` for each password; all else as it is."""
+    """The URL, or comma-separated URLs, with each password replaced by ``***``."""
     return ",".join(map(_masked, re.split(r",(?=[a-z]+://)", url)))
 
 

@@ -1,4 +1,4 @@
-"""Of what is said again and again, once a minute, with how often it was left out in between."""
+"""Rate-limited logging: repeated lines once a minute, with the number of suppressed ones."""
 
 import logging
 import threading
@@ -8,16 +8,16 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
 SECONDS = 60.0
-# Kinds come from our own code, but errors may be many: the oldest are forgotten.
-MOST_KINDS = 1_000
+# Kinds come from our own code, but errors may vary: beyond this, the oldest are forgotten.
+MAXIMUM_KINDS = 1_000
 
 
 class OnceAMinute:
-    """Lets one of a kind pass each minute, and counts the others.
+    """Lets one line of each kind pass per minute, and counts the others.
 
     Args:
-        seconds: between two of a kind.
-        clock: seconds that never go back.
+        seconds: minimum time between two lines of a kind.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class OnceAMinute:
         self._passed: dict[Hashable, tuple[float, int]] = {}
 
     def left_out(self, kind: Hashable) -> int | None:
-        """How many of the kind were left out since one passed; None when this one is, too."""
+        """Lines of the kind suppressed since the last one; None if this one is suppressed, too."""
         now = self._clock()
         with self._lock:
             passed_at, count = self._passed.get(kind, (float("-inf"), 0))
@@ -37,7 +37,7 @@ class OnceAMinute:
                 self._passed[kind] = (passed_at, count + 1)
                 return None
             self._passed.pop(kind, None)
-            if len(self._passed) >= MOST_KINDS:
+            if len(self._passed) >= MAXIMUM_KINDS:
                 self._passed.pop(next(iter(self._passed)))
             self._passed[kind] = (now, 0)
             return count
@@ -73,8 +73,8 @@ class MinuteSummary:
         """Counts each of them."""
         self._kinds.update(kinds)
         # Kinds may quote what somebody posted: without a bound, hostile ones would fill the memory.
-        if len(self._kinds) > MOST_KINDS:
-            self._kinds = Counter(dict(self._kinds.most_common(MOST_KINDS // 10)))
+        if len(self._kinds) > MAXIMUM_KINDS:
+            self._kinds = Counter(dict(self._kinds.most_common(MAXIMUM_KINDS // 10)))
 
     def due(self) -> Summary | None:
         """The summary, if there is something to say and the last one is a minute old."""
@@ -95,7 +95,7 @@ def log_once_a_minute(logger: logging.Logger, level: int, text: str, *values: ob
 
     Args:
         level: of :mod:`logging`.
-        text: the same words each time, with a place for each of the ``values``.
+        text: a constant format string for the ``values``.
     """
     left_out = _lines.left_out((logger.name, text))
     if left_out is not None:
@@ -103,5 +103,5 @@ def log_once_a_minute(logger: logging.Logger, level: int, text: str, *values: ob
 
 
 def with_count(message: str, left_out: int) -> str:
-    """The message, with how many like it were left out before."""
+    """The message, with the number of suppressed ones."""
     return f"{message} ({left_out} more like it since the last line)" if left_out else message

@@ -1,6 +1,6 @@
-"""Outages: what passes by itself and is no fault of ours, told from everything else.
+"""Distinguishes outages, which pass by themselves and are not our fault, from all other errors.
 
-An outage is one line a minute in the log of a process; anything else has its traceback.
+An outage is logged as one line a minute per process, any other error with its traceback.
 """
 
 import errno
@@ -17,7 +17,7 @@ import redis
 from sessions_app.redis_access.client import REDIS_ERRORS, UNREACHABLE
 from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
 
-# What Redis says while it cannot do what it is asked, by the first word of its answer.
+# Errors of a Redis server that cannot serve requests, by the first word of its reply.
 REDIS_REFUSALS = frozenset(
     {
         "BUSY",  # a script runs
@@ -33,11 +33,11 @@ REDIS_REFUSALS = frozenset(
         "WRONGPASS",
     }
 )
-# What PostgreSQL says, by classes of its codes and by whole ones.
+# SQLSTATE classes and codes of PostgreSQL that are outages.
 DATABASE_CLASSES = frozenset(
     {
         "08",  # the connection
-        "28",  # who we are
+        "28",  # authorization
         "40",  # deadlocks and serialization
         "53",  # disk, memory, connections
         "57",  # cancelled, shut down, starting
@@ -47,15 +47,15 @@ DATABASE_CLASSES = frozenset(
 DATABASE_CODES = frozenset(
     {
         "25006",  # read only
-        "3D000",  # the database is away, as while it is restored
-        "42501",  # a right is missing
-        "55006",  # in use
-        "55P03",  # a lock is not to be had
+        "3D000",  # the database does not exist, for example during a restore
+        "42501",  # a privilege is missing
+        "55006",  # object in use
+        "55P03",  # lock not available
     }
 )
-# Of these, what one item of many may be the cause of: it takes too long, or is in another's way.
+# Outage codes that a single item among many may cause: a timeout, or a deadlock.
 CODES_OF_ITEMS = frozenset({"40P01", "57014"})
-# Without a code nobody was reached, or is there any more.
+# Without a code, the server was not reached or is gone.
 DATABASE_IS_AWAY = (
     django.db.OperationalError,
     django.db.InterfaceError,
@@ -63,7 +63,7 @@ DATABASE_IS_AWAY = (
     psycopg.InterfaceError,
 )
 NETWORK_ERRORS = (ConnectionError, TimeoutError, socket.gaierror)
-# The disk is full, broken or read only; no more files, memory or ways to a host.
+# The disk is full, broken or read-only; no files, memory or routes left.
 SYSTEM_REFUSALS = frozenset(
     {
         errno.EDQUOT,
@@ -80,7 +80,7 @@ SYSTEM_REFUSALS = frozenset(
     }
 )
 QUOTED_COMMAND = " of pipeline caused error: "
-# Of these only some are outages: ask :func:`is_outage`.
+# Only some of these are outages, see :func:`is_outage`.
 SERVER_ERRORS: tuple[type[Exception], ...] = (
     *REDIS_ERRORS,
     django.db.Error,
@@ -91,16 +91,16 @@ _lines = OnceAMinute()
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """Whether an error, or what it was raised from, says that a server is away or refuses."""
+    """Whether an error, or its cause, says that a server is unavailable or refuses requests."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_outage, error.exceptions))
     causes = [*_causes(error)]
     coded = [each for each in causes if isinstance(each, psycopg.Error) and each.sqlstate]
-    return any(map(_says_so, coded or causes))
+    return any(map(_is_outage_itself, coded or causes))
 
 
 def may_be_of_one_item(error: BaseException) -> bool:
-    """Whether fewer at once may do: a statement took too long, or met another in a deadlock."""
+    """Whether fewer items at once may help: a statement timed out or met a deadlock."""
     return any(
         isinstance(each, psycopg.Error) and each.sqlstate in CODES_OF_ITEMS
         for each in _causes(error)
@@ -108,24 +108,24 @@ def may_be_of_one_item(error: BaseException) -> bool:
 
 
 def outage_kind(error: BaseException) -> str:
-    """What one outage has in common: the class of its error, and the code if there is one."""
+    """Groups the errors of an outage: by class, and by code if there is one."""
     codes = (each.sqlstate for each in _causes(error) if isinstance(each, psycopg.Error))
     return f"{type(error).__name__} {next(filter(None, codes), '')}".strip()
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
-    # The client quotes the command before it, which may hold what somebody posted.
+    """The message of an error, in one line."""
+    # The client quotes the command first, which may contain posted data.
     text = str(error).rpartition(QUOTED_COMMAND)[2]
     return text.strip().partition("\n")[0] or type(error).__name__
 
 
 def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None:
-    """Logs that something failed: once a minute for each kind of outage and of fault.
+    """Logs a failure, once a minute for each kind of outage and fault.
 
     Args:
-        what: failed, the same words each time; names and numbers go into the log's context.
-        error: why. An outage is a line, anything else has its traceback.
+        what: what failed, a constant text; names and numbers belong in the log context.
+        error: the reason. An outage is logged as a line, any other error with its traceback.
     """
     outage = is_outage(error)
     kind = outage_kind(error) if outage else fault_kind(error)
@@ -140,27 +140,27 @@ def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None
 
 
 def fault_kind(error: BaseException) -> str:
-    """What tells one fault from another: of which class it is, and how the code came to it.
+    """Groups faults by class and stack.
 
-    The line that raises it alone would not do: in a library it is that of many faults.
+    The raising line alone is not enough, as in a library it is shared by many faults.
     """
-    ways = "\n".join(_ways(error))
+    ways = "\n".join(_stack_lines(error))
     digest = hashlib.blake2b(ways.encode(errors="replace"), digest_size=8).hexdigest()
     return f"{type(error).__name__} {digest}"
 
 
-def _ways(error: BaseException) -> Iterator[str]:
-    """Class and lines of code, of an error, of what it was raised from, and of what it groups."""
+def _stack_lines(error: BaseException) -> Iterator[str]:
+    """Class and stack lines of an error, of its causes, and of grouped errors."""
     for cause in _causes(error):
         yield type(cause).__name__
-        # Each line once: how deep a recursion went makes no other fault.
+        # Each line once, so that the depth of a recursion does not matter.
         yield from dict.fromkeys(
             f"{frame.f_code.co_filename}:{line}"
             for frame, line in traceback.walk_tb(cause.__traceback__)
         )
         if isinstance(cause, BaseExceptionGroup):
             for each in cause.exceptions:
-                yield from _ways(each)
+                yield from _stack_lines(each)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -171,7 +171,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def _says_so(error: BaseException) -> bool:
+def _is_outage_itself(error: BaseException) -> bool:
     if isinstance(error, psycopg.Error) and error.sqlstate:
         return error.sqlstate in DATABASE_CODES or error.sqlstate[:2] in DATABASE_CLASSES
     if isinstance(error, OSError):
@@ -182,5 +182,5 @@ def _says_so(error: BaseException) -> bool:
 
 
 def _first_words(error: redis.ResponseError) -> list[str]:
-    """Of an answer; in a pipeline, of what its answer quotes."""
+    """The first word of a reply, and of the reply that a pipeline's error quotes."""
     return [str(error.status_code), *(part.partition(" ")[0] for part in str(error).split(": "))]

@@ -1,4 +1,4 @@
-"""How the pipeline is doing, asked of Redis: backlog, rates, dead letters, last scored tick."""
+"""The status of the pipeline from Redis: backlog, rates, dead letters, last scored tick."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import msgspec
 import redis
 
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import events_client, server_time_ms
+from sessions_app.redis_access.client import cluster_client, server_time_ms
 from sessions_app.telemetry.heartbeats import PROCESSES, heartbeat_ages
 from sessions_app.telemetry.outages import is_outage
 from sessions_app.telemetry.readings import Readings
@@ -20,9 +20,9 @@ class StreamStatus(msgspec.Struct):
     """One of the platform's streams.
 
     Attributes:
-        length: entries in it; None where it is no stream.
-        backlog: entries that no collector has read; None where Redis cannot tell.
-        pending: entries that a collector has read and not yet handed on.
+        length: number of entries; None if it is not a stream.
+        backlog: number of entries not read yet; None if Redis does not know.
+        pending: number of entries read but not delivered yet.
     """
 
     name: str
@@ -35,15 +35,14 @@ class PipelineStatus(msgspec.Struct):
     """The pipeline at a glance.
 
     Attributes:
-        collectors: what each running collector reports of itself, by name.
-        dead_letters: that are kept; None where nobody can tell.
-        lost_tables: tables of the shards that could not be read, and are kept; None where nobody
-            can tell.
-        scored_tick_age_seconds: how long ago the last tick ended that every shard has scored; None
-            before the first, and where nobody can tell.
-        heartbeat_ages_seconds: how long ago beat and a worker were last heard of; None for never.
-        shards: how each of them does, in order.
-        unreadable: why a key cannot be read, by its name.
+        collectors: status report of each running collector, by name.
+        dead_letters: number kept; None if unknown.
+        lost_tables: number of unreadable tables kept by the shards; None if unknown.
+        scored_tick_age_seconds: time since the end of the last tick that all shards have scored;
+            None before the first, and if unknown.
+        heartbeat_ages_seconds: age of the last heartbeat of beat and workers; None if none.
+        shards: condition of each shard, in order.
+        unreadable: why a key cannot be read, by key.
     """
 
     streams: list[StreamStatus]
@@ -64,18 +63,18 @@ def pipeline_status(client: "redis.Redis") -> PipelineStatus:
         redis.RedisError: Redis does not answer.
     """
     now_ms = server_time_ms(client)
-    events, readings = events_client(client), Readings()
+    cluster, readings = cluster_client(client), Readings()
     names = _collectors(client, now_ms, readings)
     totals = _hash(client, keys.COLLECTOR_TOTALS, readings)
-    shards = shard_conditions(client, events, readings)
+    shards = shard_conditions(client, cluster, readings)
     return PipelineStatus(
-        streams=[_stream_status(events, name, readings) for name in keys.CHANNELS],
+        streams=[_stream_status(cluster, name, readings) for name in keys.CHANNELS],
         collectors={name: _hash(client, keys.collector_status(name), readings) for name in names},
         totals={name: int(value) for name, value in totals.items()},
         dead_letters=readings.read(
-            keys.DEAD_LETTERS, lambda: int(events.xlen(keys.DEAD_LETTERS)), None
+            keys.DEAD_LETTERS, lambda: int(cluster.xlen(keys.DEAD_LETTERS)), None
         ),
-        lost_tables=_lost_tables(events, readings),
+        lost_tables=_lost_tables(cluster, readings),
         scored_tick_age_seconds=_age([shard.scored_tick for shard in shards], now_ms),
         heartbeat_ages_seconds=_heartbeats(client, now_ms, readings),
         shards=shards,
@@ -120,9 +119,9 @@ def _age(scored: list[int | None], now_ms: int) -> float | None:
     return max(0.0, (now_ms - tick_end_ms(min(known))) / 1000)
 
 
-def _lost_tables(events: Any, readings: Readings) -> int | None:
+def _lost_tables(cluster: Any, readings: Readings) -> int | None:
     names = [keys.shard_set_aside(shard) for shard in range(keys.SHARD_COUNT)]
-    with events.pipeline(transaction=False) as pipeline:
+    with cluster.pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.llen(name)
         found = readings.answers(pipeline, names)

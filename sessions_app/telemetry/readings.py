@@ -1,6 +1,6 @@
-"""Figures asked of Redis one by one: one that cannot be read hides no other.
+"""Values read from Redis one by one, so that an unreadable one does not hide the others.
 
-A key of another type, or a number that is none, is somebody's mistake. Only an outage is an outage.
+A key of another type or an invalid number is recorded as a problem; only outages are raised.
 """
 
 import math
@@ -15,20 +15,20 @@ Value = TypeVar("Value")
 
 
 class Readings:
-    """What can be read, and what cannot.
+    """Reads values, and records those that cannot be read.
 
     Attributes:
-        problems: why a figure is unknown, by its name.
+        problems: why a value is unknown, by its name.
     """
 
     def __init__(self) -> None:
         self.problems: dict[str, str] = {}
 
     def read(self, name: str, ask: Callable[[], Value], unknown: Value) -> Value:
-        """What ``ask`` returns; ``unknown`` where that cannot be told.
+        """The result of ``ask``; ``unknown`` if it cannot be read.
 
         Args:
-            name: of the figure.
+            name: of the value.
 
         Raises:
             redis.RedisError, OSError: an outage.
@@ -40,20 +40,20 @@ class Readings:
             return unknown
 
     def answers(self, pipeline: Any, names: Iterable[str]) -> list[Any]:
-        """The answers to a pipeline, each None where Redis cannot tell.
+        """The replies of a pipeline, each None if it cannot be read.
 
         Args:
-            pipeline: no transaction.
-            names: of the figures, one for each answer.
+            pipeline: not a transaction.
+            names: of the values, one for each reply.
 
         Raises:
             redis.RedisError, OSError: an outage.
         """
         found = pipeline.execute(raise_on_error=False)
-        for place, (name, answer) in enumerate(zip(names, found, strict=True)):
+        for index, (name, answer) in enumerate(zip(names, found, strict=True)):
             if isinstance(answer, Exception):
                 self._note(name, answer)
-                found[place] = None
+                found[index] = None
         return list(found)
 
     def numbers(self, name: str, fields: Mapping[bytes, bytes]) -> dict[str, float]:
@@ -75,5 +75,5 @@ class Readings:
 def _finite(text: bytes) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{number} is no count")
+        raise ValueError(f"{number} is not a count")
     return number

@@ -1,7 +1,6 @@
-"""How each shard does, on Redis: which fails and why, how long its ticks take, what was set aside.
+"""The condition of each shard, on Redis: failures, tick durations, and quarantined parts.
 
-A shard is one of sixteen parts of the sessions. What is wrong with one of them must cost the others
-nothing, so somebody has to know which one it is.
+A problem in one shard must not affect the others, so the pipeline has to know which one it is.
 """
 
 import time
@@ -11,7 +10,7 @@ import msgspec
 import redis
 
 from sessions_app.redis_access import keys
-from sessions_app.telemetry.counters import SHARD_FAILURES, named, queue_figures
+from sessions_app.telemetry.counters import SHARD_FAILURES, named, queue_counters
 from sessions_app.telemetry.readings import Readings
 from sessions_app.telemetry.shard_seconds import (
     read_by_shard,
@@ -20,24 +19,24 @@ from sessions_app.telemetry.shard_seconds import (
     shards_apart,
 )
 
-# What was set aside is kept for whoever looks into it; a new one of its kind takes its place.
+# Quarantined parts are kept for inspection; a new one replaces the last of its kind.
 SET_ASIDE_LIFETIME_SECONDS = 7 * 86_400
-# Long enough for somebody who is called to see it.
+# Long enough for somebody on call to see it.
 SET_ASIDE_IS_NEWS_SECONDS = 3_600
 LONGEST_REASON = 300
 INTERRUPTED = "interrupted"
 
 
 class Failure(msgspec.Struct):
-    """A shard that could not be scored, again and again.
+    """Consecutive failures of a shard.
 
     Attributes:
-        stage: of the tick, in which it fails.
-        count: how often in a row, all in this stage.
+        stage: the stage of the tick that fails.
+        count: number of consecutive failures in this stage.
         since: Unix time of the first one, in seconds.
-        tick: that could not be scored, the last time.
+        tick: the tick that failed last.
         reason: of the last one, in one line.
-        treated: at which count something was last done about it, whatever came of that.
+        treated: ``count`` at the last remedy, successful or not.
     """
 
     stage: str
@@ -49,10 +48,10 @@ class Failure(msgspec.Struct):
 
 
 class SetAside(msgspec.Struct):
-    """What was taken out of a shard last.
+    """What was last set aside in a shard.
 
     Attributes:
-        what: which part of its state, or of what had come.
+        what: which part of its state or its blocks.
         time: Unix time in seconds.
         reason: why, in one line.
     """
@@ -66,10 +65,10 @@ class ShardCondition(msgspec.Struct):
     """A shard at a glance.
 
     Attributes:
-        scored_tick: the last one; None before the first.
-        seconds_per_tick: how long its ticks have taken of late; None where nobody knows.
-        is_apart: it has a lane of its own, because it is slow.
-        at_work_seconds: how long a worker has been at it; None while none is.
+        scored_tick: the last scored one; None before the first.
+        seconds_per_tick: recent average duration of its ticks; None if unknown.
+        is_apart: whether it has a lane of its own, because it is slow.
+        at_work_seconds: how long a worker has been scoring it; None if none is.
     """
 
     shard: int
@@ -87,13 +86,13 @@ _decode_set_aside = msgspec.json.Decoder(SetAside).decode
 
 
 def one_line(error: BaseException) -> str:
-    """What went wrong, for people: its kind and its message, cut where it is long."""
+    """Class and message of an error in one line, cut if long."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:LONGEST_REASON]
 
 
 def note_failure(client: "redis.Redis", shard: int, stage: str, tick: int, reason: str) -> Failure:
-    """Counts a failure in ``stage``; one in another stage than before is the first again.
+    """Records a failure in ``stage``; counting restarts if the stage differs from the last one.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -105,32 +104,32 @@ def note_failure(client: "redis.Redis", shard: int, stage: str, tick: int, reaso
         failure = msgspec.structs.replace(before, count=before.count + 1, tick=tick, reason=reason)
     with client.pipeline(transaction=False) as pipeline:
         pipeline.hset(keys.SHARD_FAILURES, str(shard), _encode(failure))
-        queue_figures(pipeline, {named(SHARD_FAILURES, stage): 1})
+        queue_counters(pipeline, {named(SHARD_FAILURES, stage): 1})
         pipeline.execute()
     return failure
 
 
 def note_treated(client: "redis.Redis", shard: int, failure: Failure) -> None:
-    """Notes that something is done about a failure now, so that it is done once only.
+    """Records that a remedy is being applied, so that it is applied only once.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    noted = msgspec.structs.replace(failure, treated=failure.count)
-    client.hset(keys.SHARD_FAILURES, str(shard), _encode(noted))
+    stored = msgspec.structs.replace(failure, treated=failure.count)
+    client.hset(keys.SHARD_FAILURES, str(shard), _encode(stored))
 
 
 def note_interruption(client: "redis.Redis") -> None:
-    """Counts a tick that was interrupted because it took too long: that is slow, and no failure.
+    """Counts a tick that was interrupted because it took too long; this is not a failure.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    client.hincrbyfloat(keys.FIGURES, named(SHARD_FAILURES, INTERRUPTED), 1)
+    client.hincrbyfloat(keys.COUNTERS, named(SHARD_FAILURES, INTERRUPTED), 1)
 
 
 def forget_failure(client: "redis.Redis", shard: int) -> None:
-    """Notes that the shard was scored.
+    """Clears the failures of a shard that was scored.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -139,10 +138,10 @@ def forget_failure(client: "redis.Redis", shard: int) -> None:
 
 
 def read_failures(client: "redis.Redis", readings: Readings | None = None) -> dict[int, Failure]:
-    """The shards that fail, by number.
+    """The failing shards, by number.
 
     Args:
-        readings: where what cannot be read is noted.
+        readings: records what cannot be read.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -151,24 +150,24 @@ def read_failures(client: "redis.Redis", readings: Readings | None = None) -> di
 
 
 def note_set_aside(client: "redis.Redis", shard: int, what: str, reason: str) -> None:
-    """Notes that something was taken out of the shard, so that the rest goes on.
+    """Records that a part of the shard was set aside.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    noted = _encode(SetAside(what, time.time(), reason))
-    client.hset(keys.SHARDS_SET_ASIDE, str(shard), noted)
+    stored = _encode(SetAside(what, time.time(), reason))
+    client.hset(keys.SHARDS_SET_ASIDE, str(shard), stored)
 
 
 def shard_conditions(
-    client: "redis.Redis", events: Any, readings: Readings | None = None
+    client: "redis.Redis", cluster: Any, readings: Readings | None = None
 ) -> list[ShardCondition]:
-    """How all shards do.
+    """The condition of all shards.
 
     Args:
         client: of the server of ``REDIS_URL``.
-        events: of the nodes that have the shards.
-        readings: where what cannot be read is noted.
+        cluster: client of the nodes with the shards.
+        readings: records what cannot be read.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -187,31 +186,31 @@ def shard_conditions(
             failure=failures.get(shard),
             set_aside=_kept(set_aside.get(shard), now),
         )
-        for shard, scored in enumerate(scored_ticks(events, readings))
+        for shard, scored in enumerate(scored_ticks(cluster, readings))
     ]
 
 
-def _seconds_since(begun: float | None, now: float) -> float | None:
-    return None if begun is None else max(0.0, now - begun)
-
-
-def scored_ticks(events: Any, readings: Readings | None = None) -> list[int | None]:
-    """The last tick that each shard has scored; None before its first, or where nobody can tell.
+def scored_ticks(cluster: Any, readings: Readings | None = None) -> list[int | None]:
+    """The last tick scored by each shard; None before its first, or if unknown.
 
     Args:
-        readings: where what cannot be read is noted.
+        readings: records what cannot be read.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
     names = [keys.scored_tick(shard) for shard in range(keys.SHARD_COUNT)]
-    with events.pipeline(transaction=False) as pipeline:
+    with cluster.pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.get(name)
         found = (readings or Readings()).answers(pipeline, names)
     return [int(tick) if (tick or b"").isdigit() else None for tick in found]
 
 
-def _kept(noted: SetAside | None, now: float) -> SetAside | None:
-    is_kept = noted is not None and now - noted.time < SET_ASIDE_LIFETIME_SECONDS
-    return noted if is_kept else None
+def _seconds_since(begun: float | None, now: float) -> float | None:
+    return None if begun is None else max(0.0, now - begun)
+
+
+def _kept(stored: SetAside | None, now: float) -> SetAside | None:
+    is_kept = stored is not None and now - stored.time < SET_ASIDE_LIFETIME_SECONDS
+    return stored if is_kept else None

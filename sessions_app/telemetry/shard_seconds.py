@@ -1,4 +1,4 @@
-"""How long the ticks of each shard take, on Redis, and which shards are too slow for the others."""
+"""Seconds per tick of each shard, kept on Redis, and the shards that are too slow for the others."""
 
 import time
 from collections.abc import Mapping
@@ -11,21 +11,21 @@ from sessions_app.redis_access import keys
 from sessions_app.telemetry.readings import Readings
 from sessions_app.ticks import TICK_SECONDS
 
-# Half of what one process has: with more, a shard would keep the others of its task from theirs.
+# Half the time of one process: beyond it, a shard would delay the others of its task.
 BUDGET_SECONDS = 2.5
-# Of the average, what the last call counts for: back to nothing within a few ticks.
-SHARE_OF_LAST = 0.5
-# If more shards than these are slow or fail, it is what they share: servers, machine, our own code.
-MOST_AT_FAULT = keys.SHARD_COUNT // 2
+# Weight of the last tick in the moving average, so that it decays within a few ticks.
+LAST_TICK_WEIGHT = 0.5
+# If more shards are slow or failing, the cause is shared: servers, machine, or our own code.
+MAXIMUM_FAULTY_SHARDS = keys.SHARD_COUNT // 2
 
 
 def begin_work(client: "redis.Redis", shard: int) -> float:
-    """Notes that a worker, which holds the shard's lock, begins.
+    """Records that a worker, which holds the shard's lock, begins.
 
-    Whoever has begun before and never ended was killed in the middle: that time counts, too.
+    A worker that began before and never ended was killed: its time counts, too.
 
     Returns:
-        How many seconds a tick of the shard has taken of late; 0 where that is not known.
+        Recent average seconds per tick of the shard; 0 if unknown.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -44,11 +44,11 @@ def begin_work(client: "redis.Redis", shard: int) -> float:
 
 
 def end_work(client: "redis.Redis", shard: int, seconds: float | None, before: float) -> None:
-    """Notes that the worker is done.
+    """Records that the worker is done.
 
     Args:
-        seconds: that a tick has taken; None where that tells nothing of the shard.
-        before: what :func:`begin_work` has returned.
+        seconds: duration of a tick; None if it says nothing about the shard.
+        before: the result of :func:`begin_work`.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -61,14 +61,14 @@ def end_work(client: "redis.Redis", shard: int, seconds: float | None, before: f
 
 
 def _average(before: float, seconds: float) -> float:
-    return round(before + (max(0.0, seconds) - before) * SHARE_OF_LAST, 4)
+    return round(before + (max(0.0, seconds) - before) * LAST_TICK_WEIGHT, 4)
 
 
 def read_seconds(client: "redis.Redis", readings: Readings | None = None) -> dict[int, float]:
-    """How long a tick of each shard has taken of late.
+    """Recent average seconds per tick of each shard.
 
     Args:
-        readings: where what cannot be read is noted.
+        readings: records what cannot be read.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -77,19 +77,19 @@ def read_seconds(client: "redis.Redis", readings: Readings | None = None) -> dic
 
 
 def shards_apart(seconds: Mapping[int, float]) -> set[int]:
-    """The shards for a lane of their own: those that cannot keep up, else the slowest over budget.
+    """The shards for the slow lane: those that cannot keep up, else the slowest over budget.
 
-    One process is at them in turn, so two that each keep up might not keep up together. None where
-    so many are slow that it is no fault of theirs.
+    One process scores them in turn, so two that each keep up might not keep up together. Empty if
+    so many are slow that the cause must be shared.
 
     Args:
         seconds: of :func:`read_seconds`.
     """
     slow = {shard for shard, average in seconds.items() if average > BUDGET_SECONDS}
-    if not slow or len(slow) > MOST_AT_FAULT:
+    if not slow or len(slow) > MAXIMUM_FAULTY_SHARDS:
         return set()
-    hopeless = {shard for shard in slow if seconds[shard] >= TICK_SECONDS}
-    return hopeless or {max(slow, key=lambda shard: (seconds[shard], shard))}
+    exhausted = {shard for shard in slow if seconds[shard] >= TICK_SECONDS}
+    return exhausted or {max(slow, key=lambda shard: (seconds[shard], shard))}
 
 
 def read_number(text: bytes | None) -> float | None:
@@ -102,13 +102,13 @@ def read_number(text: bytes | None) -> float | None:
 def read_by_shard(
     client: "redis.Redis", key: str, decode: Any, readings: Readings | None
 ) -> dict[int, Any]:
-    """A hash by shard; empty where it is none."""
+    """A hash by shard; empty if it is not a hash."""
     readings = readings or Readings()
     return _decoded(readings.read(key, lambda: client.hgetall(key), {}), decode)
 
 
 def _decoded(stored: Mapping[bytes, bytes], decode: Any) -> dict[int, Any]:
-    """What can be read of a hash by shard; the rest is of another version."""
+    """The readable fields of a hash by shard; others belong to another release."""
     found = {}
     for shard, text in stored.items():
         try:

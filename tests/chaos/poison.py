@@ -16,7 +16,7 @@ import redis
 
 from sessions_app.redis_access import keys
 from sessions_app.state.session_windows import SessionWindows
-from sessions_app.telemetry.counters import LOST_TABLES, SET_ASIDE, UNREADABLE, read_figures
+from sessions_app.telemetry.counters import LOST_TABLES, SET_ASIDE, UNREADABLE, read_counters
 from tests.chaos.faults import Fault, Watch
 from tests.chaos.stack_run import ChaosError, StackRun, wait_for
 from tests.platform import chat, user, vote
@@ -66,8 +66,8 @@ class Poisons:
             field = str(int(windows.rows["session_id"][row]))
 
             def hurt() -> None:
-                table = client.hget(keys.shard_audiences(shard), field)
-                client.hset(keys.shard_audiences(shard), field, (table or b"") + b"x")
+                table = client.hget(keys.shard_presence(shard), field)
+                client.hset(keys.shard_presence(shard), field, (table or b"") + b"x")
                 _post(client, keys.SYNC_EVENTS, user("typing", "u1", victim))
 
             _until_counted(client, shard, watch, hurt, LOST_TABLES)
@@ -221,7 +221,7 @@ def _until_counted(
 def _counted(client: "redis.Redis") -> Counter[str]:
     """The counters, over all labels."""
     totals: Counter[str] = Counter()
-    for name, amount in read_figures(client).items():
+    for name, amount in read_counters(client).items():
         totals[name.partition(":")[0]] += round(amount)
     return totals
 

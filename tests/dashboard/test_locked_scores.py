@@ -165,7 +165,7 @@ async def test_a_socket_keeps_its_page_until_scores_can_be_read(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumers, "LOCKED_SECONDS", 0.1)
-    monkeypatch.setattr("sessions_app.storage.locked_scores.REST_SECONDS", 0.0)
+    monkeypatch.setattr("sessions_app.storage.locked_scores.RETRY_AFTER_SECONDS", 0.0)
     cast = await sync_to_async(make_cast)()
     await sync_to_async(make_metrics)(cast.session, [0.5] * 3)
     snapshot = consumers._load_session_pages

@@ -11,7 +11,7 @@ from sessions_app.ingest.dead_letters import MAXIMUM_LETTERS
 from sessions_app.models import EngagementMetric, Event, Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
-from sessions_app.telemetry.counters import REFUSED, read_figures
+from sessions_app.telemetry.counters import REFUSED, read_counters
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import tick_at
 from tests.fuzzing.payloads import hostile_payloads
@@ -61,7 +61,7 @@ def test_hostile_payloads_are_set_aside_or_harmless(
     assert total("chat_count", "good") == good == PAYLOADS / GOOD_EVERY
     live = Session.objects.live().count()
     assert 100 < live <= settings.MAX_LIVE_SESSIONS
-    assert read_figures(redis_client)[REFUSED] > 0
+    assert read_counters(redis_client)[REFUSED] > 0
     # The streams belong to the platform; the rest is ours.
     ours = redis_client.scan_iter("engagement:*", count=1_000)
     assert sum(redis_client.memory_usage(key) or 0 for key in ours) < LARGEST_STATE_BYTES

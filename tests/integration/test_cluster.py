@@ -12,7 +12,7 @@ from sessions_app.ingest.collector import Collector
 from sessions_app.ingest.watermark import has_passed
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import (
-    events_client,
+    cluster_client,
     look_up_nodes_again,
     server_time_ms,
     shard_client,
@@ -39,14 +39,14 @@ def cluster(
 ) -> Iterator[Cluster]:
     """An empty cluster, beside an empty server for what is small."""
     settings.REDIS_CLUSTER_URL = running_cluster.url
-    events_client(redis_client).flushall()
+    cluster_client(redis_client).flushall()
     yield running_cluster
     look_up_nodes_again()
 
 
 @pytest.fixture
 def events(cluster: Cluster, redis_client: "redis.Redis") -> Any:
-    return events_client(redis_client)
+    return cluster_client(redis_client)
 
 
 def conference() -> list[LoggedEvent]:

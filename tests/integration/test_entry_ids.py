@@ -17,7 +17,7 @@ from sessions_app.ingest.collector import Collector
 from sessions_app.ingest.delivery import FENCE_SECONDS, RETENTION_SECONDS
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
-from sessions_app.telemetry.counters import TOO_LATE, UNREADABLE, named, read_figures
+from sessions_app.telemetry.counters import TOO_LATE, UNREADABLE, named, read_counters
 from sessions_app.ticks import TICK_MS, TICK_SECONDS, tick_at
 from tests.pipeline import collect_all, collector, rows, score_all, score_shard, step_until, total
 from tests.platform import chat, post, user
@@ -122,14 +122,14 @@ def test_a_stream_that_is_in_the_future_for_good_goes_on_counting(
 
 def freeze_before_delivery(running: Collector) -> None:
     """Lets a collector read what is in the streams, and stop there."""
-    hand_on = running._hand_on
+    hand_on = running._forward
 
     def keep() -> int:
         return 0 if any(map(len, running._held)) else hand_on()
 
-    running._hand_on = keep  # type: ignore[method-assign]
+    running._forward = keep  # type: ignore[method-assign]
     step_until(running, lambda: any(map(len, running._held)))
-    running._hand_on = hand_on  # type: ignore[method-assign]
+    running._forward = hand_on  # type: ignore[method-assign]
 
 
 def builder_of(reactions: int, tick: int) -> BatchBuilder:
@@ -170,11 +170,11 @@ def test_a_collector_that_thaws_after_its_arrivals_have_expired_counts_nothing_a
         passes(RETENTION_SECONDS + 1)
         # As if it had been frozen after it had looked at the clock.
         frozen._held_since_ms = server_time_ms(redis_client)
-        frozen._hand_on()
+        frozen._forward()
         frozen._report.publish()
     score_all(redis_client, now_tick(redis_client))
     assert total("reaction_count") == 10
-    assert read_figures(redis_client)[TOO_LATE] == 10
+    assert read_counters(redis_client)[TOO_LATE] == 10
 
 
 def test_a_late_block_that_waited_too_long_for_a_worker_does_not_count(
@@ -186,7 +186,7 @@ def test_a_late_block_that_waited_too_long_for_a_worker_does_not_count(
     redis_client.rpush(keys.late_arrivals(SHARD), encode_block(block))
     score_all(redis_client, tick_at(start) + 2)
     assert total("reaction_count") == 0
-    assert read_figures(redis_client)[TOO_LATE] == 4
+    assert read_counters(redis_client)[TOO_LATE] == 4
     assert not redis_client.exists(keys.late_arrivals(SHARD))
 
 
@@ -243,7 +243,7 @@ def test_blocks_that_nobody_can_read_are_set_aside_and_counted(
     score_all(redis_client, tick_at(start) + 1)
     assert total("chat_count") == 1
     assert redis_client.lrange(keys.unreadable_blocks(SHARD), 0, -1) == [blob]
-    assert read_figures(redis_client)[named(UNREADABLE, "block")] == 1
+    assert read_counters(redis_client)[named(UNREADABLE, "block")] == 1
 
 
 def test_a_list_of_strays_that_nobody_can_read_is_counted_once(redis_client: redis.Redis) -> None:
@@ -254,7 +254,7 @@ def test_a_list_of_strays_that_nobody_can_read_is_counted_once(redis_client: red
     redis_client.rpush(keys.shard_strays(SHARD), b"junk")
     for passed in range(4):
         score_all(redis_client, tick + passed)
-    assert read_figures(redis_client)[named(UNREADABLE, "strays")] == 1
+    assert read_counters(redis_client)[named(UNREADABLE, "strays")] == 1
     assert not redis_client.exists(keys.shard_strays(SHARD))
     assert redis_client.lrange(keys.unreadable_blocks(SHARD), 0, -1) == [b"junk"]
 

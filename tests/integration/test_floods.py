@@ -13,7 +13,7 @@ from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.state.poll_tables import MAXIMUM_POLLS
 from sessions_app.state.presence import MAXIMUM_USERS
-from sessions_app.telemetry.counters import FORGOTTEN, REFUSED, read_figures
+from sessions_app.telemetry.counters import FORGOTTEN, REFUSED, read_counters
 from sessions_app.ticks import tick_at
 from tests.pipeline import collect_all, collector, rows, score_all, total
 from tests.platform import chat, user, vote
@@ -67,9 +67,9 @@ def test_users_without_end_in_one_session(
     # All of them are counted; who would be remembered beyond the limit is not.
     assert total("join_count") == FLOOD
     assert rows()[-1].total_users == FLOOD + 20_000
-    assert read_figures(redis_client)[FORGOTTEN] == FLOOD + 20_000 - MAXIMUM_USERS
+    assert read_counters(redis_client)[FORGOTTEN] == FLOOD + 20_000 - MAXIMUM_USERS
     assert total("chat_count", "calm") == 1
-    assert state_bytes(redis_client, keys.shard_audiences) < MAXIMUM_USERS * 20
+    assert state_bytes(redis_client, keys.shard_presence) < MAXIMUM_USERS * 20
     assert state_bytes(redis_client, keys.shard_voters) < 20_000 * 20
     assert psutil.Process().memory_info().rss - before < 300 * MEGABYTE
 
@@ -99,6 +99,6 @@ def test_sessions_and_events_without_end(
     score_all(redis_client, tick_at(server_time_ms(redis_client)) + 1)
     assert Session.objects.count() <= LIVE_SESSIONS
     assert Event.objects.count() <= LIVE_SESSIONS
-    assert read_figures(redis_client)[REFUSED] >= 10_000 - LIVE_SESSIONS
+    assert read_counters(redis_client)[REFUSED] >= 10_000 - LIVE_SESSIONS
     # Who was there before stays, and goes on.
     assert total("chat_count", "calm") == 2

@@ -16,7 +16,7 @@ import redis
 from sessions_app.ingest.collector import DELIVERY_MS, MESSAGE_LIFETIME_MS, Collector
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
-from sessions_app.telemetry.counters import DROPPED_MESSAGES, read_figures
+from sessions_app.telemetry.counters import DROPPED_MESSAGES, read_counters
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, score_all, step_until, total
 from tests.platform import chat, post, post_chat, publish, user
@@ -145,7 +145,7 @@ def test_messages_that_are_too_old_to_count_are_dropped_and_counted(
     score_all(redis_client, tick_at(server_time_ms(redis_client)))
     assert total("chat_count") == 10
     holding._report.publish()
-    assert read_figures(redis_client)[DROPPED_MESSAGES] == 5
+    assert read_counters(redis_client)[DROPPED_MESSAGES] == 5
 
 
 def test_what_is_held_up_for_less_is_delivered(
@@ -216,7 +216,7 @@ def test_a_process_that_was_frozen_counts_nothing_that_was_published_meanwhile(
     wait_until(lambda: redis_client.zscore(keys.COLLECTORS, "frozen") is None)
     score_all(redis_client, tick_at(server_time_ms(redis_client)))
     assert total("reaction_count") == 10
-    assert 1 <= read_figures(redis_client)[DROPPED_MESSAGES] <= 10
+    assert 1 <= read_counters(redis_client)[DROPPED_MESSAGES] <= 10
 
 
 def test_the_lease_is_renewed_while_what_is_held_cannot_be_handed_on(

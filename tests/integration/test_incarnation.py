@@ -12,7 +12,7 @@ from psycopg import errors
 
 from sessions_app.redis_access import keys
 from sessions_app.shards import database_epochs
-from sessions_app.shards.database_epochs import current_epoch, tells_incarnation
+from sessions_app.shards.database_epochs import current_epoch, supports_incarnation
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -21,7 +21,7 @@ Refusing = Callable[[type[psycopg.Error]], AbstractContextManager[None]]
 
 @pytest.fixture(autouse=True)
 def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_epochs, "_tells", None)
+    monkeypatch.setattr(database_epochs, "_supports_incarnation", None)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def incarnation(redis_client: redis.Redis) -> bytes:
     current_epoch(redis_client)
     known: bytes | None = redis_client.hget(keys.DATABASE_EPOCH, "incarnation")
     assert known
-    database_epochs._tells = None
+    database_epochs._supports_incarnation = None
     return known
 
 
@@ -53,8 +53,8 @@ def incarnation(redis_client: redis.Redis) -> bytes:
 )
 def test_what_passes_is_asked_again(refusing: Refusing, kind: type[psycopg.Error]) -> None:
     with refusing(kind):
-        assert not tells_incarnation()
-    assert tells_incarnation()
+        assert not supports_incarnation()
+    assert supports_incarnation()
 
 
 @pytest.mark.parametrize("kind", [errors.InsufficientPrivilege, errors.UndefinedFunction])
@@ -62,8 +62,8 @@ def test_a_server_that_never_tells_is_asked_once(
     refusing: Refusing, kind: type[psycopg.Error]
 ) -> None:
     with refusing(kind):
-        assert not tells_incarnation()
-    assert not tells_incarnation()
+        assert not supports_incarnation()
+    assert not supports_incarnation()
 
 
 @pytest.mark.parametrize("kind", [errors.QueryCanceled, errors.InsufficientPrivilege])

@@ -17,7 +17,7 @@ from sessions_app.ingest.claims import MAXIMUM_DELIVERIES
 from sessions_app.ingest.watermark import has_passed
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
-from sessions_app.telemetry.counters import DEAD_LETTERS, named, read_figures
+from sessions_app.telemetry.counters import DEAD_LETTERS, named, read_counters
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import tick_at
 from tests.pipeline import score_all, total
@@ -104,7 +104,7 @@ def everything_is_handed_on(client: redis.Redis) -> Callable[[], bool]:
 
 
 def set_aside_for(client: redis.Redis, fault: Fault) -> int:
-    figures = read_figures(client)
+    figures = read_counters(client)
     return int(sum(figures.get(named(DEAD_LETTERS, name, fault), 0) for name in keys.CHANNELS))
 
 

@@ -19,7 +19,7 @@ from sessions_app.telemetry.counters import (
     SESSION_GONE,
     UNKNOWN_END,
     named,
-    read_figures,
+    read_counters,
 )
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, score_shard
@@ -54,7 +54,7 @@ def play(redis_client: redis.Redis) -> Callable[[list[list[Happened]]], None]:
 
 
 def left_out(client: redis.Redis, reason: str) -> float:
-    return read_figures(client).get(named(LEFT_OUT, reason), 0)
+    return read_counters(client).get(named(LEFT_OUT, reason), 0)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_each_reason_has_its_number(
     number: int,
 ) -> None:
     play(ticks)
-    figures = read_figures(redis_client)
+    figures = read_counters(redis_client)
     of_all = {name: amount for name, amount in figures.items() if name.startswith(LEFT_OUT)}
     assert of_all == {named(LEFT_OUT, reason): number}
 
@@ -118,7 +118,7 @@ def test_a_shard_that_fails_counts_nothing_again(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("a fault of our own")
 
-    before = read_figures(redis_client)
+    before = read_counters(redis_client)
     with monkeypatch.context() as patch:
         patch.setattr(ShardStore, "commit", fail)
         with pytest.raises(ShardFailedError):
@@ -126,9 +126,9 @@ def test_a_shard_that_fails_counts_nothing_again(
         for _ in range(4):
             with pytest.raises(ShardFailedError):
                 score_shard(redis_client, SHARD, FIRST + 2)
-    failed = read_figures(redis_client)
+    failed = read_counters(redis_client)
     assert (failed.get(REFUSED), left_out(redis_client, AFTER_END)) == (None, 3)
     assert sum("too many" in record.message for record in caplog.records) == 1
     score_shard(redis_client, SHARD, FIRST + 2)
     assert (before.get(REFUSED), left_out(redis_client, AFTER_END)) == (None, 4)
-    assert read_figures(redis_client)[REFUSED] == 3
+    assert read_counters(redis_client)[REFUSED] == 3

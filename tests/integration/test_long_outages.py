@@ -14,7 +14,7 @@ from engagement_conductor.pipeline import tick as pipeline
 from sessions_app.models import Session
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
-from sessions_app.telemetry.counters import SKIPPED, read_figures
+from sessions_app.telemetry.counters import SKIPPED, read_counters
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS, tick_at
 from tests.factories import make_event, make_session
 from tests.pipeline import collect_all, collector, rows, score_all
@@ -95,7 +95,7 @@ def test_what_nobody_counts_any_more_is_counted_as_skipped(
             say(redis_client, tick)
         collect_all(redis_client, running)
     score_all(redis_client, now)
-    figures = read_figures(redis_client)
+    figures = read_counters(redis_client)
     assert figures[f"{SKIPPED}:events"] == 30
     assert figures[f"{SKIPPED}:ticks"] == 30, "of shards without sessions and events none is told"
     assert sum(row.chat_count for row in rows()) == 1 + CATCH_UP_TICKS
@@ -121,12 +121,12 @@ def test_what_is_skipped_is_counted_once_though_the_shard_fails(
         patch.setattr(pipeline, "read_tick", fail)
         for _ in range(5):
             tasks.score_shards([keys.shard_of("s1")], now)
-    assert f"{SKIPPED}:ticks" not in read_figures(redis_client), "it is not stored yet"
+    assert f"{SKIPPED}:ticks" not in read_counters(redis_client), "it is not stored yet"
     # Blocks of another type among them are no reason to fail.
     redis_client.set(keys.arrivals(keys.shard_of("s1"), first + 3), "junk")
     score_all(redis_client, now)
-    assert read_figures(redis_client)[f"{SKIPPED}:ticks"] == 5
-    assert read_figures(redis_client)[f"{SKIPPED}:events"] == 2
+    assert read_counters(redis_client)[f"{SKIPPED}:ticks"] == 5
+    assert read_counters(redis_client)[f"{SKIPPED}:events"] == 2
     assert len([record for record in caplog.records if "skips ticks" in record.message]) == 1
 
 

@@ -14,7 +14,7 @@ from sessions_app.ingest.collector import Collector
 from sessions_app.models import EngagementMetric, Event, Session
 from sessions_app.recordings.event_recording import read_recording
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import events_client
+from sessions_app.redis_access.client import cluster_client
 from sessions_app.simulation.live.cast import CHARACTERS
 from sessions_app.simulation.live.conference import Conference
 from sessions_app.ticks import TICK_MS, tick_at, tick_ending
@@ -32,7 +32,7 @@ TICKS_AFTERWARDS = 14
 
 def take(client: redis.Redis, running: Collector, log: list[LoggedEvent], up_to_tick: int) -> None:
     """Posts events at the times of the log, collects them, and scores up to a tick."""
-    events = events_client(client)
+    events = cluster_client(client)
     with events.pipeline(transaction=False) as pipeline:
         for time_ms, channel, payload in log:
             # Redis numbers the entries of one millisecond itself.
@@ -48,7 +48,7 @@ def process(
     """Sends a log through the pipeline, up to each tick of ``ends`` in turn."""
     for channel in keys.CHANNELS:
         # A new group begins ten minutes back otherwise; the logs are older.
-        events_client(client).xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
+        cluster_client(client).xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
     with collector(batch_size=batch_size) as running:
         score_all(client, tick_at(log[0][0]) - 1)
         first = 0

@@ -70,7 +70,7 @@ def test_the_tick_of_the_end_is_the_last_that_is_scored(redis_client: redis.Redi
     assert [row.active_users for row in rows()] == [2, 2, 2, 1]
     assert (total("chat_count"), total("join_count"), total("leave_count")) == (2, 2, 1)
     assert Session.objects.get().ended_at == tick_end(FIRST + 3)
-    for table in (keys.shard_audiences, keys.shard_polls, keys.shard_voters):
+    for table in (keys.shard_presence, keys.shard_polls, keys.shard_voters):
         assert not redis_client.exists(table(SHARD)), "nothing is left of it"
 
 
@@ -82,7 +82,7 @@ def test_those_who_leave_after_the_end_do_not_open_it_again(redis_client: redis.
     assert len(rows()) == 4
     session = Session.objects.get()
     assert (session.ended_at, session.last_seen_at) == (tick_end(FIRST + 3), tick_end(FIRST))
-    assert not redis_client.exists(keys.shard_audiences(SHARD))
+    assert not redis_client.exists(keys.shard_presence(SHARD))
 
 
 def test_an_end_is_told_once_on_whatever_ways_it_comes(
@@ -226,7 +226,7 @@ def test_an_edit_of_something_else_opens_nothing(redis_client: redis.Redis) -> N
     play(redis_client, [end(3)], 3)
     session = Session.objects.get()
     session.title = "Renamed"
-    session.save()
+    session.save_edit("title")
     play(redis_client, [leave(5, "u1")], 6)
     assert len(rows()) == 4
     assert Session.objects.get().is_over
@@ -245,7 +245,7 @@ def test_a_deleted_session_leaves_nothing_behind(redis_client: redis.Redis) -> N
         score_all(redis_client, FIRST + tick)
     assert not EngagementMetric.objects.filter(session_id=key).exists()
     assert not Anomaly.objects.filter(session_id=key).exists()
-    assert redis_client.hkeys(keys.shard_audiences(SHARD)) == [
+    assert redis_client.hkeys(keys.shard_presence(SHARD)) == [
         str(Session.objects.get().pk).encode()
     ]
     assert len(rows("s16")) == 12, "the others go on"

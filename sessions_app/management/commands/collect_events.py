@@ -20,13 +20,13 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Collects the platform's events from Redis for the scorer, until it is told to stop."
+    help = "Collects the platform's events from Redis for the scorer until stopped."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--name",
             default=f"{socket.gethostname()}-{os.getpid()}",
-            help="Name of this collector, unique among those that run. Default: host and process.",
+            help="Name of this collector, unique among running ones. Default: host and process ID.",
         )
         parser.add_argument("--batch-size", type=int, default=settings.COLLECTOR_BATCH_SIZE)
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         stopping = StopSignal()
         stopping.install()
         retention_ms = int(settings.STREAM_RETENTION.total_seconds() * 1000)
-        # RESP2, because the reader takes the answers as they come on the wire.
+        # RESP2, because the reader processes raw replies.
         collector = Collector(lambda: connect(protocol=2), name, batch_size, retention_ms)
         with log_context(collector=name):
             logger.info("Collector %s listens at %s.", name, masked(settings.REDIS_URL))
@@ -43,7 +43,7 @@ class Command(BaseCommand):
 
 
 def run(collector: Collector, stopping: StopSignal) -> None:
-    """Lets a collector work until it is to stop, across outages of Redis however long."""
+    """Runs a collector until stopped, across outages of Redis of any length."""
     backoff = Backoff()
     connected = False
     while not stopping.number:
@@ -59,7 +59,7 @@ def run(collector: Collector, stopping: StopSignal) -> None:
                 reason = first_line(error).rstrip(".")
                 logger.warning("Redis: %s. Trying again in %.1f s.", reason, backoff.delay)
             else:
-                log_failure(logger, "Redis did not do what it was asked", error)
+                log_failure(logger, "Redis rejected a command", error)
             stopping.wait(backoff.delay)
             backoff.fail()
     collector.stop()

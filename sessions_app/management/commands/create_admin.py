@@ -8,14 +8,14 @@ from sessions_app.simulation import demo
 
 
 class Command(BaseCommand):
-    help = "Makes an admin and prints its password; one that exists keeps its own."
+    help = "Creates an admin and prints its password; an existing admin keeps its password."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name")
         parser.add_argument(
             "--reset-password",
             action="store_true",
-            help="Give an admin that exists a new password.",
+            help="Give an existing admin a new password.",
         )
 
     def handle(self, *args: Any, name: str, reset_password: bool, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""``manage.py dead_letters``: what was set aside because it could not be read."""
+"""``manage.py dead_letters``: payloads that were set aside as unreadable."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sessions_app.ingest.dead_letters import MAXIMUM_LETTERS, KeptLetter, kept_letters
-from sessions_app.redis_access.client import connect, events_client
+from sessions_app.redis_access.client import cluster_client, connect
 
 SHOWN_CHARACTERS = 120
 
 
 class Command(BaseCommand):
-    help = "Lists the last payloads that were set aside, newest first, each with its reason."
+    help = "Lists the most recent dead letters, newest first, with the reason of each."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--limit", type=int, default=20, help="How many. Default: 20.")
+        parser.add_argument("--limit", type=int, default=20, help="Number of letters. Default: 20.")
         parser.add_argument("--before", default="", metavar="ID", help="Only those older than ID.")
         parser.add_argument(
             "--json", action="store_true", help="One JSON object a line, with the whole data."
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             raise CommandError(f"--limit must be from 1 to {MAXIMUM_LETTERS:,}.")
         client = connect()
         try:
-            letters = kept_letters(events_client(client), limit, before)
+            letters = kept_letters(cluster_client(client), limit, before)
         except ValueError as error:
             raise CommandError(f"--before: {error}.") from error
         except redis.RedisError as error:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
 
 def _as_text(letter: KeptLetter) -> str:
-    # What came from outside must not steer the terminal.
+    # Escaped, as payloads must not control the terminal.
     data = ascii(letter.data[:SHOWN_CHARACTERS])[1:-1]
     more = " ..." if len(letter.data) > SHOWN_CHARACTERS else ""
     where = f"{letter.channel} {letter.entry_id or '(Pub/Sub)'}"

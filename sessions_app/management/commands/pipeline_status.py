@@ -34,15 +34,15 @@ def _as_text(status: PipelineStatus) -> str:
     if not status.collectors:
         lines.append("No collector is running: no tick is scored.")
     for stream in status.streams:
-        length, backlog = _told(stream.length), _told(stream.backlog)
+        length, backlog = _shown(stream.length), _shown(stream.backlog)
         counts = f"{length} entries, backlog {backlog}, pending {stream.pending:,}"
         lines.append(f"{stream.name}: {counts}")
     totals = ", ".join(f"{name} {count:,}" for name, count in sorted(status.totals.items()))
-    kept = _told(status.dead_letters)
+    kept = _shown(status.dead_letters)
     lines.append(f"In all: {totals or 'nothing yet'}; dead letters kept {kept}")
     lines += [f"Cannot be read: {name}: {why}" for name, why in sorted(status.unreadable.items())]
     return "\n".join(lines)
 
 
-def _told(number: int | None) -> str:
+def _shown(number: int | None) -> str:
     return "unknown" if number is None else f"{number:,}"

@@ -6,22 +6,22 @@ import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import connect, events_client
+from sessions_app.redis_access.client import cluster_client, connect
 
 
 class Command(BaseCommand):
-    help = "Posts one platform event to Redis, byte for byte, to try things out by hand."
+    help = "Posts one platform event to Redis, byte for byte, for manual tests."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", choices=keys.CHANNELS, help="The stream or channel.")
-        parser.add_argument("payload", help="What the platform would send: JSON, usually.")
+        parser.add_argument("payload", help="The payload, usually JSON.")
         parser.add_argument(
             "--pubsub", action="store_true", help="PUBLISH it instead of adding it to a stream."
         )
 
     def handle(self, *args: Any, name: str, payload: str, pubsub: bool, **options: Any) -> None:
-        client = events_client(connect())
+        client = cluster_client(connect())
         try:
             if pubsub:
                 self.stdout.write(f"Received by {client.publish(name, payload)}.")

@@ -23,7 +23,7 @@ from sessions_app.recordings.event_recording import (
     summarise,
 )
 from sessions_app.recordings.posting import Poster, Transport
-from sessions_app.redis_access.client import REDIS_ERRORS, connect, events_client
+from sessions_app.redis_access.client import REDIS_ERRORS, cluster_client, connect
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except REDIS_ERRORS as error:
             raise CommandError(f"Redis: {error}") from error
-        self._warn_of_deafness(replay.poster)
+        self._warn_of_missing_listeners(replay.poster)
         self.stdout.write(report)
         if stop.number:
             sys.exit(stop.exit_code)
@@ -72,17 +72,17 @@ class Command(BaseCommand):
     def _warn_of_order(self, file: Path, summary: RecordingSummary) -> None:
         if summary.misplaced:
             self.stderr.write(
-                f"{file}: {summary.misplaced} of {summary.events} events lie before the line above "
-                "them; they are posted in the order of the file."
+                f"{file}: {summary.misplaced} of {summary.events} events are earlier than the line "
+                "before them; they are posted in the order of the file."
             )
 
-    def _warn_of_deafness(self, poster: Poster) -> None:
-        for channel, count in sorted(poster.unheard.items()):
-            self.stderr.write(f"{count} events reached no listener of {channel}.")
+    def _warn_of_missing_listeners(self, poster: Poster) -> None:
+        for channel, count in sorted(poster.unreceived.items()):
+            self.stderr.write(f"{count} events on {channel} had no subscriber.")
 
 
 class Replay:
-    """One run through a recording that has been checked."""
+    """One replay of a checked recording."""
 
     def __init__(
         self,
@@ -97,11 +97,11 @@ class Replay:
         self.session_id = session_id
         self.stop = stop
         self.progress = Progress(summary.events, sys.stderr)
-        self.client = events_client(connect())
+        self.client = cluster_client(connect())
         self.poster = Poster(self.client, Transport(transport), stop.wait, self._report_outage)
 
     def run(self, speed: float) -> str:
-        """Posts everything, or until it is told to stop; returns the end report."""
+        """Posts everything, or until stopped; returns the final report."""
         self.client.ping()
         start = time.monotonic()
         batches = due_batches(self._events(), speed, time.monotonic, self.stop.wait)
@@ -113,11 +113,11 @@ class Replay:
         return self._report(time.monotonic() - start)
 
     def _post(self, batch: list[RecordedEvent]) -> None:
-        known = set(self.poster.unheard)
+        known = set(self.poster.unreceived)
         self.poster.post(batch)
         self.progress.show(self.poster.posted)
-        for channel in sorted(self.poster.unheard.keys() - known):
-            self.progress.say(f"Nobody listens to {channel}.")
+        for channel in sorted(self.poster.unreceived.keys() - known):
+            self.progress.say(f"{channel} has no subscriber.")
 
     def _events(self) -> Iterator[RecordedEvent]:
         for event in read_recording(self.path):
@@ -138,7 +138,7 @@ class Replay:
 
 
 class Progress:
-    """A bar on a terminal; anywhere else, a line every few seconds."""
+    """A progress bar on a terminal; elsewhere, a line every few seconds."""
 
     def __init__(self, total: int, stream: TextIO) -> None:
         self._total = total

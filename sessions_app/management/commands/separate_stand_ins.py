@@ -1,4 +1,4 @@
-"""``manage.py separate_stand_ins``: after an upgrade during which the version before went on."""
+"""``manage.py separate_stand_ins``: after an upgrade with the release before still running."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from sessions_app.storage.stand_in_repair import separate_stand_ins
 
 class Command(BaseCommand):
     help = (
-        "Does what the migration of the same name does, for sessions that a process of the version "
-        "before has created since. To be run once, when all processes are of this version."
+        "Repeats the migration of the same name, for sessions that processes of the release before "
+        "have created since. Run it once, when all processes are of this release."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         repaired = separate_stand_ins(apps)
         self.stdout.write(
             f"{repaired.marked} stand-ins marked, {repaired.moved} sessions moved to stand-ins of "
-            f"their own, {repaired.left} left where a person has put them."
+            f"their own, {repaired.left} left where a person had put them."
         )

@@ -15,7 +15,7 @@ from sessions_app.management.arguments import number_above_zero, whole_number
 from sessions_app.management.stop_signal import StopSignal
 from sessions_app.recordings.event_recording import RecordedEvent, check_session_id, due_batches
 from sessions_app.recordings.posting import Poster, Transport
-from sessions_app.redis_access.client import REDIS_ERRORS, connect, events_client
+from sessions_app.redis_access.client import REDIS_ERRORS, cluster_client, connect
 from sessions_app.simulation import demo
 from sessions_app.simulation.live.cast import CHARACTERS
 from sessions_app.simulation.live.conference import Conference, SessionPlan
@@ -58,7 +58,7 @@ class Broadcast:
         self.seed = seed
         self.stop = stop
         self.poster = Poster(
-            events_client(connect()), Transport.STREAM, stop.wait, self._report_outage
+            cluster_client(connect()), Transport.STREAM, stop.wait, self._report_outage
         )
         self._outage_s = 0.0
         self._unnamed: list[SessionPlan] = []

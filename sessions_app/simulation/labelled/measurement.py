@@ -39,7 +39,7 @@ def measure(events: CrowdEvents, ticks: int) -> Signals:
     )
 
 
-class _Doings(NamedTuple):
+class _UserActivity(NamedTuple):
     """What users did, one element per event, sorted by user and time.
 
     Attributes:
@@ -57,7 +57,7 @@ class _Doings(NamedTuple):
     left_until: Ints
 
 
-def _doings(tick: Ints, events: CrowdEvents, ticks: int) -> _Doings:
+def _doings(tick: Ints, events: CrowdEvents, ticks: int) -> _UserActivity:
     order = np.argsort(events.user, kind="stable")
     order = order[events.user[order] != NOBODY]
     tick, kind, user = tick[order], events.kind[order], events.user[order]
@@ -71,7 +71,7 @@ def _doings(tick: Ints, events: CrowdEvents, ticks: int) -> _Doings:
     own_move = last_move >= np.maximum.accumulate(np.where(is_first, place, 0))
     connected = own_move & (kind[last_move] == EventKind.JOIN)
     ends = np.where(connected, ticks, np.where(is_leave, tick, tick + WINDOW_TICKS))
-    return _Doings(
+    return _UserActivity(
         tick,
         is_leave,
         is_first,
@@ -110,7 +110,7 @@ def _per_minute(tick: Ints, ticks: int) -> Floats:
     return rate
 
 
-def _leave_rate(doings: _Doings, active: Ints, ticks: int) -> Floats:
+def _leave_rate(doings: _UserActivity, active: Ints, ticks: int) -> Floats:
     leavers = _covered(doings.tick, doings.left_until, ticks)
     before = np.concatenate([np.zeros(WINDOW_TICKS, dtype=np.int64), active])[:ticks]
     rate: Floats = np.divide(leavers, before, out=np.zeros(ticks), where=before > 0)

@@ -228,9 +228,9 @@ def test_logs_that_are_not_written_are_seen(cast: Cast, working: redis.Redis) ->
     assert report["parts"]["logs"] == {"ok": False, "unwritten": unwritten}
 
 
-FIGURES = [*keys.TYPES, *keys.CHANNELS, keys.shard_set_aside(3), keys.collector_status("c1")]
+COUNTERS = [*keys.TYPES, *keys.CHANNELS, keys.shard_set_aside(3), keys.collector_status("c1")]
 NOT_SHOWN = {
-    keys.FIGURES,
+    keys.COUNTERS,
     keys.SUBSCRIBER_LEASE,
     keys.SUBSCRIBER_READ,
     keys.WATCHED_GROUPS,
@@ -253,7 +253,7 @@ def hidden_parts(cast: Cast, client: redis.Redis) -> set[str]:
     return {name for name, part in report["parts"].items() if not part["ok"]}
 
 
-@pytest.mark.parametrize("key", [key for key in FIGURES if key not in NOT_SHOWN])
+@pytest.mark.parametrize("key", [key for key in COUNTERS if key not in NOT_SHOWN])
 def test_a_figure_of_another_type_hides_no_other_part(
     cast: Cast, working: redis.Redis, key: str
 ) -> None:

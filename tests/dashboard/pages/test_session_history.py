@@ -9,7 +9,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from dashboard.pages.session_history import RANGES
-from sessions_app.queries.time_buckets import MOST_BUCKETS
+from sessions_app.queries.time_buckets import MAXIMUM_BUCKETS
 from tests.dashboard.conftest import logged_in
 from tests.factories import TICK, Cast, last_tick_end, make_metrics
 
@@ -52,7 +52,7 @@ def test_each_range_ends_with_the_last_point(cast: Cast) -> None:
         history = history_of(cast, name)
         points = history["points"]
         counts[name] = sum(point["count"] for point in points)
-        assert len(points) <= MOST_BUCKETS
+        assert len(points) <= MAXIMUM_BUCKETS
         assert points[-1]["time"] == end.timestamp() * 1000
         start = end - (length or 1_560 * TICK) + TICK
         assert points[0]["since"] == start.timestamp() * 1000

@@ -68,7 +68,7 @@ def test_a_log_that_is_not_written_is_told_and_counted(
     kept.start(Launch("chatter", [sys.executable, "-c", CHATTER]))
     try:
         lost = counters.named(counters.LOST_LOG_LINES, "chatter")
-        turn(lambda: counters.read_figures(redis_client).get(lost))
+        turn(lambda: counters.read_counters(redis_client).get(lost))
         [problem] = unwritten_logs(redis_client)
         assert problem.startswith("chatter on ")
         assert problem.endswith(": File exists")
@@ -76,7 +76,7 @@ def test_a_log_that_is_not_written_is_told_and_counted(
         logs.unlink()
         turn(lambda: any("The log of chatter is written" in line for line in said))
         total = kept.lost_lines()["chatter"]
-        turn(lambda: counters.read_figures(redis_client)[lost] == total)
+        turn(lambda: counters.read_counters(redis_client)[lost] == total)
         assert len(said) < 60
     finally:
         kept.stop(1)

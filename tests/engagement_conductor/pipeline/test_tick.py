@@ -22,7 +22,7 @@ from sessions_app.state.tick_metrics import METRIC
 from sessions_app.storage.metrics import encode_copy, store_metrics
 from sessions_app.storage.retention import drop_metrics_before
 from sessions_app.storage.sessions import end_silent_sessions
-from sessions_app.telemetry.counters import REFUSED, read_figures
+from sessions_app.telemetry.counters import REFUSED, read_counters
 from sessions_app.ticks import SILENCE_TICKS, TICK_MS, tick_at, tick_end
 from tests.pipeline import collect_all, collector, rows, score_all, score_shard, total
 from tests.platform import chat, post
@@ -165,7 +165,7 @@ def test_a_session_moved_by_an_admin_is_scored_with_its_new_event(
     score_all(redis_client, tick_at(start))
     session = Session.objects.get(external_id="s1")
     session.event = Event.objects.create(external_id="e2", title="Two", chat_weight=0.0)
-    session.save()
+    session.save_edit("event")
     collect_chat(redis_client, start + TICK_MS)
     score_all(redis_client, tick_at(start) + 1)
     assert [row.score for row in rows()] == [0.55, 0.25]
@@ -228,7 +228,7 @@ def test_a_silent_session_is_over_and_opens_again(redis_client: redis.Redis) -> 
     assert session.ended_at == tick_end(tick_at(first) + SILENCE_TICKS)
     assert len(rows()) == SILENCE_TICKS
     shard = keys.shard_of("s1")
-    assert not redis_client.exists(keys.shard_audiences(shard)), "nothing is left of it"
+    assert not redis_client.exists(keys.shard_presence(shard)), "nothing is left of it"
     collect_chat(redis_client, (last + 1) * TICK_MS)
     score_all(redis_client, last + 1)
     session.refresh_from_db()
@@ -362,4 +362,4 @@ def test_new_sessions_beyond_the_limits_are_refused_and_counted(
     assert of_event.count() <= 16
     assert live.count() == 32
     assert total("chat_count", "first") == 101
-    assert read_figures(redis_client)[REFUSED] == 200 - 31
+    assert read_counters(redis_client)[REFUSED] == 200 - 31

@@ -4,7 +4,7 @@ import json
 
 from sessions_app.events.identification import Identification
 from sessions_app.events.merging import merge_tick
-from sessions_app.ingest.batch import Handover
+from sessions_app.ingest.batch import CollectedBatch
 from sessions_app.ingest.claims import Batch
 from sessions_app.redis_access import keys
 from sessions_app.ticks import TICK_MS
@@ -20,8 +20,8 @@ def events_by_tick(*times_ms: int) -> dict[int, int]:
         [f"{time_ms}-0".encode(), [b"data", json.dumps(chat(f"m{number}")).encode()]]
         for number, time_ms in enumerate(times_ms)
     ]
-    handover = Handover([Batch(CHAT, entries)], [], NOW_MS, Identification(bytes(16)))
-    blocks = [block for _, block in handover.builder.blocks()]
+    batch = CollectedBatch([Batch(CHAT, entries)], [], NOW_MS, Identification(bytes(16)))
+    blocks = [block for _, block in batch.builder.blocks()]
     return {block.tick: len(merge_tick([block]).events) for block in blocks}
 
 

@@ -9,8 +9,8 @@ import redis
 from sessions_app.events.decoding import MAXIMUM_PAYLOAD_BYTES, Fault
 from sessions_app.events.excerpts import KEPT_BYTES
 from sessions_app.events.identification import Identification
-from sessions_app.ingest.batch import Handover
-from sessions_app.ingest.claims import MAXIMUM_DELIVERIES, SUSPECTS, Batch, Recovery
+from sessions_app.ingest.batch import CollectedBatch
+from sessions_app.ingest.claims import GROUP_SIZES, MAXIMUM_DELIVERIES, Batch, PendingClaims
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect, server_time_ms
 from tests.pipeline import collect_all, collector
@@ -32,8 +32,8 @@ def events(empty_events: Any) -> Any:
 
 
 @pytest.fixture
-def recovery(events: Any) -> Recovery:
-    return Recovery(events, "test", BATCH)
+def recovery(events: Any) -> PendingClaims:
+    return PendingClaims(events, "test", BATCH)
 
 
 def deliver(events: Any, channel: str, times: int = 1, consumer: str = "test") -> list[bytes]:
@@ -51,7 +51,7 @@ def numbers(batches: list[Batch]) -> list[int]:
 
 
 def test_ours_come_at_once_and_others_after_a_while(
-    events: Any, recovery: Recovery, monkeypatch: pytest.MonkeyPatch
+    events: Any, recovery: PendingClaims, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post_chat(events, 0, 10)
     deliver(events, keys.CHAT_MESSAGE)
@@ -64,7 +64,7 @@ def test_ours_come_at_once_and_others_after_a_while(
     assert recovery.next_batches() != [], "what is not acknowledged comes again"
 
 
-def test_it_tells_how_long_each_entry_had_been_idle(events: Any, recovery: Recovery) -> None:
+def test_it_tells_how_long_each_entry_had_been_idle(events: Any, recovery: PendingClaims) -> None:
     post_chat(events, 0, 2)
     identifiers = deliver(events, keys.CHAT_MESSAGE)
     time.sleep(0.1)
@@ -74,7 +74,7 @@ def test_it_tells_how_long_each_entry_had_been_idle(events: Any, recovery: Recov
 
 
 def test_groups_get_smaller_and_those_delivered_least_often_come_first(
-    events: Any, recovery: Recovery
+    events: Any, recovery: PendingClaims
 ) -> None:
     post_chat(events, 0, 40)
     deliver(events, keys.CHAT_MESSAGE, times=3)
@@ -88,24 +88,26 @@ def test_groups_get_smaller_and_those_delivered_least_often_come_first(
         for batch in batches:
             identifiers = [entry[0] for entry in batch.entries]
             events.xack(keys.CHAT_MESSAGE, keys.CONSUMER_GROUP, *identifiers)
-    assert groups == [40, SUSPECTS[2], SUSPECTS[2], 40 - 2 * SUSPECTS[2], *[1] * 40]
+    assert groups == [40, GROUP_SIZES[2], GROUP_SIZES[2], 40 - 2 * GROUP_SIZES[2], *[1] * 40]
 
 
-def test_what_was_delivered_too_often_is_given_up_unread(events: Any, recovery: Recovery) -> None:
+def test_what_was_delivered_too_often_is_given_up_unread(
+    events: Any, recovery: PendingClaims
+) -> None:
     post(events, keys.SYNC_EVENTS, b"poison")
     (poison,) = deliver(events, keys.SYNC_EVENTS, times=MAXIMUM_DELIVERIES)
     post_chat(events, 0, 3)
     deliver(events, keys.CHAT_MESSAGE)
     (given_up,) = recovery.next_batches()
     assert (given_up.entries, [*given_up.given_up]) == ([], [poison])
-    handover = Handover([given_up], [], 0, KEYED)
-    assert [(letter.fault, letter.data) for letter in handover.letters] == [(Fault.GIVEN_UP, b"")]
+    batch = CollectedBatch([given_up], [], 0, KEYED)
+    assert [(letter.fault, letter.data) for letter in batch.letters] == [(Fault.GIVEN_UP, b"")]
     events.xack(keys.SYNC_EVENTS, keys.CONSUMER_GROUP, poison)
     assert numbers(recovery.next_batches()) == [3]
 
 
 def test_only_the_beginning_of_large_data_leaves_the_server(
-    events: Any, recovery: Recovery
+    events: Any, recovery: PendingClaims
 ) -> None:
     post(events, keys.CHAT_MESSAGE, b"x" * MEBIBYTE)
     post(events, keys.CHAT_MESSAGE, b"y" * MAXIMUM_PAYLOAD_BYTES)
@@ -118,20 +120,20 @@ def test_only_the_beginning_of_large_data_leaves_the_server(
     assert longest == [b"data", b"y" * MAXIMUM_PAYLOAD_BYTES]
     assert small == [b"data", b'{"a":1}']
     assert (other[0], bytes.__len__(other[1])) == (b"more", KEPT_BYTES)
-    letters = Handover([Batch(0, entries)], [], 0, KEYED).letters
+    letters = CollectedBatch([Batch(0, entries)], [], 0, KEYED).letters
     assert [letter.fault for letter in letters] == [
         *(Fault.TOO_LARGE, Fault.NOT_JSON, Fault.WRONG_SHAPE, Fault.EMPTY)
     ]
     assert "1048576" in letters[0].reason
 
 
-def test_what_was_deleted_meanwhile_is_told(events: Any, recovery: Recovery) -> None:
+def test_what_was_deleted_meanwhile_is_told(events: Any, recovery: PendingClaims) -> None:
     post_chat(events, 0, 2)
     first, second = deliver(events, keys.CHAT_MESSAGE)
     events.xdel(keys.CHAT_MESSAGE, first)
     ((_, entries, *_),) = recovery.next_batches()
     assert [entry_id for entry_id, fields in entries if fields is None] == [first]
-    letters = Handover([Batch(0, entries)], [], server_time_ms(connect()), KEYED).letters
+    letters = CollectedBatch([Batch(0, entries)], [], server_time_ms(connect()), KEYED).letters
     assert [letter.reason for letter in letters] == ["already deleted"]
     assert [entry_id for entry_id, fields in entries if fields] == [second]
 
@@ -140,7 +142,7 @@ def test_a_group_is_bounded_in_bytes(events: Any) -> None:
     for _ in range(40):
         post(events, keys.CHAT_MESSAGE, b"x" * MEBIBYTE)
     deliver(events, keys.CHAT_MESSAGE)
-    assert numbers(Recovery(events, "test", BATCH).next_batches()) == [16]
+    assert numbers(PendingClaims(events, "test", BATCH).next_batches()) == [16]
 
 
 @pytest.mark.parametrize("fields", [{"data": b"x" * MEBIBYTE}, {"a": b"x" * MEBIBYTE, "data": "{"}])

@@ -188,8 +188,8 @@ def test_a_frozen_collector_that_wakes_up_late_doubles_nothing(redis_client: red
     assert total("reaction_count") == 10
 
     frozen._held_since_ms = frozen._now_ms()
-    frozen._held = [frozen._handover_of(batches, [])]
-    frozen._hand_on()
+    frozen._held = [frozen._collected_batch(batches, [])]
+    frozen._forward()
     assert int(redis_client.hget(keys.COLLECTOR_TOTALS, "late_blocks")) == 1
     score_all(redis_client, tick_at(start) + 2)
     assert total("reaction_count") == 10
@@ -273,7 +273,7 @@ def test_malformed_payloads_are_set_aside_and_the_good_ones_count(
             good += 1
     with caplog.at_level(logging.INFO), collector(batch_size=64) as running:
         collect_all(redis_client, running)
-        running.letter_log.report()
+        running.dead_letter_log.report()
     score_now(redis_client)
     assert total("chat_count") == good
     letters = redis_client.xrange(keys.DEAD_LETTERS)
@@ -381,7 +381,7 @@ def test_what_is_no_stream_is_moved_out_of_the_way(
     finally:
         running.stop()
     assert redis_client.get(keys.misplaced(keys.POLL_VOTE)) == b"somebody's"
-    assert "is no stream" in caplog.text
+    assert "is not a stream" in caplog.text
     score_now(redis_client)
     assert (total("chat_count"), total("vote_count")) == (1, 1)
 

@@ -16,7 +16,7 @@ from sessions_app.ingest.identity_secret import OLD_WORKER_SECONDS, IdentityKeep
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.state.session_windows import ROW, SessionWindows
-from sessions_app.telemetry.counters import SET_ASIDE, named, read_figures
+from sessions_app.telemetry.counters import SET_ASIDE, named, read_counters
 from sessions_app.telemetry.heartbeats import WORKER, note_heartbeat
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, rows, score_shard
@@ -203,7 +203,7 @@ def test_what_cannot_be_the_secret_is_kept_and_counted(redis_client: redis.Redis
     redis_client.set(keys.IDENTITY_KEY, b"short")
     look(redis_client)
     assert redis_client.get(keys.DAMAGED_IDENTITY_KEY) == b"short"
-    assert read_figures(redis_client)[named(SET_ASIDE, "identity-key")] == 1
+    assert read_counters(redis_client)[named(SET_ASIDE, "identity-key")] == 1
 
 
 def test_a_tick_that_began_with_lost_identities_is_scored_anew(redis_client: redis.Redis) -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sessions_app.outcomes.outbox import (
     ENDS,
     FIXED_VERSION,
+    LAST_SEEN,
     METRICS,
     POLLS,
-    SIGNS,
     VERSION,
     Outcome,
     UnknownOutboxError,
@@ -19,11 +19,11 @@ from sessions_app.outcomes.outbox import (
     encode_outcome,
 )
 from sessions_app.outcomes.part import Delivery, Part, ScoredTick
-from sessions_app.outcomes.session_parts import EndsPart, MetricsPart, PollsPart, SignsOfLifePart
+from sessions_app.outcomes.session_parts import EndsPart, LastSeenPart, MetricsPart, PollsPart
 from sessions_app.state.poll_notices import PollMomentKind, PollNotice
 from sessions_app.state.tick_metrics import METRIC, TickMetrics
 
-PARTS: list[Part] = [MetricsPart(), SignsOfLifePart(), PollsPart(), EndsPart()]
+PARTS: list[Part] = [MetricsPart(), LastSeenPart(), PollsPart(), EndsPart()]
 # As the release before wrote and read it.
 Before = tuple[int, int, list[str], bytes, list[int], list[int], list[PollNotice], bytes]
 
@@ -57,7 +57,7 @@ def poll(key: int = 1) -> PollNotice:
     return PollNotice(key, "p1", PollMomentKind.FIRST_VOTE, 1, 2)
 
 
-VALUES = {METRICS: metrics("a", "b"), SIGNS: [7], POLLS: [poll()], ENDS: [8, 9]}
+VALUES = {METRICS: metrics("a", "b"), LAST_SEEN: [7], POLLS: [poll()], ENDS: [8, 9]}
 
 
 def same(found: Outcome, wanted: Outcome) -> bool:
@@ -80,7 +80,7 @@ def test_any_parts_survive_and_the_release_before_can_read_them(names: set[str],
     assert (version, before, anomalies) == (FIXED_VERSION, tick, b"")
     assert external_ids == (["a", "b"] if METRICS in names else [])
     assert len(rows) == len(external_ids) * METRIC.itemsize
-    assert (signs, ends) == ([7] if SIGNS in names else [], [8, 9] if ENDS in names else [])
+    assert (signs, ends) == ([7] if LAST_SEEN in names else [], [8, 9] if ENDS in names else [])
     assert polls == ([poll()] if POLLS in names else [])
 
 

@@ -16,7 +16,7 @@ from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.database_epochs import Position, RecentEpoch, advance_mark, current_epoch
 from sessions_app.state.session_windows import SessionWindows
-from sessions_app.telemetry.counters import REKEYED, read_figures
+from sessions_app.telemetry.counters import REKEYED, read_counters
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, rows, score_all
 from tests.platform import chat, post, user
@@ -131,7 +131,7 @@ def test_a_reused_key_gives_nobody_anothers_row(
     assert [(row.chat_count, row.total_users) for row in rows(bob)] == [(1, 1), (1, 1)]
     assert [row.chat_count for row in rows(ALICE)] == [1, 1], "she goes on, under a key of her own"
     assert rows(ALICE)[-1].total_users >= 20
-    assert read_figures(stage.client)[REKEYED] == 1
+    assert read_counters(stage.client)[REKEYED] == 1
     assert not EngagementMetric.objects.exclude(session__in=sessions.values()).exists()
 
 
@@ -196,7 +196,7 @@ def test_windows_of_the_release_before_are_looked_up_once_and_stay(stage: Stage)
     stage.play(says(ALICE, "alice", 1))
     assert [row.active_users for row in rows(ALICE)] == [20, 20]
     assert stage.windows(ALICE).epoch == epoch
-    assert REKEYED not in read_figures(stage.client)
+    assert REKEYED not in read_counters(stage.client)
 
 
 def test_an_ordinary_life_needs_one_epoch(stage: Stage) -> None:
@@ -235,7 +235,7 @@ def test_what_is_edited_under_a_key_of_another_session_is_not_taken_over(stage: 
     key = Session.objects.get(external_id=ALICE).pk
     bob = Event.objects.create(external_id="bob", title="Bob's")
     Session.objects.filter(pk=key).update(external_id="bobs-talk", event=bob)
-    Session.objects.get(pk=key).save()
+    Session.objects.get(pk=key).save_edit("event")
     stage.play(says(ALICE, "alice", 1))
     assert Session.objects.get(external_id=ALICE).event.external_id == "alice"
     assert Session.objects.get(external_id="bobs-talk").event == bob

@@ -19,7 +19,7 @@ from sessions_app.simulation.live.cast import CHARACTERS
 from sessions_app.simulation.live.conference import Conference
 from sessions_app.state import deduplication, poll_tables, presence
 from sessions_app.state.packed_tables import LostTable, Table, combine, pack_table, unpack_table
-from sessions_app.telemetry.counters import LOST_TABLES, named, read_figures
+from sessions_app.telemetry.counters import LOST_TABLES, named, read_counters
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import TICK_MS, tick_at, tick_ending
 from tests.oracle import LoggedEvent, Row, expected_rows
@@ -133,18 +133,18 @@ def test_the_room_of_a_lost_audience_goes_on(
     log = everything()
     score_all(redis_client, FIRST - 1)
     play(redis_client, log, FIRST, FIRST + HIT_AFTER)
-    blob = poison(redis_client, keys.shard_audiences(SHARD), change)
+    blob = poison(redis_client, keys.shard_presence(SHARD), change)
     play(redis_client, log, FIRST + HIT_AFTER + 1, FIRST + LAST)
     assert differing(log, FIRST + LAST) == {}
     assert not Anomaly.objects.exists()
     [table] = kept(redis_client)
     assert (table.kind, table.size, table.data) == ("audiences", len(blob), blob[:8192])
     assert table.session_id == Session.objects.get(external_id=HIT).pk
-    assert read_figures(redis_client)[named(LOST_TABLES, "audiences")] == 1
+    assert read_counters(redis_client)[named(LOST_TABLES, "audiences")] == 1
     assert pipeline_status(redis_client).lost_tables == 1
     said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert len(said) == 1
-    assert "Lost 1 tables of sessions, most often (1) of audiences" in said[0]
+    assert "Lost 1 session tables, most of them (1) of kind audiences" in said[0]
 
 
 @pytest.mark.parametrize("lost", ["shard_polls", "shard_voters"])
@@ -184,7 +184,7 @@ def test_lost_identities_cost_nobody_a_tick(redis_client: redis.Redis) -> None:
     assert [(table.kind, table.session_id) for table in kept(redis_client)] == [
         ("identities", 0)
     ] * 2
-    assert read_figures(redis_client)[named(LOST_TABLES, "identities")] == 2
+    assert read_counters(redis_client)[named(LOST_TABLES, "identities")] == 2
 
 
 def test_a_tick_that_is_not_committed_sets_nothing_aside(
@@ -193,7 +193,7 @@ def test_a_tick_that_is_not_committed_sets_nothing_aside(
     log = everything()
     score_all(redis_client, FIRST - 1)
     play(redis_client, log, FIRST, FIRST + 5)
-    poison(redis_client, keys.shard_audiences(SHARD), lambda blob: b"junk")
+    poison(redis_client, keys.shard_presence(SHARD), lambda blob: b"junk")
 
     def fail(*_: object) -> None:
         raise redis.ConnectionError("the worker is killed here")
@@ -215,7 +215,7 @@ def test_windows_and_audience_may_be_lost_together(
     log = everything()
     score_all(redis_client, FIRST - 1)
     play(redis_client, log, FIRST, FIRST + HIT_AFTER)
-    poison(redis_client, keys.shard_audiences(SHARD), change)
+    poison(redis_client, keys.shard_presence(SHARD), change)
     redis_client.set(keys.shard_windows(SHARD), b"junk")
     play(redis_client, log, FIRST + HIT_AFTER + 1, FIRST + LAST)
     wrong = differing(log, FIRST + LAST)
@@ -237,7 +237,7 @@ def test_what_is_set_aside_is_bounded(redis_client: redis.Redis) -> None:
     assert len(tables) == MAXIMUM_KEPT
     assert {len(table.data) for table in tables} == {8192}
     assert 0 < redis_client.ttl(keys.shard_set_aside(SHARD)) <= 7 * 86_400
-    assert read_figures(redis_client)[named(LOST_TABLES, "identities")] == 180
+    assert read_counters(redis_client)[named(LOST_TABLES, "identities")] == 180
 
 
 def test_the_log_says_so_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
@@ -250,26 +250,26 @@ def test_the_log_says_so_once_a_minute(caplog: pytest.LogCaptureFixture) -> None
 def as_the_release_before(client: redis.Redis) -> None:
     """Rewrites all tables into what the release without headers stored."""
     for shard in range(keys.SHARD_COUNT):
-        ballots = ballots_of(client, shard)
-        for field, blob in client.hgetall(keys.shard_audiences(shard)).items():
-            client.hset(keys.shard_audiences(shard), field, blob[8:])
+        votes = votes_of(client, shard)
+        for field, blob in client.hgetall(keys.shard_presence(shard)).items():
+            client.hset(keys.shard_presence(shard), field, blob[8:])
         for field, blob in client.hgetall(keys.shard_polls(shard)).items():
             table = unpack_table(np.zeros(1, np.int64), [blob], poll_tables.POLL_FORM).table
             # In an order of its own.
-            bare = np.zeros(len(table.rows), poll_tables.BARE_POLL)
-            for name in poll_tables.BARE_POLL.names:
+            bare = np.zeros(len(table.rows), poll_tables.POLL_WITHOUT_SLOT)
+            for name in poll_tables.POLL_WITHOUT_SLOT.names:
                 bare[name] = table.records[name][::-1]
             client.hset(keys.shard_polls(shard), field, bare.tobytes())
         client.delete(keys.shard_voters(shard))
-        for field, blob in ballots.items():
-            client.hset(keys.shard_ballots(shard), field, blob)
+        for field, blob in votes.items():
+            client.hset(keys.shard_votes(shard), field, blob)
         seen = client.lrange(keys.shard_identities(shard), 0, -1)
         client.delete(keys.shard_identities(shard))
         for element in seen:
             client.rpush(keys.shard_identities(shard), element[8:])
 
 
-def ballots_of(client: redis.Redis, shard: int) -> dict[bytes, bytes]:
+def votes_of(client: redis.Redis, shard: int) -> dict[bytes, bytes]:
     """A record for each vote on an open poll, by session."""
     of_polls = client.hgetall(keys.shard_polls(shard))
     found = {}
@@ -280,9 +280,9 @@ def ballots_of(client: redis.Redis, shard: int) -> dict[bytes, bytes]:
         for poll in unpack_table(row, [of_polls[field]], poll_tables.POLL_FORM).table.records:
             bit = np.uint64(1) << np.uint64(poll["slot"])
             users = voters["user"][(voters["voted"] & bit) != 0]
-            records = np.zeros(len(users), poll_tables.BALLOT)
+            records = np.zeros(len(users), poll_tables.VOTE)
             records["poll"] = poll["poll"]
-            records["ballot"] = combine(users, np.full(len(users), poll["poll"]))
+            records["vote"] = combine(users, np.full(len(users), poll["poll"]))
             cast.append(records.tobytes())
         found[field] = b"".join(cast)
     return found
@@ -307,11 +307,11 @@ def test_a_stack_of_the_release_before_goes_on(redis_client: redis.Redis) -> Non
     score_all(redis_client, FIRST - 1)
     play(redis_client, log, FIRST, middle)
     as_the_release_before(redis_client)
-    assert any(redis_client.exists(keys.shard_ballots(shard)) for shard in range(16))
+    assert any(redis_client.exists(keys.shard_votes(shard)) for shard in range(16))
     play(redis_client, log, middle + 1, last)
     assert differing(log, last) == {}
     assert not any(
-        redis_client.exists(keys.shard_set_aside(shard), keys.shard_ballots(shard))
+        redis_client.exists(keys.shard_set_aside(shard), keys.shard_votes(shard))
         for shard in range(16)
     )
 

@@ -11,7 +11,7 @@ from engagement_conductor import tasks
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.shard_store import ShardStore
-from sessions_app.telemetry.counters import SET_ASIDE, read_figures
+from sessions_app.telemetry.counters import SET_ASIDE, read_counters
 from sessions_app.telemetry.shard_conditions import read_failures, scored_ticks
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, rows
@@ -96,7 +96,7 @@ def test_keys_of_another_type_are_moved_away_before_a_tick(stage: Stage) -> None
         is_all_right(stage, ticks=2 + played)
         assert stage.client.smembers(keys.misplaced(key)) == {b"somebody's"}, key
         assert 0 < stage.client.ttl(keys.misplaced(key)) <= 3 * 86_400
-        assert read_figures(stage.client)[f"{SET_ASIDE}:misplaced"] >= 1
+        assert read_counters(stage.client)[f"{SET_ASIDE}:misplaced"] >= 1
 
 
 def test_a_shards_keys_of_another_type_are_set_aside_in_the_next_tick(stage: Stage) -> None:
@@ -109,7 +109,7 @@ def test_a_shards_keys_of_another_type_are_set_aside_in_the_next_tick(stage: Sta
         is_all_right(stage, ticks=2 + played)
         what = keys.part_of_shard(name)
         assert stage.client.smembers(keys.set_aside(SHARD, what)) == {b"somebody's"}, what
-        assert read_figures(stage.client)[f"{SET_ASIDE}:{what}"] == 1
+        assert read_counters(stage.client)[f"{SET_ASIDE}:{what}"] == 1
 
 
 def test_all_that_a_shard_keeps_has_a_type() -> None:
@@ -121,14 +121,14 @@ def test_counters_that_are_no_numbers_stop_no_collector(stage: Stage) -> None:
     totals = stage.client.hgetall(keys.COLLECTOR_TOTALS)
     stage.client.hset(keys.COLLECTOR_TOTALS, "events", "junk")
     figure = f"received:{keys.CHAT_MESSAGE}:stream"
-    stage.client.hset(keys.FIGURES, mapping={figure: "nan", "tick_seconds": "1e-05"})
+    stage.client.hset(keys.COUNTERS, mapping={figure: "nan", "tick_seconds": "1e-05"})
     with pytest.raises(redis.ResponseError):
         stage.client.hincrby(keys.COLLECTOR_TOTALS, "events", 1)
     stage.score()
     stage.play()
     is_all_right(stage, ticks=3)
     assert int(totals[b"events"]) > int(stage.client.hget(keys.COLLECTOR_TOTALS, "events")) > 0
-    figures = read_figures(stage.client)
+    figures = read_counters(stage.client)
     assert figures[figure] == 2
     assert figures["tick_seconds"] > 1e-05
     assert figures[f"{SET_ASIDE}:misplaced"] == 2

@@ -23,7 +23,7 @@ from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards import remedies
 from sessions_app.shards.remedies import REPEATS
 from sessions_app.state.poll_notices import PollMomentKind, PollNotice
-from sessions_app.telemetry.counters import SET_ASIDE, read_figures
+from sessions_app.telemetry.counters import SET_ASIDE, read_counters
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.telemetry.shard_conditions import read_failures
 from sessions_app.ticks import TICK_MS, tick_at, tick_end
@@ -148,11 +148,11 @@ def odd_identities(client: redis.Redis, tick: int) -> None:
 
 
 POISONS = {
-    "audience": one_byte_more(keys.shard_audiences(SHARD)),
+    "audience": one_byte_more(keys.shard_presence(SHARD)),
     "polls": one_byte_more(keys.shard_polls(SHARD)),
     "voters": one_byte_more(keys.shard_voters(SHARD)),
     "identities": odd_identities,
-    "audiences of another type": another_type(keys.shard_audiences(SHARD)),
+    "audiences of another type": another_type(keys.shard_presence(SHARD)),
     "strays": strays_of_another_version,
     "number of the last tick": junk(keys.scored_tick(SHARD)),
     "windows": junk(keys.shard_windows(SHARD)),
@@ -187,8 +187,8 @@ def test_a_remedy_that_fails_counts_as_tried_and_the_next_follows(
         tried.append(case.failure.count)
         raise ZeroDivisionError("of the remedy")
 
-    *_, last = remedies._LADDERS["advance"]
-    monkeypatch.setitem(remedies._LADDERS, "advance", (fail, fail, last))
+    *_, last = remedies._REMEDIES_BY_STAGE["advance"]
+    monkeypatch.setitem(remedies._REMEDIES_BY_STAGE, "advance", (fail, fail, last))
     for _ in range(2 * REPEATS + 1):
         stage.play()
     failure = read_failures(stage.client)[SHARD]
@@ -227,7 +227,7 @@ def test_a_tick_that_takes_too_long_loses_its_shard_nothing(
     assert not read_failures(stage.client)
     assert not [*stage.client.scan_iter("*set-aside*")]
     assert {key: stage.client.dump(key(SHARD)) for key in keys.SHARD_STATE} == kept
-    assert read_figures(stage.client)["shard_failures:interrupted"] == PATIENCE
+    assert read_counters(stage.client)["shard_failures:interrupted"] == PATIENCE
     tasks.score_shards([SHARD, OTHERS[0]], stage.tick)
     assert [row.chat_count for row in rows(BAD)] == [1] * (PATIENCE + 2)
 
@@ -245,7 +245,7 @@ def test_a_remedy_is_not_tried_again_when_a_tick_takes_too_long(
         patch.setattr(pipeline.ShardScorer, "score_next", interrupt)
         for _ in range(3):
             stage.play()
-    assert read_figures(stage.client)[f"{SET_ASIDE}:state"] == 1
+    assert read_counters(stage.client)[f"{SET_ASIDE}:state"] == 1
 
 
 @pytest.mark.parametrize("kind", POISONS)
@@ -275,7 +275,7 @@ def test_state_that_cannot_be_read_is_kept_counted_and_told(
     junk(key)(stage.client, stage.tick)
     stage.play()
     assert stage.client.get(keys.set_aside(SHARD, what)) is not None
-    assert read_figures(stage.client)[f"{SET_ASIDE}:{what}"] == 1
+    assert read_counters(stage.client)[f"{SET_ASIDE}:{what}"] == 1
     told = pipeline_status(stage.client).shards[SHARD].set_aside
     assert told is not None
     assert told.what == what
@@ -288,7 +288,7 @@ def test_what_was_set_aside_is_kept_counted_and_told(stage: Stage) -> None:
     (kept,) = stage.client.lrange(keys.set_aside(SHARD, "blocks"), 0, -1)
     assert b"bad" in kept
     assert 0 < stage.client.ttl(keys.set_aside(SHARD, "blocks")) <= 3 * 86_400
-    assert read_figures(stage.client)[f"{SET_ASIDE}:blocks"] == 1
+    assert read_counters(stage.client)[f"{SET_ASIDE}:blocks"] == 1
     told = pipeline_status(stage.client).shards[SHARD].set_aside
     assert told is not None
     assert told.what == "blocks"
@@ -401,7 +401,7 @@ def test_screens_that_cannot_be_told_stop_nothing(
     monkeypatch.setattr("dashboard.live.sinks.watched_groups", fail)
     stage.play()
     assert stage.scored() == stage.tick
-    assert read_figures(stage.client)["missed_broadcasts"] == 2
+    assert read_counters(stage.client)["missed_broadcasts"] == 2
 
 
 def test_results_that_waited_go_to_the_event_of_now(
@@ -415,7 +415,7 @@ def test_results_that_waited_go_to_the_event_of_now(
         stage.play()
     session = rows(BAD)[0].session
     session.event = type(session.event).objects.create(external_id="bobs", title="Bob's")
-    session.save()
+    session.save_edit("event")
     with stage.client.pubsub(ignore_subscribe_messages=True) as listener:
         listener.subscribe(keys.ENGAGEMENT_UPDATE)
         listener.get_message(timeout=1)

@@ -12,10 +12,10 @@ from sessions_app.events.decoding import EventKind
 from sessions_app.state import polls, presence
 from sessions_app.state.packed_tables import Table, combine, empty_table, pack_table
 from sessions_app.state.poll_tables import (
-    BALLOT,
-    BARE_POLL,
     MAXIMUM_POLLS,
     POLL_FORM,
+    POLL_WITHOUT_SLOT,
+    VOTE,
     VOTER,
     VOTER_FORM,
     PollTables,
@@ -252,10 +252,10 @@ def before_slots(
     poll_blobs: list[bytes | None] = []
     ballot_blobs: list[bytes | None] = []
     for row in sorted(cast):
-        bare = np.zeros(len(cast[row]), BARE_POLL)
+        bare = np.zeros(len(cast[row]), POLL_WITHOUT_SLOT)
         bare["poll"] = [100 * row + poll for poll in cast[row]]
         bare["voters"] = [len(voters) for voters in cast[row].values()]
-        bare["audience"], bare["touched"] = 10, TICK - 1
+        bare["present"], bare["touched"] = 10, TICK - 1
         bare["closed"] = [poll in shut for poll in cast[row]]
         pairs = [
             (100 * row + poll, 100 * row + voter)
@@ -263,11 +263,11 @@ def before_slots(
             for voter in voters
             if poll not in shut
         ]
-        ballots = np.zeros(len(pairs), BALLOT)
+        ballots = np.zeros(len(pairs), VOTE)
         for ballot, (poll, voter) in zip(ballots, pairs, strict=True):
             ballot["poll"] = poll
             hashed = combine(np.array([voter], np.uint64), np.array([poll], np.uint64))
-            ballot["ballot"] = hashed[0]
+            ballot["vote"] = hashed[0]
         poll_blobs.append(bare.tobytes())
         ballot_blobs.append(ballots.tobytes())
     rows = np.array([row for row in members for _ in members[row]], np.int64)
@@ -335,7 +335,7 @@ def test_lost_voters_cost_no_poll_its_number(two_rooms: PollTables) -> None:
     assert folded.tables.polls.records["voters"].tolist() == [2, 3]
 
 
-@pytest.mark.parametrize(("field", "value"), [("slot", 64), ("slot", 255), ("audience", 0)])
+@pytest.mark.parametrize(("field", "value"), [("slot", 64), ("slot", 255), ("present", 0)])
 def test_polls_that_cannot_be_are_lost(two_rooms: PollTables, field: str, value: int) -> None:
     two_rooms.polls.records[field][0] = value
     tables, lost = unpack(np.arange(2), *blobs_of(two_rooms), [None, None], NOBODY)

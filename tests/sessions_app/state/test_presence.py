@@ -75,7 +75,7 @@ def test_audiences_follow_every_event(ticks: list[list[tuple[int, int, EventKind
             assert movements.joined[row] == sum(key[0] == row for key in joined)
             assert windows["total"][row] == len(users)
             assert windows["connected"][row] == sum(user.connected for user in users)
-            assert windows["fading"][row].sum() == sum(
+            assert windows["recent"][row].sum() == sum(
                 not user.connected and user.heard > tick - 12 for user in users
             )
             assert windows["departures"][row].sum() == sum(user.left > tick - 12 for user in users)
@@ -85,7 +85,7 @@ def test_a_full_audience_forgets_those_away_longest_but_counts_them(monkeypatch)
     monkeypatch.setattr(presence, "MAXIMUM_USERS", 3)
     users = np.zeros(5, presence.USER)
     users["user"] = [1, 2, 3, 4, 5]
-    users["heard"] = [50, 10, 40, 20, 30]
+    users["last_seen"] = [50, 10, 40, 20, 30]
     users["connected"] = [False, True, False, False, False]
     windows = np.zeros(1, ROW)
     table = presence.forget_absent(Table(np.zeros(5, np.int64), users), windows)
@@ -138,7 +138,7 @@ def without_first(
 def counted(windows: SessionWindows) -> dict[str, list[int]]:
     return {
         "connected": windows.rows["connected"].tolist(),
-        "fading": windows.rows["fading"].sum(axis=1).tolist(),
+        "recent": windows.rows["recent"].sum(axis=1).tolist(),
         "departures": windows.rows["departures"].sum(axis=1).tolist(),
         "total": windows.rows["total"].tolist(),
     }
@@ -155,7 +155,7 @@ def test_a_room_whose_table_is_lost_keeps_its_people(unreadable: bytes | None, r
     assert counted(windows) == before
     assert before == {
         "connected": [2, 1],
-        "fading": [2, 0],
+        "recent": [2, 0],
         "departures": [1, 0],
         "total": [6, 1],
     }
@@ -226,12 +226,12 @@ def test_a_lost_table_never_counts_fewer_than_are_known(
     numbers, _ = after_loss(items)
     assert numbers["total"][0] >= 6
     assert all(min(column) >= 0 for column in numbers.values())
-    assert numbers["connected"][0] + numbers["fading"][0] <= 4 + len(items)
+    assert numbers["connected"][0] + numbers["recent"][0] <= 4 + len(items)
 
 
 def test_numbers_in_windows_that_cannot_be_fill_no_memory() -> None:
     windows = np.zeros(1, ROW)
-    for name in ("connected", "fading", "departures", "total"):
+    for name in ("connected", "recent", "departures", "total"):
         windows[name] = 2**32 - 1
     table, _ = presence.unpack(np.zeros(1, np.int64), [None], windows, TICK)
     assert len(table.rows) == presence.MAXIMUM_USERS
@@ -240,10 +240,14 @@ def test_numbers_in_windows_that_cannot_be_fill_no_memory() -> None:
 
 def test_ticks_that_are_still_to_come_are_no_recent_ones() -> None:
     users = np.zeros(2, presence.USER)
-    users["user"], users["heard"], users["left"] = [1, 2], [TICK, TICK + 50], [0, 2**32 - 1]
+    users["user"], users["last_seen"], users["last_left"] = (
+        [1, 2],
+        [TICK, TICK + 50],
+        [0, 2**32 - 1],
+    )
     windows = np.zeros(1, ROW)
     presence.summarise(Table(np.zeros(2, np.int64), users), windows, np.arange(1), TICK)
-    assert (windows["fading"].sum(), windows["departures"].sum()) == (1, 0)
+    assert (windows["recent"].sum(), windows["departures"].sum()) == (1, 0)
 
 
 def test_tables_of_the_release_before_are_read() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sessions_app.state.session_windows import (
     ROW,
-    Over,
+    EndReason,
     SessionWindows,
     Tombstone,
     UnknownStateError,
@@ -94,7 +94,7 @@ def test_a_session_is_over_after_half_an_hour_of_silence() -> None:
     windows = windows_at(1000, "quiet", "lively")
     windows.tick = 1000 + SILENCE_TICKS
     windows.rows["last_seen"][1] = windows.tick
-    assert windows.remove_over().tolist() == [1]
+    assert windows.remove_ended().tolist() == [1]
     assert not windows.tombstones
     assert windows.external_ids == ["lively"]
     assert len(windows) == 1
@@ -103,9 +103,14 @@ def test_a_session_is_over_after_half_an_hour_of_silence() -> None:
 def test_only_an_announced_end_leaves_a_tombstone() -> None:
     windows = windows_at(1000, "ended", "live", "deleted", "quiet")
     windows.rows["last_seen"][3] = 1000 - SILENCE_TICKS
-    windows.rows["over"] = [Over.ANNOUNCED, Over.NOT_YET, Over.DELETED, Over.NOT_YET]
+    windows.rows["end_reason"] = [
+        EndReason.ANNOUNCED,
+        EndReason.NOT_YET,
+        EndReason.DELETED,
+        EndReason.NOT_YET,
+    ]
     assert windows.unscored_rows().tolist() == [False, False, True, True]
-    assert windows.remove_over().tolist() == [1, 3, 4]
+    assert windows.remove_ended().tolist() == [1, 3, 4]
     assert windows.external_ids == ["live"]
     assert windows.tombstones == {"ended": Tombstone(1, 1000)}
 

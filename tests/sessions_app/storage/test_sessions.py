@@ -117,7 +117,7 @@ def test_a_session_keeps_its_event_and_where_an_admin_has_put_it() -> None:
     mention(("42", None))
     session = Session.objects.get()
     session.event = make_event("By hand")
-    session.save()
+    session.save_edit("event")
     mention(("42", "bobs"))
     assert event_of("42").title == "By hand"
     mention(("7", "first"))

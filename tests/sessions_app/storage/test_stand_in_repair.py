@@ -26,7 +26,7 @@ from tests.factories import make_anomaly, make_notice
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
-BEFORE, AFTER = "0006_system_page", "0010_separate_stand_ins"
+BEFORE, AFTER = "0006_system_page", "0013_fill_ended_by_hand"
 LONG_AGO = timezone.now() - timedelta(days=1)
 MOVED_BY_HAND = [{"changed": {"fields": ["Title", "Event"]}}]
 
@@ -84,7 +84,7 @@ def placed() -> dict[str, tuple[str, str]]:
         session.external_id: (
             session.event.external_id,
             "its own"
-            if not session.event_is_known
+            if session.awaits_event
             else "a stand-in"
             if session.event.is_stand_in
             else "an event",
@@ -125,7 +125,7 @@ def test_a_session_in_an_event_of_others_with_its_id_leaves_it(
     assert {session.external_id for session in visible} == {"7"}
     key = Session.objects.get(external_id="42").pk
     assert f"choose event {events[0].pk} on the page of session {key}" in caplog.text
-    assert "0 events stand in for a session's; 2 sessions left" in caplog.text
+    assert "Marked 0 events as stand-ins; moved 2 sessions" in caplog.text
     # It goes on as if it had been in a stand-in of its own all the time.
     resolve_sessions([Mention("42", "bobs")], timezone.now())
     Event.objects.get(external_id="bobs").organizers.add(bob)

@@ -18,7 +18,7 @@ def test_one_of_a_kind_passes_each_minute_and_tells_how_many_did_not() -> None:
 
 
 def test_kinds_without_end_take_no_memory_without_end(monkeypatch) -> None:
-    monkeypatch.setattr(once_a_minute, "MOST_KINDS", 10)
+    monkeypatch.setattr(once_a_minute, "MAXIMUM_KINDS", 10)
     once = OnceAMinute()
     assert [once.left_out(number) for number in range(1_000)] == [0] * 1_000
     assert len(once._passed) == 10
@@ -45,7 +45,7 @@ def test_a_summary_tells_once_a_minute_of_how_many_and_which_were_most_frequent(
 
 
 def test_a_summary_of_endless_kinds_keeps_the_most_frequent(monkeypatch) -> None:
-    monkeypatch.setattr(once_a_minute, "MOST_KINDS", 10)
+    monkeypatch.setattr(once_a_minute, "MAXIMUM_KINDS", 10)
     summary = MinuteSummary()
     summary.add(["often", "often", *range(1_000)])
     assert len(summary._kinds) == 1

@@ -18,7 +18,7 @@ from sessions_app.telemetry.shard_conditions import (
 )
 from sessions_app.telemetry.shard_seconds import (
     BUDGET_SECONDS,
-    MOST_AT_FAULT,
+    MAXIMUM_FAULTY_SHARDS,
     begin_work,
     end_work,
     read_seconds,
@@ -81,9 +81,9 @@ def test_a_worker_that_died_at_a_shard_counts_as_slow(redis_client: "redis.Redis
 
 
 def test_where_most_are_slow_none_is_to_blame() -> None:
-    slow = dict.fromkeys(range(MOST_AT_FAULT), BUDGET_SECONDS * 2)
+    slow = dict.fromkeys(range(MAXIMUM_FAULTY_SHARDS), BUDGET_SECONDS * 2)
     assert shards_apart(slow) == set(slow)
-    assert shards_apart({**slow, MOST_AT_FAULT: BUDGET_SECONDS * 2}) == set()
+    assert shards_apart({**slow, MAXIMUM_FAULTY_SHARDS: BUDGET_SECONDS * 2}) == set()
 
 
 def test_of_slow_shards_that_keep_up_only_the_slowest_is_set_apart() -> None:

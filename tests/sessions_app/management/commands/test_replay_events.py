@@ -140,10 +140,10 @@ def test_warns_when_nobody_listens(valkey, tmp_path):
     assert code == 0
     assert REPORT.match(output)[1] == "8"
     assert errors.splitlines() == [
-        f"Nobody listens to {keys.CHAT_MESSAGE}.",
-        f"Nobody listens to {keys.SYNC_EVENTS}.",
-        f"4 events reached no listener of {keys.CHAT_MESSAGE}.",
-        f"4 events reached no listener of {keys.SYNC_EVENTS}.",
+        f"{keys.CHAT_MESSAGE} has no subscriber.",
+        f"{keys.SYNC_EVENTS} has no subscriber.",
+        f"4 events on {keys.CHAT_MESSAGE} had no subscriber.",
+        f"4 events on {keys.SYNC_EVENTS} had no subscriber.",
     ]
 
 
@@ -211,7 +211,7 @@ def test_says_that_events_are_out_of_order(valkey, client, tmp_path):
     path.write_text("".join(line % (offset, offset) for offset in (0.2, 0.1, 0.3)))
     code, _, errors = run(valkey, path)
     assert code == 0
-    assert "1 of 3 events lie before the line above" in errors
+    assert "1 of 3 events are earlier than the line before" in errors
     assert [json.loads(data)["offset"] for data in posted(client, "sync-events")] == [0.2, 0.1, 0.3]
 
 
