@@ -1,4 +1,4 @@
-"""Seconds per tick of each shard, kept on Redis, and the shards that are too slow for the others."""
+"""Seconds per tick of each shard, kept on Redis, and which shards are too slow for the others."""
 
 import time
 from collections.abc import Mapping
