@@ -287,7 +287,7 @@ def test_what_was_set_aside_is_kept_counted_and_told(stage: Stage) -> None:
         stage.play()
     (kept,) = stage.client.lrange(keys.set_aside(SHARD, "blocks"), 0, -1)
     assert b"bad" in kept
-    assert 0 < stage.client.ttl(keys.set_aside(SHARD, "blocks")) <= 3 * 86_400
+    assert 0 < stage.client.ttl(keys.set_aside(SHARD, "blocks")) <= 7 * 86_400
     assert read_counters(stage.client)[f"{SET_ASIDE}:blocks"] == 1
     told = pipeline_status(stage.client).shards[SHARD].set_aside
     assert told is not None
