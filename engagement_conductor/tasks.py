@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 
 TASK_LIFETIME_SECONDS = 2 * TICK_SECONDS
 # Soft limit: the tick is interrupted, and its shard counts as slow and moves to the slow
-# lane, which allows more time. Hard limit: a task that cannot be interrupted is killed with its process.
+# lane, which allows more time. Hard limit: a task that cannot be interrupted is killed with its
+# process.
 SOFT_LIMIT_SECONDS, HARD_LIMIT_SECONDS = 40, 60
 SLOW_SOFT_LIMIT_SECONDS, SLOW_HARD_LIMIT_SECONDS = 240, 270
 # Longest time the slow lane waits after its worker was killed; a live worker renews its lock.
