@@ -9,11 +9,10 @@ import os
 import threading
 import time
 from collections import deque
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from engagement_conductor.configuration.private_files import private_folder
+from engagement_conductor.logs.rotating_file import RotatingFile
 
 LOG_BYTES = 5_000_000
 MAX_WAITING_BYTES = 1_000_000
@@ -22,7 +21,6 @@ LONGEST_LINE_BYTES = 64 * 1024
 RETRY_SECONDS = 1.0
 # A hung disk raises no error: lines that have waited for this long count as a problem.
 HUNG_SECONDS = 10.0
-PRIVATE = 0o600
 
 
 class LogFile:
@@ -33,7 +31,7 @@ class LogFile:
 
     def __init__(self, path: Path, limit: int = LOG_BYTES) -> None:
         self.path = path
-        self._limit = limit
+        self._file = RotatingFile(path, limit)
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._progress_at = 0.0
@@ -44,7 +42,6 @@ class LogFile:
         self._ended = False
         self._given_up = False
         self._changed = threading.Condition()
-        self._descriptor: int | None = None
         self._writer = threading.Thread(target=self.write, daemon=True)
 
     @property
@@ -121,10 +118,10 @@ class LogFile:
                 self._write_error = ""
             except OSError as error:
                 self._write_error = error.strerror or str(error)
-                self._close()
+                self._file.close()
                 if not self._wait_to_retry():
                     break
-        self._close()
+        self._file.close()
         with self._changed:
             self._given_up = True
             self._changed.notify_all()
@@ -172,10 +169,9 @@ class LogFile:
             return True
 
     def _write(self, lines: list[bytes]) -> None:
-        descriptor = self._open()
+        descriptor = self._file.open()
         for line in lines:
-            if os.fstat(descriptor).st_size > self._limit:
-                descriptor = self._rotate(descriptor)
+            descriptor = self._file.rotate_if_full(descriptor)
             self._write_one(descriptor, line)
 
     def _write_one(self, descriptor: int, line: bytes) -> None:
@@ -190,39 +186,3 @@ class LogFile:
         with self._changed:
             self._waiting.popleft()
             self._changed.notify_all()
-
-    def _open(self) -> int:
-        """Opens the file, again if the open one has been moved or deleted."""
-        if self._descriptor is not None and not _is_at(self.path, self._descriptor):
-            self._close()
-        if self._descriptor is None:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with suppress(OSError):  # see below
-                private_folder(self.path.parent)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._descriptor = os.open(self.path, flags, PRIVATE)
-            with suppress(OSError):  # not the owner, or a file system without permissions
-                os.fchmod(self._descriptor, PRIVATE)
-        return self._descriptor
-
-    def _rotate(self, descriptor: int) -> int:
-        try:
-            self.path.replace(self.path.with_name(self.path.name + ".1"))
-        except OSError as error:
-            # New lines matter more than old ones, and the file must not grow beyond its limit.
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"Earlier lines could not be kept: {error}\n".encode())
-        return self._open()
-
-    def _close(self) -> None:
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
-            with suppress(OSError):  # a delayed write error; the descriptor is closed anyway
-                os.close(descriptor)
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except OSError:
-        return False
