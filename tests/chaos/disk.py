@@ -30,7 +30,7 @@ class SmallDisk:
         """Makes the database of a new data folder, here instead of there."""
         place = self.folder / "postgresql"
         password = stored_secret(data_folder / "postgresql_password")
-        PostgreSQL(place, find_free(), password).launch().before()
+        PostgreSQL(place, find_free(), password).launch().prepare()
         (data_folder / "postgresql").symlink_to(place)
 
     @contextmanager
