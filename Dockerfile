@@ -1,8 +1,8 @@
-# By tag or, so that nobody can give them another content, by digest: NAME:TAG@sha256:...
+# Pinned by tag or, so that their contents cannot change, by digest: NAME:TAG@sha256:...
 ARG NODE_IMAGE=node:22.14.0-bookworm-slim
 ARG PYTHON_IMAGE=python:3.11.11-slim-bookworm
 
-# Chart.js, as package-lock.json says
+# Chart.js, as pinned in package-lock.json
 FROM ${NODE_IMAGE} AS chart
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
@@ -11,7 +11,7 @@ RUN npm ci --omit=dev
 # The Python packages
 FROM ${PYTHON_IMAGE} AS packages
 COPY requirements-build.lock requirements.lock /build/
-# Only what the locks name, by its hash. What installed it is not needed any more and goes.
+# Only packages with a hash in the locks. The installer is not needed afterwards and is removed.
 RUN python -m venv /opt/venv \
     && for lock in requirements-build requirements; do \
         /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-build-isolation \
@@ -19,7 +19,7 @@ RUN python -m venv /opt/venv \
     done \
     && /opt/venv/bin/python -m pip uninstall --yes --quiet setuptools pip
 
-# What runs: web, collector, worker and beat, told apart by their command
+# The image of web, collector, worker and beat, which differ in their command
 FROM ${PYTHON_IMAGE}
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -37,7 +37,7 @@ COPY dashboard dashboard
 COPY templates templates
 COPY static static
 COPY --from=chart /build/node_modules/chart.js/dist node_modules/chart.js/dist
-# The key that this makes stays in the folder that is deleted: the image holds no secret.
+# The secret key that this generates is deleted with its folder: the image contains no secret.
 RUN DATA_DIR=/tmp/build python manage.py collectstatic --noinput --ignore "*.d.ts" --verbosity 0 \
     && rm -rf /tmp/build
 USER engagement

@@ -1,4 +1,4 @@
-"""Composition root: settings, URLs, tasks and the pipeline that joins the apps."""
+"""Composition root: settings, URLs, tasks, and the pipeline that connects the apps."""
 
 from engagement_conductor.celery import app as celery_app
 

@@ -1,4 +1,4 @@
-"""Application settings."""
+"""App configuration: registers the system checks."""
 
 from django.apps import AppConfig
 
@@ -7,4 +7,4 @@ class EngagementConductorConfig(AppConfig):
     name = "engagement_conductor"
 
     def ready(self) -> None:
-        from engagement_conductor.configuration import checks  # noqa: F401 - registers them
+        from engagement_conductor.configuration import checks  # noqa: F401 - importing registers them

@@ -5,7 +5,7 @@ import os
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engagement_conductor.settings")
-http_application = get_asgi_application()  # before the imports below, which need the app registry
+http_application = get_asgi_application()  # first: the imports below need the app registry
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.sessions import CookieMiddleware  # noqa: E402

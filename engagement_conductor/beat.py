@@ -1,4 +1,4 @@
-"""The scheduler by its former name, which the command lines of earlier releases give to beat."""
+"""Former path of the scheduler, which command lines of earlier releases still pass to beat."""
 
 from engagement_conductor.scheduling.beat import HeartbeatScheduler
 

@@ -14,10 +14,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engagement_conductor.settings")
 
 
 class AlignedSchedule(schedule):
-    """Due at every multiple of ``run_every`` of Unix time, plus ``offset``.
+    """Due whenever Unix time reaches a multiple of ``run_every``, plus ``offset``.
 
-    Celery's own interval schedule counts from the last run, so that each tick is late by what the
-    one before was; this one never drifts.
+    Celery's own interval schedule counts from the last run, so delays accumulate; this one never
+    drifts.
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class AlignedSchedule(schedule):
 
 
 @setup_logging.connect
-def keep_logging(**_: Any) -> None:
-    """Leaves logging as the settings have it; Celery would set a level of its own."""
+def keep_django_logging(**_: Any) -> None:
+    """Keeps the logging of the settings: with a receiver, Celery does not configure its own."""
 
 
 app = Celery("engagement_conductor", amqp="engagement_conductor.scheduling.broker:Amqp")
@@ -51,9 +51,9 @@ app.conf.update(
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    # A broker that refuses, as one whose memory is full, would otherwise end the worker.
+    # Otherwise a broker that refuses commands, as when its memory is full, would end the worker.
     broker_channel_error_retry=True,
-    worker_consumer="engagement_conductor.scheduling.consumer:PatientConsumer",
+    worker_consumer="engagement_conductor.scheduling.consumer:RetryingConsumer",
     broker_transport_options={
         "global_keyprefix": "engagement:celery:",
         "socket_timeout": 30,

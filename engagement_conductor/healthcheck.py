@@ -1,7 +1,7 @@
-"""Whether one process of a container works: ``python -m engagement_conductor.healthcheck web``.
+"""Checks the process of a container: ``python -m engagement_conductor.healthcheck web``.
 
-Exit code 0 when it does. Meant for the health checks of docker-compose.yml: it looks at the process
-of its own host only, not at the health of the whole, which is what ``/health`` tells.
+Exit code 0 means healthy. Meant for the health checks of docker-compose.yml: it checks only the
+process on its own host, whereas ``/health`` reports on the whole product.
 """
 
 import http.client
@@ -23,7 +23,7 @@ FRESH_SECONDS = 30.0
 
 
 def main() -> int:
-    """Returns 0 for healthy, 1 for not, 2 for a process that it does not know."""
+    """Returns 0 if healthy, 1 if not, 2 for an unknown process name."""
     checks: dict[str, Callable[[], bool]] = {
         "web": web_answers,
         "collector": collector_answers,
@@ -42,17 +42,17 @@ def main() -> int:
 
 
 def web_answers() -> bool:
-    """Whether the web server answers, be it to say that another part is unwell."""
+    """Whether the web server answers, even if it reports that another part is down."""
     port = int(os.environ.get("PORT") or 8000)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
-    # As the proxy in front would: otherwise a public deployment redirects to https.
+    # As a proxy would send it: otherwise a public deployment redirects to https.
     connection.request("GET", "/healthz", headers={"X-Forwarded-Proto": "https"})
     status = connection.getresponse().status
     return status in {http.client.OK, http.client.SERVICE_UNAVAILABLE}
 
 
 def collector_answers() -> bool:
-    """Whether a collector of this host has sent its heartbeat lately."""
+    """Whether a collector on this host has sent a heartbeat within 30 s."""
     with connect_to(os.environ["REDIS_URL"], TIMEOUT_SECONDS) as client:
         oldest = (time.time() - FRESH_SECONDS) * 1000
         names = client.zrangebyscore(keys.COLLECTORS, oldest, "+inf")
@@ -60,7 +60,7 @@ def collector_answers() -> bool:
 
 
 def worker_answers() -> bool:
-    """Whether the Celery worker of this host answers a ping."""
+    """Whether the Celery worker on this host answers a ping."""
     worker = f"celery@{socket.gethostname()}"
     return bool(app.control.inspect(destination=[worker], timeout=TIMEOUT_SECONDS).ping())
 

@@ -1,4 +1,4 @@
-"""Django settings. Everything that differs between installations comes from the environment."""
+"""Django settings. Whatever differs between installations comes from the environment."""
 
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -7,6 +7,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from engagement_conductor.configuration import env
+from engagement_conductor.configuration.server_urls import parse_database_url, parse_redis_url
 from engagement_conductor.logs import formats
 
 BASE_DIR = env.BASE_DIR
@@ -19,8 +20,8 @@ SECURE = _public.scheme == "https"
 
 DEBUG = env.read_boolean("DEBUG", False)
 SECRET_KEY = env.read_secret("SECRET_KEY", generate=not SECURE)
-# What a monitoring system sends to see /metrics and the details of /health; without it, only
-# admins do.
+# Gives a monitoring system access to /metrics and the details of /health. Without it, only admins
+# have access.
 METRICS_TOKEN = env.read_optional_secret("METRICS_TOKEN")
 API_REQUESTS_PER_MINUTE = env.read_integer("API_REQUESTS_PER_MINUTE", 600, 1, 1_000_000)
 ALLOWED_HOSTS = sorted(
@@ -46,7 +47,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboard.http.middleware.ContentSecurityPolicyMiddleware",
-    # Before whatever may refuse a request: its answer has the header too.
+    # Before any middleware that may refuse a request, so that refusals carry the header, too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dashboard.http.addresses.RefuseUnreadableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -55,7 +56,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "axes.middleware.AxesMiddleware",  # last: it turns a refused login into its page
+    "axes.middleware.AxesMiddleware",  # last: it replaces the response to a refused login
 ]
 ROOT_URLCONF = "engagement_conductor.urls"
 ASGI_APPLICATION = "engagement_conductor.asgi.application"
@@ -74,24 +75,24 @@ TEMPLATES = [
     }
 ]
 
-# Where it runs: without these, the embedded servers that `make up` starts.
+# Servers; without these variables, the embedded ones that `make up` starts.
 DATABASE_URL = env.read_string("DATABASE_URL", "") or env.embedded_url("database")
-REDIS_URL = env.parse_redis_url(
+REDIS_URL = parse_redis_url(
     env.read_string("REDIS_URL", "") or env.embedded_url("redis") or "redis://127.0.0.1:6379/0"
 )
-# Streams and shards, where one server is not enough: URLs of some nodes of a Redis Cluster.
+# For streams and shards where one server is not enough: URLs of some nodes of a Redis Cluster.
 REDIS_CLUSTER_URL = ",".join(
-    env.parse_redis_url(url, "REDIS_CLUSTER_URL") for url in env.read_list("REDIS_CLUSTER_URL", [])
+    parse_redis_url(url, "REDIS_CLUSTER_URL") for url in env.read_list("REDIS_CLUSTER_URL", [])
 )
 DATABASES = {
     "default": {
-        **env.parse_database_url(DATABASE_URL or "postgresql://127.0.0.1/engagement_conductor"),
+        **parse_database_url(DATABASE_URL or "postgresql://127.0.0.1/engagement_conductor"),
         "ENGINE": "engagement_conductor.database",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
 }
-# psycopg waits for ever by default; no call may.
+# psycopg waits forever by default; no call here may.
 DATABASE_LOCK_MS = env.read_integer("DATABASE_LOCK_MS", 10_000, 100, 30_000)
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": "5",
@@ -104,7 +105,7 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {
-            # One retry finds a connection that has died; more would keep the scorer waiting.
+            # One retry replaces a dead connection; more would delay the scorer.
             "hosts": [
                 {
                     "address": REDIS_URL,
@@ -112,7 +113,7 @@ CHANNEL_LAYERS = {
                     "socket_connect_timeout": 5,
                     "health_check_interval": 15,
                     "retry": Retry(NoBackoff(), 1),
-                    # By default every new connection reads the library's version from disk.
+                    # The default reads the library's version from disk for every new connection.
                     "driver_info": None,
                 }
             ],
@@ -121,22 +122,22 @@ CHANNEL_LAYERS = {
     }
 }
 
-# How events are collected and scored. The figures of the product itself (tick, window, weights) are
-# in sessions_app.ticks, sessions_app.scoring.score and on the Event model.
+# Collecting and scoring. The constants of the product itself (tick, window, weights) are in
+# sessions_app.ticks, sessions_app.scoring.score and on the Event model.
 COLLECTOR_BATCH_SIZE = env.read_integer("COLLECTOR_BATCH_SIZE", 5_000, 1, 50_000)
-# Floods of new sessions end here; the sessions that are live stay.
+# Limits against floods of new sessions; sessions that are already live are unaffected.
 MAX_LIVE_SESSIONS = env.read_integer("MAX_LIVE_SESSIONS", 250_000, 16, 10_000_000)
 MAX_LIVE_SESSIONS_PER_EVENT = env.read_integer(
     "MAX_LIVE_SESSIONS_PER_EVENT", 120_000, 16, 10_000_000
 )
-# In each web process.
+# Per web process.
 MAX_REQUESTS_AT_ONCE = env.read_integer("MAX_REQUESTS_AT_ONCE", 24, 4, 1_000)
 MAX_SOCKETS_PER_USER = env.read_integer("MAX_SOCKETS_PER_USER", 3_000, 1, 1_000_000)
 STREAM_RETENTION = timedelta(
     minutes=env.read_integer("STREAM_RETENTION_MINUTES", 0, 0, 60 * 24 * 365)
-)  # 0: never trim, because other systems read the same streams
+)  # 0: never trim, because other systems may read the same streams
 METRIC_RETENTION = timedelta(days=env.read_integer("METRIC_RETENTION_DAYS", 0, 0, 36_500))
-# Against which past sessions detection measures: `manage.py calibrate_detector` makes others.
+# Which calibration the detector uses; `manage.py calibrate_detector` creates others.
 DETECTOR_CALIBRATION = env.read_string("DETECTOR_CALIBRATION", "built-in")
 
 CELERY_BROKER_URL = REDIS_URL
@@ -155,9 +156,9 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-# Guessing passwords: per name and network, so that nobody can lock out others from elsewhere; and
-# what is tried from many networks is slowed down, see dashboard/http/login_pauses.py. In the
-# database, which a login needs anyway, so that an outage of Redis locks out nobody.
+# Password guessing is blocked per name and network, so that nobody can lock out users elsewhere.
+# Guessing from many networks is slowed down, see dashboard/http/login_pauses.py. Attempts are kept
+# in the database, which a login needs anyway, so an outage of Redis locks out nobody.
 AXES_HANDLER = "dashboard.http.login_handler.LoginHandler"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=5)
@@ -202,21 +203,21 @@ CSRF_COOKIE_NAME = "engagement_csrf"
 SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
-# Browsers then have the whole domain on a list of theirs, for months after it has changed its mind.
+# Preloading puts the whole domain on a list built into browsers, and removal takes months.
 SECURE_HSTS_PRELOAD = SECURE and env.read_boolean("HSTS_PRELOAD", False)
-# It would have that for every deployment.
+# This check asks for preloading in every deployment.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# No form is longer; the web server keeps no more of any request.
+# No form is longer, and the web server accepts no longer request.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "fields": {"()": "engagement_conductor.logs.formats.WithFields"},
+        "fields": {"()": "engagement_conductor.logs.formats.ContextFilter"},
     },
     "formatters": {
         formats.TEXT: {"()": "engagement_conductor.logs.formats.TextFormatter"},
@@ -234,10 +235,10 @@ LOGGING = {
         "level": env.read_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
     },
     "loggers": {
-        # Two lines for every task that went well would be 200,000 a day.
+        # Two lines for every successful task would be 200,000 a day.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
-        # It names who logs in from where, and what was posted.
+        # It logs who signs in from where, and the posted form.
         "axes": {"level": "ERROR"},
     },
 }

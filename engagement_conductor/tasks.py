@@ -1,7 +1,7 @@
-"""Celery tasks: thin, without arguments that could be stale, safe to run twice.
+"""Celery tasks: thin, without arguments that could become stale, and safe to run twice.
 
-Beat imports this module only for the names of its tasks, so what only workers need is imported
-inside the tasks: beat starts sooner.
+Beat imports this module only for the names of the tasks. Whatever only workers need is imported
+inside the tasks, so that beat starts sooner.
 """
 
 import logging
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TASK_LIFETIME_SECONDS = 2 * TICK_SECONDS
-# A tick that takes longer is interrupted. Its shard then counts as slow and gets more time in a
-# lane of its own. What cannot be interrupted ends with its process.
+# Soft limit: the tick is interrupted, and its shard counts as slow and moves to the slow
+# lane, which allows more time. Hard limit: a task that cannot be interrupted is killed with its
+# process.
 SOFT_LIMIT_SECONDS, HARD_LIMIT_SECONDS = 40, 60
 SLOW_SOFT_LIMIT_SECONDS, SLOW_HARD_LIMIT_SECONDS = 240, 270
-# Longest time the slow lane waits after its worker was killed; a living one renews its lock.
+# Longest time the slow lane waits after its worker was killed; a live worker renews its lock.
 LANE_SECONDS = 10
 
 _client: "redis.Redis | None" = None
@@ -52,7 +53,7 @@ def client() -> "redis.Redis":
 
 
 def caches() -> "WorkerCaches":
-    """What this process keeps between ticks."""
+    """This process's caches, kept between ticks."""
     global _caches
     if _caches is None:
         from engagement_conductor.pipeline.caches import WorkerCaches
@@ -63,13 +64,13 @@ def caches() -> "WorkerCaches":
 
 @worker_init.connect
 def load_pipeline(**_: Any) -> None:
-    """Imports what a worker needs before it forks, so that its processes share the memory."""
+    """Imports what a worker needs before it forks, so that its children share the memory."""
     from engagement_conductor.pipeline import shard_round  # noqa: F401
 
 
 @shared_task(ignore_result=True)
 def score_tick() -> None:
-    """Sends all shards to the workers, once every event of the tick that has just ended is in."""
+    """Sends all shards to the workers once every event of the last tick has been collected."""
     from engagement_conductor.pipeline.dispatch import plan_tick
 
     move_misplaced(client())
@@ -98,7 +99,7 @@ def score_shards(shards: list[int], tick: int) -> None:
     time_limit=SLOW_HARD_LIMIT_SECONDS,
 )
 def score_slow_shards(shards: list[int], tick: int) -> None:
-    """Does the same for shards that are over their budget, in one process at a time."""
+    """Does the same for shards that exceed their time budget, in one process at a time."""
     lane = RenewedLock(client(), keys.SLOW_LANE, LANE_SECONDS)
     if not lane.acquire():
         move_endless_lane(client())
@@ -111,16 +112,16 @@ def score_slow_shards(shards: list[int], tick: int) -> None:
 
 @shared_task(ignore_result=True)
 def end_silent_sessions() -> None:
-    """Ends sessions that have been silent for half an hour and that no shard knows any more.
+    """Ends sessions that have been silent for half an hour and are no longer in any shard's state.
 
     Sessions of shards that lag behind are left alone.
     """
     known = live_sessions_by_shard(cluster_client(client()), tick_at(server_time_ms(client())))
     if len(known) < keys.SHARD_COUNT:
         missing = sorted(set(range(keys.SHARD_COUNT)) - known.keys())
-        logger.warning("Shards %s lag behind: none of their silent sessions is ended.", missing)
+        logger.warning("Shards %s lag behind; their silent sessions are not ended.", missing)
     close_old_connections()
-    # Longer than the scorer allows, because signs of life are stored once a minute.
+    # Longer than the scorer's limit, because the time of the last event is stored once a minute.
     silence = timedelta(seconds=SILENCE_TICKS * TICK_SECONDS + 90)
     ended = mark_silent_sessions(
         timezone.now(), silence, lambda external_id: may_be_live(external_id, known)
@@ -131,7 +132,7 @@ def end_silent_sessions() -> None:
 
 @shared_task(ignore_result=True)
 def drop_expired_metrics() -> None:
-    """Drops metrics and poll moments older than METRIC_RETENTION, if that is set."""
+    """Deletes metrics and poll moments older than METRIC_RETENTION, if it is set."""
     if settings.METRIC_RETENTION:
         close_old_connections()
         oldest = timezone.now() - settings.METRIC_RETENTION

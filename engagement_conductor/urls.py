@@ -1,4 +1,4 @@
-"""URLs of the whole product."""
+"""URLs of the whole product, and the look of the admin."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -11,7 +11,7 @@ admin.site.site_header = "Engagement Conductor"
 admin.site.site_title = "Engagement Conductor"
 admin.site.login_form = AdminLoginForm
 admin.site.index_title = "Administration"
-# A handful of models: the index is one click away, and lists get the width.
+# There are only a few models, one click away on the index; lists need the width.
 admin.site.enable_nav_sidebar = False
 
 handler500 = show_failure

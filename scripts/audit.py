@@ -1,7 +1,7 @@
-"""``make audit``: insecure code, packages that do not fit, loose versions, and known weaknesses.
+"""``make audit``: insecure code, incompatible packages, unpinned versions, known vulnerabilities.
 
-The last of these asks the registries of Python and Node packages. One that does not answer is no
-all-clear: it is said loudly, and with ``REQUIRE_ALL=1`` it is a failure.
+Vulnerabilities are looked up in the registries of Python and Node packages. No answer from one is
+no all-clear: it is reported prominently, and is a failure with ``REQUIRE_ALL=1``.
 """
 
 import json
@@ -20,7 +20,7 @@ import lock
 ROOT = Path(__file__).resolve().parent.parent
 NODE_LOCK = "package-lock.json"
 IMAGE_FILES = ("Dockerfile", "docker-compose.yml")
-# Where an image is named: with a variable that may name another, or without; but not one of ours.
+# Places that name an image, directly or as the default of a variable.
 IMAGE = re.compile(
     r"^(?:ARG (?P<argument>\w+_IMAGE)=|FROM (?:--\S+ )?|\s+(?:\w+_IMAGE|image): )"
     r"[\"']?(?P<named>[^\s\"']+)",
@@ -29,20 +29,20 @@ IMAGE = re.compile(
 VARIABLE = re.compile(r"\$\{(\w+)(?::?-([^}]*))?\}")
 STAGE = re.compile(r"^FROM .* AS (\S+)$", re.MULTILINE | re.IGNORECASE)
 ARGUMENT = re.compile(r"^ARG (\w+_IMAGE)=", re.MULTILINE)
-OURS = "engagement-conductor:latest"
+OWN_IMAGE = "engagement-conductor:latest"
 
 
-class NotAskedError(Exception):
-    """A registry did not answer; the message says which, and what of it is unknown."""
+class NotAuditedError(Exception):
+    """A check could not be made, as when a registry does not answer; the message says which."""
 
 
 def main() -> int:
-    """Makes every check; 0 when none has found anything."""
+    """Runs every check; returns 0 if none has found anything."""
     failed = False
     for check in (_code, _pins, _images, _fit, _python_advisories, _node_advisories):
         try:
             lines = check()
-        except NotAskedError as error:
+        except NotAuditedError as error:
             print(f"NOT AUDITED: {error}", flush=True)
             failed |= os.environ.get("REQUIRE_ALL") == "1"
             continue
@@ -53,45 +53,45 @@ def main() -> int:
 
 def _code() -> list[str]:
     """insecure code"""
-    return insecure_code.complaints(insecure_code.findings())
+    return insecure_code.problems(insecure_code.findings())
 
 
 def _pins() -> list[str]:
-    """every version is pinned, and every content known by its hash"""
-    return loose_requirements() + lock.complaints() + loose_node_packages()
+    """every version is pinned, and every package has a hash"""
+    return loose_requirements() + lock.problems() + loose_node_packages()
 
 
 def _images() -> list[str]:
-    """images are known by their digests"""
+    """images are pinned by digest"""
     if loose := loose_images(os.environ):
-        raise NotAskedError(
-            f"images: a registry may give another content to {', '.join(loose)}. "
-            "docs/dependencies.md says how to name contents"
+        raise NotAuditedError(
+            f"images: not pinned by digest: {', '.join(loose)}. "
+            "docs/dependencies.md says how to pin them"
         )
     return []
 
 
 def _fit() -> list[str]:
-    """the installed packages fit together"""
+    """the installed packages are compatible"""
     result = _run(sys.executable, "-m", "pip", "check")
     return [] if result.returncode == 0 else result.stdout.splitlines()
 
 
 def _python_advisories() -> list[str]:
-    """known weaknesses of Python packages"""
+    """known vulnerabilities of Python packages"""
     program = shutil.which("pip-audit", path=str(Path(sys.executable).parent))
     if program is None:
-        raise NotAskedError("known weaknesses of Python packages: pip-audit is not installed")
+        raise NotAuditedError("known vulnerabilities of Python packages: pip-audit is missing")
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as everything:
         everything.write("\n".join(locked_packages()))
         everything.flush()
         options = ("--format", "json", "--no-deps", "--disable-pip", "-r", everything.name)
         result = _run(program, *options)
-    return python_weaknesses(result.stdout, result.stderr)
+    return python_vulnerabilities(result.stdout, result.stderr)
 
 
 def locked_packages() -> list[str]:
-    """All that any lock has installed, whatever the environment: ``name==version``."""
+    """Every package of every lock, for all environments: ``name==version``."""
     return sorted(
         {
             f"{name}=={package.version}"
@@ -102,15 +102,15 @@ def locked_packages() -> list[str]:
 
 
 def _node_advisories() -> list[str]:
-    """known weaknesses of Node packages"""
+    """known vulnerabilities of Node packages"""
     npm = shutil.which("npm", path=f"{os.environ['PATH']}:{Path(sys.executable).parent}")
     if npm is None:
-        raise NotAskedError("known weaknesses of Node packages: there is no npm here")
-    return node_weaknesses(_run(npm, "audit", "--json").stdout)
+        raise NotAuditedError("known vulnerabilities of Node packages: npm is missing")
+    return node_vulnerabilities(_run(npm, "audit", "--json").stdout)
 
 
 def loose_requirements() -> list[str]:
-    """Lines of the requirements that allow more than one version."""
+    """Lines of the requirements files that allow more than one version."""
     return [
         f"{path.name}: {line}"
         for path in sorted(ROOT.glob("requirements*.txt"))
@@ -120,7 +120,7 @@ def loose_requirements() -> list[str]:
 
 
 def loose_node_packages() -> list[str]:
-    """Locked Node packages whose content is not known by a hash."""
+    """Locked Node packages without a hash."""
     packages = json.loads((ROOT / NODE_LOCK).read_text())["packages"]
     return [
         f"{NODE_LOCK}: {name}"
@@ -130,10 +130,10 @@ def loose_node_packages() -> list[str]:
 
 
 def loose_images(environment: Mapping[str, str]) -> list[str]:
-    """Images of the Dockerfile and of docker-compose.yml that are named by a tag only.
+    """Images of the Dockerfile and docker-compose.yml that are pinned by tag only.
 
     Args:
-        environment: variables that name other images, as for docker compose.
+        environment: variables that override images, as for docker compose.
     """
     texts = [(ROOT / name).read_text() for name in IMAGE_FILES]
     named = {image for text in texts for image in _named_images(text, environment)}
@@ -150,49 +150,53 @@ def _named_images(text: str, environment: Mapping[str, str]) -> Iterator[str]:
         if variable := VARIABLE.fullmatch(image):
             name, default = variable.groups()
             image = environment.get(name) or default or image
-        # An argument is looked at where it is declared.
-        if name not in declared and image not in {OURS, *stages}:
+        # An argument is checked where it is declared.
+        if name not in declared and image not in {OWN_IMAGE, *stages}:
             yield image
 
 
-def python_weaknesses(report: str, said: str) -> list[str]:
-    """What pip-audit's report has found.
+def python_vulnerabilities(report: str, errors: str) -> list[str]:
+    """The vulnerabilities in pip-audit's JSON report, as ``name version: ID``.
+
+    Args:
+        report: pip-audit's standard output.
+        errors: its standard error, whose last line is the reason if there is no report.
 
     Raises:
-        NotAskedError: the registry knows nothing of some packages, or did not answer.
+        NotAuditedError: the registry did not answer, or does not know some of the packages.
     """
     try:
         packages = json.loads(report)["dependencies"]
     except (ValueError, KeyError):
-        reason = said.strip().splitlines()[-1:] or ["no answer"]
-        raise NotAskedError(f"known weaknesses of Python packages: {reason[0]}") from None
+        reason = errors.strip().splitlines()[-1:] or ["no answer"]
+        raise NotAuditedError(f"known vulnerabilities of Python packages: {reason[0]}") from None
     found = [
-        f"{package['name']} {package['version']}: {weakness['id']}"
+        f"{package['name']} {package['version']}: {vulnerability['id']}"
         for package in packages
-        for weakness in package.get("vulns", ())
+        for vulnerability in package.get("vulns", ())
     ]
     unknown = [package["name"] for package in packages if "skip_reason" in package]
     if unknown and not found:
-        raise NotAskedError(
-            "known weaknesses of Python packages: the registry has no advisories for "
-            f"{len(unknown)} of {len(packages)}, {unknown[0]} among them"
+        raise NotAuditedError(
+            "known vulnerabilities of Python packages: the registry has no advisories for "
+            f"{len(unknown)} of {len(packages)} packages, {unknown[0]} among them"
         )
     return found
 
 
-def node_weaknesses(report: str) -> list[str]:
-    """What npm's report has found.
+def node_vulnerabilities(report: str) -> list[str]:
+    """The vulnerabilities in npm's JSON report, as ``name: severity``.
 
     Raises:
-        NotAskedError: the registry did not answer.
+        NotAuditedError: the registry did not answer.
     """
     try:
-        weaknesses = json.loads(report)["vulnerabilities"]
+        vulnerabilities = json.loads(report)["vulnerabilities"]
     except (ValueError, KeyError):
-        raise NotAskedError(
-            "known weaknesses of Node packages: the registry does not answer"
+        raise NotAuditedError(
+            "known vulnerabilities of Node packages: the registry did not answer"
         ) from None
-    return [f"{name}: {weakness['severity']}" for name, weakness in weaknesses.items()]
+    return [f"{name}: {found['severity']}" for name, found in vulnerabilities.items()]
 
 
 def _run(*command: str) -> "subprocess.CompletedProcess[str]":

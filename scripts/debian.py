@@ -1,7 +1,7 @@
-"""What the tests need of Debian: a TimescaleDB server in a folder, and Chromium.
+"""Installs what the tests need from Debian: a TimescaleDB server in a folder, and Chromium.
 
-Only root on Debian can have them made here; elsewhere this says so and does nothing. Needs nothing
-but Python's standard library. Whether something is missing in the end, ``run_tests.py`` says.
+Works only as root on Debian; elsewhere it says so and does nothing. Uses only Python's standard
+library. ``run_tests.py`` reports what is still missing afterwards.
 """
 
 import os
@@ -20,18 +20,18 @@ RETRY_SECONDS = 5.0
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-# Where debootstrap is, but not always on the path of a root that was reached by `su`.
+# debootstrap is in /usr/sbin, which `su` does not always put on the path.
 os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
 def main() -> int:
-    """Returns 0 also when something cannot be had: that is for the tests to judge."""
+    """Returns 0 even if an installation fails: the tests decide what they need."""
     if not can_install():
-        print("Not root on Debian: no TimescaleDB and no Chromium are installed here.", flush=True)
+        print("Not root on Debian: TimescaleDB and Chromium are not installed.", flush=True)
         return 0
     building = None
     if not timescaledb_postgres().exists() and _install("debootstrap"):
-        print(f"Making a Debian {SUITE} with TimescaleDB (about a minute) ...", flush=True)
+        print(f"Building a Debian {SUITE} with TimescaleDB (about a minute) ...", flush=True)
         building = _Build()
     if find_chromium() is None:
         _install("chromium")
@@ -56,7 +56,7 @@ def find_chromium() -> str | None:
 
 
 class _Build:
-    """debootstrap at work. Its folder gets its name at the end: an interrupted one has another."""
+    """A running debootstrap. Its folder is renamed when complete; a partial one is never used."""
 
     def __init__(self) -> None:
         self._folder = TIMESCALEDB_ROOT.with_name(f"{TIMESCALEDB_ROOT.name}.{os.getpid()}.new")
@@ -99,7 +99,7 @@ class _Build:
 
 
 def _install(package: str) -> bool:
-    """Installs a Debian package unless its program is there. Returns whether it is there now."""
+    """Installs a Debian package unless its program exists. Returns whether it exists now."""
     if shutil.which(package) is not None:
         return True
     print(f"Installing the Debian package {package} ...", flush=True)

@@ -1,6 +1,6 @@
-"""Looks for insecure code in the product with bandit: every finding is explained here, or fails.
+"""Checks the product with bandit: a finding without an explanation here is a failure.
 
-An explanation without a finding fails too, so that none outlives its reason.
+So is an explanation without a finding, so that none outlives its reason.
 """
 
 import json
@@ -15,12 +15,12 @@ PRODUCT = ("engagement_conductor", "sessions_app", "anomalies_app", "dashboard",
 
 
 class Explanation(NamedTuple):
-    """Why findings are none.
+    """Why certain findings are acceptable.
 
     Attributes:
-        rules: bandit's names for what it looks for.
-        files: where they are expected; a folder stands for all in it.
-        reason: for whoever reads this.
+        rules: IDs of bandit's rules.
+        files: where they are expected; a folder covers everything in it.
+        reason: for readers of this file.
     """
 
     rules: tuple[str, ...]
@@ -33,13 +33,14 @@ EXPLANATIONS = (
         ("B404", "B603"),
         (
             "engagement_conductor/database/backups.py",
+            "engagement_conductor/local_stack/guard.py",
             "engagement_conductor/local_stack/one_shot.py",
             "engagement_conductor/local_stack/postgresql.py",
             "engagement_conductor/local_stack/processes.py",
             "engagement_conductor/local_stack/with_servers.py",
             "scripts/",
         ),
-        "programs of our own choice, as lists of arguments and without a shell",
+        "fixed programs, started with a list of arguments and without a shell",
     ),
     Explanation(
         ("B608",),
@@ -49,18 +50,18 @@ EXPLANATIONS = (
             "sessions_app/storage/retention.py",
             "sessions_app/storage/metrics.py",
         ),
-        "names of tables and columns from the models; values are parameters",
+        "table and column names come from the models; values are parameters",
     ),
     Explanation(
         ("B311",),
         ("anomalies_app/evaluation/calibration_fitting.py", "sessions_app/simulation/"),
-        "simulated audiences and samples: seeded so that they can be drawn again, never a secret",
+        "simulated audiences and samples: seeded to be reproducible, never a secret",
     ),
 )
 
 
 class Finding(NamedTuple):
-    """One thing that bandit does not like."""
+    """One finding of bandit."""
 
     rule: str
     file: str
@@ -69,7 +70,7 @@ class Finding(NamedTuple):
 
 
 def findings() -> list[Finding]:
-    """All that bandit finds in the product, explained or not."""
+    """All of bandit's findings in the product, explained or not."""
     command = [sys.executable, "-m", "bandit", "-q", "-f", "json", "-r", *PRODUCT, "manage.py"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     report = json.loads(result.stdout)
@@ -81,8 +82,8 @@ def findings() -> list[Finding]:
     ]
 
 
-def complaints(found: Iterable[Finding]) -> list[str]:
-    """What is to be mended or explained, and the explanations that nothing needs any more."""
+def problems(found: Iterable[Finding]) -> list[str]:
+    """Findings without an explanation, and explanations without a finding."""
     needed = set()
     lines = []
     for finding in found:
@@ -92,7 +93,7 @@ def complaints(found: Iterable[Finding]) -> list[str]:
         else:
             needed.add(explanation)
     return lines + [
-        f"nothing needs the explanation of {rule} in {file}"
+        f"no finding needs the explanation of {rule} in {file}"
         for explained in EXPLANATIONS
         for rule in explained.rules
         for file in explained.files
@@ -109,9 +110,9 @@ def _explanation_of(finding: Finding) -> tuple[str, str] | None:
 
 
 def main() -> int:
-    """Prints what is wrong; 1 if anything is."""
+    """Prints the problems; returns 1 if there are any."""
     found = findings()
-    lines = complaints(found)
+    lines = problems(found)
     print("\n".join(lines) or f"No insecure code: all {len(found)} findings are explained.")
     return 1 if lines else 0
 

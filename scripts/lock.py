@@ -1,8 +1,8 @@
-"""``make lock``: every package of every requirements file, with its version and its hashes.
+"""``make lock``: pins every package of every requirements file, with version and hashes.
 
-``requirements*.txt`` name what we ask for, ``requirements*.lock`` all that comes with it. A lock
-keeps its versions as long as they fit; ``--upgrade`` (or ``--upgrade-package NAME``) takes newer
-ones. Asks the registry.
+``requirements*.txt`` list direct dependencies, ``requirements*.lock`` all of them. A lock keeps its
+versions while they satisfy the requirements; ``--upgrade`` (or ``--upgrade-package NAME``) takes
+newer ones. Queries the registry.
 """
 
 import re
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-# In this order: the later ones, which are installed on top, keep to the versions of those before.
+# In order: later locks are installed on top of earlier ones and keep to their versions.
 NAMES = (
     "requirements-dev",
     "requirements",
@@ -24,7 +24,7 @@ NAMES = (
     "requirements-node",
 )
 OLDEST_PYTHON = "3.11"
-# Where the product runs. The embedded servers have no wheels for anything else.
+# Where the product runs; the embedded servers have no wheels for other environments.
 ENVIRONMENT = (
     "sys_platform == 'linux'",
     "platform_python_implementation == 'CPython'",
@@ -46,8 +46,8 @@ class Locked(NamedTuple):
     """One package of a lock.
 
     Attributes:
-        condition: where it is needed, as an environment marker; empty for everywhere.
-        hashes: how many contents are accepted, of its wheels and its source.
+        condition: environment marker for where it is needed; empty for everywhere.
+        hashes: number of accepted hashes, of its wheels and its source.
     """
 
     version: str
@@ -61,7 +61,7 @@ def main(options: list[str]) -> int:
     if compiler is None:
         print("uv is missing: it is in requirements-audit.txt.", file=sys.stderr)
         return 1
-    # Elsewhere, as the compiler takes its environments from a project file beside what it reads.
+    # In a temporary folder, as uv reads the environments from a pyproject.toml next to its input.
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "pyproject.toml").write_text(PROJECT)
@@ -79,7 +79,7 @@ def main(options: list[str]) -> int:
 def _compile(compiler: str, folder: Path, name: str, options: list[str]) -> int:
     before = [f"--constraints={earlier}.lock" for earlier in NAMES[: NAMES.index(name)]]
     command = [compiler, "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
-    # Neither the command nor any address of a registry is written into the lock.
+    # Keep the command and the addresses of registries out of the lock.
     command += ["--no-header", "--no-emit-index-url", "--no-emit-find-links"]
     command += ["--python-version", OLDEST_PYTHON, *options]
     command += [*before, "--output-file", f"{name}.lock", f"{name}.txt"]
@@ -87,7 +87,7 @@ def _compile(compiler: str, folder: Path, name: str, options: list[str]) -> int:
 
 
 def without_environment(text: str) -> str:
-    """A lock without the conditions that hold wherever it is installed."""
+    """A lock without the conditions that hold in every supported environment."""
     return "\n".join(map(_shortened, text.splitlines())) + "\n"
 
 
@@ -100,15 +100,15 @@ def _shortened(line: str) -> str:
 
 
 def normal_name(name: str) -> str:
-    """A package's name as registries compare it."""
+    """A package's normalized name, by which registries compare."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def read_lock(path: Path) -> dict[str, Locked]:
-    """The packages of a lock by their normal names.
+    """The packages of a lock by normalized name.
 
     Raises:
-        ValueError: something in it is no pinned package.
+        ValueError: a line is not a pinned package.
     """
     packages = {}
     text = re.sub(r"^\s*#.*\n?", "", path.read_text(), flags=re.MULTILINE).replace("\\\n", " ")
@@ -124,7 +124,7 @@ def read_lock(path: Path) -> dict[str, Locked]:
 
 
 def read_requirements(path: Path) -> dict[str, str]:
-    """The versions of a requirements file and of those that it includes, by normal names."""
+    """The versions in a requirements file and those it includes, by normalized name."""
     versions: dict[str, str] = {}
     for line in path.read_text().splitlines():
         if line.startswith("-r "):
@@ -134,8 +134,8 @@ def read_requirements(path: Path) -> dict[str, str]:
     return versions
 
 
-def complaints() -> list[str]:
-    """Locks that are missing, do not fit their requirements, or name a package without a hash."""
+def problems() -> list[str]:
+    """Locks that are missing, do not match their requirements, or have a package without a hash."""
     lines = []
     names = {path.stem for path in ROOT.glob("requirements*.txt")}
     lines += [f"{name}.txt is not locked" for name in sorted(names - {*NAMES})]
@@ -144,7 +144,7 @@ def complaints() -> list[str]:
         locked = read_lock(ROOT / f"{name}.lock")
         for package, entry in locked.items():
             if versions.setdefault(package, entry.version) != entry.version:
-                lines.append(f"{name}.lock has another {package} than a lock before it")
+                lines.append(f"{name}.lock pins another version of {package} than an earlier lock")
         for package, version in read_requirements(ROOT / f"{name}.txt").items():
             if package not in locked or locked[package].version != version:
                 lines.append(f"{name}.lock does not have {package}=={version}: `make lock`")

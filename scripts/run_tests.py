@@ -1,8 +1,7 @@
-"""Runs the tests on real servers: ``make test``. Arguments go to pytest.
+"""Runs the tests on real servers: ``make test``. Arguments are passed to pytest.
 
-The database is a TimescaleDB where ``debian.py`` could make one, otherwise the embedded PostgreSQL,
-or the server of ``DATABASE_URL`` where that is set. With ``REQUIRE_ALL=1`` whatever is missing is
-a failure.
+The database is the server of ``DATABASE_URL`` if that is set, else a TimescaleDB if ``debian.py``
+has built one, else the embedded PostgreSQL. With ``REQUIRE_ALL=1`` anything missing is a failure.
 """
 
 import contextlib
@@ -22,12 +21,13 @@ import debian  # noqa: E402
 import timescaledb  # noqa: E402
 
 from engagement_conductor.local_stack import guardian, servers  # noqa: E402
-from engagement_conductor.local_stack.processes import STOP_SECONDS, guard  # noqa: E402
+from engagement_conductor.local_stack.guard import guard  # noqa: E402
+from engagement_conductor.local_stack.processes import STOP_SECONDS  # noqa: E402
 
 FOLDER = ROOT / ".data" / "tests"
-# One after the other. Those that measure run while nothing else does.
+# Run one after the other. Tests that measure run alone.
 RUNS = (
-    # They wait for servers and for time passing more than they compute.
+    # These wait for servers and timers more than they compute.
     ["-m", "not e2e", "-n", "4"],
     ["-m", "e2e and not alone", "-n", "3", "--dist", "worksteal"],
     ["-m", "alone"],
@@ -37,9 +37,9 @@ NOTHING_SELECTED = 5
 
 
 def main() -> int:
-    """Returns pytest's exit code, or 1 when something is required and missing."""
+    """Returns pytest's exit code, or 1 if something required is missing."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    # In the background of a script it would be ignored, here and by all that is started from here.
+    # Background jobs of a script ignore SIGINT, and so would every child started from here.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     required = os.environ.get("REQUIRE_ALL") == "1"
     missing = _missing()
@@ -66,13 +66,13 @@ def _missing() -> list[str]:
     lines = []
     if not _has_timescaledb() and "DATABASE_URL" not in os.environ:
         lines.append(
-            "the tests of hypertables, because there is no TimescaleDB: it is installed here only "
-            "for root on Debian. Set DATABASE_URL to a TimescaleDB server."
+            "the tests of hypertables, because there is no TimescaleDB: it is installed only for "
+            "root on Debian. Set DATABASE_URL to a TimescaleDB server."
         )
     if _chromium() is None:
         lines.append(
-            "the tests in a browser, because there is no Chromium: it is installed here only for "
-            "root on Debian. Install it, or set CHROMIUM to its path."
+            "the tests in a browser, because there is no Chromium: it is installed only for root "
+            "on Debian. Install it, or set CHROMIUM to its path."
         )
     return lines
 
@@ -87,7 +87,7 @@ def _chromium() -> str | None:
 
 @contextmanager
 def _database(data_dir: Path) -> Iterator[dict[str, str]]:
-    """Environment of a database server that answers until the block ends."""
+    """Environment variables of a database server that runs until the block ends."""
     logs = data_dir / "logs"
     if url := os.environ.get("DATABASE_URL"):
         yield {"DATABASE_URL": url}
@@ -102,7 +102,7 @@ def _database(data_dir: Path) -> Iterator[dict[str, str]]:
 
 
 def _all_runs(environment: dict[str, str], missing: list[str]) -> int:
-    """Runs all tests, those of parts first; returns the first bad exit code."""
+    """Runs all tests, unit and integration tests first; returns the first bad exit code."""
     codes = [_pytest(options, environment, missing) for options in RUNS]
     if all(code == NOTHING_SELECTED for code in codes):
         return NOTHING_SELECTED
@@ -118,7 +118,7 @@ def _pytest(options: list[str], environment: dict[str, str], missing: list[str])
         "CHROMIUM": _chromium() or "",
         "NOT_RUN": "\n".join(missing),
     }
-    # A group of its own, for the guardian to end when this process is killed.
+    # In its own process group, which the guardian ends if this process is killed.
     child = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     guard.add(child.pid, signal.SIGINT)
     try:
@@ -129,7 +129,7 @@ def _pytest(options: list[str], environment: dict[str, str], missing: list[str])
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    """Lets pytest end its fixtures, if it still runs, and then kills what is left."""
+    """Lets a running pytest tear down its fixtures, then kills what is left."""
     if child.poll() is None:
         guardian.send(child.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -139,7 +139,7 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
 
 
 def _remove_leftovers() -> None:
-    """Deletes the data of runs that were killed."""
+    """Deletes the data of killed runs."""
     for folder in FOLDER.glob("*"):
         if not Path("/proc", folder.name).exists():
             shutil.rmtree(folder, ignore_errors=True)

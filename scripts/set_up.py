@@ -1,6 +1,6 @@
-"""Makes a fresh clone ready: virtual environment, Python packages, Chart.js, static files.
+"""Sets up a fresh clone: virtual environment, Python packages, Chart.js, static files.
 
-Needs nothing but Python's standard library, and does again only what has changed since last time.
+Uses only Python's standard library, and repeats only the steps whose inputs have changed.
 """
 
 import fcntl
@@ -18,26 +18,26 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 NODE_MODULES = ROOT / "node_modules"
-# What builds packages comes before what is built with it.
+# Build tools come first: packages are built with them.
 LOCKS = ("requirements-build.lock", "requirements-dev.lock")
 NODE_LOCK = "requirements-node.lock"
-# Nothing but what the locks name is installed or run, the one package without a wheel included.
-BY_LOCK = ("--require-hashes", "--only-binary=:all:", "--no-binary=django-timescaledb")
+# Only packages with a hash in the locks are installed, including the one package without a wheel.
+PIP_OPTIONS = ("--require-hashes", "--only-binary=:all:", "--no-binary=django-timescaledb")
 OLDEST_PYTHON = (3, 11)
 ATTEMPTS = 3
 RETRY_SECONDS = 3.0
 
 
 def main() -> int:
-    """Returns 0 when `.venv/bin/python manage.py` can be used."""
+    """Returns 0 once `.venv/bin/python manage.py` works."""
     if sys.version_info < OLDEST_PYTHON:
         print(
-            f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}. "
-            "Name another one: make setup PYTHON=python3.12",
+            f"Python 3.11 or newer is required; this is {sys.version.split()[0]}. "
+            "Choose another one: make setup PYTHON=python3.12",
             file=sys.stderr,
         )
         return 1
-    with _only_one():
+    with _Lock(ROOT / ".data" / "setup.lock"):
         try:
             _install()
             _collect_static()
@@ -47,12 +47,8 @@ def main() -> int:
     return 0
 
 
-def _only_one() -> "_Lock":
-    return _Lock(ROOT / ".data" / "setup.lock")
-
-
 class _Lock:
-    """Keeps two set-ups of the same checkout apart, for instance of two terminals."""
+    """Serializes setups of the same checkout, as from two terminals."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -67,7 +63,7 @@ class _Lock:
 
 def _install() -> None:
     _make_virtual_environment()
-    # Where Node is there, npm need not wait for pip, which takes most of the time.
+    # If Node is installed, npm runs in parallel with pip, which takes most of the time.
     with ThreadPoolExecutor() as pool:
         node = shutil.which("npm")
         early = pool.submit(_install_chart, node) if node else None
@@ -81,7 +77,7 @@ def _install() -> None:
 def _make_virtual_environment() -> None:
     if PYTHON.exists() and _succeeds(PYTHON, "-c", "import pip, sys; sys.exit(0)"):
         return
-    print("Making .venv ...", flush=True)
+    print("Creating .venv ...", flush=True)
     _run(sys.executable, "-m", "venv", "--clear", VENV)
 
 
@@ -89,26 +85,26 @@ def _install_packages() -> None:
     def install() -> None:
         print("Installing the Python packages into .venv (a minute or two) ...", flush=True)
         for name in LOCKS:
-            _retry(_install_by, name)
+            _retry(_install_lock, name)
 
     contents = b"".join((ROOT / name).read_bytes() for name in LOCKS)
-    _once(VENV / ".requirements-stamp", contents, install)
+    _run_once(VENV / ".requirements-stamp", contents, install)
 
 
 def _install_chart(npm: str) -> None:
     def install() -> None:
-        print("Installing Chart.js by package-lock.json ...", flush=True)
+        print("Installing Chart.js from package-lock.json ...", flush=True)
         _retry(_run, npm, "ci", "--loglevel=error")
 
     stamp = NODE_MODULES / ".package-lock-stamp"
-    _once(stamp, (ROOT / "package-lock.json").read_bytes(), install)
+    _run_once(stamp, (ROOT / "package-lock.json").read_bytes(), install)
 
 
 def _npm_from_wheel() -> str:
     npm = VENV / "bin" / "npm"
     if not npm.exists():
-        print("There is no Node here: installing its wheel into .venv ...", flush=True)
-        _retry(_install_by, NODE_LOCK)
+        print("Node is not installed: installing its wheel into .venv ...", flush=True)
+        _retry(_install_lock, NODE_LOCK)
     return str(npm)
 
 
@@ -127,8 +123,8 @@ def _newest(paths: list[Path]) -> float:
     return max(file.stat().st_mtime for file in files)
 
 
-def _once(stamp: Path, contents: bytes, action: Callable[[], None]) -> None:
-    """Does ``action`` unless it was done, and not interrupted, for the same ``contents``."""
+def _run_once(stamp: Path, contents: bytes, action: Callable[[], None]) -> None:
+    """Calls ``action`` unless it has already succeeded for the same ``contents``."""
     digest = hashlib.sha256(contents + sys.version.encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
         return
@@ -137,27 +133,27 @@ def _once(stamp: Path, contents: bytes, action: Callable[[], None]) -> None:
     stamp.write_text(digest)
 
 
-def _install_by(lock: str) -> None:
-    """Installs what a lock names, each package only if its content has one of the hashes there."""
+def _install_lock(lock: str) -> None:
+    """Installs the packages of a lock, checking their hashes."""
     pip = (PYTHON, "-m", "pip", "--disable-pip-version-check", "-qq", "install")
-    _run(*pip, "--no-build-isolation", *BY_LOCK, "--requirement", lock)
+    _run(*pip, "--no-build-isolation", *PIP_OPTIONS, "--requirement", lock)
 
 
 def _retry(action: Callable[..., None], *arguments: str) -> None:
-    """Calls ``action`` again when it fails: registries have their moments."""
+    """Calls ``action``, up to three times if it fails, as registries sometimes do."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return action(*arguments)
         except subprocess.CalledProcessError:
             if attempt == ATTEMPTS:
                 raise
-            print(f"Failed; attempt {attempt + 1} of {ATTEMPTS} follows.", flush=True)
+            print(f"Failed; starting attempt {attempt + 1} of {ATTEMPTS}.", flush=True)
             time.sleep(RETRY_SECONDS * attempt)
     return None
 
 
 def _run(*command: str | Path) -> None:
-    # The wheel's npm is a script that looks for node on the path.
+    # The wheel's npm is a script that expects node on the path.
     path = f"{os.environ.get('PATH', os.defpath)}:{VENV / 'bin'}"
     subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "PATH": path})
 

@@ -1,4 +1,4 @@
-"""A throw-away TimescaleDB server for tests, run inside the Debian folder of ``debian.py``."""
+"""A temporary TimescaleDB server for tests, run inside the Debian folder of ``debian.py``."""
 
 import os
 import secrets
@@ -17,9 +17,9 @@ from engagement_conductor.local_stack.processes import Launch, Process, wait_unt
 HOME = "/var/lib/postgresql"
 PROGRAMS = "/usr/lib/postgresql/17/bin"
 START_SECONDS = 30.0
-# Nothing of this machine means anything in there.
+# The host's environment does not apply inside the Debian folder.
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-# Speed instead of durability; room for one database and its workers per test process.
+# Favors speed over durability, and allows a database with workers for each test process.
 SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -39,7 +39,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class TimescaleDB:
-    """A server on a folder of its own inside ``root``."""
+    """A server with its own data folder inside ``root``."""
 
     root: Path
     name: str
@@ -64,7 +64,7 @@ class TimescaleDB:
             arguments=self._inside("postgres", *arguments),
             environment=ENVIRONMENT,
             stop_signal=signal.SIGINT,
-            before=self._initialise,
+            prepare=self._initialise,
         )
 
     def answers(self) -> bool:
@@ -118,10 +118,10 @@ class TimescaleDB:
 
 @contextmanager
 def running(root: Path, log_directory: Path) -> Iterator[TimescaleDB]:
-    """A started server with empty databases, until the block ends.
+    """Runs a server with empty databases until the block ends.
 
     Raises:
-        RuntimeError: it does not start; the message holds the end of its log.
+        RuntimeError: it does not start; the message includes the end of its log.
     """
     _remove_leftovers(root)
     name = f"tests-{os.getpid()}"
@@ -139,7 +139,7 @@ def running(root: Path, log_directory: Path) -> Iterator[TimescaleDB]:
 
 
 def _remove_leftovers(root: Path) -> None:
-    """Deletes the data of runs that were killed."""
+    """Deletes the data of killed runs."""
     for folder in (root / HOME.lstrip("/")).glob("tests-*"):
         if not Path("/proc", folder.name.removeprefix("tests-")).exists():
             shutil.rmtree(folder, ignore_errors=True)

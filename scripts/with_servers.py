@@ -1,6 +1,6 @@
-"""Runs a Python module on embedded servers of its own, or on those of the URLs that are given.
+"""Runs a Python module with its own embedded servers, or those of ``DATABASE_URL``, ``REDIS_URL``.
 
-With WITH_TIMESCALEDB=1 the database is the TimescaleDB of ``debian.py``.
+With ``WITH_TIMESCALEDB=1`` the database is the TimescaleDB of ``debian.py``.
 """
 
 import os
@@ -24,7 +24,7 @@ def main() -> int:
     environment = dict(os.environ)
     environment.setdefault("CHROMIUM", debian.find_chromium() or "")
     with ExitStack() as servers:
-        # Beside the product's own data: a temporary folder may be no disk at all.
+        # Next to the product's own data: the system's temporary folder may be in memory.
         (ROOT / ".data").mkdir(mode=0o700, exist_ok=True)
         folder = tempfile.TemporaryDirectory(prefix="module-", dir=ROOT / ".data")
         data_dir = Path(servers.enter_context(folder))

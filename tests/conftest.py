@@ -17,6 +17,7 @@ from dashboard.losses import losses
 from engagement_conductor import settings as product_settings
 from engagement_conductor.local_stack import ports, processes
 from engagement_conductor.local_stack import servers as embedded
+from engagement_conductor.local_stack.guard import guard
 from engagement_conductor.local_stack.valkey import Valkey
 from sessions_app.telemetry import once_a_minute, outages
 from sessions_app.telemetry.once_a_minute import OnceAMinute
@@ -49,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure() -> None:
     cleanup.close()
-    processes.guard.close()
+    guard.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

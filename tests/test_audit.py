@@ -19,14 +19,14 @@ def audit(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_the_product_has_no_insecure_code_and_more_would_be_found(audit: ModuleType) -> None:
     found = audit.insecure_code.findings()
     assert len(found) > 10
-    assert audit.insecure_code.complaints(found) == []
+    assert audit.insecure_code.problems(found) == []
     shell = audit.insecure_code.Finding(
         "B602", "dashboard/pages/overview_views.py", 7, "shell=True"
     )
-    [line] = audit.insecure_code.complaints([*found, shell])
+    [line] = audit.insecure_code.problems([*found, shell])
     assert line == "dashboard/pages/overview_views.py:7: B602 shell=True"
     without_sql = [finding for finding in found if finding.rule != "B608"]
-    assert len(audit.insecure_code.complaints(without_sql)) == 4
+    assert len(audit.insecure_code.problems(without_sql)) == 4
 
 
 def test_every_version_is_pinned(audit: ModuleType) -> None:
@@ -57,7 +57,7 @@ def test_images_without_a_digest_are_named(
     names = ("PYTHON_IMAGE", "NODE_IMAGE", "TIMESCALEDB_IMAGE", "REDIS_IMAGE")
     for name in names:
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(audit.NotAskedError, match="node:"):
+    with pytest.raises(audit.NotAuditedError, match="node:"):
         audit._images()
     for name in names:
         monkeypatch.setenv(name, f"{name.lower()}:1.2.3@sha256:{'0' * 64}")
@@ -111,14 +111,14 @@ def test_a_registry_that_is_silent_is_no_all_clear(audit: ModuleType) -> None:
     known = {"name": "celery", "version": "1.0", "vulns": []}
     bad = {**known, "vulns": [{"id": "CVE-1"}]}
     for report in ("", "{}", json.dumps({"dependencies": [known, skipped]})):
-        with pytest.raises(audit.NotAskedError):
-            audit.python_weaknesses(report, "no route to host")
-    assert audit.python_weaknesses(json.dumps({"dependencies": [known]}), "") == []
-    found = audit.python_weaknesses(json.dumps({"dependencies": [skipped, bad]}), "")
+        with pytest.raises(audit.NotAuditedError):
+            audit.python_vulnerabilities(report, "no route to host")
+    assert audit.python_vulnerabilities(json.dumps({"dependencies": [known]}), "") == []
+    found = audit.python_vulnerabilities(json.dumps({"dependencies": [skipped, bad]}), "")
     assert found == ["celery 1.0: CVE-1"]
     for report in ("", '{"error": {}}'):
-        with pytest.raises(audit.NotAskedError):
-            audit.node_weaknesses(report)
-    assert audit.node_weaknesses('{"vulnerabilities": {}}') == []
+        with pytest.raises(audit.NotAuditedError):
+            audit.node_vulnerabilities(report)
+    assert audit.node_vulnerabilities('{"vulnerabilities": {}}') == []
     bad_node = {"vulnerabilities": {"chart.js": {"severity": "high"}}}
-    assert audit.node_weaknesses(json.dumps(bad_node)) == ["chart.js: high"]
+    assert audit.node_vulnerabilities(json.dumps(bad_node)) == ["chart.js: high"]

@@ -1,0 +1,1 @@
+"""The product's configuration: environment variables, server URLs, private files, system checks."""

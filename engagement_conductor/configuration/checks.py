@@ -1,4 +1,4 @@
-"""System checks: what is likely to be set wrong, and what to do about it."""
+"""System checks for likely mistakes in the configuration, each with a hint."""
 
 import os
 from typing import Any
@@ -16,7 +16,7 @@ SET_UP = "Run `make setup`."
 
 @register(Tags.urls)
 def check_public_url(**_: Any) -> list[CheckMessage]:
-    """``PUBLIC_URL`` is an origin, because forms and sockets are accepted from it alone."""
+    """``PUBLIC_URL`` must be an origin: forms and sockets are accepted from it alone."""
     parts = urlsplit(settings.PUBLIC_URL)
     if parts.scheme in {"http", "https"} and parts.hostname and not (parts.path or parts.query):
         return []
@@ -31,12 +31,12 @@ def check_public_url(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_debug(**_: Any) -> list[CheckMessage]:
-    """Debug pages show settings and source code."""
+    """``DEBUG`` must be off in public: its error pages show settings and source code."""
     if not (settings.DEBUG and settings.SECURE):
         return []
     return [
         Error(
-            f"DEBUG is True while the product is public at {settings.PUBLIC_URL}.",
+            f"DEBUG is True although the product is public at {settings.PUBLIC_URL}.",
             hint="Unset DEBUG, or set PUBLIC_URL to an http:// address of this machine.",
             id="engagement_conductor.E002",
         )
@@ -45,14 +45,14 @@ def check_debug(**_: Any) -> list[CheckMessage]:
 
 @register("detection")
 def check_calibration(**_: Any) -> list[CheckMessage]:
-    """Without its calibration the detector cannot judge anything, and no tick gets through."""
+    """The calibration must be usable: without it the detector fails, and no tick is scored."""
     try:
         load_calibration(settings.DETECTOR_CALIBRATION)
     except CalibrationError as error:
         return [
             Error(
-                f"DETECTOR_CALIBRATION names no calibration that can be used: {error}.",
-                hint="Unset it for the built-in one, or make one of that name: "
+                f"DETECTOR_CALIBRATION does not name a usable calibration: {error}.",
+                hint="Unset it to use the built-in one, or create one of that name: "
                 f"`manage.py calibrate_detector --name {settings.DETECTOR_CALIBRATION}`.",
                 id="engagement_conductor.E003",
             )
@@ -62,27 +62,27 @@ def check_calibration(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.staticfiles)
 def check_chart(**_: Any) -> list[CheckMessage]:
-    """The chart's library comes from npm and is not in the repository."""
+    """Chart.js must be installed: it comes from npm and is not in the repository."""
     if settings.CHART_DIR.is_dir():
         return []
     return [
         Warning(
-            f"Chart.js is not installed: there is no {settings.CHART_DIR}.",
+            f"Chart.js is not installed: {settings.CHART_DIR} does not exist.",
             hint=f"{SET_UP} Without Make: `npm ci`.",
             id="engagement_conductor.W001",
         )
     ]
 
 
-# Not with the tag of static files: `collectstatic` runs those checks to make what is missing here.
+# Not tagged `staticfiles`: `collectstatic`, which makes the manifest, runs the checks of that tag.
 @register("pages")
 def check_manifest(**_: Any) -> list[CheckMessage]:
-    """Without the manifest every page fails."""
+    """The manifest must exist: without it every page fails."""
     if settings.DEBUG or (settings.STATIC_ROOT / "staticfiles.json").exists():
         return []
     return [
         Warning(
-            f"The static files are not collected: there is no {settings.STATIC_ROOT}.",
+            f"The static files have not been collected: {settings.STATIC_ROOT} has no manifest.",
             hint=f"{SET_UP} Without Make: `python manage.py collectstatic --noinput`.",
             id="engagement_conductor.W002",
         )
@@ -91,7 +91,7 @@ def check_manifest(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_transport(**_: Any) -> list[CheckMessage]:
-    """Passwords and sessions should not cross a network in the clear."""
+    """Passwords and session cookies should not cross a network unencrypted."""
     if settings.SECURE or urlsplit(settings.PUBLIC_URL).hostname in LOOPBACK_HOSTS:
         return []
     return [
@@ -105,14 +105,14 @@ def check_transport(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_servers(**_: Any) -> list[CheckMessage]:
-    """The embedded servers serve one machine and live as long as the stack does."""
+    """A public deployment should not use the embedded servers, which run only with the stack."""
     missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)]
     if not missing or not settings.SECURE:
         return []
     return [
         Warning(
             f"{' and '.join(missing)} not set: a public deployment would use embedded servers.",
-            hint="Set them to a TimescaleDB and a Redis server of your own.",
+            hint="Set them to your own TimescaleDB and Redis servers.",
             id="engagement_conductor.W004",
         )
     ]

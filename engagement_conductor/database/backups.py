@@ -1,7 +1,7 @@
-"""Backups of the database, by PostgreSQL's own programs, and what TimescaleDB asks for around them.
+"""Database backups with pg_dump and pg_restore, and the extra steps TimescaleDB needs.
 
-The scorer's state on Redis is of the last minutes only and belongs to the rows of the database:
-after a restore it begins anew.
+The scorer's state on Redis covers only the last minutes and refers to the database's rows. A
+restore deletes it, and the scorer starts from scratch.
 """
 
 import os
@@ -21,29 +21,29 @@ from sessions_app.redis_access.client import cluster_client, server_time_ms
 from sessions_app.telemetry.heartbeats import heartbeat_ages
 from sessions_app.telemetry.pipeline_status import pipeline_status
 
-# Nobody who works is silent for longer.
+# A running process sends heartbeats more often than this.
 SILENCE_SECONDS = 20.0
-# The whole of it may take hours; a server that does not answer at all is noticed.
+# A backup may take hours, but connecting must not.
 CONNECT_SECONDS = 10
 
 
 class BackupError(Exception):
-    """A backup that cannot be made or restored; the message says why."""
+    """A backup cannot be made or restored; the message says why."""
 
 
 def dump(file: Path) -> None:
-    """Writes the whole database, as it is at this moment, to a file that must not exist yet.
+    """Writes a consistent snapshot of the whole database to a new file.
 
     Raises:
-        BackupError: pg_dump is missing or fails.
+        BackupError: the file exists, or pg_dump is missing or fails.
     """
     if file.exists():
         raise BackupError(f"{file} exists. Choose another name.")
-    # Under another name until it is whole, or an interrupted dump would pass for a backup.
+    # Renamed when complete, so that an interrupted dump is not taken for a backup.
     unfinished = file.with_name(f"{file.name}.part")
     unfinished.unlink(missing_ok=True)
     try:
-        # All that anybody ever stored is in it: for its owner only, from the first byte on.
+        # It contains all data: readable by its owner only, from the first byte.
         unfinished.touch(mode=0o600)
         _run("pg_dump", "--format=custom", f"--file={unfinished}")
         unfinished.rename(file)
@@ -52,24 +52,26 @@ def dump(file: Path) -> None:
 
 
 def restore(file: Path, replace: bool) -> None:
-    """Fills the database with what a backup holds.
+    """Restores a backup into the database.
 
     Args:
-        file: of :func:`dump`.
-        replace: whether to delete what is in the database.
+        file: written by :func:`dump`.
+        replace: whether to delete the present contents of the database.
 
     Raises:
-        BackupError: there is no such file, the database is not empty and may not be replaced, or
+        BackupError: the file does not exist, the database is not empty and ``replace`` is False, or
             pg_restore is missing or fails.
     """
     if not file.is_file():
         raise BackupError(f"{file}: no such file.")
-    # A file of something else must not cost what is there.
+    # Reject a file that is no backup before anything is deleted.
     _run("pg_restore", "--list", str(file), connect=False)
     with _connect() as server:
         if not _is_empty(server):
             if not replace:
-                raise BackupError("The database is not empty. --replace deletes all that is in it.")
+                raise BackupError(
+                    "The database is not empty. Pass --replace to delete its contents."
+                )
             _empty(server)
     with _connect() as server:
         timescaledb = _install_timescaledb(server)
@@ -85,8 +87,8 @@ def restore(file: Path, replace: bool) -> None:
         server.execute("ANALYZE")
 
 
-def who_is_working(client: "redis.Redis") -> list[str]:
-    """Which processes of the product were at work a moment ago.
+def active_processes(client: "redis.Redis") -> list[str]:
+    """Names of the product's processes that sent a heartbeat within the last 20 s.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -96,19 +98,19 @@ def who_is_working(client: "redis.Redis") -> list[str]:
     return [*(["collector"] if pipeline_status(client).collectors else []), *working]
 
 
-def forget_state(client: "redis.Redis") -> int:
-    """Deletes what the scorer remembers of sessions; returns how many keys.
+def delete_state(client: "redis.Redis") -> int:
+    """Deletes the scorer's state of sessions; returns the number of deleted keys.
 
-    What is unread in the platform's streams stays, and so do dead letters and counters.
+    The platform's streams, dead letters and counters stay.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    places = {id(place): place for place in (client, cluster_client(client))}.values()
-    return sum(map(_forget_state_at, places))
+    clients = {id(each): each for each in (client, cluster_client(client))}.values()
+    return sum(map(_delete_state_of, clients))
 
 
-def _forget_state_at(client: "redis.Redis") -> int:
+def _delete_state_of(client: "redis.Redis") -> int:
     kept = {keys.DEAD_LETTERS.encode(), keys.COUNTERS.encode(), keys.COLLECTOR_TOTALS.encode()}
     names = set(client.scan_iter("engagement:*", count=1_000)) - kept
     for name in names:
@@ -151,7 +153,7 @@ def _install_timescaledb(server: "psycopg.Connection[Any]") -> bool:
 
 def _run(program: str, *arguments: str, connect: bool = True) -> None:
     parameters = _parameters()
-    # Not on the command line, where every user of the machine could read it.
+    # Not on the command line, which every user of the machine can read.
     environment = {**os.environ, "PGPASSWORD": parameters.pop("password", "")}
     options = [f"--dbname={make_conninfo(**parameters)}"] if connect else []
     result = subprocess.run(  # noqa: S603
@@ -163,16 +165,16 @@ def _run(program: str, *arguments: str, connect: bool = True) -> None:
         text=True,
     )
     if result.returncode != 0:
-        lines = result.stderr.strip().splitlines() or ["it gave no reason"]
+        lines = result.stderr.strip().splitlines() or ["no reason given"]
         raise BackupError(f"{program} failed: {lines[-1]}")
 
 
 def _program(name: str) -> str:
-    """The wheel's, which suits every older server too, or the system's."""
+    """The wheel's program, which also works with older servers, or else the system's."""
     try:
         return str(postgresql.program(name))
     except RuntimeError:
         found = shutil.which(name)
     if found is None:
-        raise BackupError(f"There is no {name} here: install PostgreSQL's client programs.")
+        raise BackupError(f"{name} is not installed: install PostgreSQL's client programs.")
     return found

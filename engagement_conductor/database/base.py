@@ -1,7 +1,8 @@
-"""django-timescaledb's backend where the server has TimescaleDB, Django's own where it has not.
+"""One database engine for TimescaleDB and plain PostgreSQL.
 
-One engine for both, chosen when a connection needs to know and not in the settings, so that the
-same configuration runs on the embedded PostgreSQL and on a TimescaleDB server.
+It uses django-timescaledb's schema editor if the server has the extension, otherwise Django's own.
+That is decided per connection and not in the settings, so that the same configuration works with
+the embedded PostgreSQL and with a TimescaleDB server.
 """
 
 import logging
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class HypertableSchemaEditor(TimescaleSchemaEditor):
-    """Keeps a primary key that contains the partitioning column: TimescaleDB allows that one."""
+    """Keeps a primary key that contains the partitioning column, which TimescaleDB allows."""
 
     def _drop_primary_key(self, model: type[models.Model]) -> None:
         key_fields = getattr(model._meta, "pk_fields", [model._meta.pk])
@@ -38,7 +39,7 @@ class DatabaseWrapper(PostgresDatabaseWrapper):
 
     @SchemaEditorClass.setter
     def SchemaEditorClass(self, value: object) -> None:  # noqa: N802
-        raise AttributeError("The schema editor follows from the server.")
+        raise AttributeError("The server determines the schema editor; it cannot be set.")
 
     @cached_property
     def has_timescaledb(self) -> bool:
@@ -66,7 +67,7 @@ class DatabaseWrapper(PostgresDatabaseWrapper):
             with self.cursor() as cursor:
                 cursor.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
         except Error as error:
-            logger.warning("TimescaleDB is on the server but cannot be used: %s", error)
+            logger.warning("The server has TimescaleDB, but it cannot be used: %s", error)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         try:
@@ -75,6 +76,6 @@ class DatabaseWrapper(PostgresDatabaseWrapper):
             if settings.DATABASE_URL or not isinstance(error, self.Database.OperationalError):
                 raise
             raise OperationalError(
-                "No database: DATABASE_URL is not set, and no embedded server was started here. "
+                "No database: DATABASE_URL is not set, and no embedded server is running. "
                 "Run `make up`, or set DATABASE_URL=postgresql://user:password@host/name."
             ) from error

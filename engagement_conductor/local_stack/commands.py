@@ -1,4 +1,4 @@
-"""The command lines of the stack. All of them read their configuration from the environment."""
+"""The command lines of the stack's processes, which are configured through the environment."""
 
 import os
 import socket
@@ -7,14 +7,14 @@ import sys
 from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack.processes import Launch
 
-# Servers of other machines may be on the same Redis: names tell this stack's from theirs.
+# Other stacks may share the Redis server, so the names identify this one.
 INSTANCE = f"stack-{socket.gethostname()}-{os.getpid()}"
 COLLECTOR = INSTANCE
 WORKER = f"{INSTANCE}@engagement"
 
 
 def manage(*arguments: str) -> list[str]:
-    """``manage.py`` with this very Python."""
+    """``manage.py``, run by the current Python interpreter."""
     return [sys.executable, str(BASE_DIR / "manage.py"), *arguments]
 
 
@@ -27,12 +27,12 @@ def create_demo_users() -> list[str]:
 
 
 def create_admin(name: str) -> list[str]:
-    """Makes an admin and prints the name and a generated password."""
+    """Creates an admin and prints the name and a generated password."""
     return manage("create_admin", name)
 
 
 def processes(port: int, demo: bool) -> dict[str, Launch]:
-    """The processes of the product by name, in the order in which they start."""
+    """The processes of the product by name, in start order."""
     commands = {
         "web": _web(port),
         "collector": manage("collect_events", "--name", COLLECTOR),

@@ -1,8 +1,8 @@
-"""Ends process groups whose owner died without doing so itself, for instance by ``kill -9``.
+"""Ends the process groups of an owner that died without cleaning up, for instance by ``kill -9``.
 
-The owner runs this file as a script, by its path and with no package of the project loaded, and
-tells it on standard input which groups live: ``+<group> <signal>`` and ``-<group>``, one a line.
-When the input ends, the owner is gone, and so must be the groups that it left.
+The owner runs this file as a script, by path, so that no package of the project is loaded. It lists
+the running groups on standard input, one per line: ``+<group> <signal>`` and ``-<group>``. End of
+input means that the owner has died; every group still listed is then ended.
 """
 
 import os
@@ -14,38 +14,38 @@ GRACE_SECONDS = 5.0
 
 
 def main() -> None:
-    # In a session of its own the terminal does not reach it; whoever signals it by name must not
-    # take the owner's safety net away.
+    # It runs in its own session, out of the terminal's reach. Signals sent to it by name are
+    # ignored: they must not remove the owner's safety net.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups: dict[int, int] = {}
     for line in sys.stdin:
-        follow(line, groups)
+        update(groups, line)
     end(groups)
 
 
-def follow(line: str, groups: dict[int, int]) -> None:
-    """Notes in ``groups`` (group -> gentle signal) what the owner said."""
-    group, _, gentle_signal = line[1:].strip().partition(" ")
+def update(groups: dict[int, int], line: str) -> None:
+    """Applies one line of the owner to ``groups`` (group -> stop signal)."""
+    group, _, stop_signal = line[1:].strip().partition(" ")
     if line.startswith("+"):
-        groups[int(group)] = int(gentle_signal)
+        groups[int(group)] = int(stop_signal)
     else:
         groups.pop(int(group), None)
 
 
 def end(groups: dict[int, int]) -> None:
-    """Asks every group to end, and kills what is left after a grace period."""
-    left = [group for group, number in groups.items() if send(group, number)]
+    """Sends every group its stop signal, and kills what is left after the grace period."""
+    remaining = [group for group, number in groups.items() if send(group, number)]
     deadline = time.monotonic() + GRACE_SECONDS
-    while left and time.monotonic() < deadline:
+    while remaining and time.monotonic() < deadline:
         time.sleep(0.05)
-        left = [group for group in left if send(group, 0)]
-    for group in left:
+        remaining = [group for group in remaining if send(group, 0)]
+    for group in remaining:
         send(group, signal.SIGKILL)
 
 
 def send(group: int, number: int) -> bool:
-    """Signals a process group; False when it has no process any more."""
+    """Signals a process group; False if it has no processes left."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):

@@ -1,4 +1,4 @@
-"""Tells Redis, and so health and metrics, which logs of this machine are not written."""
+"""Reports to Redis, and so to health and metrics, which logs of this machine cannot be written."""
 
 import os
 import socket
@@ -10,27 +10,27 @@ from engagement_conductor.local_stack.supervisor import Supervisor
 from sessions_app.redis_access.client import connect_to
 from sessions_app.telemetry.unwritten_logs import note_unwritten_logs
 
-EACH_SECONDS = 5.0
-# The supervisor has others to look after.
+INTERVAL_SECONDS = 5.0
+# Short, because the supervisor checks no process while it waits for Redis.
 TIMEOUT_SECONDS = 0.5
 
 
-class LogLosses:
-    """What is to be told of the logs that a supervisor keeps."""
+class LogLossReporter:
+    """Reports the logs of one supervisor."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._told: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
         self._due = 0.0
 
-    def tell(self) -> None:
-        """Every few seconds, if there is something; what Redis does not take is told next time."""
+    def report(self) -> None:
+        """Reports problems and newly lost lines, at most every 5 s; retried if Redis fails."""
         now = time.monotonic()
         if now < self._due:
             return
-        self._due = now + EACH_SECONDS
+        self._due = now + INTERVAL_SECONDS
         totals = self._supervisor.lost_lines()
-        lost = {name: count - self._told.get(name, 0) for name, count in totals.items()}
+        lost = {name: count - self._reported.get(name, 0) for name, count in totals.items()}
         problems = self._supervisor.log_problems()
         url = os.environ.get("REDIS_URL")
         if url is None or not (problems or any(lost.values())):
@@ -40,4 +40,4 @@ class LogLosses:
                 note_unwritten_logs(client, socket.gethostname(), lost, problems)
         except redis.RedisError:
             return
-        self._told = totals
+        self._reported = totals

@@ -1,4 +1,4 @@
-"""Commands that run to their end while the user can still stop the stack."""
+"""Runs a command to completion while the user can still stop the stack."""
 
 import re
 import signal
@@ -6,36 +6,38 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from engagement_conductor.configuration import env
 from engagement_conductor.configuration.env import BASE_DIR
+from engagement_conductor.configuration.private_files import open_private, private_folder
 from engagement_conductor.local_stack import guardian
-from engagement_conductor.local_stack.processes import OURS_ONLY, guard
+from engagement_conductor.local_stack.guard import guard
+from engagement_conductor.local_stack.processes import OWNER_ONLY_UMASK
 
 STEP_SECONDS = 0.05
 
 
 class CommandFailedError(Exception):
-    """A command ended with an error; the message is for the user."""
+    """A command failed; the message is for the user."""
 
 
 def run_once(arguments: list[str], log_directory: Path, pause: Callable[[float], None]) -> str:
-    """Runs a command to its end and returns what it printed, stripped.
+    """Runs a command to completion and returns its output, stripped.
 
-    What it printed may be a password and goes into no log; its errors do.
+    The output is not logged, as it may contain a password; the error output is.
 
     Args:
-        arguments: the command; its last word but options names the log, ``<name>.log``.
-        log_directory: where its error output replaces that of the run before.
-        pause: sleeps, and may raise to give up: then the command is killed.
+        arguments: the command; the first argument after the program and its script that is not an
+            option names the log, ``<name>.log``.
+        log_directory: folder of the log, which replaces that of the previous run.
+        pause: sleeps; if it raises, the command is killed.
 
     Raises:
-        CommandFailedError: it ended with an error.
+        CommandFailedError: the command failed.
         OSError: its log cannot be written.
     """
     name = next(part for part in arguments[2:] if not part.startswith("-"))
-    log = env.private_folder(log_directory) / f"{name}.log"
+    log = private_folder(log_directory) / f"{name}.log"
     with (
-        env.open_private(log) as errors,
+        open_private(log) as errors,
         subprocess.Popen(  # noqa: S603
             arguments,
             cwd=BASE_DIR,
@@ -43,7 +45,7 @@ def run_once(arguments: list[str], log_directory: Path, pause: Callable[[float],
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
-            umask=OURS_ONLY,
+            umask=OWNER_ONLY_UMASK,
         ) as child,
     ):
         guard.add(child.pid, signal.SIGTERM)
@@ -53,7 +55,7 @@ def run_once(arguments: list[str], log_directory: Path, pause: Callable[[float],
             guardian.send(child.pid, signal.SIGKILL)
             guard.remove(child.pid)
     if child.returncode != 0:
-        raise CommandFailedError(f"{name} failed: {_last_line(log)} (all of it: {log})")
+        raise CommandFailedError(f"{name} failed: {_last_line(log)} (see {log})")
     return output.decode("utf-8", errors="replace").strip()
 
 
@@ -66,10 +68,10 @@ def _communicate(child: "subprocess.Popen[bytes]", pause: Callable[[float], None
 
 
 def _last_line(log: Path) -> str:
-    """The last line of a log without the kind of its error; a hint, with what it is about."""
+    """The last line of a log without the error's class; a hint is joined to its problem."""
     text = log.read_text(encoding="utf-8", errors="replace")
     *before, last = [
-        "it printed no reason",
+        "no reason given",
         *(line.strip() for line in text.split("\n") if line.strip()),
     ]
     if last.startswith("HINT: "):

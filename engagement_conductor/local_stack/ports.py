@@ -1,4 +1,4 @@
-"""TCP ports of this machine's loopback interface."""
+"""TCP ports of the loopback interface."""
 
 import socket
 
@@ -8,7 +8,7 @@ LOOPBACK = "127.0.0.1"
 def is_free(port: int) -> bool:
     """Whether a server could listen on the port now."""
     with socket.socket() as probe:
-        # As servers do: connections that were closed a moment ago do not make a port busy.
+        # Servers set it, too: a connection in TIME_WAIT does not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -18,7 +18,7 @@ def is_free(port: int) -> bool:
 
 
 def find_free() -> int:
-    """A port that nobody listens on."""
+    """A port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

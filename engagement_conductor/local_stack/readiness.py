@@ -1,4 +1,4 @@
-"""Whether the processes of a stack answer."""
+"""Checks whether the processes of a stack respond."""
 
 import http.client
 import os
@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 3
 
 
 class Readiness:
-    """The checks of a stack whose web server listens on ``port``, by the name of the process."""
+    """The checks by process name, for a stack whose web server listens on ``port``."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -42,7 +42,7 @@ class Readiness:
 
 
 def _collector_answers() -> bool:
-    """Whether our own collector has sent its heartbeat: others may use the same server."""
+    """Whether this stack's collector has sent a heartbeat; others may share the server."""
     try:
         with connect_to(os.environ["REDIS_URL"], TIMEOUT_SECONDS) as client:
             return client.zscore(keys.COLLECTORS, COLLECTOR) is not None

@@ -1,8 +1,8 @@
 """The whole product on one machine: ``python -m engagement_conductor.local_stack.stack``.
 
-Starts the embedded servers where no URL is given, migrates, starts the web server, collector,
-worker and beat, says ``Ready: ...`` when everything answers, and keeps all of it running until it
-is told to stop. ``make up`` and ``make demo`` are this.
+Starts an embedded server for each URL that is not set, migrates the database, starts the web
+server, collector, worker and beat, prints ``Ready: ...`` when all of them respond, and keeps them
+running until it is told to stop. ``make up`` and ``make demo`` run this.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 from engagement_conductor.configuration import env
 from engagement_conductor.local_stack import commands as stack_commands
 from engagement_conductor.local_stack import ports, reachability, servers
-from engagement_conductor.local_stack.log_losses import LogLosses
+from engagement_conductor.local_stack.log_losses import LogLossReporter
 from engagement_conductor.local_stack.one_shot import CommandFailedError, run_once
 from engagement_conductor.local_stack.reachability import UnreachableError
 from engagement_conductor.local_stack.readiness import Readiness
@@ -36,7 +36,7 @@ class StackError(Exception):
     """The stack cannot start; the message is for the user."""
 
 
-REASONS = (
+START_ERRORS = (
     StackError,
     UnreachableError,
     CommandFailedError,
@@ -46,8 +46,8 @@ REASONS = (
 )
 
 
-class Stopping(Exception):  # noqa: N818 - not an error
-    """Somebody asked the stack to stop."""
+class StopRequested(Exception):  # noqa: N818 - not an error
+    """The user asked the stack to stop."""
 
 
 def main() -> int:
@@ -57,9 +57,9 @@ def main() -> int:
         signal.signal(number, stack.ask_to_stop)
     try:
         stack.run()
-    except Stopping:
+    except StopRequested:
         return 0
-    except REASONS as error:
+    except START_ERRORS as error:
         print(f"Cannot start: {error}", file=sys.stderr, flush=True)
         return 1
     finally:
@@ -72,73 +72,76 @@ def _read_arguments() -> argparse.Namespace:
         prog="python -m engagement_conductor.local_stack.stack", description=__doc__
     )
     parser.add_argument("--demo", action="store_true", help="with a simulated conference")
-    parser.add_argument("--admin", metavar="NAME", help="make this admin, with a new password")
+    parser.add_argument("--admin", metavar="NAME", help="create this admin and print a password")
     return parser.parse_args()
 
 
 def report(line: str) -> None:
-    """Tells the user one line, at once also where the output is a pipe."""
-    # A terminal that is gone, or a file on a full disk: the stack goes on.
+    """Prints one line for the user, unbuffered even if the output is a pipe."""
+    # A closed terminal or a full disk must not stop the stack.
     with suppress(OSError):
         print(line, flush=True)
 
 
 class Stack:
-    """One run of the stack on one data folder."""
+    """One run of the stack with one data folder."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
         self.data_dir = env.data_dir()
         self.supervisor = Supervisor(self.data_dir / "logs", report)
-        self._log_losses = LogLosses(self.supervisor)
+        self._log_losses = LogLossReporter(self.supervisor)
         self._stopping = False
         self._parent = os.getppid()
         self._lock: IO[str] | None = None
         self._embedded: set[str] = set()
 
     def ask_to_stop(self, *_: Any) -> None:
-        """Signal handler: the loops notice."""
+        """Signal handler; takes effect at the next :meth:`pause`."""
         self._stopping = True
 
     def run(self) -> None:
-        """Everything from the first check until somebody asks to stop."""
+        """Runs the stack from the first check until a stop is requested."""
         self.port = env.read_integer("PORT", 8000, 1, 65535)
         self._lock = lock(self.data_dir)
         if not ports.is_free(self.port):
             raise StackError(
-                f"port {self.port} is in use. Stop what listens there, or choose another: "
+                f"port {self.port} is in use. Stop what is listening there, or choose another: "
                 f"PORT={self.port % 65535 + 1} make up."
             )
         self._start_servers()
         self._prepare_database()
         self._start_processes()
         self._wait_until_ready()
-        redis_url, database_url = self._shown("REDIS_URL"), self._shown("DATABASE_URL")
+        redis_url, database_url = (
+            self._displayed_url("REDIS_URL"),
+            self._displayed_url("DATABASE_URL"),
+        )
         report(f"Ready: http://127.0.0.1:{self.port}/ redis={redis_url} database={database_url}")
         while True:
             self.pause(STEP_SECONDS)
 
-    def _shown(self, variable: str) -> str:
-        """A server's URL for the user; the password only of one that is ours alone."""
+    def _displayed_url(self, variable: str) -> str:
+        """A server's URL as shown to the user; only an embedded server's has its password."""
         url = os.environ[variable]
         return url if variable in self._embedded else masked(url)
 
     def stop(self) -> None:
-        """Ends every process. A second request to stop while it does so changes nothing."""
+        """Stops every process. Further stop requests have no effect meanwhile."""
         self.supervisor.stop()
         if self._lock is not None:
             self._lock.close()
             report("Stopped.")
 
     def pause(self, seconds: float) -> None:
-        """Sleeps and looks after the processes; raises Stopping when asked to stop."""
+        """Sleeps while supervising the processes; raises StopRequested when asked to stop."""
         deadline = time.monotonic() + seconds
         while True:
-            # Whoever kills make without a word would leave the stack behind on its port.
+            # `make` was killed without passing a signal on: the stack must not be left running.
             if self._stopping or ("MAKELEVEL" in os.environ and os.getppid() != self._parent):
-                raise Stopping
-            self.supervisor.tend()
-            self._log_losses.tell()
+                raise StopRequested
+            self.supervisor.check()
+            self._log_losses.report()
             if time.monotonic() >= deadline:
                 return
             time.sleep(min(STEP_SECONDS, seconds))
@@ -156,10 +159,10 @@ class Stack:
         make_server: Callable[[Path], servers.Server],
         wait: Callable[[str, Callable[[float], None]], None],
     ) -> None:
-        """Makes the server of a URL variable answer: the one that is given, or the embedded one."""
+        """Waits for the server of a URL variable, or starts the embedded one if it is not set."""
         if url := os.environ.get(variable):
-            patience = f"for {reachability.WAIT_SECONDS:.0f} s at most"
-            report(f"Connecting to the server of {variable}, {patience} ...")
+            limit = f"for at most {reachability.WAIT_SECONDS:.0f} s"
+            report(f"Waiting for the server of {variable}, {limit} ...")
             return wait(url, self.pause)
         server = make_server(self.data_dir)
         launch = server.launch()
@@ -167,23 +170,23 @@ class Stack:
         self.supervisor.start(launch)
         self._wait_for(server.answers, launch.name, servers.START_SECONDS)
         name = {"DATABASE_URL": "database", "REDIS_URL": "redis"}[variable]
-        servers.remember(self.data_dir, {name: server.url})
+        servers.save_urls(self.data_dir, {name: server.url})
         os.environ[variable] = server.url
         self._embedded.add(variable)
         if variable == "REDIS_URL":
-            # Nobody else reads the streams of this server: keep them small.
+            # No other system reads the streams of this server, so they can be kept short.
             os.environ.setdefault("STREAM_RETENTION_MINUTES", "60")
         return None
 
     def _prepare_database(self) -> None:
         from django.conf import settings
 
-        _ = settings.DATABASES  # reads every variable, and says which one is wrong
+        _ = settings.DATABASES  # validates every variable before anything is migrated
         report("Migrating the database ...")
         self._run_once(stack_commands.migrate())
         if name := self.arguments.admin:
             line = self._run_once(stack_commands.create_admin(name))
-            report(line or f"Admin {name} exists and keeps the password.")
+            report(line or f"Admin {name} already exists; the password is unchanged.")
         if self.arguments.demo:
             report(self._run_once(stack_commands.create_demo_users()))
 
@@ -200,24 +203,24 @@ class Stack:
         readiness = Readiness(self.port)
         for name, answers in readiness.checks.items():
             self._wait_for(answers, name, START_SECONDS)
-            report(f"{name} answers.")
+            report(f"{name} is ready.")
 
     def _wait_for(self, answers: Callable[[], bool], name: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not answers():
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"{name} does not answer after {seconds:.0f} s. The end of its log:\n"
+                    f"{name} did not respond within {seconds:.0f} s. The end of its log:\n"
                     f"{self.supervisor.last_lines(name)}"
                 )
             self.pause(STEP_SECONDS)
 
 
 def lock(data_dir: Path) -> IO[str]:
-    """Keeps other stacks off a data folder, until the file is closed or the process ends.
+    """Locks a data folder against other stacks until the file is closed or the process ends.
 
     Raises:
-        StackError: another one has it, or the folder cannot be used.
+        StackError: another stack holds the lock, or the folder cannot be used.
     """
     try:
         servers.prepare_data_folder(data_dir)

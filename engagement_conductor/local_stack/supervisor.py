@@ -1,4 +1,4 @@
-"""Keeps a list of processes running, and ends all of them together."""
+"""Keeps a set of processes running, and stops all of them together."""
 
 import math
 import time
@@ -6,20 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engagement_conductor.local_stack.processes import STOP_SECONDS, Launch, Process, guard
+from engagement_conductor.local_stack.guard import guard
+from engagement_conductor.local_stack.processes import STOP_SECONDS, Launch, Process
 from engagement_conductor.logs.files import LogFile
 from sessions_app.backoff import Backoff
 
-STEADY_SECONDS = 60.0
+# A process that ran for longer than this is restarted with the first delay again.
+STABLE_SECONDS = 60.0
 REPORT_SECONDS = 60.0
 LAST_LINES_SECONDS = 1.0
 
 
 @dataclass
-class _Kept:
-    """One process that is kept running. While ``process`` is None it waits for ``restart_at``.
+class _Supervised:
+    """One supervised process. While ``process`` is None it waits for ``restart_at``.
 
-    The log is that of all its runs: what one could not say before it ended still waits there.
+    All of its runs share the log, so lines that one run could not write are not lost with it.
     """
 
     launch: Launch
@@ -27,13 +29,13 @@ class _Kept:
     process: Process | None = None
     backoff: Backoff = field(default_factory=lambda: Backoff(first=0.5, longest=10.0))
     restart_at: float = 0.0
-    lost_told: int = 0
-    problem_told: str = ""
-    tell_at: float = 0.0
+    lost_reported: int = 0
+    problem_reported: str = ""
+    report_at: float = 0.0
 
 
 class Supervisor:
-    """Starts processes, starts those again that end, and stops them in reverse order.
+    """Starts processes, restarts those that end, and stops them in reverse order.
 
     Args:
         log_directory: each process writes to ``<name>.log`` there.
@@ -43,39 +45,42 @@ class Supervisor:
     def __init__(self, log_directory: Path, report: Callable[[str], None]) -> None:
         self._log_directory = log_directory
         self._report = report
-        self._kept: list[_Kept] = []
+        self._supervised: list[_Supervised] = []
 
     def start(self, launch: Launch) -> None:
-        """Starts a process now and keeps it running from then on.
+        """Starts a process and keeps it running from then on.
 
         Raises:
-            OSError: it cannot be started.
-            RuntimeError: its ground cannot be made ready; the message is for the user.
+            OSError: the process cannot be started.
+            RuntimeError: its preparation failed; the message is for the user.
         """
-        kept = _Kept(launch, LogFile(self._log_directory / f"{launch.name}.log"))
-        self._run(kept)
-        kept.log.begin()
-        self._kept.append(kept)
+        supervised = _Supervised(launch, LogFile(self._log_directory / f"{launch.name}.log"))
+        self._run(supervised)
+        supervised.log.start()
+        self._supervised.append(supervised)
 
-    def tend(self) -> None:
-        """One step: notices who has ended, and starts again whose time has come."""
+    def check(self) -> None:
+        """One round: schedules a restart for processes that have ended, starts those that are due.
+
+        Call it several times a second. It also replaces a dead guardian and reports log problems.
+        """
         now = time.monotonic()
-        guard.tend()
-        for kept in self._kept:
-            self._tell_of_log(kept, now)
-            if kept.process is None:
-                if now >= kept.restart_at:
-                    self._restart(kept)
-            elif (code := kept.process.exit_code()) is not None:
-                self._schedule(kept, now, f"ended ({_describe(code)})")
+        guard.restart_if_dead()
+        for supervised in self._supervised:
+            self._report_log(supervised, now)
+            if supervised.process is None:
+                if now >= supervised.restart_at:
+                    self._restart(supervised)
+            elif (code := supervised.process.exit_code()) is not None:
+                self._schedule(supervised, now, f"ended ({_describe(code)})")
 
     def lost_lines(self) -> dict[str, int]:
-        """How many lines of each process are in no log."""
-        return {kept.launch.name: kept.log.lost for kept in self._kept}
+        """Number of log lines lost so far, by process."""
+        return {each.launch.name: each.log.lost for each in self._supervised}
 
     def log_problems(self) -> dict[str, str]:
-        """Why the log of a process is not written just now, for those that are not."""
-        problems = {kept.launch.name: kept.log.problem for kept in self._kept}
+        """Why a log cannot be written at the moment, by process; working logs are left out."""
+        problems = {each.launch.name: each.log.problem for each in self._supervised}
         return {name: problem for name, problem in problems.items() if problem}
 
     def last_lines(self, name: str) -> str:
@@ -85,55 +90,58 @@ class Supervisor:
         return "\n".join(text.splitlines()[-5:])
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Stops everything, the last started first, within ``seconds`` in all."""
+        """Stops everything, the most recently started first, within ``seconds`` in total."""
         deadline = time.monotonic() + seconds
-        for kept in reversed(self._kept):
-            if kept.process is not None:
-                self._report(f"Stopping {kept.launch.name}.")
-                # However late it has become, a server that obeys gets the time to write its data.
-                kept.process.stop(max(deadline - time.monotonic(), 1.0))
+        for supervised in reversed(self._supervised):
+            if supervised.process is not None:
+                self._report(f"Stopping {supervised.launch.name}.")
+                # Even past the deadline, a server gets a second to write its data to disk.
+                supervised.process.stop(max(deadline - time.monotonic(), 1.0))
         self._close_logs()
-        self._kept.clear()
+        self._supervised.clear()
 
     def _close_logs(self) -> None:
-        """Says which last lines are in no log; a disk that hangs is waited for a moment in all."""
+        """Reports the last lines that were lost; a hung disk gets one second for all logs."""
         deadline = time.monotonic() + LAST_LINES_SECONDS
-        for kept in self._kept:
-            if kept.process is not None:
-                kept.process.wait_for_silence(max(deadline - time.monotonic(), 0.0))
-            kept.log.close(max(deadline - time.monotonic(), 0.0))
-            if kept.log.lost > kept.lost_told:
-                self._tell_of_log(kept, math.inf)
+        for supervised in self._supervised:
+            if supervised.process is not None:
+                supervised.process.wait_for_output(max(deadline - time.monotonic(), 0.0))
+            supervised.log.close(max(deadline - time.monotonic(), 0.0))
+            if supervised.log.lost > supervised.lost_reported:
+                self._report_log(supervised, math.inf)
 
-    def _tell_of_log(self, kept: _Kept, now: float) -> None:
-        """Says what is wrong with a log, or not any more; once a minute at most."""
-        lost, problem = state = (kept.log.lost, kept.log.problem)
-        if now < kept.tell_at or state == (kept.lost_told, kept.problem_told):
+    def _report_log(self, supervised: _Supervised, now: float) -> None:
+        """Reports a new problem of a log, or its end; at most once a minute."""
+        log = supervised.log
+        lost, problem = state = (log.lost, log.problem)
+        reported = (supervised.lost_reported, supervised.problem_reported)
+        if now < supervised.report_at or state == reported:
             return
-        what = f"is not written ({problem})" if problem else "is written"
-        more = lost - kept.lost_told
+        what = f"cannot be written ({problem})" if problem else "is being written again"
+        more = lost - supervised.lost_reported
         missing = f"; {more} more lines are missing" if more else ""
-        self._report(f"The log of {kept.launch.name} {what}{missing}: {kept.log.path}")
-        kept.lost_told, kept.problem_told = state
-        kept.tell_at = now + REPORT_SECONDS
+        self._report(f"The log of {supervised.launch.name} {what}{missing}: {log.path}")
+        supervised.lost_reported, supervised.problem_reported = state
+        supervised.report_at = now + REPORT_SECONDS
 
-    def _restart(self, kept: _Kept) -> None:
+    def _restart(self, supervised: _Supervised) -> None:
         try:
-            self._run(kept)
+            self._run(supervised)
         except (OSError, RuntimeError) as error:
-            self._schedule(kept, time.monotonic(), f"cannot be started ({error})")
+            self._schedule(supervised, time.monotonic(), f"cannot be started ({error})")
 
-    def _run(self, kept: _Kept) -> None:
-        kept.process = Process(kept.launch, self._log_directory, kept.log)
+    def _run(self, supervised: _Supervised) -> None:
+        supervised.process = Process(supervised.launch, self._log_directory, supervised.log)
 
-    def _schedule(self, kept: _Kept, now: float, what: str) -> None:
-        if kept.process is not None and now - kept.process.started_at > STEADY_SECONDS:
-            kept.backoff.reset()
-        kept.process = None
-        kept.restart_at = now + kept.backoff.delay
-        again = f"Starting it again in {kept.backoff.delay:g} s: {kept.log.path}"
-        self._report(f"{kept.launch.name} {what}. {again}")
-        kept.backoff.fail()
+    def _schedule(self, supervised: _Supervised, now: float, what: str) -> None:
+        process, backoff = supervised.process, supervised.backoff
+        if process is not None and now - process.started_at > STABLE_SECONDS:
+            backoff.reset()
+        supervised.process = None
+        supervised.restart_at = now + backoff.delay
+        again = f"Starting it again in {backoff.delay:g} s: {supervised.log.path}"
+        self._report(f"{supervised.launch.name} {what}. {again}")
+        backoff.fail()
 
 
 def _describe(code: int) -> str:

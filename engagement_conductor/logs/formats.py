@@ -1,4 +1,4 @@
-"""How log lines look: text for people, JSON for programs, both with what they are about."""
+"""Log formats: text for people, JSON for programs, both with context fields such as the shard."""
 
 import json
 import logging
@@ -15,8 +15,8 @@ TEXT = "text"
 JSON = "json"
 
 
-class WithFields(logging.Filter):
-    """Notes in a record what it is about, in the thread that writes it."""
+class ContextFilter(logging.Filter):
+    """Adds the context fields to a record, in the thread that logs it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.fields = {**log_fields(), **getattr(record, "fields", {})}
@@ -24,10 +24,10 @@ class WithFields(logging.Filter):
 
 
 class OutageHandler(logging.StreamHandler[Any]):
-    """Writes lines to standard error, of what repeats itself once a minute.
+    """Writes to standard error, repeated errors only once a minute.
 
-    The traceback of an outage becomes its last line; that of a fault is written whole. Whoever
-    logs an error gets this: Django, Celery, the channel layer, asyncio of a task that failed.
+    An outage is logged without its traceback, a fault with it. This applies whoever logs the error:
+    Django, Celery, the channel layer, or asyncio for a failed task.
     """
 
     def __init__(self) -> None:
@@ -43,18 +43,18 @@ class OutageHandler(logging.StreamHandler[Any]):
 
 
 def _repeated_kind(record: logging.LogRecord) -> tuple[str, ...] | None:
-    """What tells a record of an outage or a fault from others; None for all other records."""
+    """A key shared by repetitions of an outage or a fault; None for all other records."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
         kind = outage_kind(error) if is_outage(error) else fault_kind(error)
         return record.name, str(record.msg), kind
     status = getattr(record, "status_code", None)
-    # Django tells of each request that was answered so, and every page is while a server is away.
+    # Django logs each 503, which is every page while a server is away.
     return (record.name, str(status)) if status == HTTPStatus.SERVICE_UNAVAILABLE else None
 
 
 def _shortened(record: logging.LogRecord, left_out: int) -> logging.LogRecord:
-    """A copy with how many like it were left out, and of an outage no traceback."""
+    """A copy with the number of suppressed repetitions; an outage loses its traceback."""
     short = copy(record)
     message = record.getMessage()
     error = record.exc_info[1] if record.exc_info else None
@@ -78,9 +78,9 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, process, message, and what it is about.
+    """One JSON object per line: time, level, logger, process, message and context fields.
 
-    A traceback is in ``exception``.
+    ``exception`` holds the traceback, if there is one.
     """
 
     def format(self, record: logging.LogRecord) -> str:

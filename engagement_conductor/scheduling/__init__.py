@@ -1,0 +1,1 @@
+"""Celery's beat, broker connection and worker consumer."""

@@ -1,4 +1,4 @@
-"""The scheduler of Celery beat: keeps no schedule on disk, but shows that it lives."""
+"""The scheduler of Celery beat: keeps no schedule on disk, and writes heartbeats."""
 
 import logging
 import os
@@ -19,12 +19,12 @@ FRESH_SECONDS = 30.0
 
 
 def heartbeat_file() -> Path:
-    """Touched about once a second while beat works."""
+    """Touched about once a second while beat runs."""
     return env.data_dir() / "beat.heartbeat"
 
 
 def is_alive(started_at: float = 0.0) -> bool:
-    """Whether beat of this data folder worked lately, and after ``started_at`` (Unix time)."""
+    """Whether this data folder's beat ran within 30 s, and after ``started_at`` (Unix time)."""
     try:
         touched = heartbeat_file().stat().st_mtime
     except OSError:
@@ -33,7 +33,7 @@ def is_alive(started_at: float = 0.0) -> bool:
 
 
 class HeartbeatScheduler(Scheduler):
-    """Celery's own scheduler in memory: every entry here follows from the clock alone."""
+    """Celery's in-memory scheduler: every entry here depends on the clock alone."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,22 +45,22 @@ class HeartbeatScheduler(Scheduler):
         return seconds
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
-        """Sends a task. Celery's own would write its stack and two tracebacks when it cannot."""
+        """Sends a task. If that fails, Celery's own method would log a stack and two tracebacks."""
         logger.info("Sending %s.", entry.name)
         try:
             self.apply_async(entry, producer=producer, advance=False)
             note_heartbeat(self._redis, BEAT)
         except (SchedulingError, *REDIS_ERRORS) as error:
-            # Celery says why in words of its own, and hides what it was.
-            log_failure(logger, "A task is not sent", error.__context__ or error)
+            # Celery wraps the original error in its own.
+            log_failure(logger, "Cannot send a task", error.__context__ or error)
 
     @staticmethod
     def _touch() -> None:
-        """Shows that beat lives; where that cannot be written it is not the ticks that stop."""
+        """Touches the heartbeat file. A failure is logged, and ticks go on."""
         path = heartbeat_file()
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
             os.utime(path)
         except OSError as error:
-            log_failure(logger, "Beat's sign of life is not written", error)
+            log_failure(logger, "Cannot write beat's heartbeat", error)

@@ -1,4 +1,4 @@
-"""The connection of worker and beat to the broker: back in seconds, however long it was gone."""
+"""The broker connection of worker and beat, which reconnects within seconds of any outage."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ DELAY_SECONDS = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 5.
 
 
 class BrokerConnection(Connection):
-    """Kombu's connection, which by itself would wait up to half a minute between two attempts."""
+    """Kombu's connection, with at most 5 s between attempts instead of half a minute."""
 
     def ensure_connection(
         self,
@@ -22,6 +22,6 @@ class BrokerConnection(Connection):
 
 
 class Amqp(AMQP):
-    """Celery's factory of connections, for the one above."""
+    """Celery's factory of connections, using the class above."""
 
     Connection = BrokerConnection

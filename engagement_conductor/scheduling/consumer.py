@@ -1,4 +1,4 @@
-"""How a worker takes its tasks: from a broker that refuses again a second later, without a word."""
+"""The worker's consumer, which keeps retrying a broker that refuses commands."""
 
 import logging
 import time
@@ -9,14 +9,14 @@ from sessions_app.telemetry.outages import log_failure
 
 logger = logging.getLogger(__name__)
 
-# Connecting to a broker that refuses goes well, so that Celery itself would not wait at all.
+# Such a broker still accepts connections, so Celery itself would retry without any delay.
 RETRY_SECONDS = 1.0
 
 
-class PatientConsumer(Consumer):
-    """Celery's consumer, for a broker that is there and refuses, as one whose memory is full."""
+class RetryingConsumer(Consumer):
+    """Celery's consumer, for a broker that is up but refuses commands, as with full memory."""
 
     def on_connection_error_before_connected(self, exc: Exception) -> None:
-        """Celery would write a line each time, and try again at once."""
-        log_failure(logger, "The broker takes no worker", exc)
+        """Waits a second. Celery would log every attempt, and retry at once."""
+        log_failure(logger, "The broker refuses this worker", exc)
         time.sleep(RETRY_SECONDS)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engagement_conductor.configuration import env
+from engagement_conductor.configuration.private_files import stored_secret
 from engagement_conductor.local_stack.ports import find_free
 from engagement_conductor.local_stack.postgresql import PostgreSQL
 
@@ -29,8 +29,8 @@ class SmallDisk:
     def hold_database_of(self, data_folder: Path) -> None:
         """Makes the database of a new data folder, here instead of there."""
         place = self.folder / "postgresql"
-        password = env.kept_secret(data_folder / "postgresql_password")
-        PostgreSQL(place, find_free(), password).launch().before()
+        password = stored_secret(data_folder / "postgresql_password")
+        PostgreSQL(place, find_free(), password).launch().prepare()
         (data_folder / "postgresql").symlink_to(place)
 
     @contextmanager

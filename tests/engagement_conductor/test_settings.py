@@ -109,7 +109,8 @@ def test_this_machine_is_always_an_allowed_host(tmp_path):
 
 def test_operations_name_every_variable():
     sources = " ".join(
-        (ROOT / "engagement_conductor" / name).read_text() for name in ("settings.py", "env.py")
+        (ROOT / "engagement_conductor" / name).read_text()
+        for name in ("settings.py", "configuration/env.py")
     )
     names = set(re.findall(r'read_\w+\(\s*"([A-Z_]+)"', sources))
     assert {"PORT", "DATABASE_URL", "SECRET_KEY", "DATA_DIR"} < names

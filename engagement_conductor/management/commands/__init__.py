@@ -1,0 +1,1 @@
+"""`manage.py back_up`, `restore` and `migrate`."""

@@ -1,4 +1,4 @@
-"""``manage.py migrate``: Django's own, with other limits of time than those of the product."""
+"""``manage.py migrate``: Django's own command, with time limits for migrating a live database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from django.core.management.commands import migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# A statement may take as long as it must. It may not keep others waiting: whoever waits for a lock
-# on a table has everybody behind it wait, too. And a migration that stands still in a transaction,
-# because its process does, gives its locks back.
+# A statement may take as long as it needs, but not block others: while it waits for a table's lock,
+# every later query on that table queues behind it. A transaction that sits idle because its process
+# hangs is ended, which releases its locks.
 LIMITS = {
     "statement_timeout": "0",
     "lock_timeout": "3s",
@@ -19,20 +19,20 @@ LIMITS = {
 
 
 class Command(migrate.Command):
-    """Applies migrations while the product goes on."""
+    """Applies migrations while the product runs."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with limits_of_migrations(connections[options["database"]]):
+        with migration_limits(connections[options["database"]]):
             super().handle(*args, **options)
 
 
 @contextmanager
-def limits_of_migrations(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Lets every connection that is opened in the block have :data:`LIMITS`."""
+def migration_limits(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Applies :data:`LIMITS` to every connection that is opened in the block."""
     usual = connection.settings_dict["OPTIONS"]
     limits = " ".join(f"-c {name}={value}" for name, value in LIMITS.items())
     connection.close()
-    # Of settings that are given twice, the last one counts.
+    # If a setting is given twice, the last one applies.
     connection.settings_dict["OPTIONS"] = {
         **usual,
         "options": f"{usual.get('options', '')} {limits}".strip(),

@@ -68,11 +68,13 @@ def test_what_was_there_at_the_backup_is_there_again_and_goes_on(
         post_chat(client, 0, 5, "later")
         wait_for(lambda: chat_of(product, "later") == 5, "a later session is stored")
 
-        assert "At work a moment ago" in attempt(product, "restore", str(backup)).stderr
+        assert (
+            "Still active within the last 20 s" in attempt(product, "restore", str(backup)).stderr
+        )
         for name in PRODUCT:
             product.end(name, signal.SIGTERM)
         post_chat(client, 100, 7, "talk")
-        refused = "At work a moment ago"
+        refused = "Still active within the last 20 s"
         wait_for(lambda: refused not in attempt(product, "restore", str(backup)).stderr, "silence")
         assert "--replace" in attempt(product, "restore", str(backup)).stderr
         wrong = tmp_path / "wrong.dump"

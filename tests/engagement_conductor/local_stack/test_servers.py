@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 OWNER = """
 import sys, time
 from pathlib import Path
-from engagement_conductor import embedded
+from engagement_conductor.local_stack import servers
 with servers.running_pair(Path(sys.argv[1])):
     print("running", flush=True)
     time.sleep(60)
@@ -161,7 +161,7 @@ def test_killed_owner_leaves_no_server(tmp_path):
 def test_leftover_server_is_ended_and_its_data_taken_over(tmp_path):
     first = Valkey(tmp_path / "valkey", ports.find_free())
     launch = first.launch()
-    launch.before()
+    launch.prepare()
     leftover = subprocess.Popen(launch.arguments, stdout=subprocess.DEVNULL)
     give_up_at = time.monotonic() + 10
     while not first.answers():

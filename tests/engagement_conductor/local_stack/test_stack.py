@@ -231,7 +231,10 @@ def test_busy_port_is_named_before_anything_starts(start, tmp_path):
         ({"DEBUG": "yes"}, "DEBUG must be True or False, not 'yes'"),
         ({"PUBLIC_URL": "https://example.org"}, "Set SECRET_KEY, or SECRET_KEY_FILE"),
         ({"PUBLIC_URL": "nowhere"}, "migrate failed: PUBLIC_URL is not the address of a server"),
-        ({"DATABASE_URL": "postgresql://x:y@nowhere.invalid/z"}, "Nobody knows the host of"),
+        (
+            {"DATABASE_URL": "postgresql://x:y@nowhere.invalid/z"},
+            "The host of DATABASE_URL, 'nowhere.invalid', is unknown",
+        ),
     ],
 )
 def test_bad_variable_is_one_clear_line(start, variables, message):
@@ -242,7 +245,9 @@ def test_bad_variable_is_one_clear_line(start, variables, message):
 
 
 def test_a_worker_without_its_broker_does_not_answer():
-    script = "from engagement_conductor import readiness; print(readiness._worker_answers())"
+    script = (
+        "from engagement_conductor.local_stack import readiness; print(readiness._worker_answers())"
+    )
     asked = subprocess.run(
         [sys.executable, "-c", script],
         cwd=settings.BASE_DIR,

@@ -1,39 +1,22 @@
-"""The supervisor tells of logs that are not written, and its guardian is never missed."""
+"""The supervisor restarts what ends, and reports logs that cannot be written."""
 
-import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 import redis
 
-from engagement_conductor.local_stack import log_losses as log_losses
-from engagement_conductor.local_stack import supervisor
-from engagement_conductor.local_stack.log_losses import LogLosses
-from engagement_conductor.local_stack.processes import Launch, guard
+from engagement_conductor.local_stack import log_losses, supervisor
+from engagement_conductor.local_stack.log_losses import LogLossReporter
+from engagement_conductor.local_stack.processes import Launch
 from engagement_conductor.local_stack.supervisor import Supervisor
 from engagement_conductor.logs import files
 from sessions_app.telemetry import counters
 from sessions_app.telemetry.unwritten_logs import unwritten_logs
 
 CHATTER = "import time\nwhile True:\n    print('x' * 1000, flush=True)\n    time.sleep(0.001)"
-OWNER = """
-import sys, time
-from pathlib import Path
-from engagement_conductor.local_stack.processes import Launch
-from engagement_conductor.local_stack.supervisor import Supervisor
-kept = Supervisor(Path(sys.argv[1]), print)
-kept.start(Launch("sleeper", ["sleep", "60"]))
-print(kept._kept[0].process.pid, flush=True)
-while True:
-    kept.tend()
-    time.sleep(0.05)
-"""
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 15) -> None:
@@ -44,26 +27,26 @@ def wait_until(condition: Callable[[], object], seconds: float = 15) -> None:
 
 
 @pytest.mark.integration
-def test_a_log_that_is_not_written_is_told_and_counted(
+def test_a_log_that_cannot_be_written_is_reported_and_counted(
     tmp_path: Path, redis_client: "redis.Redis", redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(files, "MOST_WAITING_BYTES", 20_000)
+    monkeypatch.setattr(files, "MAX_WAITING_BYTES", 20_000)
     monkeypatch.setattr(supervisor, "REPORT_SECONDS", 0.2)
-    monkeypatch.setattr(log_losses, "EACH_SECONDS", 0.1)
+    monkeypatch.setattr(log_losses, "INTERVAL_SECONDS", 0.1)
     monkeypatch.setenv("REDIS_URL", redis_url)
     logs, said = tmp_path / "logs", []
     logs.write_text("not a folder")
     kept = Supervisor(logs, said.append)
-    losses = LogLosses(kept)
+    losses = LogLossReporter(kept)
 
     def turn(condition: Callable[[], object]) -> None:
-        def tended() -> object:
-            kept.tend()
-            losses.tell()
+        def checked() -> object:
+            kept.check()
+            losses.report()
             return condition()
 
-        wait_until(tended)
+        wait_until(checked)
 
     kept.start(Launch("chatter", [sys.executable, "-c", CHATTER]))
     try:
@@ -72,9 +55,9 @@ def test_a_log_that_is_not_written_is_told_and_counted(
         [problem] = unwritten_logs(redis_client)
         assert problem.startswith("chatter on ")
         assert problem.endswith(": File exists")
-        turn(lambda: any("is not written (File exists)" in line for line in said))
+        turn(lambda: any("cannot be written (File exists)" in line for line in said))
         logs.unlink()
-        turn(lambda: any("The log of chatter is written" in line for line in said))
+        turn(lambda: any("The log of chatter is being written again" in line for line in said))
         total = kept.lost_lines()["chatter"]
         turn(lambda: counters.read_counters(redis_client)[lost] == total)
         assert len(said) < 60
@@ -108,11 +91,11 @@ def test_last_words_wait_for_the_disk(kept: Supervisor, tmp_path: Path) -> None:
     kept.start(Launch("talker", [sys.executable, "-c", LAST_WORDS]))
 
     def ended(times: int) -> bool:
-        kept.tend()
+        kept.check()
         return sum("ended (exit code 1)" in line for line in said) >= times
 
     wait_until(lambda: ended(2))
-    # Across the restarts there is the problem, and nothing is given up.
+    # The problem lasts across restarts, and no line is lost.
     assert kept.log_problems() == {"talker": "Is a directory"}
     assert kept.lost_lines() == {"talker": 0}
     log = tmp_path / "talker.log"
@@ -123,47 +106,11 @@ def test_last_words_wait_for_the_disk(kept: Supervisor, tmp_path: Path) -> None:
 
 
 def test_last_words_that_are_never_written_are_counted(kept: Supervisor) -> None:
-    """Also where a child of the process still holds the pipe."""
+    """Even if a child of the process still holds the pipe."""
     script = "import os\nif os.fork() == 0:\n    os.setsid(); os.execlp('sleep', 'sleep', '2')\n"
     kept.start(Launch("talker", [sys.executable, "-c", script + LAST_WORDS]))
-    wait_until(lambda: kept.tend() or any("ended (exit code 1)" in line for line in said))
+    wait_until(lambda: kept.check() or any("ended (exit code 1)" in line for line in said))
     wait_until(lambda: kept.log_problems())
     kept.stop(1)
     [told] = [line for line in said if "lines are missing" in line]
-    assert "is not written (Is a directory); 501 more lines are missing" in told
-
-
-def test_a_guardian_that_was_killed_is_replaced_by_one_that_knows_all(tmp_path: Path) -> None:
-    owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    with owner:
-        sleeper = int(owner.stdout.readline())
-        [guardian] = guardians(owner.pid)
-        guardian.kill()
-        wait_until(lambda: [each for each in guardians(owner.pid) if each.pid != guardian.pid])
-        time.sleep(0.2)
-        owner.kill()
-        owner.wait()
-    wait_until(lambda: not psutil.pid_exists(sleeper))
-
-
-def guardians(owner: int) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(owner).children()
-        if child.status() != psutil.STATUS_ZOMBIE
-        and any(part.endswith("guardian.py") for part in child.cmdline())
-    ]
-
-
-def test_a_guardian_that_cannot_be_told_is_no_reason_to_stop(tmp_path: Path) -> None:
-    kept = Supervisor(tmp_path, lambda line: None)
-    kept.start(Launch("sleeper", ["sleep", "60"]))
-    try:
-        os.kill(guard._process.pid, signal.SIGKILL)
-        kept.start(Launch("other", ["sleep", "60"]))
-        kept.tend()
-        assert guard._process.poll() is None
-    finally:
-        kept.stop(1)
+    assert "cannot be written (Is a directory); 501 more lines are missing" in told

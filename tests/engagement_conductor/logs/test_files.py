@@ -14,7 +14,7 @@ import pytest
 
 from engagement_conductor.local_stack.processes import Launch, Process
 from engagement_conductor.logs import files
-from engagement_conductor.logs.files import MOST_WAITING_BYTES, LogFile
+from engagement_conductor.logs.files import MAX_WAITING_BYTES, LogFile
 from tests.requirements import missing
 
 # Says a number twenty times a second, and to a file how far it has come.
@@ -107,7 +107,7 @@ def test_a_log_goes_on_after_the_disk_was_full(small_disk: Path, talk) -> None:
 def test_lines_for_which_there_is_no_room_are_counted(
     small_disk: Path, talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "MOST_WAITING_BYTES", 20_000)
+    monkeypatch.setattr(files, "MAX_WAITING_BYTES", 20_000)
     process, _ = talk(small_disk / "logs", 1_000, 0.005)
     fill(small_disk / "filler")
     wait_until(lambda: process.log.lost > 200)
@@ -208,7 +208,7 @@ def test_a_slow_disk_stops_nobody_and_takes_little_memory(
     for _ in range(5_000):
         log.add(line)
     assert time.monotonic() - began < 2
-    assert log.lost == 5_000 - MOST_WAITING_BYTES // len(line)
+    assert log.lost == 5_000 - MAX_WAITING_BYTES // len(line)
     release.set()
     log.end()
     writer.join(10)
@@ -219,7 +219,7 @@ def test_a_disk_that_hangs_is_a_problem(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(files, "HUNG_SECONDS", 0.2)
     log = LogFile(tmp_path / "a.log")
     os.mkfifo(log.path)  # opening it waits for a reader
-    log.begin()
+    log.start()
     log.add(b"first\n")
     assert log.problem == ""
     wait_until(lambda: log.problem == "nothing was written for over 0.2 s")
@@ -238,12 +238,12 @@ def test_a_disk_that_hangs_is_a_problem(tmp_path: Path, monkeypatch: pytest.Monk
 def test_lines_that_are_lost_are_a_problem_until_the_log_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "MOST_WAITING_BYTES", 20)
+    monkeypatch.setattr(files, "MAX_WAITING_BYTES", 20)
     log = LogFile(tmp_path / "a.log")
     for _ in range(5):
         log.add(b"123456789\n")
     assert (log.lost, log.problem) == (3, "it is written too slowly")
-    log.begin()
+    log.start()
     wait_until(lambda: not log.problem)
     log.close(5)
     assert "3 lines were not written here." in log.path.read_text()
@@ -252,7 +252,7 @@ def test_lines_that_are_lost_are_a_problem_until_the_log_says_so(
 def test_what_a_disk_that_hangs_keeps_to_itself_is_lost_in_the_end(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "a.log")
     os.mkfifo(log.path)
-    log.begin()
+    log.start()
     for number in range(7):
         log.add(b"%d\n" % number)
     assert log.lost == 0
@@ -262,45 +262,9 @@ def test_what_a_disk_that_hangs_keeps_to_itself_is_lost_in_the_end(tmp_path: Pat
         assert reader.read() == b"".join(b"%d\n" % number for number in range(7))
 
 
-def test_a_folder_of_an_earlier_release_is_closed(tmp_path: Path) -> None:
-    logs = tmp_path / "logs"
-    logs.mkdir(mode=0o755)
-    logs.chmod(0o755)
-    for name in ("web.log.1", "conference.log"):
-        (logs / name).touch(mode=0o644)
-    written(logs / "web.log", [b"line\n"], limit=100)
-    assert logs.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_full_file_becomes_the_old_one(tmp_path: Path) -> None:
-    log = written(tmp_path / "a.log", [b"%04d\n" % number for number in range(100)], limit=200)
-    old = log.path.with_name("a.log.1")
-    assert old.stat().st_size <= 205
-    assert log.path.read_text().endswith("0099\n")
-    assert (old.read_text() + log.path.read_text()).count("\n") >= 40
-
-
-def test_a_file_that_cannot_be_renamed_keeps_its_newest_lines(tmp_path: Path) -> None:
-    (tmp_path / "a.log.1" / "in the way").mkdir(parents=True)
-    log = written(tmp_path / "a.log", [b"%04d\n" % number for number in range(100)], limit=200)
-    text = log.path.read_text()
-    assert len(text) < 500
-    assert text.endswith("0099\n")
-    assert "Earlier lines could not be kept" in text
-
-
 def test_lines_without_an_end_take_little_memory(tmp_path: Path) -> None:
     script = "import sys; sys.stdout.write('y' * 3_000_000)"
     process = Process(Launch("endless", [sys.executable, "-c", script]), tmp_path)
     wait_until(lambda: process.exit_code() == 0)
     process.last_lines()
     assert process.log.path.read_text().count("y") + process.log.lost * 64 * 1024 >= 3_000_000
-
-
-def written(path: Path, lines: list[bytes], limit: int) -> LogFile:
-    log = LogFile(path, limit)
-    for line in lines:
-        log.add(line)
-    log.end()
-    log.write()
-    return log

@@ -18,10 +18,10 @@ from django.db import IntegrityError
 
 from engagement_conductor import settings as product_settings
 from engagement_conductor.logs.formats import (
+    ContextFilter,
     JsonFormatter,
     OutageHandler,
     TextFormatter,
-    WithFields,
 )
 from sessions_app.telemetry.log_context import log_context, log_fields
 from sessions_app.telemetry.once_a_minute import OnceAMinute
@@ -150,7 +150,7 @@ def test_other_lines_pass_unchanged(written) -> None:
 def record_of(message: str, *arguments: object, **extra: object) -> logging.LogRecord:
     record = logging.LogRecord("pipeline", logging.INFO, "", 0, message, arguments, None)
     record.__dict__.update(extra)
-    assert WithFields().filter(record)
+    assert ContextFilter().filter(record)
     return record
 
 

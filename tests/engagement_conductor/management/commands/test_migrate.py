@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 
 from anomalies_app.models import Anomaly
-from engagement_conductor.management.commands.migrate import limits_of_migrations
+from engagement_conductor.management.commands.migrate import migration_limits
 from sessions_app.models import Event
 from sessions_app.storage import concurrent_indexes
 from sessions_app.storage.concurrent_indexes import AddIndexConcurrently, AddUniqueConcurrently
@@ -34,7 +34,7 @@ def shown(name: str) -> str:
 
 def test_limits_are_those_of_migrations_while_one_runs() -> None:
     usual = shown("statement_timeout"), shown("lock_timeout")
-    with limits_of_migrations(connection):
+    with migration_limits(connection):
         assert (shown("statement_timeout"), shown("lock_timeout")) == ("0", "3s")
         assert shown("idle_in_transaction_session_timeout") == "1min"
         connection.close()
@@ -167,7 +167,7 @@ def test_what_others_wait_behind_waits_for_a_lock_no_longer_than_any(
         patience.start()
         try:
             with (
-                limits_of_migrations(connection),
+                migration_limits(connection),
                 pytest.raises(OperationalError, match="lock timeout"),
             ):
                 apply(chunked)
