@@ -15,7 +15,7 @@ import redis
 
 from dashboard.losses import losses
 from engagement_conductor import settings as product_settings
-from engagement_conductor.local_stack import ports, processes
+from engagement_conductor.local_stack import ports
 from engagement_conductor.local_stack import servers as embedded
 from engagement_conductor.local_stack.guard import guard
 from engagement_conductor.local_stack.valkey import Valkey

@@ -1,5 +1,6 @@
 """Why an episode began or escalated: the signal that fell most, as data and as a sentence."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -118,26 +119,28 @@ def _ticks_falling(history: Floats, before: Floats, now: Floats) -> NDArray[np.i
 def _sentence(move: SignalMove, kind: int, people: tuple[float, float], leaving: float) -> str:
     present, usual = people
     if move.signal == "active_users":
-        text = f"Active users fell from {_number(move.before)} to {_number(move.now)}"
+        text = f"Active users fell from {grouped(move.before)} to {grouped(move.now)}"
     elif move.signal == "chat_msgs_per_min":
-        text = f"Chat fell from {_number(move.before)} to {_number(move.now)} messages a minute"
+        text = f"Chat fell from {grouped(move.before)} to {grouped(move.now)} messages a minute"
     else:
-        text = f"Reactions fell from {_number(move.before)} to {_number(move.now)} a minute"
-    text += f" {_duration(move.seconds)}"
+        text = f"Reactions fell from {grouped(move.before)} to {grouped(move.now)} a minute"
+    text += f" {fall_duration(move.seconds)}"
     if kind == Kind.MASS_EXIT:
         return f"{text}; {leaving:.0%} left within a minute"
     if move.signal != "active_users" and present >= STAYED_SHARE * usual > 0:
-        return f"{text} while {_number(min(present, usual))} of {_number(usual)} people stayed"
+        return f"{text} while {grouped(min(present, usual))} of {grouped(usual)} people stayed"
     return text
 
 
-def _number(value: float) -> str:
-    return f"{round(value):,}"
+def grouped(value: float) -> str:
+    """A count as the nearest whole number, halves up, with grouped thousands."""
+    return f"{math.floor(value + 0.5):,}"
 
 
-def _duration(seconds: int) -> str:
+def fall_duration(seconds: int, minute: str = "minutes", second: str = "seconds") -> str:
+    """How long a fall took, with these words for the units: ``in 40 seconds``."""
     if seconds >= HISTORY_TICKS * TICK_SECONDS:
-        return "over more than 5 minutes"
+        return f"over more than 5 {minute}"
     if seconds >= 120:
-        return f"in {round(seconds / 60)} minutes"
-    return f"in {seconds} seconds"
+        return f"in {round(seconds / 60)} {minute}"
+    return f"in {seconds} {second}"

@@ -10,6 +10,7 @@ from uuid import UUID
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.utils import timezone
+from msgspec.structs import astuple
 
 from anomalies_app.models import Anomaly
 from anomalies_app.records import AnomalyRecord
@@ -66,7 +67,7 @@ def broadcast_points(
             items[group].append(update)
         if point.session_id in watched.session_ids:
             contributions = contribution_payloads(
-                Signals(**update["signals"]), settings_of(point.event_id)
+                Signals(*astuple(point.signals)), settings_of(point.event_id)
             )
             items[session_group(point.session_id)][-1] = {
                 **update,

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from anomalies_app.models import Anomaly
-from dashboard.formatting.sparkline import SPARKLINE_POINTS
+from dashboard.formatting.presentation import SPARKLINE_POINTS
 from dashboard.pages.payloads import card_payload, milliseconds
 from sessions_app.models import Pause
 from sessions_app.queries.querysets import SessionQuerySet

@@ -8,9 +8,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
-from dashboard.formatting.sparkline import in_wall_order, is_wanted
+from dashboard.formatting.presentation import WORDS, live_sessions
 from dashboard.http.errors import RETRY_SECONDS
-from dashboard.pages.cards import draw_card
+from dashboard.pages.cards import draw_card, in_order, is_wanted
 from dashboard.pages.filters import choices, read_filter
 from dashboard.pages.finished import events_with_finished_sessions, finished_page
 from dashboard.pages.overview import snapshot
@@ -34,15 +34,15 @@ def show_overview(request: HttpRequest) -> HttpResponse:
     current, are_locked = with_or_without_scores(lambda scores: snapshot(sessions, scores))
     wanted = read_filter(request)
     event = wanted.event.pk if wanted.event else None
-    cards = in_wall_order(current["cards"])
+    cards = in_order(current["cards"])
     shown = [is_wanted(card, event, wanted.words) for card in cards]
     context = {
         "cards": [
-            draw_card(card, current["now"], wanted=is_shown)
-            for card, is_shown in zip(cards, shown, strict=True)
+            draw_card(card, wanted=is_shown) for card, is_shown in zip(cards, shown, strict=True)
         ],
         "shown": sum(shown),
-        "alerts": sum(card["anomaly"] is not None for card in cards),
+        "summary": live_sessions(len(cards), sum(card["anomaly"] is not None for card in cards)),
+        "filtered": WORDS["shown"].format(shown=sum(shown), count=len(cards)),
         "snapshot": current,
         "scores_are_locked": are_locked,
         "filter": wanted,

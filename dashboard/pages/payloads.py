@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.utils import timezone
@@ -9,6 +10,16 @@ from msgspec import to_builtins
 
 from anomalies_app.models import Anomaly
 from anomalies_app.records import AnomalyRecord
+from dashboard.formatting.presentation import ATTENTION_LINE
+from dashboard.formatting.rounding import (
+    chart_score,
+    shown_ratio,
+    shown_signals,
+    tenths,
+    whole,
+    whole_percent,
+)
+from dashboard.formatting.sentences import acknowledged_by, movement
 from sessions_app.models import EngagementMetric, Event, Pause, PollMoment, Session
 from sessions_app.scoring.points import SessionPoint
 from sessions_app.scoring.score import ScoreSettings, Signals, explain
@@ -16,8 +27,6 @@ from sessions_app.storage.locked_scores import reading_scores
 from sessions_app.storage.recent_scores import RecentScores
 
 CHART_POINTS = 60
-# A line on every chart: who is below it wants to look.
-ATTENTION_LINE = 0.3
 SHOWN_ANOMALIES = 20
 # Two of each poll.
 SHOWN_POLL_MOMENTS = 100
@@ -31,29 +40,18 @@ class EndedSession(NamedTuple):
     time: datetime
 
 
-def point_payload(point: SessionPoint) -> dict[str, Any]:
-    """A point of the scorer, for the browser. Times are milliseconds since 1970."""
-    return _payload(
-        point.time,
-        point.score,
-        point.category,
-        {name: getattr(point.signals, name) for name in Signals._fields},
-    )
+def point_payload(point: SessionPoint | EngagementMetric) -> dict[str, Any]:
+    """A point of the scorer or a stored row, for the browser. Times are milliseconds since 1970.
 
-
-def metric_payload(metric: EngagementMetric) -> dict[str, Any]:
-    """The same of a stored row."""
-    return _payload(metric.time, metric.score, metric.category, metric.signals._asdict())
-
-
-def _payload(
-    time: datetime, score: float, category: str, signals: dict[str, Any]
-) -> dict[str, Any]:
+    Figures are rounded to what pages show. ``percent`` is the score in words; ``score`` is finer,
+    for charts.
+    """
     return {
-        "time": milliseconds(time),
-        "score": score,
-        "category": category,
-        "signals": signals,
+        "time": milliseconds(point.time),
+        "score": chart_score(point.score),
+        "percent": whole_percent(point.score),
+        "category": point.category,
+        "signals": shown_signals(point.signals),
     }
 
 
@@ -106,7 +104,7 @@ def session_snapshots(sessions: Sequence[Session], scores: bool = True) -> list[
 
 def _explained(points: list[EngagementMetric], event: Event) -> list[dict[str, Any]]:
     """The points; the newest also says what its score is made of."""
-    payloads = [metric_payload(point) for point in points]
+    payloads = [point_payload(point) for point in points]
     for point, payload in zip(points[-1:], payloads[-1:], strict=True):
         payload["contributions"] = contribution_payloads(point.signals, event.score_settings)
     return payloads
@@ -145,7 +143,7 @@ def card_payload(
         "title": session.title,
         "event": session.event_id,
         "event_title": session.event.title,
-        "point": None if recent is None else metric_payload(recent.latest),
+        "point": None if recent is None else point_payload(recent.latest),
         "scores": [] if recent is None else recent.percents,
         "anomaly": None if anomaly is None else stored_anomaly_payload(anomaly, session),
         "pause": pause,
@@ -172,24 +170,26 @@ def update_payloads(
 
 
 def anomaly_payload(anomaly: AnomalyRecord) -> dict[str, Any]:
-    """An anomaly for the browser.
+    """An anomaly for the browser, as the detector knows it.
 
     The detector does not know whether somebody has acknowledged it: pages keep what they know of
     that.
     """
+    columns = anomaly.columns()
+    current, expected = columns.pop("current_engagement"), columns.pop("expected_engagement")
     return {
         "id": str(anomaly.id),
         "session": anomaly.session_id,
         "event": anomaly.event_id,
-        **{_PAGE_NAMES.get(name, name): value for name, value in anomaly.columns().items()},
+        **columns,
+        "current": shown_ratio(current),
+        "expected": shown_ratio(expected),
         "moved": to_builtins(anomaly.moved),
+        "movement": "" if anomaly.moved is None else movement(anomaly.moved),
         "acknowledged": None,
         "began": milliseconds(anomaly.began_at),
         "ended": milliseconds(anomaly.ended_at),
     }
-
-
-_PAGE_NAMES = {"current_engagement": "current", "expected_engagement": "expected"}
 
 
 def stored_anomaly_payload(anomaly: Anomaly, session: Session | None = None) -> dict[str, Any]:
@@ -203,12 +203,16 @@ def _acknowledgement(anomaly: Anomaly) -> dict[str, Any] | None:
     if anomaly.acknowledged_at is None:
         return None
     user = anomaly.acknowledged_by
+    name = user and (user.get_full_name() or user.get_username())
     return {
-        "by": user and (user.get_full_name() or user.get_username()),
+        "by": name,
+        "text": acknowledged_by(name),
         "at": milliseconds(anomaly.acknowledged_at),
     }
 
 
+# All points of a tick bear the same time.
+@lru_cache(maxsize=64)
 def milliseconds(time: datetime | None) -> int | None:
     """A time for the browser: milliseconds since 1970."""
     return None if time is None else round(time.timestamp() * 1000)
@@ -216,27 +220,32 @@ def milliseconds(time: datetime | None) -> int | None:
 
 # Finer than any screen shows it.
 DECIMALS = 5
+PER_MINUTE = frozenset({"chat_msgs_per_min", "reactions_per_min"})
 
 
 def contribution_payloads(signals: Signals, settings: ScoreSettings) -> list[dict[str, Any]]:
     """The five terms of a score, each as a bar that begins where the one before it ends.
 
     Returns:
-        For each term its ``signal``, the ``raw`` value (per minute, or a ratio), the ``weight``
-        (negative for the leave rate), the ``value`` that it adds, and the lower end of its bar as
-        ``start``; all but the raw value in units of the score.
+        For each term its ``signal``, the ``raw`` value as it is shown (per minute, or a ratio), the
+        ``weight`` (negative for the leave rate), the ``value`` that it adds, and the lower end of
+        its bar as ``start``, in units of the score; and in words, ``points`` and ``most``: what
+        it adds and can add at most, in points of a hundred, with one decimal and none.
     """
     total = 0.0
     payloads = []
     for part in explain(signals, settings):
-        value = float(part.value)
-        payload = {
-            "raw": float(part.raw),
-            "weight": float(part.weight),
-            "value": value,
-            "start": min(total, total + value),
-        }
-        rounded = {name: round(number, DECIMALS) for name, number in payload.items()}
-        payloads.append({"signal": part.signal, **rounded})
+        value, weight, raw = float(part.value), float(part.weight), float(part.raw)
+        payloads.append(
+            {
+                "signal": part.signal,
+                "raw": whole(raw) if part.signal in PER_MINUTE else shown_ratio(raw),
+                "weight": round(weight, DECIMALS),
+                "value": round(value, DECIMALS),
+                "start": round(min(total, total + value), DECIMALS),
+                "points": tenths(value * 100),
+                "most": whole_percent(abs(weight)),
+            }
+        )
         total += value
     return payloads

@@ -3,27 +3,24 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from dashboard.formatting.presentation import RANGES
+from dashboard.formatting.rounding import (
+    chart_score,
+    shown_ratio,
+    shown_signals,
+    whole_percent,
+)
 from dashboard.pages.payloads import milliseconds
 from sessions_app.models import EngagementMetric
 from sessions_app.queries.time_buckets import TICK, Bucket, bucket_width
 from sessions_app.scoring.score import category
-
-# As in static/js/ranges.js; None is the whole session.
-RANGES: dict[str, timedelta | None] = {
-    "5m": timedelta(minutes=5),
-    "30m": timedelta(minutes=30),
-    "2h": timedelta(hours=2),
-    "all": None,
-}
-# Finer than any screen shows it.
-DECIMALS = 4
 
 
 def session_history(session_id: int, name: str) -> dict[str, Any]:
     """The part of a session that ends with its last point, as a page draws it.
 
     Args:
-        name: of one of :data:`RANGES`.
+        name: of one of :data:`dashboard.formatting.presentation.RANGES`.
 
     Returns:
         ``points``, oldest first, each with what every point has, the time of its first tick as
@@ -34,7 +31,7 @@ def session_history(session_id: int, name: str) -> dict[str, Any]:
     if span is None:
         return {"range": name, "step": milliseconds_of(TICK), "points": []}
     first, last = span
-    length = RANGES[name]
+    length = RANGES[name].length
     start = first if length is None else max(first, last - length + TICK)
     buckets = EngagementMetric.objects.history(session_id, start, last)
     return {
@@ -46,16 +43,16 @@ def session_history(session_id: int, name: str) -> dict[str, Any]:
 
 def bucket_payload(bucket: Bucket, start: datetime, end: datetime) -> dict[str, Any]:
     """One point of a range; its first and its last bucket may be cut off by its ends."""
-    signals = bucket.signals._asdict()
     return {
         "since": milliseconds(max(start, bucket.time)),
         "time": milliseconds(min(end, bucket.time + bucket.width - TICK)),
-        "score": round(bucket.average, DECIMALS),
+        "score": chart_score(bucket.average),
+        "percent": whole_percent(bucket.average),
         "category": category(bucket.average),
-        "signals": {signal: round(float(value), DECIMALS) for signal, value in signals.items()},
+        "signals": shown_signals(bucket.signals),
         "count": bucket.points,
-        "lowest": round(bucket.lowest, DECIMALS),
-        "highest": round(bucket.highest, DECIMALS),
+        "lowest": shown_ratio(bucket.lowest),
+        "highest": shown_ratio(bucket.highest),
     }
 
 

@@ -1,6 +1,5 @@
 """The page of one session."""
 
-import math
 from typing import Any
 from uuid import UUID
 
@@ -12,17 +11,20 @@ from django.views.decorators.http import require_POST, require_safe
 
 from anomalies_app.models import Anomaly
 from anomalies_app.review import acknowledge_anomaly
+from dashboard.formatting.presentation import (
+    CONTRIBUTION_ROWS,
+    FAREWELL_MS,
+    RANGES,
+    SIGNAL_CARDS,
+    Row,
+)
 from dashboard.pages.payloads import session_snapshot, stored_anomaly_payload
 from dashboard.pages.report import session_report
-from dashboard.pages.session_history import RANGES, session_history
+from dashboard.pages.session_history import session_history
 from dashboard.pages.timeline_svg import timeline_picture
 from dashboard.pages.without_scores import with_or_without_scores
 from sessions_app.models import Session
 from sessions_app.storage.locked_scores import reading_scores
-from sessions_app.ticks import TICK_MS
-
-# As in static/js/alerts.js.
-FAREWELL_MS = 60_000
 
 
 @gzip_page
@@ -34,6 +36,7 @@ def show_session(request: HttpRequest, pk: int) -> HttpResponse:
     current, are_locked = with_or_without_scores(lambda scores: session_snapshot(session, scores))
     point = current["points"][-1] if current["points"] else None
     contributions = point["contributions"] if point else []
+    parts = {part["signal"]: part for part in contributions}
     return render(
         request,
         "dashboard/session.html",
@@ -42,9 +45,10 @@ def show_session(request: HttpRequest, pk: int) -> HttpResponse:
             "snapshot": current,
             "scores_are_locked": are_locked,
             "point": point,
-            "contributions": {part["signal"]: part for part in contributions},
-            "percents": _percents(current["points"]),
-            "statistics": _statistics(current["points"]),
+            "contributions": [(row, parts.get(row.name)) for row in CONTRIBUTION_ROWS],
+            "signals": _signals(point["signals"] if point else {}),
+            "ranges": RANGES,
+            "range": next(iter(RANGES.values())),
             "banners": _banners(current),
         },
     )
@@ -85,10 +89,15 @@ def visible_session(request: HttpRequest, pk: int) -> Session:
     return get_object_or_404(visible, pk=pk)
 
 
+def _signals(values: dict[str, float]) -> list[tuple[Row, float | None, float | None]]:
+    """The card of each signal, its value, and the value beside it."""
+    return [(row, values.get(row.name), values.get(row.beside)) for row in SIGNAL_CARDS]
+
+
 def _banners(current: dict[str, Any]) -> list[dict[str, Any]]:
     """The anomalies that go on, with the score of now; without any, those that just ended."""
     anomalies, now = current["anomalies"], current["now"]
-    score = {"current": current["points"][-1]["score"]} if current["points"] else {}
+    score = {"current": current["points"][-1]["percent"] / 100} if current["points"] else {}
     going_on = [
         {**anomaly, **score, "latest": anomaly["began"]}
         for anomaly in anomalies
@@ -99,26 +108,6 @@ def _banners(current: dict[str, Any]) -> list[dict[str, Any]]:
         for anomaly in anomalies
         if now - anomaly["ended"] < FAREWELL_MS
     ]
-
-
-def _percents(points: list[dict[str, Any]]) -> list[int | None]:
-    """Whole percents, one for each tick from the first point to the last; None in the holes."""
-    if not points:
-        return []
-    scores = {point["time"]: math.floor(point["score"] * 100 + 0.5) for point in points}
-    return [scores.get(time) for time in range(min(scores), max(scores) + 1, TICK_MS)]
-
-
-def _statistics(points: list[dict[str, Any]]) -> dict[str, Any] | None:
-    scores = [point["score"] for point in points]
-    if not scores:
-        return None
-    return {
-        "count": len(scores),
-        "average": sum(scores) / len(scores),
-        "lowest": min(scores),
-        "highest": max(scores),
-    }
 
 
 @require_safe

@@ -1,48 +1,50 @@
-"""Formatting of scores, signals and anomalies, the same as in static/js/format.js."""
+"""What templates write of scores, signals and times.
 
-import math
-from datetime import UTC, datetime
+Figures are rounded by dashboard/formatting/rounding.py, names come from
+dashboard/formatting/presentation.py. Digits, times and lengths that a viewer's language and zone or
+the passing of time decide on are written once more, or only, by scripts.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
 from numbers import Real
 from typing import Any
 
 from django import template
 from django.utils.formats import date_format, number_format
-from django.utils.html import format_html
+from django.utils.html import format_html, json_script
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
-from anomalies_app.models import AnomalyType, Severity
-from dashboard.formatting import sparkline
-from sessions_app.models import PauseKind
+from dashboard.formatting import presentation, rounding
 
 register = template.Library()
 
 NOTHING = "–"
 
-CATEGORY_LABELS = {
-    "VERY_HIGH": "Very high",
-    "HIGH": "High",
-    "MODERATE": "Moderate",
-    "LOW": "Low",
-    "VERY_LOW": "Very low",
-}
-ANOMALY_LABELS = {str(name): str(label) for name, label in AnomalyType.choices}
-SEVERITY_LABELS = {str(name): str(label) for name, label in Severity.choices}
-# As far back as the detector knows the signals.
-LONGEST_FALL_SECONDS = 320
-# The signals that anomalies are told by.
-SIGNAL_LABELS = {
-    "chat_msgs_per_min": "Chat per minute",
-    "active_users": "Active users",
-    "reactions_per_min": "Reactions per minute",
-}
-TREND_LABELS = {"RISING": "Rising", "STEADY": "Steady", "FALLING": "Falling"}
-PAUSE_LABELS = {str(name): str(label) for name, label in PauseKind.choices}
+
+@register.simple_tag
+def presentation_data() -> SafeString:
+    """The labels, words and thresholds, as static/js/presentation.js reads them."""
+    return json_script(presentation.PRESENTATION, "presentation")
+
+
+@register.filter
+def label(name: str | None, kind: str) -> str:
+    """A category, severity, type of anomaly or kind of pause in words."""
+    return presentation.label(kind, name)
+
+
+@register.filter
+def words(name: str) -> str:
+    """What else stands both in a template and in a script."""
+    return presentation.WORDS[name]
 
 
 @register.filter
 def percent(ratio: Any) -> str:
     """A ratio as a whole number of percent, without the sign; a dash for none."""
-    return str(_rounded(ratio * 100)) if isinstance(ratio, Real) else NOTHING
+    return str(rounding.whole_percent(ratio)) if isinstance(ratio, Real) else NOTHING
 
 
 @register.filter
@@ -50,7 +52,17 @@ def whole(number: Any) -> str:
     """A count or rate as a whole number with grouped thousands; a dash for none."""
     if not isinstance(number, Real):
         return NOTHING
-    return number_format(_rounded(number), force_grouping=True)
+    return number_format(rounding.whole(number), force_grouping=True)
+
+
+# By the name that a template gives to a figure; static/js/format.js has the same names.
+FORMATS = {"percent": percent, "whole": whole}
+
+
+@register.filter
+def figure(value: Any, form: str) -> str:
+    """A figure in one of :data:`FORMATS`."""
+    return FORMATS[form](value)
 
 
 @register.filter
@@ -58,17 +70,16 @@ def number(value: Any) -> str:
     """The same for pages whose script writes numbers as the viewer's language has them."""
     if not isinstance(value, Real):
         return NOTHING
-    return format_html('<data value="{}">{}</data>', str(_rounded(value)), whole(value))
+    return format_html('<data value="{}">{}</data>', str(rounding.whole(value)), whole(value))
 
 
 @register.filter
 def points(value: Any) -> str:
-    """What a term adds to a score, in its points of a hundred: ``+24.3``; a dash for none."""
+    """Points of a score with their sign and one decimal, ``+24.3``; a dash for none."""
     if not isinstance(value, Real):
         return NOTHING
-    size = f"{abs(float(value)) * 100:.1f}"
-    sign = "" if size == "0.0" else "\N{MINUS SIGN}" if value < 0 else "+"
-    return sign + size
+    sign = "\N{MINUS SIGN}" if value < 0 else "+" if value else ""
+    return f"{sign}{abs(value):.1f}"
 
 
 @register.filter
@@ -83,71 +94,21 @@ def positive(value: Any) -> Any:
     return max(0, value) if isinstance(value, Real) else 0
 
 
-def _rounded(number: Any) -> int:
-    # As browsers do it; Python's round() goes to the even neighbour.
-    return math.floor(number + 0.5)
+@register.filter
+def time_span(milliseconds: Any) -> str:
+    """A length of time, which the browser puts in words; without scripts, in hours to seconds."""
+    if not isinstance(milliseconds, Real):
+        return mark_safe("<time-span></time-span>")
+    plain = timedelta(seconds=rounding.whole(float(milliseconds) / 1000))
+    return format_html(
+        '<time-span length="{}"><noscript>{}</noscript></time-span>', str(milliseconds), plain
+    )
 
 
 @register.filter
-def category_label(name: str | None) -> str:
-    """A category in words."""
-    return CATEGORY_LABELS.get(name or "", "No score yet")
-
-
-@register.filter
-def anomaly_label(name: str) -> str:
-    """A type of anomaly in words."""
-    return ANOMALY_LABELS.get(name, "Unusual")
-
-
-@register.filter
-def severity_label(name: str) -> str:
-    """A severity in words."""
-    return SEVERITY_LABELS.get(name, "Warning")
-
-
-@register.filter
-def pause_label(name: str | None) -> str:
-    """A kind of pause in words; nothing for none."""
-    return PAUSE_LABELS.get(name, name) if name else ""
-
-
-register.filter(sparkline.trend)
-register.filter(sparkline.curve)
-register.filter(sparkline.area)
-
-
-@register.filter
-def trend_label(name: str | None) -> str:
-    """A trend in words; nothing where it is unknown."""
-    return TREND_LABELS.get(name or "", "")
-
-
-@register.filter
-def duration(milliseconds: float) -> str:
-    """A time span in its largest units, rounded: ``40 s``, ``3 min``, ``1 h 5 min``."""
-    seconds = max(0, _rounded(milliseconds / 1000))
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes = _rounded(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-@register.filter
-def movement(moved: dict[str, Any] | None) -> str:
-    """Which signal has moved most, from what to what: ``Active users 190 → 121 in 40 s``."""
-    if not moved:
-        return ""
-    label = SIGNAL_LABELS.get(moved["signal"], moved["signal"])
-    values = f"{whole(moved['before'])} \N{RIGHTWARDS ARROW} {whole(moved['now'])}"
-    return f"{label} {values} {_fall_length(moved['seconds'])}"
-
-
-def _fall_length(seconds: int) -> str:
-    """The same length as in the sentence beside it (anomalies_app/detector/explanations.py)."""
-    if seconds >= LONGEST_FALL_SECONDS:
-        return "over more than 5 min"
-    return f"in {seconds} s" if seconds < 120 else f"in {round(seconds / 60)} min"
+def json_text(value: Any) -> str:
+    """A value as an attribute that a script reads."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 @register.filter
@@ -155,14 +116,14 @@ def acknowledgement(acknowledged: dict[str, Any] | None) -> str:
     """Who has seen an anomaly, and when; nothing for nobody."""
     if not acknowledged:
         return ""
-    by = f" by {acknowledged['by']}" if acknowledged["by"] else ""
-    return f"Acknowledged{by} at {date_format(localtime(moment(acknowledged['at'])), 'H:i:s T')}"
+    time = date_format(localtime(moment(acknowledged["at"])), "H:i:s T")
+    return presentation.WORDS["acknowledged"].format(what=acknowledged["text"], time=time)
 
 
 @register.filter
-def since(now: float, time: float) -> float:
-    """The milliseconds from ``time`` to ``now``."""
-    return now - time
+def since(now: float | None, time: float | None) -> float | None:
+    """The milliseconds from ``time`` to ``now``; None where either is not known."""
+    return now - time if isinstance(now, Real) and isinstance(time, Real) else None
 
 
 @register.filter

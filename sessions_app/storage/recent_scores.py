@@ -11,7 +11,8 @@ from sessions_app.ticks import TICK_SECONDS
 
 LATEST = ("session_id", "time", "score", *Signals._fields)
 # One index lookup per session; DISTINCT ON would read all rows of all sessions. Scores are returned
-# as whole percents, because the driver takes longer to parse 30,000 floats than the query takes.
+# as whole percents, halves up: the driver takes longer to parse 30,000 floats than the query takes.
+# PostgreSQL's own round() of a double goes to the even neighbour.
 QUERY = f"""
     SELECT {", ".join(f"latest.{name}" for name in LATEST)}, history.ticks, history.percents
     FROM unnest(%(sessions)s::bigint[]) AS wanted (id)
@@ -23,7 +24,7 @@ QUERY = f"""
     CROSS JOIN LATERAL (
         SELECT
             array_agg((extract(epoch FROM time) / {TICK_SECONDS})::int4 ORDER BY time) AS ticks,
-            array_agg(round(score * 100)::int2 ORDER BY time) AS percents
+            array_agg(floor(score * 100 + 0.5)::int2 ORDER BY time) AS percents
         FROM engagement_metrics
         WHERE session_id = wanted.id AND time > latest.time - %(length)s AND time <= latest.time
     ) history

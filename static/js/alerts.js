@@ -1,27 +1,16 @@
 // The anomalies of a session: a banner for the one that goes on, a list of all, words for screen readers.
 import { ACKNOWLEDGED, BEGAN, ENDED, merge, newsOf } from "./anomalies.js";
-import {
-  acknowledgement,
-  anomalyLabel,
-  duration,
-  movement,
-  percent,
-  setText,
-  severityLabel,
-  timeOfDay,
-} from "./format.js";
-
-// How long a banner stays when its anomaly is over.
-const FAREWELL = 60_000;
+import { acknowledgement, percent, setText, timeOfDay } from "./format.js";
+import { FAREWELL, WORDS, label } from "./presentation.js";
 
 const element = (id) => document.getElementById(id);
 const field = (place, name) => place.querySelector(`[data-field="${name}"]`);
 
 function words(anomaly, news) {
-  const what = anomalyLabel(anomaly.type);
+  const what = label("anomaly", anomaly.type);
   if (news === ENDED) return `${what} is over.`;
   if (news === ACKNOWLEDGED) return `${what}: ${acknowledgement(anomaly.acknowledged)}.`;
-  return `${severityLabel(anomaly.severity)}: ${what}. ${anomaly.reason}`;
+  return `${label("severity", anomaly.severity)}: ${what}. ${anomaly.reason}`;
 }
 
 /** Says it once: at once if it is critical and new, otherwise when the screen reader has finished. */
@@ -48,12 +37,12 @@ function place(parent, children, anomalies, template, fill) {
   }
   anomalies.forEach((anomaly, position) => {
     if (!children.has(anomaly.id)) {
-      children.set(anomaly.id, element(template).content.firstElementChild.cloneNode(true));
+      children.set(anomaly.id, document.importNode(element(template).content.firstElementChild, true));
     }
     const child = children.get(anomaly.id);
     child.dataset.anomaly = anomaly.id;
     child.dataset.severity = anomaly.severity;
-    setText(field(child, "type"), anomalyLabel(anomaly.type));
+    setText(field(child, "type"), label("anomaly", anomaly.type));
     setText(field(child, "reason"), anomaly.reason);
     fill(child, anomaly);
     const there = parent.children[position];
@@ -64,8 +53,11 @@ function place(parent, children, anomalies, template, fill) {
 
 function fillItem(item, anomaly) {
   const { began, ended } = anomaly;
-  setText(field(item, "severity"), severityLabel(anomaly.severity));
-  setText(field(item, "length"), ended === null ? "going on" : `lasted ${duration(ended - began)}`);
+  setText(field(item, "severity"), label("severity", anomaly.severity));
+  const length = field(item, "length");
+  field(item, "going-on").hidden = ended !== null;
+  length.hidden = ended === null;
+  if (ended !== null) length.querySelector("time-span").setAttribute("length", ended - began);
   setText(field(item, "acknowledged"), acknowledgement(anomaly.acknowledged));
   setTime(item, began);
 }
@@ -126,25 +118,26 @@ export class Alerts {
     const now = this.now();
     const { open } = this;
     const current = open.length ? open : this.all.filter(({ ended }) => now - ended < FAREWELL);
-    const fillBanner = (banner, anomaly) => this.fillBanner(banner, anomaly, now);
+    const fillBanner = (banner, anomaly) => this.fillBanner(banner, anomaly);
     place(element("banners"), this.banners, current, "banner-template", fillBanner);
     place(element("alerts"), this.items, this.all, "alert-template", fillItem);
     element("no-alerts").hidden = this.byId.size > 0;
   }
 
-  fillBanner(banner, anomaly, now) {
+  fillBanner(banner, anomaly) {
     const isOver = anomaly.ended !== null;
     const time = anomaly.ended ?? anomaly.began;
     banner.dataset.state = isOver ? "over" : "open";
     banner.dataset.zone = "local";
-    setText(field(banner, "severity"), isOver ? "Over" : severityLabel(anomaly.severity));
+    setText(field(banner, "severity"), isOver ? WORDS.over : label("severity", anomaly.severity));
     setText(field(banner, "current"), percent(this.score ?? anomaly.current));
     setText(field(banner, "expected"), percent(anomaly.expected));
-    setText(field(banner, "moved"), movement(anomaly.moved));
+    setText(field(banner, "moved"), anomaly.movement);
     setText(field(banner, "acknowledged"), acknowledgement(anomaly.acknowledged));
     this.fillForm(banner, anomaly);
-    setText(field(banner, "word"), isOver ? "Over since" : "Since");
-    setText(field(banner, "age"), `, ${duration(now - time)} ago`);
+    setText(field(banner, "word"), isOver ? WORDS.over_since : WORDS.since);
+    const age = banner.querySelector("time-span");
+    if (age.getAttribute("since") !== String(time)) age.setAttribute("since", time);
     setTime(banner, time);
   }
 

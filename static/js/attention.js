@@ -1,5 +1,6 @@
 // Two ways to call somebody who does not look, both off until chosen: a sound, and a notification.
-import { anomalyLabel, setText, severityLabel } from "./format.js";
+import { setText } from "./format.js";
+import { label } from "./presentation.js";
 import { Preference } from "./preferences.js";
 
 // Two notes, the second higher; three for what is critical. In Hz and seconds.
@@ -61,7 +62,7 @@ class Notifications {
   }
 
   show(anomaly, title) {
-    const heading = `${severityLabel(anomaly.severity)}: ${anomalyLabel(anomaly.type)}`;
+    const heading = `${label("severity", anomaly.severity)}: ${label("anomaly", anomaly.type)}`;
     try {
       // The tag: however many pages are open, there is one notification.
       const options = { body: `${title}\n${anomaly.reason}`, tag: anomaly.id };

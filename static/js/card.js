@@ -1,24 +1,14 @@
 // A session's card on the overview: takes what is told of it, and draws it when it is its turn.
+import "./elements.js";
 import { merge, newsOf } from "./anomalies.js";
-import {
-  acknowledgement,
-  anomalyLabel,
-  categoryLabel,
-  duration,
-  percent,
-  setText,
-  severityLabel,
-  showPause,
-  trendLabel,
-  whole,
-} from "./format.js";
-import { appended, area, curve, trend } from "./wall.js";
+import { acknowledgement, setText, showPause, whole } from "./format.js";
+import { TICK, label } from "./presentation.js";
+import { appended } from "./wall.js";
 
-const TICK = 5_000;
 const STALE_AFTER = 15_000;
 const FIELDS = [
-  "alert", "severity", "type", "acknowledged", "alert-age", "title", "event", "pause", "score", "trend", "trend-label",
-  "category", "area", "curve", "people", "chat", "age",
+  "alert", "severity", "type", "acknowledged", "began", "title", "event", "pause", "score", "trend", "category", "curve",
+  "people", "chat", "age",
 ];
 
 /** Whether a card of this age, in milliseconds, says what was, not what is. */
@@ -68,7 +58,7 @@ export class Card {
   takePoint(point, now) {
     if (this.point && point.time <= this.point.time) return;
     const steps = this.point ? Math.round((point.time - this.point.time) / TICK) : 1;
-    this.scores = appended(this.scores, point.score, steps);
+    this.scores = appended(this.scores, point.percent, steps);
     this.point = point;
     this.pause = point.pause;
     this.hear(now);
@@ -95,11 +85,10 @@ export class Card {
     return this.heardAt === null ? null : performance.now() - this.heardAt;
   }
 
-  /** Draws what has changed, and the ages, which always do; `now` is the server's clock. */
-  draw(now) {
+  /** Draws what has changed, and the age, which always does. */
+  draw() {
     if (this.changed) this.drawAll();
     this.changed = false;
-    if (this.anomaly) this.write("alert-age", `${duration(now - this.anomaly.began)} ago`);
     const { age } = this;
     if (age === null) return;
     const stale = isStale(age);
@@ -121,19 +110,17 @@ export class Card {
     this.once("pause", this.pause, () => showPause(fields.pause, this.pause));
     this.mark(element, "severity", anomaly?.severity);
     this.once("alert", anomaly === null, () => (fields.alert.hidden = anomaly === null));
-    this.write("severity", severityLabel(anomaly?.severity));
-    this.write("type", anomalyLabel(anomaly?.type));
+    this.write("severity", label("severity", anomaly?.severity));
+    this.write("type", label("anomaly", anomaly?.type));
+    if (anomaly) this.once("began", anomaly.began, () => fields.began.setAttribute("since", anomaly.began));
     this.write("acknowledged", acknowledgement(anomaly?.acknowledged));
     this.mark(element, "category", point?.category);
-    this.write("score", percent(point?.score));
-    this.write("category", categoryLabel(point?.category));
+    this.write("score", whole(point?.percent));
+    this.write("category", label("category", point?.category));
     this.write("people", whole(point?.signals.active_users));
     this.write("chat", whole(point?.signals.chat_msgs_per_min));
-    const direction = trend(this.scores);
-    this.mark(fields.trend, "trend", direction);
-    this.write("trend-label", trendLabel(direction));
-    fields.area.setAttribute("d", area(this.scores));
-    fields.curve.setAttribute("d", curve(this.scores));
+    fields.trend.show(this.scores);
+    fields.curve.show(this.scores);
   }
 
   write(name, text) {

@@ -1,7 +1,7 @@
 // What lies behind the curve of a session's chart: anomalies as bands, polls as lines.
 import { colour } from "./colours.js";
-import { anomalyLabel } from "./format.js";
 import { describeMoment, momentLabel } from "./polls.js";
+import { label } from "./presentation.js";
 
 const GAP = 8;
 
@@ -52,7 +52,7 @@ function drawAnomalies({ ctx, chartArea: { left, right, top, bottom }, scales: {
     if (began >= x.min) ctx.fillRect(start - 1, top, 2, bottom - top);
   }
   for (const { type, began } of visible) {
-    if (began >= x.min) names.place(anomalyLabel(type), x.getPixelForValue(began), 0);
+    if (began >= x.min) names.place(label("anomaly", type), x.getPixelForValue(began), 0);
   }
 }
 
@@ -88,7 +88,7 @@ export function describeMarks(point, { anomalies, polls, step }) {
   const start = (point.since ?? point.time) - step;
   const isHere = (time) => time > start && time <= point.time;
   return [
-    ...anomalies.filter(({ began }) => isHere(began)).map(({ type }) => `${anomalyLabel(type)} begins`),
+    ...anomalies.filter(({ began }) => isHere(began)).map(({ type }) => `${label("anomaly", type)} begins`),
     ...polls.filter(({ time }) => isHere(time)).map(describeMoment),
   ];
 }

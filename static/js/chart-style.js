@@ -1,26 +1,21 @@
 // How a session's chart looks: its colours, axes and tooltip, all from the page's style sheet.
 import { colour } from "./colours.js";
-import { categoryLabel, minute, percent, timeOfDay, whole } from "./format.js";
+import { minute, percent, timeOfDay, whole } from "./format.js";
+import { LEVELS, label } from "./presentation.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 // Distances between the times on the axis; the first that gives few enough of them is taken.
 const STEPS = [1, 5, 10, 15, 30, 60, 120, 240, 480, 1440].map((minutes) => minutes * MINUTE);
 const MOST_TIMES = 8;
-const LEVELS = [
-  [0.0, "--level-very-low"],
-  [0.2, "--level-low"],
-  [0.4, "--level-moderate"],
-  [0.6, "--level-high"],
-  [0.8, "--level-very-high"],
-];
 
 /** A vertical gradient through the levels' colours; `opacity` gives the percentage at a score. */
 export function gradient(context, area, opacity) {
   const fill = context.createLinearGradient(0, area.bottom, 0, area.top);
-  for (const [floor, name] of LEVELS) {
+  for (const [floor, name] of LEVELS.toReversed()) {
     const score = floor + 0.1;
-    const shade = `color-mix(in srgb, ${colour(name)} ${opacity(score)}%, transparent)`;
+    const token = `--level-${name.toLowerCase().replace("_", "-")}`;
+    const shade = `color-mix(in srgb, ${colour(token)} ${opacity(score)}%, transparent)`;
     fill.addColorStop(score, shade);
   }
   return fill;
@@ -32,10 +27,10 @@ export function describeTime({ time, since }) {
 }
 
 /** What is known of a point, line by line. */
-export function describePoint({ score, category, signals, lowest, highest }) {
+export function describePoint({ percent: shown, category, signals, lowest, highest }) {
   const spread = lowest < highest ? ` (${percent(lowest)}–${percent(highest)} %)` : "";
   return [
-    `${percent(score)} %${spread} · ${categoryLabel(category)}`,
+    `${whole(shown)} %${spread} · ${label("category", category)}`,
     `${whole(signals.chat_msgs_per_min)} chat/min, ${whole(signals.reactions_per_min)} reactions/min`,
     `${whole(signals.active_users)} of ${whole(signals.total_users)} people active`,
     `${percent(signals.poll_participation)} % in the poll, ${percent(signals.user_leave_rate)} % left`,

@@ -1,7 +1,10 @@
 // A socket that is always there again: reconnects for ever, and tells the page's indicator how it is.
 import { duration, setText } from "./format.js";
+import { WORDS as SHARED } from "./presentation.js";
 
 const FIRST_DELAY = 500;
+// A burst of reasons to ask for a snapshot is answered with one.
+const PATIENCE = 500;
 const LONGEST_DELAY = 10_000;
 const STALE_AFTER = 15_000;
 // A socket that says nothing, not even when it is asked, is dead although it looks open.
@@ -13,13 +16,19 @@ const ASK_PAGE_FROM = 2_000;
 const HANDSHAKE_LIMIT = 8_000;
 
 const WORDS = {
-  connecting: "Connecting",
+  connecting: SHARED.connecting,
   live: "Live",
   stale: "No update",
   reconnecting: "Reconnecting",
   ended: "Session over",
   refused: "No longer available: please reload",
 };
+
+/** Whether a message comes from a process of the release before, which still runs during an upgrade. */
+function isFromBefore({ points = [], cards = [], anomalies = [] }) {
+  const scores = [...points, ...cards.map(({ point }) => point).filter(Boolean)];
+  return scores.some(({ percent }) => percent === undefined) || anomalies.some(({ movement }) => movement === undefined);
+}
 
 export class Connection {
   /**
@@ -37,6 +46,7 @@ export class Connection {
     this.heardAt = this.aliveAt = this.askedAt = performance.now();
     this.socket = null;
     this.retry = null;
+    this.requested = null;
     addEventListener("online", () => this.hurry());
     document.addEventListener("visibilitychange", () => this.hurry());
     setInterval(() => this.watch(), 1000);
@@ -58,13 +68,19 @@ export class Connection {
     socket.addEventListener("message", (event) => {
       if (socket !== this.socket) return;
       this.aliveAt = performance.now();
-      this.receive(JSON.parse(event.data));
+      this.take(JSON.parse(event.data));
     });
     socket.addEventListener("close", (event) => {
       clearTimeout(limit);
       if (socket === this.socket) this.closed(event.code);
     });
     this.show();
+  }
+
+  /** What a message from before lacks is in a snapshot, unless the web server, too, is the one before. */
+  take(message) {
+    if (!isFromBefore(message)) this.receive(message);
+    else if (message.type !== "snapshot") this.requestSoon();
   }
 
   closed(code) {
@@ -125,6 +141,13 @@ export class Connection {
       this.askedAt = performance.now();
       this.socket.send(JSON.stringify({ type: "snapshot" }));
     }
+  }
+
+  requestSoon() {
+    this.requested ??= setTimeout(() => {
+      this.requested = null;
+      this.requestSnapshot();
+    }, PATIENCE);
   }
 
   get state() {

@@ -1,35 +1,27 @@
 // Why a score is what it is: a row for each of its five terms, its bar beginning where the last ends.
-import { percent, points, setText, whole } from "./format.js";
-
-const RAW_FORMATS = {
-  chat_msgs_per_min: whole,
-  poll_participation: percent,
-  active_users: percent,
-  reactions_per_min: whole,
-  user_leave_rate: percent,
-};
+import { FORMATS, points, setText, whole } from "./format.js";
 
 function setBar(bar, x, width) {
   bar.setAttribute("x", x);
   bar.setAttribute("width", width);
 }
 
-function showRow(row, { signal, raw, weight, value, start }) {
+function showRow(row, part) {
   const field = (name) => row.querySelector(`[data-field="${name}"]`);
-  setText(field("raw"), RAW_FORMATS[signal](raw));
-  setText(field("value"), points(value));
-  setText(field("weight"), percent(Math.abs(weight)));
-  setBar(row.querySelector(".reach"), start, weight > 0 ? weight : 0);
-  setBar(row.querySelector(".value"), start, Math.abs(value));
+  setText(field("raw"), FORMATS[row.dataset.format](part.raw));
+  setText(field("value"), points(part.points));
+  setText(field("weight"), whole(part.most));
+  setBar(row.querySelector(".reach"), part.start, Math.max(0, part.weight));
+  setBar(row.querySelector(".value"), part.start, Math.abs(part.value));
 }
 
-/** Shows the contributions to a score, and the score as their sum. */
-export function showContributions(list, contributions, score) {
+/** Shows the contributions to the score of a point, and the score as their sum. */
+export function showContributions(list, { contributions, score, percent }) {
   for (const part of contributions) {
     const row = list.querySelector(`[data-contribution="${part.signal}"]`);
     if (row) showRow(row, part);
   }
   const total = list.querySelector('[data-contribution="total"]');
-  setText(total.querySelector('[data-field="value"]'), percent(score));
+  setText(total.querySelector('[data-field="value"]'), whole(percent));
   setBar(total.querySelector(".value"), 0, score);
 }

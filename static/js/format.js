@@ -1,28 +1,6 @@
-// Formatting of scores, signals and anomalies, the same as in dashboard/templatetags/engagement_filters.py.
-
-export const CATEGORY_LABELS = {
-  VERY_HIGH: "Very high",
-  HIGH: "High",
-  MODERATE: "Moderate",
-  LOW: "Low",
-  VERY_LOW: "Very low",
-};
-
-export const ANOMALY_LABELS = {
-  SUDDEN_DROP: "Sudden drop",
-  GRADUAL_DECLINE: "Gradual decline",
-  MASS_EXIT: "Mass exit",
-  LOW_ENGAGEMENT: "Low engagement",
-};
-
-export const SEVERITY_LABELS = { WARNING: "Warning", CRITICAL: "Critical" };
-
-export const TREND_LABELS = { RISING: "Rising", STEADY: "Steady", FALLING: "Falling" };
-
-export const PAUSE_LABELS = { BREAK: "Break", CLOSING: "Closing" };
-
-// As far back, in seconds, as the detector knows the signals.
-const LONGEST_FALL = 320;
+// Digits, times and lengths as the viewer's language and zone have them. Figures come rounded
+// (dashboard/formatting/rounding.py): what is left to do is to write them.
+import { WORDS, fill, label } from "./presentation.js";
 
 const wholeNumbers = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat(undefined, {
@@ -38,29 +16,22 @@ const clock = new Intl.DateTimeFormat(undefined, {
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const shortClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-export const percent = (ratio) =>
-  ratio == null ? "–" : wholeNumbers.format(Math.round(ratio * 100));
-/** What a term adds to a score, in its points of a hundred: `+24.3`, `−0.5`. */
-export function points(value) {
-  const size = Number((Math.abs(value) * 100).toFixed(1));
-  return `${size === 0 ? "" : value < 0 ? "\u2212" : "+"}${tenths.format(size)}`;
-}
-
 export const whole = (number) => (number == null ? "–" : wholeNumbers.format(number));
+/** A ratio in percent. */
+export const percent = (ratio) => whole(ratio == null ? null : ratio * 100);
+/** Points of a score, with their sign and one decimal: `+24.3`, `−0.5`. */
+export const points = (value) =>
+  `${value === 0 ? "" : value < 0 ? "\u2212" : "+"}${tenths.format(Math.abs(value))}`;
+/** By the name that a template gives to a figure. */
+export const FORMATS = { percent, whole };
 export const timeOfDay = (milliseconds) => clock.format(milliseconds);
 export const minute = (milliseconds) => shortClock.format(milliseconds);
 export const moment = (milliseconds) => calendar.format(milliseconds);
-export const categoryLabel = (name) => CATEGORY_LABELS[name] ?? "No score yet";
-
-export const anomalyLabel = (name) => ANOMALY_LABELS[name] ?? "Unusual";
-export const severityLabel = (name) => SEVERITY_LABELS[name] ?? "Warning";
-
-export const trendLabel = (name) => TREND_LABELS[name] ?? "";
 
 /** Shows the badge of the pause that a session makes, or hides it. */
 export function showPause(badge, kind) {
   badge.hidden = !kind;
-  setText(badge, kind ? (PAUSE_LABELS[kind] ?? kind) : "");
+  setText(badge, label("pause", kind));
 }
 
 /** A time span in its largest units, rounded: `40 s`, `3 min`, `1 h 5 min`. */
@@ -74,40 +45,8 @@ export function duration(milliseconds) {
 /** Who has seen an anomaly, and when; nothing for nobody. */
 export function acknowledgement(acknowledged) {
   if (!acknowledged) return "";
-  const by = acknowledged.by ? ` by ${acknowledged.by}` : "";
-  return `Acknowledged${by} at ${timeOfDay(acknowledged.at)}`;
+  return fill(WORDS.acknowledged, { what: acknowledged.text, time: timeOfDay(acknowledged.at) });
 }
-
-/** Which signal has moved most, from what to what: `Active users 190 → 121 in 40 s`. */
-export function movement(moved) {
-  if (!moved) return "";
-  const { signal, before, now, seconds } = moved;
-  const label = SIGNAL_LABELS[signal] ?? signal;
-  return `${label} ${whole(before)} \u2192 ${whole(now)} ${fallLength(seconds)}`;
-}
-
-/** As long as the sentence beside it says: halves of a minute go to the even neighbour, as there. */
-function fallLength(seconds) {
-  if (seconds >= LONGEST_FALL) return "over more than 5 min";
-  if (seconds < 120) return `in ${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  return `in ${seconds % 60 === 30 ? minutes - (minutes % 2) : minutes} min`;
-}
-
-export const SIGNAL_LABELS = {
-  chat_msgs_per_min: "Chat per minute",
-  active_users: "Active users",
-  reactions_per_min: "Reactions per minute",
-};
-
-export const SIGNAL_FORMATS = {
-  chat_msgs_per_min: whole,
-  active_users: whole,
-  total_users: whole,
-  poll_participation: percent,
-  reactions_per_min: whole,
-  user_leave_rate: percent,
-};
 
 /** Writes the server's numbers as the viewer's language has them, like those of scripts. */
 export function showNumbers() {

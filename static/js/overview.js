@@ -1,14 +1,14 @@
 // The overview, kept current by its socket: cards come and go with their sessions, those in trouble first.
 import { announce } from "./alerts.js";
 import { Card, isStale } from "./card.js";
+import { setClock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { Filter } from "./filter.js";
 import { setText } from "./format.js";
 import { FullScreen } from "./fullscreen.js";
+import { WORDS, fill } from "./presentation.js";
 import { inWallOrder } from "./wall.js";
 
-// A burst of new sessions is answered with one snapshot.
-const PATIENCE = 500;
 // How often a card that falls behind the others is asked after: its session may be gone.
 const ASK_AGAIN = 30_000;
 
@@ -17,23 +17,16 @@ const list = element("cards");
 const template = element("card-template");
 // In the order in which they stand when none is in trouble.
 let cards = new Map();
-let requested = null;
 let askedAt = 0;
 let frame = null;
 // The elements of the cards, in the order in which they stand.
 let placed = [];
-// What to add to this page's clock to have the server's, whatever this computer's is.
-let clockOffset = 0;
 
 const filter = new Filter(element("filter"), () => draw());
 const fullScreen = new FullScreen(element("wall-switch"), list);
 
-function setClock(now) {
-  clockOffset = now - performance.now();
-}
-
 function newCard(id) {
-  return new Card(template.content.firstElementChild.cloneNode(true), id);
+  return new Card(document.importNode(template.content.firstElementChild, true), id);
 }
 
 function takeSnapshot({ cards: current, now }) {
@@ -54,7 +47,7 @@ function takePoints({ points, now }) {
   for (const point of points) {
     const card = cards.get(point.session);
     if (card) card.takePoint(point, now);
-    else requestSoon();
+    else connection.requestSoon();
   }
   check();
 }
@@ -64,7 +57,7 @@ function takeAnomalies({ anomalies, now }) {
   for (const anomaly of anomalies) {
     const card = cards.get(anomaly.session);
     if (!card) {
-      requestSoon();
+      connection.requestSoon();
       continue;
     }
     const news = card.takeAnomaly(anomaly);
@@ -88,13 +81,6 @@ const HANDLERS = {
   anomalies: takeAnomalies,
   ended: takeEnds,
 };
-
-function requestSoon() {
-  requested ??= setTimeout(() => {
-    requested = null;
-    connection.requestSnapshot();
-  }, PATIENCE);
-}
 
 /** The page is as current as its freshest card; without cards nothing can be stale. */
 function check() {
@@ -120,12 +106,11 @@ function drawSoon() {
 function draw() {
   cancelAnimationFrame(frame);
   frame = null;
-  const now = performance.now() + clockOffset;
   const shown = inWallOrder(cards.values());
   const choice = filter.current;
   for (const card of shown) {
     card.judge(filter, choice);
-    card.draw(now);
+    card.draw();
   }
   place(shown.map((card) => card.element));
   drawCounts(shown);
@@ -151,11 +136,11 @@ function place(elements) {
 
 function drawCounts(shown) {
   const alerts = shown.filter(({ anomaly }) => anomaly !== null).length;
-  const warning = alerts ? `, ${alerts} with an alert` : "";
-  setText(element("summary"), `${shown.length} session${shown.length === 1 ? "" : "s"} live now${warning}`);
+  const live = fill(shown.length === 1 ? WORDS.live : WORDS.live_many, { count: shown.length });
+  setText(element("summary"), live + (alerts ? fill(WORDS.with_alert, { count: alerts }) : ""));
   const visible = shown.filter((card) => !card.element.hidden).length;
   list.dataset.shown = visible;
-  setText(element("shown"), visible < shown.length ? `${visible} of ${shown.length} shown` : "");
+  setText(element("shown"), visible < shown.length ? fill(WORDS.shown, { shown: visible, count: shown.length }) : "");
   element("empty").hidden = shown.length > 0;
   element("no-match").hidden = shown.length === 0 || visible > 0;
 }

@@ -1,16 +1,13 @@
 // How much of a session its chart shows: chosen by links, and kept in the address of the page.
 import { setText } from "./format.js";
+import { RANGES } from "./presentation.js";
+import { SHORTEST } from "./series.js";
 
-const MINUTE = 60_000;
 const PARAMETER = "range";
-
-/** How long each range is, in milliseconds. */
-export const LENGTHS = { "5m": 5 * MINUTE, "30m": 30 * MINUTE, "2h": 120 * MINUTE, all: Infinity };
-export const SHORTEST = "5m";
 
 function chosenByAddress() {
   const range = new URLSearchParams(location.search).get(PARAMETER);
-  return Object.hasOwn(LENGTHS, range) ? range : SHORTEST;
+  return Object.hasOwn(RANGES, range) ? range : SHORTEST;
 }
 
 export class Ranges {

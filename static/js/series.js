@@ -1,8 +1,9 @@
 // The points of a session, as they come: some thinned out by the server, the others one per tick.
-import { LENGTHS, SHORTEST } from "./ranges.js";
+import { RANGES, TICK } from "./presentation.js";
 
-export const TICK = 5_000;
-const RECENT = LENGTHS[SHORTEST] / TICK;
+/** The range that is shown unless another is chosen. */
+export const [SHORTEST] = Object.keys(RANGES);
+const RECENT = RANGES[SHORTEST] / TICK;
 // An hour; before it is full the server is asked for a thinner history.
 const MOST = 720;
 
@@ -36,8 +37,8 @@ export class Series {
     const isShort = range === SHORTEST;
     const points = isShort ? this.recent : [...history.points, ...this.since(history.end)];
     const end = this.last.time;
-    const length = LENGTHS[range];
-    const start = length === Infinity ? points[0].time : end - length + TICK;
+    const length = RANGES[range];
+    const start = length === null ? points[0].time : end - length + TICK;
     return {
       points: points.filter(({ time }) => time >= start),
       start,
@@ -49,20 +50,20 @@ export class Series {
 
 /** Whole percents of points: one for each tick from the first to the last, with null in the holes. */
 export function percents(points) {
-  const scores = new Map(points.map(({ time, score }) => [time, Math.round(score * 100)]));
+  const scores = new Map(points.map(({ time, percent }) => [time, percent]));
   const ticks = points.length ? (points.at(-1).time - points[0].time) / TICK + 1 : 0;
   return Array.from({ length: ticks }, (_, tick) => scores.get(points[0].time + tick * TICK) ?? null);
 }
 
-/** Average, range and number of the scores that points stand for; none of them without points. */
+/** Average and range of the scores that points stand for, as whole percents, and their number; only that without points. */
 export function statistics(points) {
   if (!points.length) return { count: 0 };
   const count = points.reduce((sum, point) => sum + (point.count ?? 1), 0);
   const total = points.reduce((sum, point) => sum + point.score * (point.count ?? 1), 0);
   return {
     count,
-    average: total / count,
-    lowest: Math.min(...points.map((point) => point.lowest ?? point.score)),
-    highest: Math.max(...points.map((point) => point.highest ?? point.score)),
+    average: Math.round((total / count) * 100) / 100,
+    lowest: Math.min(...points.map((point) => point.lowest ?? point.percent / 100)),
+    highest: Math.max(...points.map((point) => point.highest ?? point.percent / 100)),
   };
 }

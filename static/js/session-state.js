@@ -1,5 +1,6 @@
 // How current a session's page is: in words, and by a mark on everything that is not.
-import { duration, setText, timeOfDay } from "./format.js";
+import { setText, timeOfDay } from "./format.js";
+import { WORDS as SHARED } from "./presentation.js";
 
 const WORDS = {
   stale: "Nothing new arrives.",
@@ -10,8 +11,8 @@ const WORDS = {
 const element = (id) => document.getElementById(id);
 
 function title(state, time) {
-  if (state === "ended") return "Engagement at the end";
-  return state in WORDS && time ? `Engagement at ${timeOfDay(time)}` : "Engagement now";
+  if (state === "ended") return SHARED.engagement_at_end;
+  return state in WORDS && time ? `Engagement at ${timeOfDay(time)}` : SHARED.engagement_now;
 }
 
 /**
@@ -38,5 +39,8 @@ export function showEnd(started, ended) {
   const line = element("over");
   line.hidden = ended === null;
   if (ended === null) return;
-  setText(line, `Ended at ${timeOfDay(ended)} after ${duration(ended - started)}`);
+  const time = line.querySelector("time");
+  time.dateTime = new Date(ended).toISOString();
+  setText(time, timeOfDay(ended));
+  line.querySelector("time-span").setAttribute("length", ended - started);
 }

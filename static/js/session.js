@@ -1,20 +1,22 @@
 // A session's page, kept current by its socket.
+import "./elements.js";
 import { Acknowledging } from "./acknowledging.js";
 import { Alerts, announce } from "./alerts.js";
 import { ACKNOWLEDGED, BEGAN, WORSE } from "./anomalies.js";
 import { Attention } from "./attention.js";
 import { ScoreChart } from "./chart.js";
 import { Connection } from "./connection.js";
+import { serverNow, setClock } from "./clock.js";
 import { showContributions } from "./contributions.js";
-import { SIGNAL_FORMATS, categoryLabel, percent, setText, showPause, trendLabel, whole } from "./format.js";
+import { FORMATS, setText, showPause, whole } from "./format.js";
 import { History } from "./history.js";
 import { mergeMoments } from "./polls.js";
 import { closeLikeMenu } from "./preferences.js";
-import { Ranges, SHORTEST } from "./ranges.js";
-import { Series, TICK, percents, statistics } from "./series.js";
+import { TICK, label } from "./presentation.js";
+import { Ranges } from "./ranges.js";
+import { SHORTEST, Series, percents } from "./series.js";
 import { showEnd, showState } from "./session-state.js";
 import { showSignalHistory } from "./signal-history.js";
-import { trend } from "./wall.js";
 
 // How many points may follow what the server has thinned out, before it is asked again.
 const MOST_AFTER_HISTORY = 240;
@@ -26,11 +28,9 @@ const title = document.title;
 const series = new Series();
 let { lines, started } = first;
 let polls = [];
-// What to add to this page's clock to have the server's, whatever this computer's is.
-let clockOffset = 0;
 
 const attention = new Attention(first.title);
-const alerts = new Alerts(() => performance.now() + clockOffset, tell);
+const alerts = new Alerts(serverNow, tell);
 const history = new History(`/sessions/${first.session}/history/`, show);
 const ranges = new Ranges(element("ranges"), changeRange);
 
@@ -40,38 +40,27 @@ function tell(anomaly, news) {
   if (news === BEGAN || news === WORSE) attention.call(anomaly);
 }
 
-function setClock(now) {
-  clockOffset = now - performance.now();
-}
-
 function show() {
   const point = series.last;
   showState(connection.state, point?.time);
   showTitle();
   if (!point) return;
   element("score").dataset.category = point.category;
-  setText(element("score-value"), percent(point.score));
-  setText(element("score-category"), categoryLabel(point.category));
-  showTrend(trend(percents(series.recent)));
-  for (const [name, format] of Object.entries(SIGNAL_FORMATS)) {
-    setText(document.querySelector(`[data-signal="${name}"]`), format(point.signals[name]));
+  setText(element("score-value"), whole(point.percent));
+  setText(element("score-category"), label("category", point.category));
+  element("score-trend").show(percents(series.recent));
+  for (const figure of document.querySelectorAll("[data-signal]")) {
+    const { signal, format } = figure.dataset;
+    setText(figure, FORMATS[format](point.signals[signal]));
   }
-  if (point.contributions) {
-    showContributions(element("contributions"), point.contributions, point.score);
-  }
-  alerts.showScore(point.score);
+  if (point.contributions) showContributions(element("contributions"), point);
+  alerts.showScore(point.percent / 100);
   showChart();
   if (!document.hidden) showSignalHistory(series.recent, series.view(SHORTEST));
 }
 
-function showTrend(direction) {
-  const place = element("score-trend");
-  place.dataset.trend = direction ?? "";
-  setText(place.querySelector('[data-field="trend-label"]'), trendLabel(direction));
-}
-
 function showTitle() {
-  const score = series.last ? `${percent(series.last.score)} % ` : "";
+  const score = series.last ? `${whole(series.last.percent)} % ` : "";
   document.title = `${alerts.open.length ? "\u26a0 " : ""}${score}${title}`;
 }
 
@@ -84,18 +73,12 @@ function showChart() {
     const words = history.failed ? "This range could not be loaded; it is tried again." : "Loading …";
     setText(element("chart-message"), words);
     chart.clear();
-    showStatistics(statistics([]));
+    element("statistics").show([]);
     return;
   }
   const view = series.view(range, history);
-  showStatistics(statistics(view.points));
+  element("statistics").show(view.points);
   chart.show({ ...view, lines, polls, anomalies: alerts.all });
-}
-
-function showStatistics({ count, average, lowest, highest }) {
-  setText(element("statistics-average"), percent(average));
-  setText(element("statistics-range"), count ? `${percent(lowest)}–${percent(highest)}` : "–");
-  setText(element("statistics-points"), whole(count));
 }
 
 function changeRange() {

@@ -1,14 +1,15 @@
 // What each signal was lately: a small curve on its card, and its range in figures.
-import { SIGNAL_FORMATS, setText } from "./format.js";
+import { FORMATS, setText } from "./format.js";
+import { HOLE_STEPS } from "./presentation.js";
 import { drawSparkline } from "./sparkline.js";
 
 function showCard(card, points, frame) {
-  const name = card.dataset.signalCard;
-  const format = SIGNAL_FORMATS[name];
+  const { signalCard: name, format } = card.dataset;
+  const shown = FORMATS[format];
   const series = points.map(({ time, signals }) => ({ time, value: signals[name] }));
-  drawSparkline(card.querySelector(".spark"), series, { ...frame, step: frame.step * 1.5 });
+  drawSparkline(card.querySelector(".spark"), series, { ...frame, step: frame.step * HOLE_STEPS });
   const values = series.map(({ value }) => value);
-  const [lowest, highest] = [format(Math.min(...values)), format(Math.max(...values))];
+  const [lowest, highest] = [shown(Math.min(...values)), shown(Math.max(...values))];
   const range = lowest === highest ? `always ${lowest}` : `${lowest} to ${highest}`;
   setText(card.querySelector('[data-field="range"]'), range);
 }

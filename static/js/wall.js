@@ -1,13 +1,11 @@
-// How sessions stand side by side on the overview, the same as in dashboard/formatting/sparkline.py. Scores are whole
-// percents, one per tick, oldest first, with null where there is none; the last is the newest.
+// How sessions stand side by side on the overview. Scores are whole percents, one per tick, oldest first, with null
+// where there is none; the last is the newest.
+import { SEVERITIES, SPARKLINE_POINTS } from "./presentation.js";
 
-export const SPARKLINE_POINTS = 60;
 // A change by less within a minute is noise.
 const NOTABLE_PERCENT = 5;
 const COMPARED = 3;
 const MINUTE = 12;
-
-export const SEVERITIES = ["CRITICAL", "WARNING"];
 
 function mean(scores) {
   const known = scores.filter((score) => score !== null);
@@ -48,7 +46,7 @@ export const area = (scores) =>
 /** The scores with one more, `steps` ticks later: with holes in between, and no longer than a sparkline. */
 export function appended(scores, score, steps) {
   const holes = Array(Math.min(steps, SPARKLINE_POINTS) - 1).fill(null);
-  return [...scores, ...holes, Math.round(score * 100)].slice(-SPARKLINE_POINTS);
+  return [...scores, ...holes, score].slice(-SPARKLINE_POINTS);
 }
 
 const trouble = ({ anomaly }) => (anomaly ? SEVERITIES.indexOf(anomaly.severity) : SEVERITIES.length);

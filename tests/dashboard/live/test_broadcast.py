@@ -158,6 +158,7 @@ def test_changes_of_anomalies_are_told_to_pages_and_overviews(layer: RecordingLa
             "deviation": 0.25,
             "reason": "Many left.",
             "moved": {"signal": "active_users", "before": 190, "now": 121, "seconds": 40},
+            "movement": "Active users 190 \N{RIGHTWARDS ARROW} 121 in 40 s",
             "acknowledged": None,
             "began": time,
             "ended": time,

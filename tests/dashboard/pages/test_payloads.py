@@ -9,7 +9,6 @@ from dashboard.pages.payloads import (
     SHOWN_ANOMALIES,
     anomaly_payload,
     contribution_payloads,
-    metric_payload,
     point_payload,
     session_snapshot,
     session_snapshots,
@@ -36,7 +35,7 @@ def test_a_stored_row_and_the_scorers_point_are_the_same_to_a_page(cast: Cast) -
     end = last_tick_end()
     make_metrics(cast.session, [0.62], end)
     stored = EngagementMetric.objects.get()
-    assert metric_payload(stored) == point_payload(make_point(cast.session, 0.62, end))
+    assert point_payload(stored) == point_payload(make_point(cast.session, 0.62, end))
 
 
 def test_a_point_holds_all_that_a_page_shows(cast: Cast) -> None:
@@ -47,6 +46,7 @@ def test_a_point_holds_all_that_a_page_shows(cast: Cast) -> None:
         "event": cast.session.event.pk,
         "time": end.timestamp() * 1000,
         "score": 0.85,
+        "percent": 85,
         "category": "VERY_HIGH",
         "signals": {
             "chat_msgs_per_min": 14.0,
@@ -58,6 +58,17 @@ def test_a_point_holds_all_that_a_page_shows(cast: Cast) -> None:
         },
         "pause": "BREAK",
     }
+
+
+def test_pages_of_the_release_before_find_what_they_read(cast: Cast) -> None:
+    """Their scripts know neither ``percent`` nor ``movement``, and multiply ratios by 100."""
+    [point] = update_payloads([make_point(cast.session, 0.625)], {})
+    anomaly = anomaly_payload(make_notice(cast.session))
+    assert {"session", "time", "score", "category", "signals", "pause"} <= point.keys()
+    assert {"moved", "current", "expected", "reason", "acknowledged", "ended"} <= anomaly.keys()
+    shares = [point["score"], anomaly["current"], anomaly["expected"]]
+    shares += [point["signals"][name] for name in ("poll_participation", "user_leave_rate")]
+    assert all(0 < share < 1 for share in shares)
 
 
 def test_the_snapshot_of_a_finished_session_says_when_it_ended(cast: Cast) -> None:
@@ -100,6 +111,7 @@ def test_a_stored_anomaly_and_its_notice_are_the_same_to_a_page(cast: Cast, chan
         "deviation": 0.26,
         "reason": "Active users fell from 190 to 121 in 40 seconds.",
         "moved": {"signal": "active_users", "before": 190, "now": 121, "seconds": 40},
+        "movement": "Active users 190 \N{RIGHTWARDS ARROW} 121 in 40 s",
         "acknowledged": None,
         "began": began,
         "ended": changed if change is Change.ENDED else None,

@@ -1,23 +1,17 @@
-"""Scores and signals in words and figures."""
+"""Scores, signals and times as templates write them."""
 
-from anomalies_app.detector.explanations import _duration as duration_of_sentence
-from anomalies_app.models import AnomalyType, Severity
 from dashboard.templatetags.engagement_filters import (
-    ANOMALY_LABELS,
-    CATEGORY_LABELS,
     NOTHING,
-    SEVERITY_LABELS,
-    anomaly_label,
-    category_label,
-    duration,
-    movement,
+    acknowledgement,
+    figure,
     number,
     percent,
     points,
-    severity_label,
+    presentation_data,
+    since,
+    time_span,
     whole,
 )
-from sessions_app.scoring.score import category
 
 
 def test_ratios_are_shown_as_whole_percent() -> None:
@@ -28,6 +22,7 @@ def test_ratios_are_shown_as_whole_percent() -> None:
         NOTHING,
         NOTHING,
     ]
+    assert figure(0.624, "percent") == "62"
 
 
 def test_counts_are_shown_as_whole_numbers() -> None:
@@ -37,6 +32,7 @@ def test_counts_are_shown_as_whole_numbers() -> None:
         "1,234,567",
         NOTHING,
     ]
+    assert figure(1_234.5, "whole") == "1,235"
 
 
 def test_numbers_that_scripts_write_again_carry_their_value() -> None:
@@ -45,41 +41,24 @@ def test_numbers_that_scripts_write_again_carry_their_value() -> None:
 
 
 def test_points_of_a_score_have_a_sign_and_one_decimal() -> None:
-    shown = [points(value) for value in (0.243, -0.016, 0.0, -0.0004, None)]
-    assert shown == ["+24.3", "\N{MINUS SIGN}1.6", "0.0", "0.0", NOTHING]
+    shown = [points(value) for value in (24.3, -1.6, 0.0, 30.0, None)]
+    assert shown == ["+24.3", "\N{MINUS SIGN}1.6", "0.0", "+30.0", NOTHING]
 
 
-def test_every_category_has_a_label() -> None:
-    names = {category(score / 10) for score in range(11)}
-    assert names == CATEGORY_LABELS.keys()
-    assert category_label(None) == category_label("") == "No score yet"
+def test_a_length_of_time_is_the_browsers_to_put_in_words() -> None:
+    element = '<time-span length="3900400"><noscript>1:05:00</noscript></time-span>'
+    assert time_span(3_900_400) == element
+    assert time_span(since(5_000, 1_000)).startswith('<time-span length="4000"')
+    assert time_span(since(None, 1_000)) == time_span("") == "<time-span></time-span>"
 
 
-def test_anomalies_are_named_in_words() -> None:
-    assert ANOMALY_LABELS.keys() == set(AnomalyType.values)
-    assert SEVERITY_LABELS.keys() == set(Severity.values)
-    assert (anomaly_label("MASS_EXIT"), severity_label("CRITICAL")) == ("Mass exit", "Critical")
-    assert (anomaly_label("NEW_KIND"), severity_label("")) == ("Unusual", "Warning")
+def test_an_acknowledgement_says_who_and_when() -> None:
+    seen = {"by": "alice", "text": "Acknowledged by alice", "at": 1_700_000_000_000}
+    assert acknowledgement(seen) == "Acknowledged by alice at 22:13:20 UTC"
+    assert acknowledgement(None) == acknowledgement("") == ""
 
 
-def test_time_spans_are_told_in_their_largest_units() -> None:
-    spans = {
-        0: "0 s",
-        40_499: "40 s",
-        59_500: "1 min",
-        89_000: "1 min",
-        90_000: "2 min",
-        298_000: "5 min",
-        3_569_000: "59 min",
-        3_599_000: "1 h 0 min",
-        3_900_000: "1 h 5 min",
-    }
-    assert {length: duration(length) for length in spans} == spans
-    assert duration(-3_000) == "0 s"
-
-
-def test_a_fall_is_as_long_as_its_sentence_says() -> None:
-    moved = {"signal": "active_users", "before": 190.0, "now": 121.0}
-    for seconds in range(5, 345, 5):
-        words = duration_of_sentence(seconds).replace("minutes", "min").replace("seconds", "s")
-        assert movement({**moved, "seconds": seconds}).endswith(f" 121 {words}")
+def test_data_for_scripts_is_no_script() -> None:
+    data = presentation_data()
+    assert data.startswith('<script id="presentation" type="application/json">{')
+    assert data.count("<") == 2

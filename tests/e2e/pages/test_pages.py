@@ -268,55 +268,6 @@ def test_keyboards_can_skip_to_the_content(pages: Pages, cast: Cast) -> None:
     assert window.page.evaluate("document.activeElement.id") == "main"
 
 
-def test_the_script_formats_as_the_server_does(pages: Pages, cast: Cast) -> None:
-    from dashboard.templatetags.engagement_filters import (
-        ANOMALY_LABELS,
-        PAUSE_LABELS,
-        SEVERITY_LABELS,
-        duration,
-        movement,
-        percent,
-        points,
-        whole,
-    )
-
-    window = open_session(pages, cast)
-    ratios = [0.0, 0.004, 0.005, 0.125, 0.625, 0.624, 0.999, 1.0]
-    numbers = [0, 0.4, 0.5, 2.5, 14.0, 999.5, 1_234_567]
-    parts = [0.2432, 0.30004, 0.0, -0.0001, -0.016, 0.125]
-    spans = [-1, 499, 500, 59_499, 59_500, 89_499, 89_500, 298_000, 3_599_499, 90_000_000]
-    falls = [
-        {"signal": "active_users", "before": 190.5, "now": 121, "seconds": seconds}
-        for seconds in range(5, 345, 5)
-    ]
-    shown = window.page.evaluate(
-        """async ([ratios, numbers, parts, spans, falls]) => {
-            const format = await import("/static/js/format.js");
-            return [
-                ratios.map(format.percent),
-                numbers.map(format.whole),
-                parts.map(format.points),
-                spans.map(format.duration),
-                falls.map(format.movement),
-                format.ANOMALY_LABELS,
-                format.SEVERITY_LABELS,
-                format.PAUSE_LABELS,
-            ];
-        }""",
-        [ratios, numbers, parts, spans, falls],
-    )
-    assert shown == [
-        [percent(ratio) for ratio in ratios],
-        [whole(number) for number in numbers],
-        [points(part) for part in parts],
-        [duration(span) for span in spans],
-        [movement(fall) for fall in falls],
-        ANOMALY_LABELS,
-        SEVERITY_LABELS,
-        PAUSE_LABELS,
-    ]
-
-
 def test_all_pages_write_numbers_in_the_viewers_language(pages: Pages, cast: Cast) -> None:
     session = cast.session
     session.metrics.update(active_users=1_308, total_users=1_500)

@@ -9,7 +9,7 @@ from anomalies_app.records import Change
 from dashboard.pages.payloads import EndedSession
 from tests.e2e.driving.browser import Pages
 from tests.e2e.driving.stack_process import wait_for
-from tests.e2e.scenes.scene import Scene, at, wait_until_connected
+from tests.e2e.scenes.scene import Scene, wait_until_connected
 from tests.e2e.scenes.session_scenes import build_quiet_session
 from tests.e2e.scenes.stage import Stage
 from tests.factories import (
@@ -175,31 +175,3 @@ def test_light_and_dark_can_be_chosen(stage: Stage) -> None:
             lambda: (page.evaluate(back), page.evaluate(grid)) == (dark, dark_grid),
             "the colours follow the system's",
         )
-
-
-def test_the_script_draws_as_the_server_does(stage: Stage) -> None:
-    from dashboard.formatting.sparkline import area, curve, trend
-    from dashboard.templatetags.engagement_filters import TREND_LABELS
-
-    series = [
-        [50] * 60,
-        [50] * 59 + [90],
-        [60] * 12 + [50] * 3,
-        [70, None, None, *[None] * 9, 50, None, 52],
-        [None, 3, None],
-        [50] * 12,
-        [],
-    ]
-    script = """async (series) => {
-        const { area, curve, trend } = await import("/static/js/wall.js");
-        const { TREND_LABELS } = await import("/static/js/format.js");
-        return [series.map(area), series.map(curve), series.map(trend), TREND_LABELS];
-    }"""
-    with stage.show(Scene("login", at("/login/"), user=""), 1280) as page:
-        drawn = page.evaluate(script, series)
-    assert drawn == [
-        [area(scores) for scores in series],
-        [curve(scores) for scores in series],
-        [trend(scores) for scores in series],
-        TREND_LABELS,
-    ]

@@ -1,0 +1,147 @@
+"""The names, words and thresholds that screens show: for templates, and as data for scripts.
+
+Whatever both a template and a script need stands here only. Scripts read :data:`PRESENTATION` from
+the page (static/js/presentation.js); what no template needs is theirs alone.
+"""
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from anomalies_app.models import AnomalyType, Severity
+from sessions_app.models import PauseKind
+from sessions_app.scoring.score import CATEGORY_FLOORS
+from sessions_app.ticks import TICK_MS
+
+# By kind, each name in words; under the empty name stands what is said of a name that is unknown,
+# as of one from a newer release. Where there is nothing, the name itself is shown.
+LABELS: dict[str, dict[str, str]] = {
+    "category": {
+        "VERY_HIGH": "Very high",
+        "HIGH": "High",
+        "MODERATE": "Moderate",
+        "LOW": "Low",
+        "VERY_LOW": "Very low",
+        "": "No score yet",
+    },
+    "anomaly": {**{str(name): str(label) for name, label in AnomalyType.choices}, "": "Unusual"},
+    "severity": {**{str(name): str(label) for name, label in Severity.choices}, "": "Warning"},
+    "pause": {str(name): str(label) for name, label in PauseKind.choices},
+}
+
+# What else stands on a page both when it comes and later. In braces: what is put there.
+WORDS = {
+    "acknowledged": "{what} at {time}",
+    "over": "Over",
+    "over_since": "Over since",
+    "since": "Since",
+    "engagement_now": "Engagement now",
+    "engagement_at_end": "Engagement at the end",
+    "connecting": "Connecting",
+    "live": "{count} session live now",
+    "live_many": "{count} sessions live now",
+    "with_alert": ", {count} with an alert",
+    "shown": "{shown} of {count} shown",
+}
+
+# The worst first, which is how they stand on the overview.
+SEVERITIES = (Severity.CRITICAL.value, Severity.WARNING.value)
+# A line on every chart and card: who is below it wants to look.
+ATTENTION_LINE = 0.3
+# Of the small curve on a card: one for each tick.
+SPARKLINE_POINTS = 60
+# How long a banner stays when its anomaly is over.
+FAREWELL_MS = 60_000
+# Two points that are further apart than so many steps have a hole between them.
+HOLE_STEPS = 1.5
+
+
+class Range(NamedTuple):
+    """How much of a session a chart can show.
+
+    Attributes:
+        length: up to the last point; None is the whole session.
+        label: of the link that chooses it.
+        title: of the chart.
+    """
+
+    length: timedelta | None
+    label: str
+    title: str
+
+    @property
+    def milliseconds(self) -> int | None:
+        """The length for scripts."""
+        return None if self.length is None else self.length // timedelta(milliseconds=1)
+
+
+# By their name in addresses; the first is shown unless another is chosen.
+RANGES = {
+    "5m": Range(timedelta(minutes=5), "5 min", "Last 5 minutes"),
+    "30m": Range(timedelta(minutes=30), "30 min", "Last 30 minutes"),
+    "2h": Range(timedelta(hours=2), "2 h", "Last 2 hours"),
+    "all": Range(None, "All", "Whole session"),
+}
+
+
+class Row(NamedTuple):
+    """How a figure stands on a session's page.
+
+    Attributes:
+        name: of the signal.
+        form: how it is written: ``whole``, or ``percent`` for a ratio.
+        hint: what it is measured in, in words.
+        beside: the signal that follows the hint.
+    """
+
+    name: str
+    label: str
+    unit: str
+    form: str
+    hint: str = ""
+    beside: str = ""
+
+
+SIGNAL_CARDS = (
+    Row("chat_msgs_per_min", "Chat", "/min", "whole", "in the last minute"),
+    Row("active_users", "Active users", "", "whole", "of", "total_users"),
+    Row("poll_participation", "Poll participation", "%", "percent", "of those present voted"),
+    Row("reactions_per_min", "Reactions", "/min", "whole", "in the last minute"),
+    Row("user_leave_rate", "Leaving", "%", "percent", "left in the last minute"),
+)
+CONTRIBUTION_ROWS = (
+    Row("chat_msgs_per_min", "Chat", "a minute", "whole"),
+    Row("poll_participation", "Polls", "% voted", "percent"),
+    Row("active_users", "Active users", "% of all", "percent"),
+    Row("reactions_per_min", "Reactions", "a minute", "whole"),
+    Row("user_leave_rate", "Leaving", "% left", "percent"),
+)
+
+PRESENTATION: dict[str, Any] = {
+    "labels": LABELS,
+    "words": WORDS,
+    "severities": SEVERITIES,
+    "levels": CATEGORY_FLOORS,
+    "attention": ATTENTION_LINE,
+    "sparkline": SPARKLINE_POINTS,
+    "ranges": {name: each.milliseconds for name, each in RANGES.items()},
+    "farewell": FAREWELL_MS,
+    "hole": HOLE_STEPS,
+    "tick": TICK_MS,
+}
+
+
+def label(kind: str, name: str | None) -> str:
+    """A name in words.
+
+    Args:
+        kind: one of :data:`LABELS`.
+        name: None and the empty text are no name.
+    """
+    names = LABELS[kind]
+    return names.get(name or "", names.get("", name or ""))
+
+
+def live_sessions(count: int, with_alert: int) -> str:
+    """How many sessions are live, and how many of them have an alert: the head of the overview."""
+    text = WORDS["live" if count == 1 else "live_many"].format(count=count)
+    return text + (WORDS["with_alert"].format(count=with_alert) if with_alert else "")
