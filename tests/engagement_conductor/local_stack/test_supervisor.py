@@ -1,39 +1,23 @@
 """The supervisor tells of logs that are not written, and its guardian is never missed."""
 
-import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 import redis
 
 from engagement_conductor.local_stack import log_losses as log_losses
 from engagement_conductor.local_stack import supervisor
 from engagement_conductor.local_stack.log_losses import LogLosses
-from engagement_conductor.local_stack.processes import Launch, guard
+from engagement_conductor.local_stack.processes import Launch
 from engagement_conductor.local_stack.supervisor import Supervisor
 from engagement_conductor.logs import files
 from sessions_app.telemetry import counters
 from sessions_app.telemetry.unwritten_logs import unwritten_logs
 
 CHATTER = "import time\nwhile True:\n    print('x' * 1000, flush=True)\n    time.sleep(0.001)"
-OWNER = """
-import sys, time
-from pathlib import Path
-from engagement_conductor.local_stack.processes import Launch
-from engagement_conductor.local_stack.supervisor import Supervisor
-kept = Supervisor(Path(sys.argv[1]), print)
-kept.start(Launch("sleeper", ["sleep", "60"]))
-print(kept._kept[0].process.pid, flush=True)
-while True:
-    kept.tend()
-    time.sleep(0.05)
-"""
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 15) -> None:
@@ -131,39 +115,3 @@ def test_last_words_that_are_never_written_are_counted(kept: Supervisor) -> None
     kept.stop(1)
     [told] = [line for line in said if "lines are missing" in line]
     assert "is not written (Is a directory); 501 more lines are missing" in told
-
-
-def test_a_guardian_that_was_killed_is_replaced_by_one_that_knows_all(tmp_path: Path) -> None:
-    owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    with owner:
-        sleeper = int(owner.stdout.readline())
-        [guardian] = guardians(owner.pid)
-        guardian.kill()
-        wait_until(lambda: [each for each in guardians(owner.pid) if each.pid != guardian.pid])
-        time.sleep(0.2)
-        owner.kill()
-        owner.wait()
-    wait_until(lambda: not psutil.pid_exists(sleeper))
-
-
-def guardians(owner: int) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(owner).children()
-        if child.status() != psutil.STATUS_ZOMBIE
-        and any(part.endswith("guardian.py") for part in child.cmdline())
-    ]
-
-
-def test_a_guardian_that_cannot_be_told_is_no_reason_to_stop(tmp_path: Path) -> None:
-    kept = Supervisor(tmp_path, lambda line: None)
-    kept.start(Launch("sleeper", ["sleep", "60"]))
-    try:
-        os.kill(guard._process.pid, signal.SIGKILL)
-        kept.start(Launch("other", ["sleep", "60"]))
-        kept.tend()
-        assert guard._process.poll() is None
-    finally:
-        kept.stop(1)

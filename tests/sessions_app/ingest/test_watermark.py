@@ -6,6 +6,10 @@ import redis
 from sessions_app.ingest.watermark import has_passed
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import events_client
+from sessions_app.ticks import tick_end_ms
+from tests.pipeline import collector, step_until
+from tests.platform import post, vote
+from tests.sessions_app.ingest.test_collector import now_tick
 
 pytestmark = pytest.mark.integration
 END_MS = 10_000
@@ -127,3 +131,36 @@ def test_streams_of_a_cluster_are_asked_too(empty_events: redis.Redis, redis_url
         assert has_passed(client, END_MS)
         add(empty_events, "5-0")
         assert not has_passed(client, END_MS)
+
+
+def test_no_collector_means_no_watermark(redis_client: redis.Redis) -> None:
+    end = tick_end_ms(now_tick(redis_client) - 1)
+    assert not has_passed(redis_client, end)
+    with collector() as running:
+        step_until(running, lambda: has_passed(redis_client, end))
+    assert not has_passed(redis_client, end), "a collector that has gone tells nothing"
+
+
+def test_unread_and_unacknowledged_entries_hold_the_watermark(redis_client: redis.Redis) -> None:
+    end = tick_end_ms(now_tick(redis_client) - 1)
+    with collector() as running:
+        step_until(running, lambda: has_passed(redis_client, end))
+        post(redis_client, keys.POLL_VOTE, vote("a"), f"{end - 1}-0")
+        assert not has_passed(redis_client, end), "unread"
+        redis_client.xreadgroup(keys.CONSUMER_GROUP, "slow", {keys.POLL_VOTE: ">"})
+        assert not has_passed(redis_client, end), "read, but not handed on"
+        redis_client.xack(keys.POLL_VOTE, keys.CONSUMER_GROUP, f"{end - 1}-0")
+        assert has_passed(redis_client, end)
+
+
+def test_a_server_that_refuses_subscriptions_does_not_hold_the_watermark(
+    redis_client: redis.Redis,
+) -> None:
+    redis_client.execute_command("ACL SETUSER default -subscribe")
+    try:
+        end = tick_end_ms(now_tick(redis_client) - 1)
+        with collector() as running:
+            step_until(running, lambda: has_passed(redis_client, end))
+            step_until(running, lambda: running.subscriber.interruptions > 0)
+    finally:
+        redis_client.execute_command("ACL SETUSER default +subscribe")
