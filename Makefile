@@ -4,7 +4,7 @@ RUN := .venv/bin/python
 INSTALL_BY := $(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format backup restore fuzz abuse audit lock chaos bench soak screenshots evaluate study calibrate-built-in clean
+.PHONY: help setup demo up test test-environment lint format backup restore fuzz mutate abuse audit lock chaos bench soak screenshots evaluate study calibrate-built-in clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ restore: setup ## the database from FILE=name, while the stack does not run (ARG
 fuzz: setup ## a minute of coverage-guided fuzzing of the decoder (ARGS="-max_total_time=600")
 	@$(INSTALL_BY) requirements-fuzz.lock
 	@$(RUN) -m tests.fuzzing.decoder $(ARGS)
+
+mutate: setup ## which small changes of the code no test notices (ARGS="watermark --minutes 30")
+	@$(INSTALL_BY) requirements-mutate.lock
+	@$(RUN) scripts/with_servers.py scripts.mutate $(ARGS)
 
 abuse: setup ## all attacks on the running product, with 10,000 connections of one user
 	@ABUSE_CONNECTIONS=10000 $(MAKE) --no-print-directory test ARGS="tests/e2e/faults/test_greedy_clients.py \

@@ -18,7 +18,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -27,7 +27,10 @@ FOLDER = ROOT / ".data" / "mutation"
 REASONS = ROOT / "tests" / "surviving_mutants.toml"
 APPS = ("sessions_app", "anomalies_app", "dashboard", "engagement_conductor")
 # What the apps and their tests read beside themselves.
-BESIDE = ("tests", "docs", "static", "templates", "scripts", "benchmarks", "manage.py")
+BESIDE = (
+    *("tests", "docs", "static", "staticfiles", "templates", "scripts", "benchmarks"),
+    "manage.py",
+)
 # Nothing listens there: what needs no server shall not find one either.
 NO_SERVER = "redis://127.0.0.1:1"
 PYTEST = (
@@ -290,7 +293,7 @@ def _tested(workspace: Path, target: Target) -> str:
     return "survived" if code == 0 else "killed"
 
 
-def _report(name: str, mutants: list[Mutant], reasons: list[dict[str, str]]) -> bool:
+def _report(name: str, mutants: list[Mutant], reasons: list[dict[str, Any]]) -> bool:
     """Prints what became of the mutants; returns whether one survived without a reason."""
     outcomes = Counter(mutant.outcome for mutant in mutants)
     survivors = [mutant for mutant in mutants if mutant.outcome == "survived"]
@@ -305,9 +308,11 @@ def _report(name: str, mutants: list[Mutant], reasons: list[dict[str, str]]) -> 
     return bool(loose)
 
 
-def _reason(mutant: Mutant, reasons: list[dict[str, str]]) -> str | None:
+def _reason(mutant: Mutant, reasons: list[dict[str, Any]]) -> Any:
     for entry in reasons:
-        if entry["place"] in mutant.place and entry["change"] in mutant.change:
+        if mutant.place.startswith(entry["place"]) and any(
+            change in mutant.change for change in entry["changes"]
+        ):
             return entry["reason"]
     return None
 

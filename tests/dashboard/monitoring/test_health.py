@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
 from dashboard.monitoring import health, probe
@@ -15,6 +16,7 @@ from sessions_app.telemetry.heartbeats import PROCESSES, note_heartbeat
 from sessions_app.telemetry.unwritten_logs import note_unwritten_logs
 from sessions_app.ticks import tick_at
 from tests.dashboard.conftest import logged_in
+from tests.dashboard.monitoring.test_health import report_to, set_scored
 from tests.factories import Cast
 
 pytestmark = pytest.mark.integration
@@ -195,3 +197,43 @@ def test_a_redis_that_refuses_is_down(
 
     monkeypatch.setattr(health, "unwritten_logs", refuse)
     assert report_to(None) == (503, {"status": "down"})
+
+
+def test_only_admins_are_told_details(cast: Cast, working: redis.Redis) -> None:
+    assert report_to(cast.alice) == (200, {"status": "ok"})
+    parts = report_to(cast.admin)[1]["parts"]
+    assert parts["collectors"]["running"] == {"c1": {"events": 7.0}}
+    assert parts["scoring"]["last_tick_age_seconds"] < health.SCORING_IS_CURRENT_SECONDS
+    assert {name for name, part in parts.items() if part["ok"]} == {
+        "database",
+        "redis",
+        "channel_layer",
+        "collectors",
+        "backlog",
+        "scoring",
+        "beat",
+        "worker",
+        "subscription",
+        "dead_letters",
+        "shards",
+        "lost_tables",
+        "logs",
+        "figures",
+    }
+
+
+def test_monitoring_is_told_details_even_without_a_database(
+    cast: Cast, working: redis.Redis, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.METRICS_TOKEN = "secret"
+    monkeypatch.setitem(connection.settings_dict, "PORT", str(ports.find_free()))
+    assert report_to(None, authorization="Bearer wrong") == (503, {"status": "down"})
+    status, report = report_to(None, authorization="Bearer secret")
+    assert (status, report["status"]) == (503, "down")
+    assert not report["parts"]["database"]["ok"]
+    assert report["parts"]["scoring"]["ok"]
+
+
+def test_no_token_is_no_way_in(cast: Cast, working: redis.Redis, settings: Any) -> None:
+    settings.METRICS_TOKEN = ""
+    assert report_to(None, authorization="Bearer ") == (200, {"status": "ok"})

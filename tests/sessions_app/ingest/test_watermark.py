@@ -39,7 +39,7 @@ def hand_on(client: redis.Redis, entry_id: str, channel: str = keys.POLL_CLOSED)
 def test_silence_passes_once_a_collector_has_read_as_far(client: redis.Redis) -> None:
     assert has_passed(client, END_MS)
     assert not has_passed(client, END_MS + 1)
-    client.zadd(keys.COLLECTORS, {"another": END_MS + 1})
+    client.zadd(keys.COLLECTORS, {"another": END_MS + 1, "slow": END_MS - 1})
     assert has_passed(client, END_MS + 1)
 
 

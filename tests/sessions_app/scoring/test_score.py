@@ -122,7 +122,7 @@ def test_ratios_out_of_range_count_as_the_nearest(ratio: float) -> None:
 
 
 def test_more_active_than_all_users_are_all() -> None:
-    assert float(active_ratio(5, 4)) == 1
+    assert float(active_ratio(5, 4)) == float(active_ratio(1, 1)) == 1
     assert active_ratio(5, 4).dtype == np.float64
 
 
