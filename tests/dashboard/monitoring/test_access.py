@@ -6,15 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import RequestFactory
 
-from dashboard.monitoring import probe
 from dashboard.monitoring.access import bearer_token, has_monitoring_token, may_look_inside
-
-pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(autouse=True)
-def _ask_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize(

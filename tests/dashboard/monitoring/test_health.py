@@ -16,7 +16,6 @@ from sessions_app.telemetry.heartbeats import PROCESSES, note_heartbeat
 from sessions_app.telemetry.unwritten_logs import note_unwritten_logs
 from sessions_app.ticks import tick_at
 from tests.dashboard.conftest import logged_in
-from tests.dashboard.monitoring.test_health import report_to, set_scored
 from tests.factories import Cast
 
 pytestmark = pytest.mark.integration
