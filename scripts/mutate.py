@@ -131,7 +131,8 @@ def main() -> int:
         target = TARGETS[name]
         if options.only:
             files = (f"{Path(target.files[0]).parent}/{options.only}.py",)
-            target = target._replace(files=files)
+            tests = (f"{target.tests[0]}/test_{options.only}.py",)
+            target = target._replace(files=files, tests=tests)
         workspace = _prepare(name, target)
         print(f"\n{name}: {', '.join(target.files)}", flush=True)
         _run_mutmut(workspace, target, options.children, deadline)
@@ -147,7 +148,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--minutes", type=float, default=240, help="longest time in all (%(default)s)"
     )
-    parser.add_argument("--only", metavar="MODULE", help="one module of the targets, by its name")
+    parser.add_argument(
+        "--only", metavar="MODULE", help="one module of a package, with its test file"
+    )
     parser.add_argument("--children", type=int, default=1, help="how many at a time (%(default)s)")
     options = parser.parse_args()
     options.targets = options.targets or [*TARGETS]

@@ -8,9 +8,39 @@ WITHOUT_TESTS = {"__init__.py", "apps.py"}
 LARGEST_FOLDER = 15
 
 # Modules without a test file of their name, and why that is enough.
-REASONS: dict[str, str] = {}
+REASONS = {
+    "anomalies_app/management/commands/evaluate_nab.py": (
+        "Covered by tests/anomalies_app/evaluation/test_nab.py, beside what it calls."
+    ),
+    "anomalies_app/notices.py": "Plain shapes, read and written in every test of storage.",
+    "engagement_conductor/asgi.py": "Wiring alone: tests/e2e goes through all of it.",
+    "engagement_conductor/local_stack/with_servers.py": (
+        "Puts together what test_servers.py and test_stack.py cover; not run by a test itself."
+    ),
+    "engagement_conductor/urls.py": (
+        "Every address of the product is in the table of tests/dashboard/test_urls.py."
+    ),
+    "engagement_conductor/web_server/__main__.py": (
+        "Needs a process of its own: tests/e2e/faults/test_greedy_clients.py."
+    ),
+    "sessions_app/outcomes/part.py": (
+        "An abstract class; engagement_conductor/pipeline/test_parts.py has a part of its own."
+    ),
+    "sessions_app/outcomes/session_parts.py": (
+        "What each part keeps is in test_outbox.py beside it; how it is stored, in pipeline/."
+    ),
+    "sessions_app/scoring/detection_settings.py": "Plain defaults without behaviour.",
+    "sessions_app/scoring/points.py": "Plain shapes without behaviour.",
+    "sessions_app/shards/tick_input.py": (
+        "Puts admission, placement and tables in order: tests/integration/test_oracle.py."
+    ),
+}
 # Test files of what is no single module.
-OF_SEVERAL: dict[str, str] = {}
+OF_SEVERAL = {
+    "anomalies_app/test_moved_sessions.py": "Who sees what is stored of a session that has moved.",
+    "dashboard/test_access_methods.py": "The table of access again, by all methods and forgeries.",
+    "dashboard/test_moved_sessions.py": "All pages and programs, of a session that has moved.",
+}
 
 
 def modules() -> set[str]:
