@@ -44,12 +44,9 @@ PYTEST = (
 NOT_TESTED = "not tested"
 # As mutmut names what pytest's exit codes mean.
 OUTCOMES = {
-    0: "survived",
-    1: "killed",
-    3: "killed",
-    5: "survived",
-    33: "survived",
-    None: NOT_TESTED,
+    **dict.fromkeys((0, 5, 33), "survived"),
+    **dict.fromkeys((1, 3), "killed"),
+    **dict.fromkeys((24, -24, 36, 152, 255), "timeout"),
 }
 TIMEOUT_SECONDS = 120
 
@@ -122,7 +119,7 @@ class Mutant(NamedTuple):
 
 
 def main() -> int:
-    """Returns 0 when every mutant was killed or has a reason, otherwise 1."""
+    """Returns 0 when every mutant was tested, and killed or has a reason; otherwise 1."""
     options = _options()
     deadline = time.monotonic() + options.minutes * 60
     reasons = tomllib.loads(REASONS.read_text())["survivors"]
@@ -213,7 +210,7 @@ def _mutated_functions(workspace: Path, target: Target) -> Iterator[Mutant]:
             for key, code in codes.items():
                 if target.mutants and not any(Path(key).match(each) for each in target.mutants):
                     continue
-                outcome = OUTCOMES.get(code, "timeout")
+                outcome = OUTCOMES.get(code, NOT_TESTED)
                 function, owner = orig_function_and_class_names_from_key(key)
                 place = ".".join(filter(None, (*path.with_suffix("").parts, owner, function)))
                 change = ""
@@ -297,7 +294,8 @@ def _tested(workspace: Path, target: Target) -> str:
 
 
 def _report(name: str, mutants: list[Mutant], reasons: list[dict[str, Any]]) -> bool:
-    """Prints what became of the mutants; returns whether one survived without a reason."""
+    """Prints what became of the mutants; returns whether one survived without a
+    reason, or was not tested."""
     outcomes = Counter(mutant.outcome for mutant in mutants)
     survivors = [mutant for mutant in mutants if mutant.outcome == "survived"]
     loose = [mutant for mutant in survivors if _reason(mutant, reasons) is None]
@@ -308,7 +306,7 @@ def _report(name: str, mutants: list[Mutant], reasons: list[dict[str, Any]]) -> 
     )
     for mutant in loose:
         print(f"  {mutant.place}\n    {mutant.change}", flush=True)
-    return bool(loose)
+    return bool(loose or outcomes[NOT_TESTED])
 
 
 def _reason(mutant: Mutant, reasons: list[dict[str, Any]]) -> Any:
