@@ -4,7 +4,7 @@ RUN := .venv/bin/python
 PIP_INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-environment lint format backup restore fuzz abuse audit lock chaos bench soak screenshots evaluate study calibrate-built-in clean
+.PHONY: help setup demo up test test-environment lint format backup restore fuzz mutate abuse audit lock chaos bench soak screenshots evaluate study calibrate-built-in clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ restore: setup ## restores the database from FILE=name, with the stack stopped (
 fuzz: setup ## fuzzes the decoder, coverage-guided, for a minute (ARGS="-max_total_time=600")
 	@$(PIP_INSTALL) requirements-fuzz.lock
 	@$(RUN) -m tests.fuzzing.decoder $(ARGS)
+
+mutate: setup ## changes the code in small ways and lists what no test notices (ARGS="watermark --minutes 30")
+	@$(PIP_INSTALL) requirements-mutate.lock
+	@$(RUN) scripts/with_servers.py scripts.mutate $(ARGS)
 
 abuse: setup ## runs all attacks on the running product, with 10,000 connections of one user
 	@ABUSE_CONNECTIONS=10000 $(MAKE) --no-print-directory test ARGS="tests/e2e/faults/test_greedy_clients.py \

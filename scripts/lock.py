@@ -21,6 +21,7 @@ NAMES = (
     "requirements-build",
     "requirements-audit",
     "requirements-fuzz",
+    "requirements-mutate",
     "requirements-node",
 )
 OLDEST_PYTHON = "3.11"

@@ -31,19 +31,38 @@ cleanup = ExitStack()
 hypothesis.settings.register_profile(
     "product", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
+# The same few examples for every mutant, so that it is the mutant that a test fails for.
+hypothesis.settings.register_profile(
+    "mutation",
+    hypothesis.settings.get_profile("product"),
+    max_examples=30,
+    derandomize=True,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 hypothesis.settings.load_profile("product")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Points the settings at a Valkey of this process: Pub/Sub crosses database numbers."""
+    """Points the settings at a Valkey of this process: Pub/Sub crosses database numbers.
+
+    A mutation run starts pytest for each mutant, so it brings a server for all (TEST_REDIS_URL).
+    """
     leads_others = getattr(config.option, "numprocesses", None) and not hasattr(
         config, "workerinput"
     )
     if leads_others:
         return
+    if url := os.environ.get("TEST_REDIS_URL"):
+        use_redis(url)
+        return
     folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="valkey-")))
     server = Valkey(folder, ports.find_free(), persistent=False)
-    os.environ["REDIS_URL"] = cleanup.enter_context(embedded.running(server, folder)).url
+    use_redis(cleanup.enter_context(embedded.running(server, folder)).url)
+
+
+def use_redis(url: str) -> None:
+    """Lets the settings, and the processes that tests start, use this server."""
+    os.environ["REDIS_URL"] = url
     reload_settings("REDIS_URL", "CELERY_BROKER_URL", "CHANNEL_LAYERS")
     use_plain_static_files()
 

@@ -14,8 +14,14 @@ from packaging.requirements import Requirement
 
 ROOT = Path(settings.BASE_DIR)
 HERE = ("requirements-build", "requirements-dev")
-# Not of a registry: what `make audit`, `make fuzz` and npm's wheel bring is there only sometimes.
-SOMETIMES = ("requirements-audit", "requirements-fuzz", "requirements-node")
+# Not of a registry: what `make audit`, `make fuzz`, `make mutate` and npm's wheel bring is there
+# only sometimes.
+SOMETIMES = (
+    "requirements-audit",
+    "requirements-fuzz",
+    "requirements-mutate",
+    "requirements-node",
+)
 
 
 @pytest.fixture

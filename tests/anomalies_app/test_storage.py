@@ -108,7 +108,8 @@ def test_a_tick_that_is_stored_again_adds_nothing(cast: Cast) -> None:
         store(cast, change)
     before = Anomaly.objects.values().get()
     for change in changes:
-        assert [told.change for told in store(cast, change)] == [change.change]
+        told = store(cast, change)
+        assert [(each.change, each.id) for each in told] == [(change.change, change.anomaly_id)]
     assert Anomaly.objects.values().get() == before
     assert [entry["change"] for entry in before["metadata"]["changes"]] == [*Change]
 
@@ -117,6 +118,7 @@ def test_nothing_is_told_of_an_anomaly_that_was_deleted(cast: Cast) -> None:
     store(cast, began(cast))
     Anomaly.objects.all().delete()
     assert store(cast, escalated(cast), ended(cast)) == []
+    assert store(cast) == []
 
 
 def test_a_damaged_row_is_a_record_without_what_is_missing(cast: Cast) -> None:

@@ -3,37 +3,26 @@
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
-import redis
 from asgiref.sync import sync_to_async
 from django.test import Client
 
 from anomalies_app.models import Anomaly
-from anomalies_app.records import Change
 from anomalies_app.review import acknowledge_anomalies
-from dashboard.live import broadcast, sinks
-from dashboard.live.subscriptions import ALL_EVENTS, WatchedGroups, event_group, session_group
+from dashboard.live import broadcast
+from dashboard.live.subscriptions import ALL_EVENTS, event_group, session_group
 from dashboard.models import ApiToken
 from dashboard.pages.overview import live_cards
 from dashboard.pages.payloads import session_snapshot
 from dashboard.pages.report import session_report
-from engagement_conductor.pipeline.caches import WorkerCaches
-from sessions_app.control.event_settings_cache import EventSettingsCache
-from sessions_app.models import Event, Session
-from sessions_app.outcomes.outbox import ANOMALIES, ENDS, METRICS, POLLS
-from sessions_app.state.poll_notices import PollMomentKind
-from sessions_app.state.tick_metrics import METRIC, TickMetrics
-from sessions_app.ticks import TICK_SECONDS
+from sessions_app.models import Session
 from tests.dashboard.conftest import logged_in
 from tests.dashboard.live.test_broadcast import RecordingLayer
 from tests.factories import (
     Cast,
-    last_tick_end,
     make_anomaly,
     make_metrics,
     make_notice,
-    make_poll_moment,
     make_session,
 )
 
@@ -79,30 +68,6 @@ def assert_told(layer: RecordingLayer, moved: SimpleNamespace) -> None:
         event_group(moved.new.pk),
         ALL_EVENTS,
     }
-
-
-def watched(moved: SimpleNamespace) -> WatchedGroups:
-    events = frozenset({moved.old.pk, moved.new.pk})
-    return WatchedGroups(frozenset({moved.session.pk}), events, all_events=True)
-
-
-TICK = int(last_tick_end().timestamp()) // TICK_SECONDS - 1
-
-
-def scored_before(moved: SimpleNamespace) -> dict[str, Any]:
-    """What was stored of a tick that was scored while the session was Alice's."""
-    metrics = np.zeros(1, METRIC)
-    metrics["session_id"], metrics["event_id"] = moved.session.pk, moved.old.pk
-    named = TickMetrics([moved.session.external_id], metrics)
-    return {METRICS: named, ENDS: [moved.session.pk]}
-
-
-def show_all(client: redis.Redis, stored: dict[str, Any]) -> EventSettingsCache:
-    """Shows the open pages what was stored, as a worker does that has just started."""
-    caches = WorkerCaches(client)
-    caches.event_settings.ensure([*Event.objects.values_list("pk", flat=True)])
-    sinks.show(client, TICK, stored, caches.event_settings, caches.pauses, is_current=False)
-    return caches.event_settings
 
 
 def test_an_acknowledgement_is_told_to_the_new_event(
@@ -163,49 +128,6 @@ def test_one_that_cannot_be_told_does_not_stop_the_others(
     assert not Anomaly.objects.filter(acknowledged_at__isnull=True).exists()
     [told] = layer.sent[ALL_EVENTS]
     assert told["anomalies"][0]["id"] == str(max(first.pk, second.pk))
-
-
-def test_points_and_anomalies_of_an_earlier_tick_are_too(
-    moved: SimpleNamespace,
-    layer: RecordingLayer,
-    monkeypatch: pytest.MonkeyPatch,
-    redis_client: redis.Redis,
-) -> None:
-    monkeypatch.setattr(sinks, "watched_groups", lambda client: watched(moved))
-    over = make_notice(moved.session, Change.ENDED, event_id=moved.old.pk)
-    show_all(redis_client, {ANOMALIES: [moved.notice, over]})
-    assert_told(layer, moved)
-    show_all(redis_client, {METRICS: scored_before(moved)[METRICS]})
-    assert_told(layer, moved)
-    assert len(layer.sent[event_group(moved.new.pk)]) == 2
-
-
-def test_the_scorer_tells_all_of_it_to_the_new_event(
-    moved: SimpleNamespace,
-    layer: RecordingLayer,
-    monkeypatch: pytest.MonkeyPatch,
-    redis_client: redis.Redis,
-) -> None:
-    monkeypatch.setattr(sinks, "watched_groups", lambda client: watched(moved))
-    moments = [make_poll_moment(moved.session, "p", PollMomentKind.FIRST_VOTE, last_tick_end())]
-    stored = {**scored_before(moved), ANOMALIES: [moved.notice], POLLS: moments}
-    show_all(redis_client, stored)
-    assert_told(layer, moved)
-    kinds = {message["type"] for message in layer.sent[event_group(moved.new.pk)]}
-    assert kinds == {"points", "anomalies", "ended"}
-
-
-def test_the_scorer_knows_an_event_that_a_session_has_just_been_moved_to(
-    moved: SimpleNamespace,
-    layer: RecordingLayer,
-    monkeypatch: pytest.MonkeyPatch,
-    redis_client: redis.Redis,
-) -> None:
-    Event.objects.filter(pk=moved.new.pk).update(chat_weight=0.5)
-    monkeypatch.setattr(sinks, "watched_groups", lambda client: watched(moved))
-    settings = show_all(redis_client, scored_before(moved))
-    assert settings.external_ids[moved.new.pk] == moved.new.external_id
-    assert settings.settings_of(moved.new.pk).chat_weight == 0.5
 
 
 def test_every_page_has_it_under_the_new_event(

@@ -87,3 +87,8 @@ async def test_sockets_open_for_those_whom_the_table_names() -> None:
             is_refused = await refused(path.format(session=cast.session), users[role])
             assert is_refused is not expected, (path, role)
     await sync_to_async(connections.close_all)()
+
+
+def test_the_icon_needs_no_login() -> None:
+    response = Client().get("/favicon.ico")
+    assert (response.status_code, response.url) == (302, "/static/img/mark.svg")

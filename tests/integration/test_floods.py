@@ -8,12 +8,12 @@ import psutil
 import pytest
 import redis
 
-from sessions_app.models import Event, PollMoment, Session
+from sessions_app.models import PollMoment
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
-from sessions_app.state.poll_tables import MAXIMUM_POLLS
+from sessions_app.state.polls import MAXIMUM_POLLS
 from sessions_app.state.presence import MAXIMUM_USERS
-from sessions_app.telemetry.counters import FORGOTTEN, REFUSED, read_counters
+from sessions_app.telemetry.counters import FORGOTTEN, read_counters
 from sessions_app.ticks import tick_at
 from tests.pipeline import collect_all, collector, rows, score_all, total
 from tests.platform import chat, user, vote
@@ -23,7 +23,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 MEGABYTE = 1024 * 1024
 FLOOD = MAXIMUM_USERS + 20_000
 POLLS = 3_000
-LIVE_SESSIONS = 320
 
 
 def post_all(client: redis.Redis, channel: str, payloads: Iterable[dict[str, Any]]) -> None:
@@ -83,22 +82,3 @@ def test_polls_without_end_in_one_session(
     assert rows()[-1].poll_participation <= 1
     assert PollMoment.objects.count() <= MAXIMUM_POLLS
     assert state_bytes(redis_client, keys.shard_polls, keys.shard_voters) < MAXIMUM_POLLS * 200 * 2
-
-
-def test_sessions_and_events_without_end(
-    redis_client: redis.Redis, score: Callable[[], None], settings: Any
-) -> None:
-    settings.MAX_LIVE_SESSIONS = LIVE_SESSIONS
-    post_all(redis_client, keys.CHAT_MESSAGE, (chat("first", session="calm"),))
-    score()
-    flood = (chat(f"m{n}", session=f"s{n}", eventId=f"e{n}") for n in range(10_000))
-    post_all(redis_client, keys.CHAT_MESSAGE, flood)
-    post_all(redis_client, keys.CHAT_MESSAGE, (chat("second", session="calm"),))
-    with collector(batch_size=5_000) as running:
-        collect_all(redis_client, running)
-    score_all(redis_client, tick_at(server_time_ms(redis_client)) + 1)
-    assert Session.objects.count() <= LIVE_SESSIONS
-    assert Event.objects.count() <= LIVE_SESSIONS
-    assert read_counters(redis_client)[REFUSED] >= 10_000 - LIVE_SESSIONS
-    # Who was there before stays, and goes on.
-    assert total("chat_count", "calm") == 2

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import msgspec
 import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
@@ -140,24 +139,6 @@ def test_every_row_of_a_simulated_conference_is_right(redis_client: redis.Redis)
     ]
     last = tick_at(log[-1][0])
     process(redis_client, log, [*range(FIRST_TICK, last, 7), last])
-    assert_equal(stored_rows(), expected_rows(log, last))
-
-
-@pytest.mark.parametrize("unreadable", [b"of a later version", msgspec.msgpack.encode((99, 1))])
-def test_every_row_is_right_although_the_windows_cannot_be_read(
-    redis_client: redis.Redis, unreadable: bytes
-) -> None:
-    log = [
-        (FIRST_TICK * TICK_MS + int(event.offset_s * 1000), event.channel, event.payload)
-        for event in Conference(CHARACTERS, "conference", seed=2).events(duration_s=240)
-    ]
-    last = tick_at(log[-1][0])
-    middle = (FIRST_TICK + last) // 2
-    process(redis_client, [event for event in log if tick_at(event[0]) <= middle], [middle])
-    for shard in range(keys.SHARD_COUNT):
-        redis_client.set(keys.shard_windows(shard), unreadable)
-    with collector() as running:
-        take(redis_client, running, [each for each in log if tick_at(each[0]) > middle], last)
     assert_equal(stored_rows(), expected_rows(log, last))
 
 

@@ -6,8 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 import redis
-from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
 
 from anomalies_app.models import Anomaly
@@ -202,25 +200,6 @@ def test_an_end_by_pubsub_counts(redis_client: redis.Redis) -> None:
     assert Session.objects.get().is_over
 
 
-def test_an_admin_ends_sessions(redis_client: redis.Redis, admin_client: Client) -> None:
-    opening(redis_client)
-    act(admin_client, "end_sessions")
-    ended_at = Session.objects.get().ended_at
-    assert ended_at is not None
-    play(redis_client, [leave(3, "u1"), leave(4, "u2")], 6)
-    assert [row.active_users for row in rows()] == [2, 2, 2, 1], "the next tick is its last"
-    assert Session.objects.get().ended_at == ended_at
-
-
-def test_an_admin_opens_a_session_again(redis_client: redis.Redis, admin_client: Client) -> None:
-    opening(redis_client)
-    play(redis_client, [end(3)], 3)
-    act(admin_client, "open_sessions")
-    play(redis_client, [leave(4, "u1"), join(5, "u3")], 6)
-    assert [row.active_users for row in rows()] == [2, 2, 2, 2, 0, 1, 1]
-    assert not Session.objects.get().is_over
-
-
 def test_an_edit_of_something_else_opens_nothing(redis_client: redis.Redis) -> None:
     opening(redis_client)
     play(redis_client, [end(3)], 3)
@@ -251,9 +230,3 @@ def test_a_deleted_session_leaves_nothing_behind(redis_client: redis.Redis) -> N
     assert len(rows("s16")) == 12, "the others go on"
     play(redis_client, [join(15, "u9")], 15)
     assert [row.total_users for row in rows("s1")] == [1], "heard of again, it is a new one"
-
-
-def act(client: Client, action: str) -> None:
-    form = {"action": action, "_selected_action": [session.pk for session in Session.objects.all()]}
-    response = client.post(reverse("admin:sessions_app_session_changelist"), form)
-    assert response.status_code == 302

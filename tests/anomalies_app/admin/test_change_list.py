@@ -13,12 +13,8 @@ from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import AsyncClient
-from django.utils import timezone
 
-from anomalies_app.admin.pictures import score_picture
-from anomalies_app.admin.rates import false_alarms
 from anomalies_app.models import Anomaly, AnomalyReview
-from anomalies_app.queries import ReviewedCount
 from anomalies_app.records import Change
 from anomalies_app.review import acknowledge_anomaly, review_anomalies
 from sessions_app.queries import pages
@@ -27,10 +23,7 @@ from tests.factories import (
     Cast,
     make_anomaly,
     make_cast,
-    make_event,
-    make_metrics,
     make_notice,
-    make_session,
     make_staff,
 )
 
@@ -38,54 +31,10 @@ pytestmark = pytest.mark.integration
 
 LIST = "/admin/anomalies_app/anomaly/"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-FIVE_MINUTES = timedelta(minutes=5)
 
 
 def at(seconds: int) -> datetime:
     return NOON + timedelta(seconds=seconds)
-
-
-def test_a_picture_runs_from_edge_to_edge_with_a_line_where_it_was_raised() -> None:
-    points = [(at(-300), 1.0), (at(-295), 0.5), (at(300), 0.0)]
-    picture = score_picture(points, NOON, FIVE_MINUTES)
-    assert 'd="M60 0V32"' in picture
-    # What is missing for long is no line.
-    assert 'd="M0.0 0.0L1.0 16.0M120.0 32.0"' in picture
-    assert "Score between 0 and 100 % around it" in picture
-    assert score_picture([], NOON, FIVE_MINUTES) == ""
-
-
-@pytest.mark.parametrize("rows", [1, 4])
-def test_the_courses_of_a_page_come_with_one_query(
-    cast: Cast, rows: int, django_assert_num_queries: Any
-) -> None:
-    sessions = [make_session(cast.session.event, f"Talk {number}") for number in range(rows)]
-    anomalies = [
-        make_anomaly(make_notice(session, began_at=at(3600 * number)))
-        for number, session in enumerate(sessions)
-    ]
-    for anomaly, session in zip(anomalies, sessions, strict=True):
-        make_metrics(session, [0.1, 0.2, 0.3], anomaly.time + FIVE_MINUTES)
-        make_metrics(session, [0.9], anomaly.time - FIVE_MINUTES)
-        make_metrics(session, [0.5], anomaly.time + timedelta(seconds=305))
-    make_metrics(cast.bobs_session, [0.7], NOON)
-    with django_assert_num_queries(1):
-        courses = Anomaly.objects.courses(anomalies, FIVE_MINUTES)
-    assert {key: [score for _, score in course] for key, course in courses.items()} == {
-        anomaly.pk: [0.9, 0.1, 0.2, 0.3] for anomaly in anomalies
-    }
-    assert courses[anomalies[0].pk][0][0] == anomalies[0].time - FIVE_MINUTES
-    with django_assert_num_queries(0):
-        assert Anomaly.objects.courses([], FIVE_MINUTES) == {}
-
-
-def test_a_row_has_its_picture(cast: Cast) -> None:
-    anomaly = make_anomaly(make_notice(cast.session))
-    make_anomaly(make_notice(cast.bobs_session))
-    make_metrics(cast.session, [0.25, 0.75], anomaly.time)
-    page = logged_in(cast.admin).get(LIST).content.decode()
-    assert page.count('<svg class="course"') == 1
-    assert "Score between 25 and 75 % around it" in page
 
 
 def press(user: User, value: str, **data: str) -> Any:
@@ -150,41 +99,6 @@ def test_all_of_a_list_are_no_more_than_it_counts(
     logged_in(cast.admin).post(LIST, data)
     confirmed = Anomaly.objects.filter(verdict="CONFIRMED").values_list("pk", flat=True)
     assert set(confirmed) == {anomaly.pk for anomaly in anomalies[:2]}
-
-
-def test_rates_are_those_of_what_was_judged_lately(cast: Cast) -> None:
-    other = make_session(make_event("Other"), "Talk")
-    rows = [
-        (cast.session, "MASS_EXIT", "FALSE_ALARM", 1),
-        (cast.session, "MASS_EXIT", "CONFIRMED", 2),
-        (other, "MASS_EXIT", "FALSE_ALARM", 3),
-        (cast.session, "SUDDEN_DROP", "CONFIRMED", 4),
-        (cast.session, "SUDDEN_DROP", "", 5),
-        (other, "SUDDEN_DROP", "FALSE_ALARM", 91),
-    ]
-    now = timezone.now()
-    for session, kind, verdict, days in rows:
-        notice = make_notice(session, began_at=now - timedelta(days=days), type=kind)
-        make_anomaly(notice, verdict=verdict)
-    rates = false_alarms(now)
-    assert rates.total == ReviewedCount("all", 4, 2)
-    assert rates.by_type == [ReviewedCount("Mass exit", 3, 2), ReviewedCount("Sudden drop", 1, 0)]
-    assert rates.by_event == [
-        ReviewedCount("Alice's conference", 3, 1),
-        ReviewedCount("Other", 1, 1),
-    ]
-    assert rates.by_event[0].rate == pytest.approx(1 / 3)
-    page = logged_in(cast.admin).get(LIST).content.decode()
-    assert "False alarms: 2 of 4 reviewed in the last 90 days" in page
-    assert "67 %" in page
-
-
-def test_without_verdicts_there_are_no_rates(cast: Cast) -> None:
-    make_anomaly(make_notice(cast.session))
-    page = logged_in(cast.admin).get(LIST).content.decode()
-    assert "no anomaly of the last 90 days was reviewed" in page
-    assert "By event</caption>" not in page
-    assert '<details class="rates"' not in page
 
 
 def test_only_a_list_that_is_narrowed_offers_all(cast: Cast) -> None:

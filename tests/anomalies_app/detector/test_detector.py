@@ -2,27 +2,13 @@
 
 import re
 
-import msgspec
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from anomalies_app.detector import batches
-from anomalies_app.detector.detector import Detector
-from anomalies_app.detector.state import (
-    DetectorState,
-    OldDetectorStateError,
-    UnknownDetectorStateError,
-    bytes_per_session,
-)
 from anomalies_app.evaluation.offline import Detection, detect_recorded
-from anomalies_app.evaluation.recorded_sessions import RecordedSessions
 from anomalies_app.shards.calibration_files import load_calibration
 from sessions_app.recordings.signal_recording import RecordedSignals
 from sessions_app.scoring.detection_settings import DetectionSettings
-from sessions_app.scoring.score import ScoreSettings, score
-from tests.anomalies_app.rooms import Stretch, room, together
+from tests.anomalies_app.rooms import Stretch, room
 
 BUILT_IN = load_calibration()
 QUIET = Stretch(ticks=80, people=200, chat=40)
@@ -79,14 +65,6 @@ def test_a_room_that_falls_to_nothing_ends_in_low_engagement() -> None:
     assert detections[-1].worst_severity == "CRITICAL"
 
 
-def test_engagement_is_low_once_a_silence_has_lasted() -> None:
-    fallen, after = Stretch(30, 130, 3, over=3), Stretch(60, 130, 3)
-    shortly = raised(room(QUIET, fallen, Stretch(14, 130, 0), after))
-    lastingly = raised(room(QUIET, fallen, Stretch(40, 130, 0), after))
-    assert kinds(shortly) == ["SUDDEN_DROP"]
-    assert kinds(lastingly) == ["SUDDEN_DROP", "LOW_ENGAGEMENT"]
-
-
 def test_a_chatty_room_that_goes_quiet_while_people_stay_says_so() -> None:
     (detection,) = raised(room(QUIET, Stretch(60, 196, 2, over=10)))
     assert "messages a minute" in detection.reason
@@ -125,107 +103,7 @@ def test_one_or_two_who_leave_a_room_of_their_own_are_no_detection(people: int) 
     assert raised(room(Stretch(60, people, 4), Stretch(60, 0, 0))) == []
 
 
-def test_an_episode_ends_when_people_return() -> None:
-    (detection,) = raised(room(QUIET, EXIT, Stretch(60, 200, 40)))
-    assert detection.ended_tick is not None
-    assert 92 < detection.ended_tick < 110
-
-
-def test_what_has_lasted_is_the_new_normal_and_can_fall_again() -> None:
-    again = [Stretch(12, 30, 8, 0.6), Stretch(20, 30, 6)]
-    detections = raised(room(QUIET, EXIT, Stretch(100, 80, 16), *again))
-    assert kinds(detections)[:1] == ["MASS_EXIT"]
-    assert next(detection.type for detection in detections if detection.tick > 180) == "MASS_EXIT"
-
-
-def test_a_muted_type_is_not_raised() -> None:
-    muted = {"mute_mass_exit": True, "mute_sudden_drop": True, "mute_gradual_decline": True}
-    recorded = room(QUIET, EXIT, GONE)
-    assert "MASS_EXIT" not in kinds(raised(recorded, mute_mass_exit=True))
-    assert raised(recorded, **muted, mute_low_engagement=True) == []
-
-
 def test_sensitivity_raises_more_or_less() -> None:
     small = room(QUIET, Stretch(40, 176, 32, over=2), seed=4)
     assert raised(small, sensitivity=4.0)
     assert not raised(small, sensitivity=0.25)
-
-
-def test_nothing_is_raised_in_the_first_two_minutes() -> None:
-    assert raised(room(Stretch(15, 200, 40), Stretch(8, 60, 5, 0.7))) == []
-
-
-@given(seed=st.integers(0, 2**32 - 1), ticks=st.integers(0, 60), shift=st.integers(0, 10**6))
-@settings(max_examples=15, deadline=None)
-def test_detections_do_not_depend_on_the_time_or_on_who_else_is_there(
-    seed: int, ticks: int, shift: int
-) -> None:
-    mine = [QUIET, EXIT, GONE]
-    alone = raised(room(*mine, seed=seed))
-    others = room(Stretch(ticks + 90, 40, 3), EXIT, name="other", seed=seed + 1)
-    shared = together(others, room(*mine, seed=seed, first_tick=shift))
-    moved = [detection for detection in raised(shared) if detection.session_id == "room"]
-    assert [
-        (detection.tick - shift, detection.type, detection.anomaly_score) for detection in moved
-    ] == [(detection.tick, detection.type, detection.anomaly_score) for detection in alone]
-
-
-def test_a_state_goes_on_from_its_bytes() -> None:
-    recorded = together(room(QUIET, EXIT, GONE, seed=1), room(QUIET, GONE, name="b", seed=2))
-    plain, stored = _run(recorded, store=False), _run(recorded, store=True)
-    assert plain == stored
-
-
-def _run(recorded: RecordedSignals, store: bool) -> list[tuple]:
-    detector, state, found = Detector(BUILT_IN), DetectorState(-1), []
-    for step in RecordedSessions(recorded).steps():
-        if store:
-            state = DetectorState.from_bytes(state.to_bytes())
-        state = state.aligned(step.stretches)
-        judgement = detector.step(
-            state,
-            step.number,
-            step.signals,
-            score(step.signals, ScoreSettings()),
-            step.muted,
-            ScoreSettings(),
-            DetectionSettings(),
-        )
-        assert not any(np.isnan(values).any() for values in judgement.features.forest_inputs())
-        found.append((judgement.score.tolist(), judgement.changes.began.tolist()))
-    return found
-
-
-@pytest.mark.parametrize("data", [b"", b"x", DetectorState(3).to_bytes()[:-1]])
-def test_other_bytes_are_no_state(data: bytes) -> None:
-    with pytest.raises(UnknownDetectorStateError):
-        DetectorState.from_bytes(data)
-
-
-@pytest.mark.parametrize("count", [-1, 1, 2**31, 2**62])
-def test_a_state_of_more_sessions_than_it_holds_takes_no_room(count: int) -> None:
-    version, tick, _, parts = msgspec.msgpack.decode(DetectorState(5).to_bytes())
-    damaged = msgspec.msgpack.encode((version, tick, count, parts))
-    with pytest.raises(UnknownDetectorStateError, match=f"{count} sessions"):
-        DetectorState.from_bytes(damaged)
-
-
-def test_a_state_of_a_version_before_is_told_apart() -> None:
-    _, *rest = msgspec.msgpack.decode(DetectorState(5).to_bytes())
-    with pytest.raises(OldDetectorStateError):
-        DetectorState.from_bytes(msgspec.msgpack.encode((1, *rest)))
-
-
-def test_a_session_takes_no_more_than_two_kilobytes() -> None:
-    assert bytes_per_session() <= 2_048
-
-
-def test_portions_of_a_tick_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    rooms = [room(QUIET, EXIT, GONE, name=f"r{seed}", seed=seed) for seed in range(3)]
-    falling = [room(QUIET, Stretch(60, 30, 0, over=20), name=f"f{seed}") for seed in range(2)]
-    recorded = together(*rooms, *falling)
-    whole, at_once = raised(recorded), _run(recorded, store=True)
-    monkeypatch.setattr(batches, "BATCH_SIZE", 2)
-    assert raised(recorded) == whole
-    assert {detection.type for detection in whole} > {"MASS_EXIT", "LOW_ENGAGEMENT"}
-    assert _run(recorded, store=True) == at_once

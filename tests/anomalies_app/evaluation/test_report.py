@@ -16,7 +16,6 @@ from anomalies_app.evaluation.report import Delay, evaluate, format_report
 from sessions_app.simulation.labelled.labels import (
     ANOMALY_TYPES,
     Anomaly,
-    LabelsError,
     SessionLabels,
     Stretch,
     read_labels,
@@ -131,24 +130,6 @@ def test_the_report_names_every_type_and_cause():
     assert "1.000 per session-hour (1)" in text
     assert "2 ticks (95 %: 2) since evident, 4 ticks (95 %: 4) since the start" in text
     assert text.endswith("poll                  1")
-
-
-@pytest.mark.parametrize("name", ["labels.json", "labels.json.gz"])
-def test_labels_are_read_as_they_were_written(tmp_path, name):
-    labels = [session(anomaly(1, 2), excused=[Stretch(3, 4, "break")])]
-    write_labels(tmp_path / name, labels)
-    assert read_labels(tmp_path / name) == labels
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b"", b"[]", b'{"sessions": [{}]}', b'{"tick_seconds": 1, "sessions": []}', b"\x1f\x8bx"],
-)
-def test_bad_labels_are_refused_by_name(tmp_path, data):
-    path = tmp_path / "labels.json"
-    path.write_bytes(data)
-    with pytest.raises(LabelsError, match=r"labels\.json"):
-        read_labels(path)
 
 
 def random_session(number: int, source: random.Random) -> SessionLabels:

@@ -84,3 +84,8 @@ def _resolved(part: dict[str, Any]) -> dict[str, Any]:
 
 def _components() -> dict[str, Any]:
     return specification()["components"]
+
+
+def session_path(session: Any, more: str = "") -> str:
+    """The address of a session, or of what there is of it, below the API's root."""
+    return f"/sessions/{session.external_id}/{more}"

@@ -2,14 +2,12 @@
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.backends import db
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.http.credentials import checked_login, checked_token
 from dashboard.http.login_store import SessionStore
-from tests.dashboard.conftest import logged_in
 from tests.factories import Cast
 
 NO_LOGINS = [
@@ -77,12 +75,3 @@ def test_a_login_that_cannot_be_is_as_none(cast: Cast, key: str, django_assert_n
         response = client.get("/")
     assert (response.status_code, response.url) == (302, "/login/?next=/")
     assert client.get("/login/").status_code == 200
-
-
-@pytest.mark.integration
-def test_a_login_of_the_release_before_goes_on(cast: Cast) -> None:
-    """The store has another name, but what it keeps is read by both."""
-    alice = logged_in(cast.alice)
-    key = alice.cookies[settings.SESSION_COOKIE_NAME].value
-    assert dict(db.SessionStore(key).items()) == dict(SessionStore(key).items())
-    assert alice.get("/").status_code == 200

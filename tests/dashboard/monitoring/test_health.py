@@ -1,9 +1,6 @@
 """Health: what strangers, admins and monitoring are told, also while a server is away or hangs."""
 
-import socket
-import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +10,6 @@ from django.db import connection
 from django.test import Client
 
 from dashboard.monitoring import health, probe
-from dashboard.monitoring.probe import Probe, ask_all
 from engagement_conductor.local_stack import ports
 from sessions_app.redis_access import keys
 from sessions_app.telemetry.heartbeats import PROCESSES, note_heartbeat
@@ -39,13 +35,6 @@ def working(redis_client: redis.Redis) -> redis.Redis:
     for process in PROCESSES:
         note_heartbeat(redis_client, process)
     return redis_client
-
-
-@pytest.fixture
-def silent_server() -> Iterator[int]:
-    """The port of a server that accepts connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
 
 
 def set_scored(client: redis.Redis, ticks_ago: int) -> None:
@@ -107,29 +96,6 @@ def test_it_is_degraded_with_a_channel_layer_that_does_not_answer(
     assert report_to(None) == (200, {"status": "degraded"})
 
 
-def test_only_admins_are_told_details(cast: Cast, working: redis.Redis) -> None:
-    assert report_to(cast.alice) == (200, {"status": "ok"})
-    parts = report_to(cast.admin)[1]["parts"]
-    assert parts["collectors"]["running"] == {"c1": {"events": 7.0}}
-    assert parts["scoring"]["last_tick_age_seconds"] < health.SCORING_IS_CURRENT_SECONDS
-    assert {name for name, part in parts.items() if part["ok"]} == {
-        "database",
-        "redis",
-        "channel_layer",
-        "collectors",
-        "backlog",
-        "scoring",
-        "beat",
-        "worker",
-        "subscription",
-        "dead_letters",
-        "shards",
-        "lost_tables",
-        "logs",
-        "figures",
-    }
-
-
 def test_it_is_degraded_while_published_messages_are_dropped(
     cast: Cast, working: redis.Redis
 ) -> None:
@@ -153,71 +119,9 @@ def test_it_names_the_edition_of_timescaledb(
     assert edition["licence"] in {"apache", "timescale"}
 
 
-def test_monitoring_is_told_details_even_without_a_database(
-    cast: Cast, working: redis.Redis, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.METRICS_TOKEN = "secret"
-    monkeypatch.setitem(connection.settings_dict, "PORT", str(ports.find_free()))
-    assert report_to(None, authorization="Bearer wrong") == (503, {"status": "down"})
-    status, report = report_to(None, authorization="Bearer secret")
-    assert (status, report["status"]) == (503, "down")
-    assert not report["parts"]["database"]["ok"]
-    assert report["parts"]["scoring"]["ok"]
-
-
-def test_no_token_is_no_way_in(cast: Cast, working: redis.Redis, settings: Any) -> None:
-    settings.METRICS_TOKEN = ""
-    assert report_to(None, authorization="Bearer ") == (200, {"status": "ok"})
-
-
 def test_it_is_down_without_redis(cast: Cast, settings: Any) -> None:
     settings.REDIS_URL = f"redis://127.0.0.1:{ports.find_free()}"
     assert report_to(None) == (503, {"status": "down"})
-
-
-def test_a_server_that_hangs_is_waited_for_briefly(
-    cast: Cast, working: redis.Redis, silent_server: int, settings: Any
-) -> None:
-    settings.REDIS_URL = f"redis://127.0.0.1:{silent_server}"
-    begun = time.monotonic()
-    assert report_to(None) == (503, {"status": "down"})
-    assert time.monotonic() - begun < probe.PATIENCE_SECONDS + 5
-
-
-def test_what_hangs_holds_one_thread_and_delays_nobody_twice(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(probe, "PATIENCE_SECONDS", 0.2)
-    released, calls = threading.Event(), []
-
-    def hang() -> dict[str, Any]:
-        calls.append(1)
-        released.wait(30)
-        return {}
-
-    hanging = Probe(hang)
-    assert not ask_all({"hanging": hanging})["hanging"]["ok"]
-    begun = time.monotonic()
-    answers = [hanging.answer() for _ in range(100)]
-    assert time.monotonic() - begun < 5
-    assert not any(answer["ok"] for answer in answers)
-    assert len(calls) == 1
-    released.set()
-
-
-def test_an_answer_serves_all_who_ask_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "FRESH_SECONDS", 600.0)
-    calls: list[int] = []
-    counting = Probe(lambda: {"call": calls.append(1) or len(calls)})
-    assert [counting.answer()["call"] for _ in range(3)] == [1, 1, 1]
-
-
-def test_whatever_goes_wrong_is_the_answer() -> None:
-    def fail() -> dict[str, Any]:
-        raise ZeroDivisionError
-
-    answer = Probe(fail).answer()
-    assert (answer["ok"], answer["error"]) == (False, "ZeroDivisionError")
 
 
 def test_logs_that_are_not_written_are_seen(cast: Cast, working: redis.Redis) -> None:
@@ -292,3 +196,43 @@ def test_a_redis_that_refuses_is_down(
 
     monkeypatch.setattr(health, "unwritten_logs", refuse)
     assert report_to(None) == (503, {"status": "down"})
+
+
+def test_only_admins_are_told_details(cast: Cast, working: redis.Redis) -> None:
+    assert report_to(cast.alice) == (200, {"status": "ok"})
+    parts = report_to(cast.admin)[1]["parts"]
+    assert parts["collectors"]["running"] == {"c1": {"events": 7.0}}
+    assert parts["scoring"]["last_tick_age_seconds"] < health.SCORING_IS_CURRENT_SECONDS
+    assert {name for name, part in parts.items() if part["ok"]} == {
+        "database",
+        "redis",
+        "channel_layer",
+        "collectors",
+        "backlog",
+        "scoring",
+        "beat",
+        "worker",
+        "subscription",
+        "dead_letters",
+        "shards",
+        "lost_tables",
+        "logs",
+        "figures",
+    }
+
+
+def test_monitoring_is_told_details_even_without_a_database(
+    cast: Cast, working: redis.Redis, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.METRICS_TOKEN = "secret"
+    monkeypatch.setitem(connection.settings_dict, "PORT", str(ports.find_free()))
+    assert report_to(None, authorization="Bearer wrong") == (503, {"status": "down"})
+    status, report = report_to(None, authorization="Bearer secret")
+    assert (status, report["status"]) == (503, "down")
+    assert not report["parts"]["database"]["ok"]
+    assert report["parts"]["scoring"]["ok"]
+
+
+def test_no_token_is_no_way_in(cast: Cast, working: redis.Redis, settings: Any) -> None:
+    settings.METRICS_TOKEN = ""
+    assert report_to(None, authorization="Bearer ") == (200, {"status": "ok"})

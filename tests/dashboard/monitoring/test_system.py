@@ -1,15 +1,10 @@
 """The system page of the admin, and the dead letters that it shows."""
 
-import json
-from io import StringIO
-
 import pytest
 import redis
-from django.core.management import CommandError, call_command
 from django.test import Client
 
 from dashboard.monitoring import probe
-from sessions_app.ingest.dead_letters import kept_letters
 from sessions_app.redis_access import keys
 from tests.factories import Cast, make_staff
 from tests.pipeline import collect_all, collector
@@ -36,12 +31,6 @@ def letters(redis_client: redis.Redis) -> None:
         post(redis_client, keys.SYNC_EVENTS, HOSTILE)
         post(redis_client, keys.CHAT_MESSAGE, chat("m1"))
         collect_all(redis_client, running)
-
-
-def printed(*arguments: str) -> list[str]:
-    output = StringIO()
-    call_command("dead_letters", *arguments, stdout=output)
-    return output.getvalue().splitlines()
 
 
 def test_the_page_shows_parts_streams_and_letters(
@@ -91,38 +80,3 @@ def test_the_page_says_that_redis_is_down(client: Client, cast: Cast, settings) 
     response = client.get("/admin/system/")
     assert response.context["status"] == "down"
     assert "Redis does not answer" in response.content.decode()
-
-
-def test_the_command_lists_the_newest_first_and_is_safe_for_terminals(letters: None) -> None:
-    head, reason, data, *rest = printed("--limit", "2")
-    assert keys.SYNC_EVENTS in head
-    assert reason.strip()
-    assert "\\x1b[2J" in data
-    assert "\x1b" not in data
-    assert len(rest) == 3
-
-
-def test_the_command_writes_json(redis_client: redis.Redis, letters: None) -> None:
-    lines = [json.loads(line) for line in printed("--limit", "100", "--json")]
-    assert len(lines) == 30
-    assert lines[0]["size"] == len(HOSTILE)
-    assert lines[0]["channel"] == keys.SYNC_EVENTS
-    older = printed("--limit", "100", "--json", "--before", lines[9]["id"])
-    assert [json.loads(line)["id"] for line in older] == [line["id"] for line in lines[10:]]
-
-
-def test_the_command_without_letters_says_so(redis_client: redis.Redis) -> None:
-    assert printed() == ["There are none."]
-    assert printed("--json") == []
-
-
-def test_the_command_refuses_nonsense(redis_client: redis.Redis) -> None:
-    for arguments in (["--limit", "0"], ["--limit", "10001"], ["--before", "yesterday"]):
-        with pytest.raises(CommandError, match=r"--(limit|before)"):
-            printed(*arguments)
-
-
-def test_a_letter_without_fields_can_be_read(redis_client: redis.Redis) -> None:
-    redis_client.xadd(keys.DEAD_LETTERS, {"other": "x"})
-    (letter,) = kept_letters(redis_client, 5)
-    assert (letter.channel, letter.data, letter.size) == ("", "", 0)

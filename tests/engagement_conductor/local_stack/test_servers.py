@@ -1,36 +1,19 @@
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 import redis
-from django.conf import settings
 
 from engagement_conductor.configuration import env
-from engagement_conductor.local_stack import ports, servers
-from engagement_conductor.local_stack.postgresql import PostgreSQL
-from engagement_conductor.local_stack.processes import Process, stop_leftover, wait_until
+from engagement_conductor.local_stack import servers
 from engagement_conductor.local_stack.stack import lock
 from engagement_conductor.local_stack.valkey import Valkey
 from tests.privacy import readable_by_others
 
 pytestmark = pytest.mark.integration
-
-OWNER = """
-import sys, time
-from pathlib import Path
-from engagement_conductor.local_stack import servers
-with servers.running_pair(Path(sys.argv[1])):
-    print("running", flush=True)
-    time.sleep(60)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +37,6 @@ def working_in(directory: Path) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
-
-
-def wait_until_none(directory: Path, seconds: float = 15) -> list[psutil.Process]:
-    give_up_at = time.monotonic() + seconds
-    while (left := working_in(directory)) and time.monotonic() < give_up_at:
-        time.sleep(0.1)
-    return left
 
 
 def test_servers_keep_their_data_and_ports_over_a_restart(data_dir):
@@ -131,102 +107,11 @@ def test_servers_listen_on_this_machine_only_and_ask_for_the_password(data_dir):
         assert listening == {"127.0.0.1"}
 
 
-def test_valkey_never_evicts_and_saves_every_second(data_dir):
-    with (
-        servers.running_pair(data_dir) as urls,
-        redis.Redis.from_url(urls["redis"]) as client,
-    ):
-        assert client.config_get("maxmemory-policy", "appendonly", "appendfsync") == {
-            "maxmemory-policy": "noeviction",
-            "appendonly": "yes",
-            "appendfsync": "everysec",
-        }
-        assert "pubsub 268435456" in client.config_get()["client-output-buffer-limit"]
-
-
-def test_killed_owner_leaves_no_server(tmp_path):
-    owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(tmp_path)],
-        cwd=settings.BASE_DIR,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with owner:
-        assert owner.stdout.readline() == "running\n"
-        assert working_in(tmp_path) != []
-        owner.kill()
-    assert wait_until_none(tmp_path) == []
-
-
-def test_leftover_server_is_ended_and_its_data_taken_over(tmp_path):
-    first = Valkey(tmp_path / "valkey", ports.find_free())
-    launch = first.launch()
-    launch.prepare()
-    leftover = subprocess.Popen(launch.arguments, stdout=subprocess.DEVNULL)
-    give_up_at = time.monotonic() + 10
-    while not first.answers():
-        assert time.monotonic() < give_up_at
-    with redis.Redis.from_url(first.url) as client:
-        client.set("kept", "1")
-    second = Valkey(tmp_path / "valkey", ports.find_free())
-    with (
-        servers.running(second, tmp_path) as server,
-        redis.Redis.from_url(server.url) as client,
-    ):
-        assert leftover.wait(5) == 0
-        assert client.get("kept") == b"1"
-
-
-def test_stale_pid_of_somebody_else_is_left_alone(tmp_path):
-    with subprocess.Popen(["sleep", "60"], cwd="/") as stranger:
-        pid_file = tmp_path / "server.pid"
-        pid_file.write_text(f"{stranger.pid}\n")
-        stop_leftover(pid_file, tmp_path, signal.SIGTERM)
-        assert not pid_file.exists()
-        assert stranger.poll() is None
-        stranger.kill()
-
-
-def test_killed_postgresql_starts_again_on_its_data(tmp_path):
-    server = servers.postgresql(tmp_path)
-    process = Process(server.launch(), tmp_path / "logs")
-    assert wait_until(server.answers, process, 60)
-    execute(server.url, "CREATE TABLE kept AS SELECT 1")
-    os.kill(process.pid, signal.SIGKILL)
-    assert wait_until_none(tmp_path / "postgresql") == []
-    assert process.exit_code() == -signal.SIGKILL
-    assert (tmp_path / "postgresql" / "postmaster.pid").exists()
-    with servers.running(server, tmp_path / "logs") as again:
-        assert execute(again.url, "SELECT * FROM kept") == [(1,)]
-
-
 def test_server_moves_when_its_port_was_taken_meanwhile(tmp_path, socket_in_use):
     server = Valkey(tmp_path / "valkey", socket_in_use)
     with servers.running(server, tmp_path) as moved:
         assert moved.port != socket_in_use
         assert moved.answers()
-
-
-def test_interrupted_initialisation_is_not_taken_for_a_cluster(tmp_path):
-    unfinished = tmp_path / "postgresql.new"
-    unfinished.mkdir()
-    (unfinished / "PG_VERSION").write_text("18\n")
-    server = PostgreSQL(tmp_path / "postgresql", ports.find_free(), "secret")
-    with servers.running(server, tmp_path) as running:
-        assert execute(running.url, "SHOW server_version_num")[0][0].startswith("18")
-    assert not unfinished.exists()
-    assert not list(tmp_path.glob("*.password"))
-
-
-def test_server_that_cannot_start_says_why(tmp_path):
-    server = Valkey(tmp_path / "valkey", ports.find_free())
-    server.directory.mkdir()
-    (server.directory / "appendonlydir").write_text("not a folder")
-    with (
-        pytest.raises(RuntimeError, match=r"(?s)valkey does not start:\n.*appendonlydir"),
-        servers.running(server, tmp_path),
-    ):
-        pass
 
 
 @pytest.fixture

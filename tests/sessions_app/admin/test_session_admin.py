@@ -28,26 +28,6 @@ def test_a_session_can_be_made_before_the_platform_mentions_it(admin_client: Cli
     assert not session.is_over
 
 
-@pytest.mark.parametrize("odd", ["\x01", "\x7f", "\x85", "\n"])
-def test_a_session_has_an_id_that_the_platform_can_name(admin_client: Client, odd: str) -> None:
-    event = make_event("Conference")
-    form = {"title": "Opening", "external_id": f"talk{odd}1", "event": event.pk, **NO_PAUSES}
-    response = admin_client.post(reverse("admin:sessions_app_session_add"), form)
-    assert "external_id" in response.context["adminform"].form.errors
-    assert not Session.objects.exists()
-
-
-def test_the_platforms_id_of_a_session_stays(admin_client: Client) -> None:
-    session = make_session(make_event("Conference"), "talk-1")
-    url = reverse("admin:sessions_app_session_change", args=[session.pk])
-    before = session.external_id
-    form = {"title": "Renamed", "external_id": "other", "event": session.event_id}
-    form |= NO_PAUSES
-    admin_client.post(url, form)
-    session.refresh_from_db()
-    assert (session.title, session.external_id) == ("Renamed", before)
-
-
 def post_form(client: Client, session: Session, was: Any, becomes: Any) -> Any:
     """Saves the form of a session whose end was ``was`` when it was opened."""
     url = reverse("admin:sessions_app_session_change", args=[session.pk])

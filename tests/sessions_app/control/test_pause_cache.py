@@ -1,17 +1,16 @@
 """Breaks and closings: announced, seen by the pages, and quiet for the detector."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from sessions_app.control.announcements import begin_break, end_break, overlap
+from sessions_app.control.announcements import begin_break
 from sessions_app.control.pause_cache import PauseCache
 from sessions_app.models import Pause, Session
 from tests.factories import make_event, make_session
@@ -101,52 +100,6 @@ def test_pauses_that_matter_no_longer_are_not_kept(session: Session) -> None:
     Pause.objects.create(session=session, starts_at=now - 40 * MINUTE, ends_at=now - 30 * MINUTE)
     Pause.objects.create(session=session, starts_at=now + 30 * MINUTE)
     assert len(cache()._pauses) == 0
-
-
-def test_a_break_is_announced_once(session: Session) -> None:
-    now = timezone.now()
-    assert begin_break(session, now)
-    assert not begin_break(session, now + SECOND)
-    assert end_break(session, now + MINUTE)
-    assert not end_break(session, now + 2 * MINUTE)
-    [pause] = session.pauses.all()
-    assert (pause.starts_at, pause.ends_at, pause.kind) == (now, now + MINUTE, "BREAK")
-
-
-def test_a_session_that_is_over_makes_no_break(session: Session) -> None:
-    session.ended_at = timezone.now()
-    assert not begin_break(session, timezone.now())
-
-
-def test_a_break_lasts_until_the_next_pause_that_is_planned(session: Session) -> None:
-    now = timezone.now()
-    Pause.objects.create(session=session, starts_at=now + 30 * MINUTE, kind="CLOSING")
-    assert begin_break(session, now)
-    assert session.pauses.first().ends_at == now + 30 * MINUTE
-
-
-def test_the_database_refuses_a_pause_that_ends_before_it_starts(session: Session) -> None:
-    now = timezone.now()
-    with pytest.raises(IntegrityError), transaction.atomic():
-        Pause.objects.create(session=session, starts_at=now, ends_at=now - MINUTE)
-
-
-@pytest.mark.parametrize(
-    ("pauses", "expected"),
-    [
-        ([], False),
-        ([(0, 5), (5, 9)], False),
-        ([(5, 9), (0, 6)], True),
-        ([(0, None), (20, 30)], True),
-        ([(20, None), (0, 10)], False),
-        ([(0, None), (20, None)], True),
-    ],
-)
-def test_pauses_overlap(pauses: list[tuple[int, int | None]], expected: bool) -> None:
-    def at(minute: int | None) -> datetime | None:
-        return None if minute is None else datetime(2026, 1, 1, 12, minute, tzinfo=UTC)
-
-    assert overlap((at(start), at(end)) for start, end in pauses) is expected
 
 
 def test_breaks_are_announced_from_the_list_of_sessions(

@@ -164,27 +164,6 @@ def test_bad_payload_is_refused_with_a_reason(payload: bytes) -> None:
         decoder(keys.CHAT_MESSAGE)(payload)
 
 
-@pytest.mark.parametrize(
-    ("channel", "payload"),
-    [
-        (keys.SYNC_EVENTS, {"type": "user_join", "sessionId": "s"}),
-        (keys.SYNC_EVENTS, {"type": "user_join", "userId": "u"}),
-        (keys.SYNC_EVENTS, {"type": "user_join", "sessionId": "s", "userId": 5}),
-        (keys.SYNC_EVENTS, {"type": "heartbeat"}),
-        (keys.SYNC_EVENTS, {"resource": "POLL", "action": "CREATED", "payload": {}}),
-        (keys.SYNC_EVENTS, {"resource": "POLL", "action": "CREATED", "payload": []}),
-        (keys.SYNC_EVENTS, {"type": "message_created", "sessionId": "s", "payload": {}}),
-        (keys.POLL_VOTE, {"pollId": "p", "sessionId": "s"}),
-        (keys.POLL_CLOSED, {"sessionId": "s"}),
-        (keys.POLL_CLOSED, {"poll": {"id": "p"}}),
-        (keys.LIVE_REACTION, {"sessionId": "s"}),
-    ],
-)
-def test_incomplete_payload_is_refused(channel: str, payload: Any) -> None:
-    with pytest.raises(BadEventError):
-        decode(channel, payload)
-
-
 @given(st.sampled_from(keys.CHANNELS), st.binary(max_size=200))
 def test_no_bytes_whatever_break_the_decoder(channel: str, payload: bytes) -> None:
     try:

@@ -1,32 +1,20 @@
 """The collector against a real server: every event counts once, and nothing stops it."""
 
-import json
-import logging
-import os
-import random
-import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-from sessions_app.ingest import stream_reader
 from sessions_app.ingest.collector import FILLING_SECONDS, Collector
 from sessions_app.ingest.read_size import FIRST_COUNT
-from sessions_app.ingest.stream_reader import create_groups
-from sessions_app.ingest.watermark import has_passed
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect, server_time_ms
 from sessions_app.telemetry.pipeline_status import pipeline_status
-from sessions_app.ticks import TICK_MS, tick_at, tick_end_ms
+from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, rows, score_all, step_until, total
 from tests.platform import chat, chat_sync, closed, post, post_chat, publish, user, vote
-from tests.sessions_app.events.test_decoding import BAD_CHAT
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -171,126 +159,6 @@ def test_a_collector_that_dies_before_acknowledging_loses_and_doubles_nothing(
     assert total("chat_count") == 300
 
 
-def test_a_frozen_collector_that_wakes_up_late_doubles_nothing(redis_client: redis.Redis) -> None:
-    start = (now_tick(redis_client) - 5) * TICK_MS
-    for number in range(10):
-        post(redis_client, keys.SYNC_EVENTS, user("reaction", f"u{number}"), f"{start}-{number}")
-    frozen = Collector(lambda: connect(protocol=2), "frozen", 1_000)
-    frozen.start()
-    batches = frozen._read_streams()
-    assert len(batches[0].entries) == 10
-    redis_client.xclaim(
-        keys.SYNC_EVENTS, keys.CONSUMER_GROUP, "heir", 0, [entry[0] for entry in batches[0].entries]
-    )
-    with collector("heir") as heir:
-        collect_all(redis_client, heir)
-    score_all(redis_client, tick_at(start))
-    assert total("reaction_count") == 10
-
-    frozen._held_since_ms = frozen._now_ms()
-    frozen._held = [frozen._collected_batch(batches, [])]
-    frozen._forward()
-    assert int(redis_client.hget(keys.COLLECTOR_TOTALS, "late_blocks")) == 1
-    score_all(redis_client, tick_at(start) + 2)
-    assert total("reaction_count") == 10
-
-
-def test_an_event_that_comes_after_its_tick_was_scored_counts_in_the_next(
-    redis_client: redis.Redis,
-) -> None:
-    start = (now_tick(redis_client) - 5) * TICK_MS
-    post(redis_client, keys.CHAT_MESSAGE, chat("in time"), f"{start}-0")
-    with collector() as running:
-        collect_all(redis_client, running)
-        score_all(redis_client, tick_at(start) + 1)
-        post(redis_client, keys.CHAT_MESSAGE, chat("late"), f"{start}-1")
-        collect_all(redis_client, running)
-    score_all(redis_client, tick_at(start) + 3)
-    assert [row.chat_count for row in rows()] == [1, 0, 1, 0]
-
-
-def test_a_fresh_group_begins_ten_minutes_back(redis_client: redis.Redis) -> None:
-    now = server_time_ms(redis_client)
-    post(redis_client, keys.CHAT_MESSAGE, chat("too old"), f"{now - 11 * 60_000}-0")
-    post(redis_client, keys.CHAT_MESSAGE, chat("recent"), f"{now - 9 * 60_000}-0")
-    create_groups(redis_client, server_time_ms(redis_client))
-    with collector() as running:
-        collect_all(redis_client, running)
-    score_now(redis_client)
-    assert total("chat_count") == 1
-
-
-def test_no_collector_means_no_watermark(redis_client: redis.Redis) -> None:
-    end = tick_end_ms(now_tick(redis_client) - 1)
-    assert not has_passed(redis_client, end)
-    with collector() as running:
-        step_until(running, lambda: has_passed(redis_client, end))
-    assert not has_passed(redis_client, end), "a collector that has gone tells nothing"
-
-
-def test_unread_and_unacknowledged_entries_hold_the_watermark(redis_client: redis.Redis) -> None:
-    end = tick_end_ms(now_tick(redis_client) - 1)
-    with collector() as running:
-        step_until(running, lambda: has_passed(redis_client, end))
-        post(redis_client, keys.POLL_VOTE, vote("a"), f"{end - 1}-0")
-        assert not has_passed(redis_client, end), "unread"
-        redis_client.xreadgroup(keys.CONSUMER_GROUP, "slow", {keys.POLL_VOTE: ">"})
-        assert not has_passed(redis_client, end), "read, but not handed on"
-        redis_client.xack(keys.POLL_VOTE, keys.CONSUMER_GROUP, f"{end - 1}-0")
-        assert has_passed(redis_client, end)
-
-
-def test_a_server_that_refuses_subscriptions_does_not_hold_the_watermark(
-    redis_client: redis.Redis,
-) -> None:
-    redis_client.execute_command("ACL SETUSER default -subscribe")
-    try:
-        end = tick_end_ms(now_tick(redis_client) - 1)
-        with collector() as running:
-            step_until(running, lambda: has_passed(redis_client, end))
-            step_until(running, lambda: running.subscriber.interruptions > 0)
-    finally:
-        redis_client.execute_command("ACL SETUSER default +subscribe")
-
-
-def test_malformed_payloads_are_set_aside_and_the_good_ones_count(
-    redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
-) -> None:
-    bad: list[tuple[str, bytes, str]] = [
-        (keys.CHAT_MESSAGE, payload, "data") for payload in BAD_CHAT.values()
-    ]
-    bad.append((keys.SYNC_EVENTS, b'{"type":"user_join","sessionId":"s1"}', "data"))
-    bad.append((keys.POLL_CLOSED, b'{"sessionId":"s1"}', "data"))
-    bad.append((keys.CHAT_MESSAGE, json.dumps(chat("x")).encode(), "payload"))
-    assert len(bad) >= 20
-    random.seed(3)
-    good = 0
-    for number in range(1_000):
-        channel, payload, field = bad[number % len(bad)]
-        post(redis_client, channel, payload, field=field)
-        if random.random() < 0.5:
-            post(redis_client, keys.CHAT_MESSAGE, chat(f"m{good}"))
-            good += 1
-    with caplog.at_level(logging.INFO), collector(batch_size=64) as running:
-        collect_all(redis_client, running)
-        running.dead_letter_log.report()
-    score_now(redis_client)
-    assert total("chat_count") == good
-    letters = redis_client.xrange(keys.DEAD_LETTERS)
-    assert len(letters) == 1_000
-    assert all(fields[b"reason"] and fields[b"entry_id"] for _, fields in letters)
-    assert max(len(fields[b"data"]) for _, fields in letters) <= 8 * 1024
-    assert len([record for record in caplog.records if "Set aside" in record.message]) == 1
-    assert pipeline_status(redis_client).totals["dead_letters"] == 1_000
-
-
-def test_bad_pubsub_messages_are_set_aside_too(redis_client: redis.Redis) -> None:
-    with collector() as running:
-        step_until(running, lambda: redis_client.pubsub_numsub(keys.CHAT_MESSAGE)[0][1] == 1)
-        publish(redis_client, keys.CHAT_MESSAGE, b"broken")
-        step_until(running, lambda: redis_client.xlen(keys.DEAD_LETTERS) == 1)
-
-
 def test_collectors_share_the_streams_and_one_holds_the_subscription(
     redis_client: redis.Redis,
 ) -> None:
@@ -310,101 +178,3 @@ def test_collectors_share_the_streams_and_one_holds_the_subscription(
         assert status.streams[0].backlog == 0
     score_now(redis_client)
     assert total("chat_count") == 400
-
-
-def test_streams_are_not_trimmed_unless_asked(redis_client: redis.Redis) -> None:
-    now = server_time_ms(redis_client)
-    for number in range(300):
-        post(redis_client, keys.CHAT_MESSAGE, chat(f"m{number}"), f"{now - 500_000 + number}-0")
-    with collector() as running:
-        collect_all(redis_client, running)
-        running._housekeep()
-        assert redis_client.xlen(keys.CHAT_MESSAGE) == 300
-        running.retention_ms = 60_000
-        running._housekeep()
-        assert redis_client.xlen(keys.CHAT_MESSAGE) < 300
-
-
-def test_trimming_keeps_up_with_many_entries(redis_client: redis.Redis) -> None:
-    now = server_time_ms(redis_client)
-    with redis_client.pipeline(transaction=False) as pipeline:
-        for number in range(25_000):
-            pipeline.xadd(keys.LIVE_SYNC, {"data": "{}"}, id=f"{now - 500_000 + number}-0")
-        pipeline.execute()
-    with collector(batch_size=50_000) as running:
-        collect_all(redis_client, running)
-        running.reader.trim(now - 60_000)
-    assert redis_client.xlen(keys.LIVE_SYNC) < 200
-
-
-def test_the_process_stops_cleanly_and_hands_everything_on(
-    redis_client: redis.Redis, redis_url: str, tmp_path: Path
-) -> None:
-    log = (tmp_path / "log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "collect_events", "--name", "proc"],
-        env={**os.environ, "REDIS_URL": redis_url},
-        stdout=log,
-        stderr=log,
-    )
-    try:
-        give_up_at = time.monotonic() + 30
-        while not redis_client.zscore(keys.COLLECTORS, "proc"):
-            assert time.monotonic() < give_up_at, (tmp_path / "log").read_text()
-            time.sleep(0.05)
-        post_chat(redis_client, 0, 500)
-        while redis_client.xinfo_groups(keys.CHAT_MESSAGE)[0]["lag"]:
-            assert time.monotonic() < give_up_at
-            time.sleep(0.02)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
-    finally:
-        process.kill()
-        log.close()
-    assert redis_client.zscore(keys.COLLECTORS, "proc") is None
-    assert redis_client.exists(keys.SUBSCRIBER_LEASE) == 0
-    assert redis_client.xpending(keys.CHAT_MESSAGE, keys.CONSUMER_GROUP)["pending"] == 0
-    score_now(redis_client)
-    assert total("chat_count") == 500
-
-
-def test_what_is_no_stream_is_moved_out_of_the_way(
-    redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
-) -> None:
-    redis_client.set(keys.POLL_VOTE, "somebody's")
-    running = Collector(lambda: connect(protocol=2), "test", 1_000)
-    running.start()
-    try:
-        post(redis_client, keys.CHAT_MESSAGE, chat("m1"))
-        post(redis_client, keys.POLL_VOTE, vote("u1"))
-        collect_all(redis_client, running)
-    finally:
-        running.stop()
-    assert redis_client.get(keys.misplaced(keys.POLL_VOTE)) == b"somebody's"
-    assert "is not a stream" in caplog.text
-    score_now(redis_client)
-    assert (total("chat_count"), total("vote_count")) == (1, 1)
-
-
-def test_two_collectors_that_meet_what_is_no_stream_leave_the_new_one_alone(
-    redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    redis_client.set(keys.POLL_VOTE, "somebody's")
-    create_group, met = stream_reader._create_group, []
-
-    def be_overtaken(client: redis.Redis, channel: str, start_ms: int) -> None:
-        """Meets it, but another collector and the platform are quicker to go on."""
-        try:
-            create_group(client, channel, start_ms)
-        except redis.ResponseError as error:
-            if "WRONGTYPE" in str(error) and not met:
-                met.append(channel)
-                stream_reader.create_groups(redis_client, 0)
-                post(redis_client, keys.POLL_VOTE, vote("u1"))
-            raise
-
-    monkeypatch.setattr(stream_reader, "_create_group", be_overtaken)
-    stream_reader.create_groups(redis_client, 0)
-    assert met == [keys.POLL_VOTE]
-    assert redis_client.xlen(keys.POLL_VOTE) == 1
-    assert redis_client.get(keys.misplaced(keys.POLL_VOTE)) == b"somebody's"

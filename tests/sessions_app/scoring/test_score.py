@@ -100,3 +100,42 @@ def test_category_holds_its_lower_bound(value: float, name: str) -> None:
 def test_a_sum_that_should_reach_a_band_reaches_it() -> None:
     full = Signals(20.0, 1.0, 10, 10, 0.0, 0.0)  # 0.30 + 0.25 + 0.25
     assert category(float(total(explain(full, ScoreSettings())))) == "VERY_HIGH"
+
+
+def test_each_contribution_says_what_it_is_made_of() -> None:
+    settings = ScoreSettings(0.3, 0.2, 0.25, 0.15, 0.1, 20.0, 10.0)
+    parts = explain(Signals(20.0, 0.4, 30, 120, 0.0, 0.5), settings)
+    assert [(part.signal, *(round(float(value), 9) for value in part[1:])) for part in parts] == [
+        ("chat_msgs_per_min", 20.0, 1.0, 0.3, 0.3),
+        ("poll_participation", 0.4, 0.4, 0.2, 0.08),
+        ("active_users", 0.25, 0.25, 0.25, 0.0625),
+        ("reactions_per_min", 0.0, 0.0, 0.15, 0.0),
+        ("user_leave_rate", 0.5, 0.5, -0.1, -0.05),
+    ]
+
+
+@pytest.mark.parametrize("ratio", [-0.5, 0.0, 1.0, 1.5])
+def test_ratios_out_of_range_count_as_the_nearest(ratio: float) -> None:
+    parts = explain(Signals(0.0, ratio, 0, 0, 0.0, ratio), ScoreSettings())
+    nearest = min(1.0, max(0.0, ratio))
+    assert (float(parts[1].normalised), float(parts[4].normalised)) == (nearest, nearest)
+
+
+def test_more_active_than_all_users_are_all() -> None:
+    assert float(active_ratio(5, 4)) == float(active_ratio(1, 1)) == 1
+    assert active_ratio(5, 4).dtype == np.float64
+
+
+def test_a_score_is_clamped_and_rounded() -> None:
+    everything = Signals(20.0, 1.0, 1, 1, 10.0, 0.0)
+    assert float(score(everything, ScoreSettings(chat_weight=0.9))) == 1
+    assert float(score(Signals(0.0, 0.0, 0, 0, 0.0, 1.0), ScoreSettings())) == 0
+    third = Signals(0.0, 1 / 3, 0, 0, 0.0, 0.0)
+    assert float(score(third, ScoreSettings(poll_weight=1.0))) == 0.333333333
+
+
+def test_a_score_is_an_array_of_its_own_type() -> None:
+    whole = Signals(*(np.zeros(2, np.float32) for _ in Signals._fields))
+    found = score(whole, ScoreSettings(*np.float32([0.3] * 5), *np.float32([20.0, 10.0])))
+    assert isinstance(found, np.ndarray)
+    assert found.dtype == np.float64

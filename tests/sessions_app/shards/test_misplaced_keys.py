@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from engagement_conductor import tasks
+from engagement_conductor.pipeline import dispatch
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.shard_store import ShardStore
@@ -63,7 +64,7 @@ class Stage:
 @pytest.fixture
 def stage(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     tasks._client = None
-    monkeypatch.setattr(tasks, "_wait_for_watermark", lambda _: True)
+    monkeypatch.setattr(dispatch, "_wait_for_watermark", lambda *_: True)
     for task in (tasks.score_shards, tasks.score_slow_shards):
         monkeypatch.setattr(task, "apply_async", lambda to, task=task, **_: task(*to))
     made = Stage(redis_client, monkeypatch, tick_at(server_time_ms(redis_client)) - 60)

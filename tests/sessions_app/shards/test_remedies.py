@@ -9,22 +9,17 @@ import numpy as np
 import pytest
 import redis
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import OperationalError, connection
 
 from engagement_conductor import tasks
 from engagement_conductor.pipeline import catching_up
 from engagement_conductor.pipeline import tick as pipeline
-from engagement_conductor.pipeline.parts import PARTS
 from sessions_app.events.blocks import COLUMNS, Block, Mention, encode_block
-from sessions_app.models import EngagementMetric, PollMoment
-from sessions_app.outcomes.outbox import decode_outcome, encode_outcome
+from sessions_app.models import EngagementMetric
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards import remedies
 from sessions_app.shards.remedies import REPEATS
-from sessions_app.state.poll_notices import PollMomentKind, PollNotice
 from sessions_app.telemetry.counters import SET_ASIDE, read_counters
-from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.telemetry.shard_conditions import read_failures
 from sessions_app.ticks import TICK_MS, tick_at, tick_end
 from tests.pipeline import collect_all, collector, rows
@@ -79,32 +74,6 @@ def stage(redis_client: redis.Redis) -> Iterator[Stage]:
     yield made
     tasks.client().close()
     tasks._client = None
-
-
-def test_an_error_of_any_kind_in_one_shard_leaves_the_others_alone(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    score_next = pipeline.ShardScorer.score_next
-
-    def fail(self: Any, *arguments: Any) -> None:
-        if self.turn.shard == SHARD:
-            raise ZeroDivisionError("a fault of our own")
-        score_next(self, *arguments)
-
-    monkeypatch.setattr(pipeline.ShardScorer, "score_next", fail)
-    for _ in range(3):
-        stage.play()
-        assert stage.scored(OTHERS[0]) == stage.tick
-    assert stage.scored() == stage.tick - 3
-    assert read_failures(stage.client)[SHARD].count == 3
-    assert "ZeroDivisionError" in read_failures(stage.client)[SHARD].reason
-    traced = [record for record in caplog.records if record.exc_info]
-    assert len(traced) <= 1, "one traceback of the same fault in a minute"
-    monkeypatch.undo()
-    stage.play()
-    assert stage.scored() == stage.tick
-    assert not read_failures(stage.client)
-    assert [row.chat_count for row in rows(BAD)] == [1] * 6
 
 
 def one_byte_more(hash_key: str) -> Callable[[redis.Redis, int], None]:
@@ -212,26 +181,6 @@ def test_whatever_fails_before_a_shard_is_read_is_no_other_failure(
     assert (failure.stage, failure.count) == ("advance", REPEATS + 1)
 
 
-def test_a_tick_that_takes_too_long_loses_its_shard_nothing(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupt(self: Any, *_: Any) -> None:
-        self.stage = "advance"
-        raise SoftTimeLimitExceeded
-
-    kept = {key: stage.client.dump(key(SHARD)) for key in keys.SHARD_STATE}
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline.ShardScorer, "score_next", interrupt)
-        for _ in range(PATIENCE):
-            stage.play()
-    assert not read_failures(stage.client)
-    assert not [*stage.client.scan_iter("*set-aside*")]
-    assert {key: stage.client.dump(key(SHARD)) for key in keys.SHARD_STATE} == kept
-    assert read_counters(stage.client)["shard_failures:interrupted"] == PATIENCE
-    tasks.score_shards([SHARD, OTHERS[0]], stage.tick)
-    assert [row.chat_count for row in rows(BAD)] == [1] * (PATIENCE + 2)
-
-
 def test_a_remedy_is_not_tried_again_when_a_tick_takes_too_long(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,118 +208,6 @@ def test_poison_is_set_aside_and_the_shard_goes_on(stage: Stage, kind: str) -> N
     assert [row.chat_count for row in rows(GOOD)] == [1] * (PATIENCE + 2)
     assert [row.chat_count for row in rows(BAD)] == [1] * (PATIENCE + 2), "not a message is lost"
     assert all(row.active_users >= 30 for row in rows(GOOD))
-
-
-@pytest.mark.parametrize(
-    ("what", "key"),
-    [
-        ("windows", keys.shard_windows(SHARD)),
-        ("detector", keys.shard_detector(SHARD)),
-        ("outbox", keys.shard_outbox(SHARD)),
-    ],
-)
-def test_state_that_cannot_be_read_is_kept_counted_and_told(
-    stage: Stage, what: str, key: str
-) -> None:
-    junk(key)(stage.client, stage.tick)
-    stage.play()
-    assert stage.client.get(keys.set_aside(SHARD, what)) is not None
-    assert read_counters(stage.client)[f"{SET_ASIDE}:{what}"] == 1
-    told = pipeline_status(stage.client).shards[SHARD].set_aside
-    assert told is not None
-    assert told.what == what
-
-
-def test_what_was_set_aside_is_kept_counted_and_told(stage: Stage) -> None:
-    bad_block(Mention("NUL \0", None), 0)(stage.client, stage.tick)
-    for _ in range(REPEATS + 1):
-        stage.play()
-    (kept,) = stage.client.lrange(keys.set_aside(SHARD, "blocks"), 0, -1)
-    assert b"bad" in kept
-    assert 0 < stage.client.ttl(keys.set_aside(SHARD, "blocks")) <= 7 * 86_400
-    assert read_counters(stage.client)[f"{SET_ASIDE}:blocks"] == 1
-    told = pipeline_status(stage.client).shards[SHARD].set_aside
-    assert told is not None
-    assert told.what == "blocks"
-
-
-def test_results_of_which_one_cannot_be_stored_lose_only_that(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
-        stage.play((keys.POLL_VOTE, vote("u1", "p2", BAD)))
-    key = keys.shard_outbox(SHARD)
-    outcome = decode_outcome(stage.client.get(key), PARTS)
-    (session_id,) = outcome.values["metrics"].rows["session_id"].tolist()
-    too_long = PollNotice(session_id, "p" * 300, PollMomentKind.CLOSED, 1, 1)
-    outcome.values["polls"].insert(0, too_long)
-    stage.client.set(key, encode_outcome(outcome, PARTS))
-    for _ in range(REPEATS + 1):
-        stage.play()
-    assert not stage.client.exists(key)
-    assert [row.chat_count for row in rows(BAD)] == [1] * (REPEATS + 4)
-    assert set(PollMoment.objects.values_list("poll_id", flat=True)) == {"p1", "p2"}
-    (kept,) = stage.client.lrange(keys.set_aside(SHARD, "results"), 0, -1)
-    assert b"pppp" in kept
-
-
-def test_a_row_that_the_database_refuses_costs_only_itself(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    neighbour = next(
-        name for name in map("next-{}".format, range(99)) if keys.shard_of(name) == SHARD
-    )
-    more = (keys.CHAT_MESSAGE, chat("m", "u1", neighbour))
-    stage.play(more)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "ALTER TABLE engagement_metrics ADD CONSTRAINT refused CHECK (chat_count < 1000)"
-        )
-
-    def away(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
-        stage.play()
-    key = keys.shard_outbox(SHARD)
-    outcome = decode_outcome(stage.client.get(key), PARTS)
-    metrics = outcome.values["metrics"]
-    rows_ = metrics.rows.copy()
-    rows_["chat_count"][metrics.external_ids.index(BAD)] = 5_000
-    outcome.values["metrics"] = metrics._replace(rows=rows_)
-    stage.client.set(key, encode_outcome(outcome, PARTS))
-    try:
-        for _ in range(REPEATS + 1):
-            stage.play()
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE engagement_metrics DROP CONSTRAINT refused")
-    assert [row.chat_count for row in rows(neighbour)] == [1] + [0] * (REPEATS + 2)
-    assert [row.chat_count for row in rows(BAD)] == [1] * (REPEATS + 4), "all but the bad one"
-    assert len(rows(GOOD)) == REPEATS + 5
-
-
-def test_an_outage_is_nobodys_failure_and_sets_nothing_aside(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(*_: object) -> None:
-        raise OperationalError("the server closed the connection unexpectedly")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
-        for _ in range(2 * REPEATS + 1):
-            stage.play()
-    assert not read_failures(stage.client)
-    assert stage.client.exists(keys.shard_outbox(SHARD))
-    stage.play()
-    expected = [1] * (2 * REPEATS + 4)
-    assert [row.chat_count for row in rows(BAD)] == expected
-    assert [row.chat_count for row in rows(GOOD)] == expected
 
 
 def test_where_most_shards_fail_their_state_stays(

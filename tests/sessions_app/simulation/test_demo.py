@@ -5,10 +5,8 @@ from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
-from django.contrib.auth import authenticate, get_user_model
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.management import CommandError, call_command
-from django.http import HttpRequest
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
 
 from sessions_app.models import Event, Session
 from sessions_app.simulation import demo
@@ -30,88 +28,12 @@ def password_of(line: str, role: str, name: str) -> str:
     return match[1]
 
 
-def logged_in(**credentials: str) -> AbstractBaseUser | None:
-    return authenticate(HttpRequest(), **credentials)
-
-
 def demo_passwords() -> tuple[str, str]:
     organizer, admin = printed("create_demo_users")
     return (
         password_of(organizer, "organizer", "organizer"),
         password_of(admin, "admin", "admin"),
     )
-
-
-def test_create_demo_users_prints_passwords_that_work():
-    organizer_password, admin_password = demo_passwords()
-    organizer = logged_in(username="organizer", password=organizer_password)
-    admin = logged_in(username="admin", password=admin_password)
-    assert (organizer.is_staff, organizer.is_superuser) == (False, False)
-    assert (admin.is_staff, admin.is_superuser) == (True, True)
-
-
-def test_create_demo_users_gives_the_organizer_the_demo_event_only():
-    other = Event.objects.create(external_id="other", title="Other")
-    demo_passwords()
-    organizer = get_user_model().objects.get(username="organizer")
-    event = Event.objects.get(external_id="demo-conference")
-    assert event.title == "Demo Conference"
-    assert list(Event.objects.visible_to(organizer)) == [event]
-    assert not other.organizers.exists()
-
-
-def test_create_demo_users_renews_the_passwords_and_nothing_else():
-    first = demo_passwords()
-    second = demo_passwords()
-    assert not set(first) & set(second)
-    assert get_user_model().objects.count() == 2
-    assert logged_in(username="organizer", password=first[0]) is None
-    assert logged_in(username="organizer", password=second[0]) is not None
-
-
-def test_create_demo_users_takes_rights_from_a_promoted_organizer():
-    get_user_model().objects.create_superuser("organizer", is_active=False)
-    organizer_password, _ = demo_passwords()
-    organizer = logged_in(username="organizer", password=organizer_password)
-    assert (organizer.is_staff, organizer.is_superuser) == (False, False)
-
-
-def test_create_admin_prints_a_password_that_works():
-    (line,) = printed("create_admin", "zoe")
-    admin = logged_in(username="zoe", password=password_of(line, "admin", "zoe"))
-    assert admin.is_superuser
-    assert admin.is_staff
-
-
-def test_create_admin_keeps_the_password_of_an_existing_one():
-    password = password_of(printed("create_admin", "zoe")[0], "admin", "zoe")
-    errors = StringIO()
-    assert printed("create_admin", "zoe", stderr=errors) == []
-    assert "keeps the password" in errors.getvalue()
-    assert "--reset-password" in errors.getvalue()
-    assert logged_in(username="zoe", password=password) is not None
-
-
-def test_create_admin_renews_a_password_when_asked():
-    old = password_of(printed("create_admin", "zoe")[0], "admin", "zoe")
-    (line,) = printed("create_admin", "zoe", "--reset-password")
-    assert logged_in(username="zoe", password=old) is None
-    assert logged_in(username="zoe", password=password_of(line, "admin", "zoe")) is not None
-
-
-@pytest.mark.parametrize("options", [[], ["--reset-password"]])
-def test_create_admin_promotes_nobody(options):
-    get_user_model().objects.create_user("bob", password="his own")
-    with pytest.raises(CommandError, match="bob exists and is no admin"):
-        printed("create_admin", "bob", *options)
-    assert not logged_in(username="bob", password="his own").is_superuser
-
-
-@pytest.mark.parametrize("name", ["a b", "", "x" * 151, "semi;colon"])
-def test_create_admin_refuses_bad_names(name):
-    with pytest.raises(CommandError, match="is no user name"):
-        printed("create_admin", name)
-    assert not get_user_model().objects.exists()
 
 
 def test_ensure_event_assigns_the_organizer_as_soon_as_there_is_one():

@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 
 from sessions_app.events.decoding import EventKind
 from sessions_app.state import polls, presence
-from sessions_app.state.packed_tables import Table, combine, empty_table, pack_table
+from sessions_app.state.packed_tables import empty_table, pack_table
 from sessions_app.state.poll_tables import (
     MAXIMUM_POLLS,
     POLL_FORM,
-    POLL_WITHOUT_SLOT,
-    VOTE,
     VOTER,
     VOTER_FORM,
     PollTables,
@@ -243,104 +241,6 @@ def test_what_voters_take_does_not_grow_with_polls() -> None:
         tables, events_of(vote(1, *people.tolist())), TICK, np.array([2_000, 0])
     )
     assert voters.tolist() == [0, 0]
-
-
-def before_slots(
-    members: dict[int, list[int]], cast: dict[int, dict[int, list[int]]], shut: set[int]
-) -> tuple[list[bytes | None], list[bytes | None], Table]:
-    """Blobs of polls and ballots as the release before wrote them, and the audience."""
-    poll_blobs: list[bytes | None] = []
-    ballot_blobs: list[bytes | None] = []
-    for row in sorted(cast):
-        bare = np.zeros(len(cast[row]), POLL_WITHOUT_SLOT)
-        bare["poll"] = [100 * row + poll for poll in cast[row]]
-        bare["voters"] = [len(voters) for voters in cast[row].values()]
-        bare["present"], bare["touched"] = 10, TICK - 1
-        bare["closed"] = [poll in shut for poll in cast[row]]
-        pairs = [
-            (100 * row + poll, 100 * row + voter)
-            for poll, voters in cast[row].items()
-            for voter in voters
-            if poll not in shut
-        ]
-        ballots = np.zeros(len(pairs), VOTE)
-        for ballot, (poll, voter) in zip(ballots, pairs, strict=True):
-            ballot["poll"] = poll
-            hashed = combine(np.array([voter], np.uint64), np.array([poll], np.uint64))
-            ballot["vote"] = hashed[0]
-        poll_blobs.append(bare.tobytes())
-        ballot_blobs.append(ballots.tobytes())
-    rows = np.array([row for row in members for _ in members[row]], np.int64)
-    users = np.zeros(len(rows), presence.USER)
-    users["user"] = [100 * row + user for row in members for user in members[row]]
-    return poll_blobs, ballot_blobs, Table(rows, users)
-
-
-def test_votes_of_the_release_before_are_known() -> None:
-    cast = {0: {1: [1, 2, 3], 2: [2, 5], 3: [1]}, 1: {1: [4], 9: []}}
-    everybody = {0: [1, 2, 3, 4, 5], 1: [3, 4]}
-    of_polls, ballots, audience = before_slots(everybody, cast, shut={3})
-    tables, lost = unpack(np.arange(2), of_polls, [None, None], ballots, audience)
-    assert not lost
-    again = [*vote(1, 1, 2, 3, 4), *vote(2, 2, 1), *vote(3, 1, 2), (1, 1, 4, False, 0)]
-    folded = polls.fold(tables, events_of(again), TICK, np.array([10, 10]))
-    # User 4 votes on poll 1 for the first time, and user 1 on poll 2; poll 3 is closed.
-    assert folded.voters.tolist() == [2, 0]
-    voters = {record["poll"]: record["voters"] for record in folded.tables.polls.records}
-    assert voters == {1: 4, 2: 3, 3: 1, 101: 1, 109: 0}
-
-
-def test_polls_of_the_release_before_without_readable_ballots_keep_their_numbers() -> None:
-    of_polls, _, audience = before_slots({0: [1, 2]}, {0: {1: [1, 2]}}, shut=set())
-    tables, lost = unpack(np.arange(1), of_polls, [None], [b"not ballots"], audience)
-    assert [table.kind for table in lost] == ["ballots"]
-    assert tables.polls.records["voters"].tolist() == [2]
-    assert not len(tables.voters.rows)
-
-
-def blobs_of(tables: PollTables) -> tuple[list[bytes | None], list[bytes | None]]:
-    rows = np.arange(2)
-    return (
-        [*pack_table(tables.polls, rows, POLL_FORM)],
-        [*pack_table(tables.voters, rows, VOTER_FORM)],
-    )
-
-
-@pytest.fixture
-def two_rooms() -> PollTables:
-    """The same poll in two sessions, with two votes in each."""
-    items = [(row, 1, voter, False, 0) for row in (0, 1) for voter in (1, 2)]
-    events = events_of(items)
-    return polls.fold(PollTables.none(), events, TICK, np.array([4, 4])).tables
-
-
-def test_lost_polls_cost_their_own_session_its_polls(two_rooms: PollTables) -> None:
-    of_polls, voters = blobs_of(two_rooms)
-    of_polls[0] = of_polls[0][:-1]
-    tables, lost = unpack(np.arange(2), of_polls, voters, [None, None], NOBODY)
-    assert [(table.kind, table.row) for table in lost] == [("polls", 0)]
-    again = [(row, 1, voter, False, 0) for row in (0, 1) for voter in (1, 2)]
-    folded = polls.fold(tables, events_of(again), TICK + 1, np.array([4, 4]))
-    # In the first session everything begins anew, in the second nothing is new.
-    assert folded.voters.tolist() == [2, 0]
-    assert polls.participation(folded.tables, 2).tolist() == [0.5, 0.5]
-
-
-def test_lost_voters_cost_no_poll_its_number(two_rooms: PollTables) -> None:
-    of_polls, voters = blobs_of(two_rooms)
-    voters[1] = b"\x00" + voters[1]
-    tables, lost = unpack(np.arange(2), of_polls, voters, [None, None], NOBODY)
-    assert [(table.kind, table.row) for table in lost] == [("voters", 1)]
-    folded = polls.fold(tables, events_of([(1, 1, 3, False, 0)]), TICK + 1, np.array([4, 4]))
-    assert folded.tables.polls.records["voters"].tolist() == [2, 3]
-
-
-@pytest.mark.parametrize(("field", "value"), [("slot", 64), ("slot", 255), ("present", 0)])
-def test_polls_that_cannot_be_are_lost(two_rooms: PollTables, field: str, value: int) -> None:
-    two_rooms.polls.records[field][0] = value
-    tables, lost = unpack(np.arange(2), *blobs_of(two_rooms), [None, None], NOBODY)
-    assert [(table.row, table.reason) for table in lost] == [(0, "impossible numbers")]
-    assert tables.polls.rows.tolist() == [1]
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1))

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from django.utils import timezone
 from dashboard.models import ApiToken
 from sessions_app.events.blocks import Mention
 from sessions_app.models import Event, Session
-from sessions_app.storage.sessions import event_keys, resolve_sessions
+from sessions_app.storage.sessions import end_silent_sessions, event_keys, resolve_sessions
 from tests.factories import make_event, make_session, make_user
 
 pytestmark = pytest.mark.django_db
@@ -255,3 +255,15 @@ def test_two_workers_in_the_same_shard_make_one_stand_in() -> None:
     in_two_threads(worker)
     assert Event.objects.stand_ins().count() == Session.objects.count() == 120
     assert not Session.objects.filter(stand_in__isnull=True).exists()
+
+
+def test_lost_sessions_are_ended_by_the_clock() -> None:
+    event = Event.objects.create(external_id="e", title="e")
+    now = timezone.now()
+    for name, minutes in (("quiet", 40), ("lively", 10)):
+        seen = now - timedelta(minutes=minutes)
+        Session.objects.create(
+            external_id=name, title=name, event=event, started_at=seen, last_seen_at=seen
+        )
+    assert end_silent_sessions(now, timedelta(minutes=30)) == 1
+    assert [session.external_id for session in Session.objects.live()] == ["lively"]

@@ -218,19 +218,6 @@ def test_it_may_be_interrupted_and_repeated(past: Past, monkeypatch: pytest.Monk
     assert separate_stand_ins(current_apps) == Repaired()
 
 
-def test_what_an_old_process_has_made_meanwhile_is_repaired_by_a_command(
-    past: Past, capsys: pytest.CaptureFixture[str]
-) -> None:
-    migrate(AFTER)
-    past.event("42", "42")
-    past.event("8", "8", "7")
-    call_command("separate_stand_ins")
-    assert placed() == {"42": ("42", "its own"), "8": ("8", "its own"), "7": ("8", "an event")}
-    assert "1 stand-ins marked, 1 sessions moved" in capsys.readouterr().out
-    call_command("separate_stand_ins")
-    assert "0 stand-ins marked, 0 sessions moved" in capsys.readouterr().out
-
-
 def test_the_way_back_shows_nobody_more(past: Past) -> None:
     alice = User.objects.create(username="alice")
     past.event("42", "42", "7").organizers.add(alice.pk)

@@ -22,7 +22,8 @@ from sessions_app.telemetry.counters import (
     read_counters,
 )
 from sessions_app.ticks import TICK_MS, tick_at
-from tests.pipeline import collect_all, collector, score_shard
+from tests.engagement_conductor.pipeline.test_tick import collect_chat, start_of
+from tests.pipeline import collect_all, collector, score_all, score_shard, total
 from tests.platform import chat, closed, ended, post, vote
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -132,3 +133,27 @@ def test_a_shard_that_fails_counts_nothing_again(
     score_shard(redis_client, SHARD, FIRST + 2)
     assert (before.get(REFUSED), left_out(redis_client, AFTER_END)) == (None, 4)
     assert read_counters(redis_client)[REFUSED] == 3
+
+
+def test_new_sessions_beyond_the_limits_are_refused_and_counted(
+    redis_client: redis.Redis, settings: Any
+) -> None:
+    settings.MAX_LIVE_SESSIONS, settings.MAX_LIVE_SESSIONS_PER_EVENT = 32, 16
+    start = start_of(redis_client, 5)
+    collect_chat(redis_client, start, session="first")
+    tick = tick_at(start)
+    score_all(redis_client, tick)
+    for number in range(100):
+        for session, event in (("first", "e1"), (f"same-{number}", "e1"), (f"own-{number}", None)):
+            message = chat(f"m{number}", session=session, eventId=event)
+            post(redis_client, keys.CHAT_MESSAGE, message, f"{start + TICK_MS}-*")
+    with collector() as running:
+        collect_all(redis_client, running)
+    score_all(redis_client, tick + 1)
+    live = Session.objects.live()
+    of_event = live.filter(event__external_id="e1")
+    assert of_event.filter(external_id="first").exists()
+    assert of_event.count() <= 16
+    assert live.count() == 32
+    assert total("chat_count", "first") == 101
+    assert read_counters(redis_client)[REFUSED] == 200 - 31

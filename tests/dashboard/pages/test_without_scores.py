@@ -14,8 +14,8 @@ from django.test import Client
 from dashboard.live import consumers
 from dashboard.live.limits import KeyedLimit
 from dashboard.models import ApiToken
-from sessions_app.models import EngagementMetric, Pause
-from sessions_app.storage.locked_scores import ScoresLockedError, forget_lock, reading_scores
+from sessions_app.models import Pause
+from sessions_app.storage.locked_scores import ScoresLockedError, forget_lock
 from tests.conftest import url_of_database
 from tests.dashboard.conftest import logged_in
 from tests.dashboard.sockets import connected, open_socket, session_path
@@ -86,14 +86,6 @@ def test_what_is_made_of_scores_is_asked_for_again(cast: Cast) -> None:
         assert "Refresh" not in alice.post(f"{base}/report/").headers
 
 
-def test_nobody_waits_twice_for_the_same_lock(cast: Cast, django_assert_max_num_queries) -> None:
-    with locked():
-        with pytest.raises(ScoresLockedError), reading_scores():
-            EngagementMetric.objects.exists()
-        with django_assert_max_num_queries(0), pytest.raises(ScoresLockedError), reading_scores():
-            EngagementMetric.objects.exists()
-
-
 def test_the_admin_goes_on(cast: Cast) -> None:
     anomaly = make_anomaly(make_notice(cast.session))
     admin = logged_in(cast.admin)
@@ -124,15 +116,6 @@ def test_programs_are_told_to_come_back_and_may_announce(cast: Cast) -> None:
     assert (announced.status_code, announced.json()["pause"]) == (200, "BREAK")
     assert announced.json()["current"] is None
     assert Pause.objects.count() == 1
-
-
-def test_another_table_is_not_done_without(cast: Cast) -> None:
-    """An alert that is not shown would be worse than a page that comes later."""
-    alice = logged_in(cast.alice)
-    alice.raise_request_exception = False
-    with locked("anomalies"):
-        response = alice.get("/")
-    assert (response.status_code, response.headers["Refresh"]) == (503, "5")
 
 
 async def test_a_socket_that_waits_for_scores_notices_that_its_client_has_gone(

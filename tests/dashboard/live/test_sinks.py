@@ -1,0 +1,132 @@
+"""What the open pages are told of a tick, also of sessions that have moved since."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import redis
+
+from anomalies_app.models import Anomaly
+from anomalies_app.records import Change
+from dashboard.live import broadcast, sinks
+from dashboard.live.subscriptions import WatchedGroups, event_group
+from engagement_conductor.pipeline.caches import WorkerCaches
+from sessions_app.control.event_settings_cache import EventSettingsCache
+from sessions_app.models import Event, Session
+from sessions_app.outcomes.outbox import ANOMALIES, ENDS, METRICS, POLLS
+from sessions_app.state.poll_notices import PollMomentKind
+from sessions_app.state.tick_metrics import METRIC, TickMetrics
+from sessions_app.ticks import TICK_SECONDS
+from tests.dashboard.conftest import logged_in
+from tests.dashboard.live.test_broadcast import RecordingLayer
+from tests.dashboard.test_moved_sessions import assert_told
+from tests.factories import (
+    Cast,
+    last_tick_end,
+    make_anomaly,
+    make_metrics,
+    make_notice,
+    make_poll_moment,
+)
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def layer(monkeypatch: pytest.MonkeyPatch) -> RecordingLayer:
+    layer = RecordingLayer()
+    monkeypatch.setattr(broadcast, "get_channel_layer", lambda: layer)
+    return layer
+
+
+@pytest.fixture
+def moved(cast: Cast) -> SimpleNamespace:
+    """Alice's session with an anomaly, as it was scored before it was moved to Bob's event."""
+    make_metrics(cast.session, [0.5] * 3)
+    notice = make_notice(cast.session, ago=40)
+    anomaly = make_anomaly(notice)
+    old, new = cast.session.event, cast.bobs_session.event
+    form = {
+        "title": cast.session.title,
+        "event": new.pk,
+        "ended_at_0": "",
+        "ended_at_1": "",
+        "initial-ended_at_0": "",
+        "initial-ended_at_1": "",
+        "pauses-TOTAL_FORMS": 0,
+        "pauses-INITIAL_FORMS": 0,
+    }
+    address = f"/admin/sessions_app/session/{cast.session.pk}/change/"
+    assert logged_in(cast.admin).post(address, form).status_code == 302
+    session = Session.objects.select_related("event").get(pk=cast.session.pk)
+    assert session.event_id == new.pk
+    assert Anomaly.objects.get().event_id == old.pk, "the copy is stale"
+    return SimpleNamespace(session=session, anomaly=anomaly, notice=notice, old=old, new=new)
+
+
+def watched(moved: SimpleNamespace) -> WatchedGroups:
+    events = frozenset({moved.old.pk, moved.new.pk})
+    return WatchedGroups(frozenset({moved.session.pk}), events, all_events=True)
+
+
+TICK = int(last_tick_end().timestamp()) // TICK_SECONDS - 1
+
+
+def scored_before(moved: SimpleNamespace) -> dict[str, Any]:
+    """What was stored of a tick that was scored while the session was Alice's."""
+    metrics = np.zeros(1, METRIC)
+    metrics["session_id"], metrics["event_id"] = moved.session.pk, moved.old.pk
+    named = TickMetrics([moved.session.external_id], metrics)
+    return {METRICS: named, ENDS: [moved.session.pk]}
+
+
+def show_all(client: redis.Redis, stored: dict[str, Any]) -> EventSettingsCache:
+    """Shows the open pages what was stored, as a worker does that has just started."""
+    caches = WorkerCaches(client)
+    caches.event_settings.ensure([*Event.objects.values_list("pk", flat=True)])
+    sinks.show(client, TICK, stored, caches.event_settings, caches.pauses, is_current=False)
+    return caches.event_settings
+
+
+def test_points_and_anomalies_of_an_earlier_tick_are_too(
+    moved: SimpleNamespace,
+    layer: RecordingLayer,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_client: redis.Redis,
+) -> None:
+    monkeypatch.setattr(sinks, "watched_groups", lambda client: watched(moved))
+    over = make_notice(moved.session, Change.ENDED, event_id=moved.old.pk)
+    show_all(redis_client, {ANOMALIES: [moved.notice, over]})
+    assert_told(layer, moved)
+    show_all(redis_client, {METRICS: scored_before(moved)[METRICS]})
+    assert_told(layer, moved)
+    assert len(layer.sent[event_group(moved.new.pk)]) == 2
+
+
+def test_the_scorer_tells_all_of_it_to_the_new_event(
+    moved: SimpleNamespace,
+    layer: RecordingLayer,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_client: redis.Redis,
+) -> None:
+    monkeypatch.setattr(sinks, "watched_groups", lambda client: watched(moved))
+    moments = [make_poll_moment(moved.session, "p", PollMomentKind.FIRST_VOTE, last_tick_end())]
+    stored = {**scored_before(moved), ANOMALIES: [moved.notice], POLLS: moments}
+    show_all(redis_client, stored)
+    assert_told(layer, moved)
+    kinds = {message["type"] for message in layer.sent[event_group(moved.new.pk)]}
+    assert kinds == {"points", "anomalies", "ended"}
+
+
+def test_the_scorer_knows_an_event_that_a_session_has_just_been_moved_to(
+    moved: SimpleNamespace,
+    layer: RecordingLayer,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_client: redis.Redis,
+) -> None:
+    Event.objects.filter(pk=moved.new.pk).update(chat_weight=0.5)
+    monkeypatch.setattr(sinks, "watched_groups", lambda client: watched(moved))
+    settings = show_all(redis_client, scored_before(moved))
+    assert settings.external_ids[moved.new.pk] == moved.new.external_id
+    assert settings.settings_of(moved.new.pk).chat_weight == 0.5

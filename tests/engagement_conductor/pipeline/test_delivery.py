@@ -1,0 +1,56 @@
+"""What a tick has led to is stored, then published, whatever cannot be read of it."""
+
+import msgspec
+import pytest
+import redis
+
+from sessions_app.redis_access import keys
+from sessions_app.ticks import tick_at, tick_end
+from tests.engagement_conductor.pipeline.test_tick import collect_chat, start_of
+from tests.pipeline import rows, score_all
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+
+def test_results_of_an_unknown_version_do_not_stop_the_shard(redis_client: redis.Redis) -> None:
+    start = start_of(redis_client, 8)
+    collect_chat(redis_client, start, count=2)
+    score_all(redis_client, tick_at(start))
+    redis_client.set(keys.shard_outbox(keys.shard_of("s1")), b"from the future")
+    score_all(redis_client, tick_at(start) + 1)
+    assert [row.chat_count for row in rows()] == [2, 0]
+
+
+def test_an_update_is_published_for_every_session_after_it_is_stored(
+    redis_client: redis.Redis,
+) -> None:
+    start = start_of(redis_client, 5)
+    collect_chat(redis_client, start, "s1", 4)
+    collect_chat(redis_client, start, "s2", 1)
+    with redis_client.pubsub(ignore_subscribe_messages=True) as listener:
+        listener.subscribe(keys.ENGAGEMENT_UPDATE)
+        listener.get_message(timeout=1)
+        score_all(redis_client, tick_at(start))
+        messages = [listener.get_message(timeout=1) for _ in range(3)]
+    assert messages[2] is None
+    updates = {}
+    for message in messages[:2]:
+        update = msgspec.json.decode(message["data"])
+        updates[update["sessionId"]] = update
+    assert set(updates) == {"s1", "s2"}
+    row = rows("s1")[0]
+    assert updates["s1"] == {
+        "timestamp": tick_end(tick_at(start)).isoformat(),
+        "sessionId": "s1",
+        "eventId": "e1",
+        "score": row.score,
+        "category": row.category,
+        "signals": {
+            "chat_msgs_per_min": 4.0,
+            "poll_participation": 0.0,
+            "active_users": 1,
+            "total_users": 1,
+            "reactions_per_min": 0.0,
+            "user_leave_rate": 0.0,
+        },
+    }
