@@ -1,6 +1,7 @@
 """Guessing passwords is slow; a login takes over no session and leads to no other site."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from dashboard import login_pauses
+from dashboard import login_handler, login_pauses
 from dashboard.login_pauses import pause_after, pause_before_login
 from dashboard.logins import client_address, network_of
 from dashboard.models import LoginPlace
@@ -28,6 +29,13 @@ def _quick_passwords(cast: Cast, settings: Any) -> None:
     """Half a second for each of hundreds of guesses is too long here."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     User.objects.update(password=make_password(PASSWORD))
+
+
+@pytest.fixture(autouse=True)
+def _the_clock_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses of a second are not over while a busy machine still guesses; see :func:`wait`."""
+    started = timezone.now()
+    monkeypatch.setattr(login_handler, "timezone", SimpleNamespace(now=lambda: started))
 
 
 def log_in(data: dict[str, str], path: str = "/login/", address: str = "10.0.0.1") -> Any:
