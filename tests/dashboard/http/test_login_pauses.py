@@ -1,28 +1,21 @@
 """Guesses at one name from many networks are slowed down, and its owner hardly is."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
-from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
 from django.utils import timezone
 
 from dashboard.http import login_pauses
 from dashboard.http.login_pauses import pause_after, pause_before_login
 from dashboard.models import LoginPlace
 from tests.dashboard.http.test_logins import RIGHT, WRONG, log_in
-from tests.factories import PASSWORD, Cast
+from tests.factories import Cast
 
-pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(cast: Cast, settings: Any) -> None:
-    """Half a second for each of hundreds of guesses is too long here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    User.objects.update(password=make_password(PASSWORD))
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("fast_passwords", "frozen_login_clock"),
+]
 
 
 def guess(count: int, first: int = 0) -> list[int]:

@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
-from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
@@ -14,16 +12,12 @@ from engagement_conductor.local_stack import ports
 from tests.dashboard.conftest import logged_in
 from tests.factories import PASSWORD, Cast
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("fast_passwords", "frozen_login_clock"),
+]
 RIGHT = {"username": "alice", "password": PASSWORD}
 WRONG = {"username": "alice", "password": "wrong"}
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(cast: Cast, settings: Any) -> None:
-    """Half a second for each of hundreds of guesses is too long here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    User.objects.update(password=make_password(PASSWORD))
 
 
 def log_in(data: dict[str, str], path: str = "/login/", address: str = "10.0.0.1") -> Any:

@@ -49,22 +49,25 @@ def value(samples: list[Sample], name: str, **labels: str) -> float | None:
     return found[0] if found else None
 
 
-def run_pipeline(client: redis.Redis) -> None:
+def run_pipeline(client: redis.Redis) -> int:
+    """Has a tick counted by all processes; returns the tick."""
     post(client, keys.CHAT_MESSAGE, chat("m1"))
     post(client, keys.SYNC_EVENTS, chat_sync("m1"))
     post(client, keys.CHAT_MESSAGE, b"{not JSON")
     post(client, keys.CHAT_MESSAGE, {"sessionId": 7})
     with collector() as running:
         collect_all(client, running)
-    score_all(client, tick_at(server_time_ms(client)) + 1)
+    tick = tick_at(server_time_ms(client)) + 1
+    score_all(client, tick)
     for process in PROCESSES:
         note_heartbeat(client, process)
+    return tick
 
 
 def test_a_tick_scored_again_is_not_counted_again(redis_client: redis.Redis) -> None:
-    run_pipeline(redis_client)
+    tick = run_pipeline(redis_client)
     before = value(scrape(), "session_scores_total")
-    score_all(redis_client, tick_at(server_time_ms(redis_client)) - 1)
+    score_all(redis_client, tick)
     assert value(scrape(), "session_scores_total") == before
 
 
