@@ -1,4 +1,4 @@
-"""Query parameters of the API, validated."""
+"""Validation of the API's query parameters."""
 
 from datetime import datetime
 from typing import Any
@@ -21,32 +21,32 @@ def read_limit(request: HttpRequest, default: int) -> int:
 
 
 def read_cursor(request: HttpRequest) -> int:
-    """``cursor``: where a page begins, as an answer's ``next`` has it."""
+    """``cursor``: where a page begins, taken from ``next`` of the previous one."""
     return _read_integer(request, "cursor", 0, 0, LARGEST_CURSOR)
 
 
 def read_id(request: HttpRequest) -> str:
-    """``id``: the platform's ID of a session."""
+    """``id``: the platform's session ID."""
     external_id = request.GET.get("id", "")
     if not external_id:
-        raise bad_parameter("id", "the platform's ID of a session")
+        raise bad_parameter("id", "the platform's session ID")
     return external_id
 
 
 def read_time(request: HttpRequest, name: str) -> datetime | None:
-    """A time in ISO 8601 with its zone; None where it is not given."""
+    """A time in ISO 8601 with a zone; None if it is not given."""
     value = request.GET.get(name)
     if value is None:
         return None
     try:
         return parse_time(value)
     except ValueError:
-        expected = "a time with its zone, as 2026-11-22T10:15:05Z (and + is %2B in an address)"
+        expected = "a time with a zone, e.g. 2026-11-22T10:15:05Z (encode + as %2B in a URL)"
         raise bad_parameter(name, expected) from None
 
 
 def read_choice(request: HttpRequest, name: str, choices: tuple[str, ...]) -> str:
-    """One of ``choices``, the first where it is not given."""
+    """One of ``choices``; the first if it is not given."""
     value = request.GET.get(name, choices[0])
     if value not in choices:
         raise bad_parameter(name, f"one of {', '.join(choices)}")
@@ -54,7 +54,7 @@ def read_choice(request: HttpRequest, name: str, choices: tuple[str, ...]) -> st
 
 
 def next_page(request: HttpRequest, **changed: Any) -> str:
-    """The address of this page with other parameters."""
+    """The URL of this page with some parameters changed."""
     path = encoded_path(getattr(request, "scope", {}), request.path)
     return f"{path}?{urlencode({**request.GET.dict(), **changed})}"
 
@@ -63,5 +63,5 @@ def _read_integer(request: HttpRequest, name: str, default: int, low: int, high:
     value = request.GET.get(name, str(default))
     is_number = len(value) <= LONGEST_NUMBER and value.isascii() and value.isdecimal()
     if not is_number or not low <= int(value) <= high:
-        raise bad_parameter(name, f"a whole number from {low} to {high}")
+        raise bad_parameter(name, f"an integer from {low} to {high}")
     return int(value)
