@@ -15,8 +15,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from dashboard.api.limits import take_request
 from dashboard.http.errors import RETRY_SECONDS
+from dashboard.http.losses import losses
 from dashboard.http.problems import ProblemError
-from dashboard.losses import losses
 from dashboard.models import ApiToken
 from dashboard.monitoring.access import bearer_token
 from sessions_app.storage.locked_scores import ScoresLockedError

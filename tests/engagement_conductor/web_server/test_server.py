@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
 from benchmarks.web.spectators import opening_request
-from dashboard.losses import losses
+from dashboard.http.losses import losses
 from engagement_conductor.web_server import limits
 from engagement_conductor.web_server.server import WebServer, _with_backlog
 
