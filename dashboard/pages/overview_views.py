@@ -1,4 +1,4 @@
-"""First paint of the pages: complete without JavaScript, and what their sockets go on from."""
+"""Overview and finished sessions: complete without JavaScript; live updates follow by socket."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +21,7 @@ from sessions_app.models import Session
 @login_not_required
 @require_safe
 def show_icon(request: HttpRequest) -> HttpResponse:
-    """The icon where browsers look for it when a page, as those of the admin, names none."""
+    """The icon at the default URL, for pages that declare none, such as the admin's."""
     return redirect(static("img/mark.svg"))
 
 
@@ -29,7 +29,7 @@ def show_icon(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def show_overview(request: HttpRequest) -> HttpResponse:
-    """The user's live sessions; those that the filter leaves out are there, but hidden."""
+    """The user's live sessions; those that the filter excludes are rendered hidden."""
     sessions = Session.objects.visible_to(request.user)
     current, are_locked = with_or_without_scores(lambda scores: snapshot(sessions, scores))
     wanted = read_filter(request)
@@ -69,6 +69,6 @@ def show_finished(request: HttpRequest) -> HttpResponse:
     }
     response = render(request, "dashboard/finished.html", context)
     if are_locked:
-        # It has no socket through which scores could come.
+        # This page has no socket to receive the scores later.
         response.headers["Refresh"] = str(RETRY_SECONDS)
     return response
