@@ -27,8 +27,8 @@ class Command(BaseCommand):
             action="append",
             dest="sessions",
             metavar="ID",
-            help="The platform's ID of a session for which it has named no event; repeatable. The token "
-            "sees that session, also after its event is named.",
+            help="The platform's ID of a session for which it has named no event; repeatable. The "
+            "token sees that session, also after its event is named.",
         )
         parser.add_argument(
             "--write",
