@@ -10,19 +10,19 @@ from dashboard.api.session_addresses import encoded_path
 from dashboard.http.problems import bad_parameter
 from dashboard.pages.times import parse_time
 
-MOST_ITEMS = 1000
-LARGEST_CURSOR = 2**63 - 1
-LONGEST_NUMBER = len(str(LARGEST_CURSOR))
+MAX_ITEMS = 1000
+MAX_CURSOR = 2**63 - 1
+MAX_DIGITS = len(str(MAX_CURSOR))
 
 
 def read_limit(request: HttpRequest, default: int) -> int:
-    """``limit``: how many items to return, 1 to :data:`MOST_ITEMS`."""
-    return _read_integer(request, "limit", default, 1, MOST_ITEMS)
+    """``limit``: how many items to return, 1 to :data:`MAX_ITEMS`."""
+    return _read_integer(request, "limit", default, 1, MAX_ITEMS)
 
 
 def read_cursor(request: HttpRequest) -> int:
     """``cursor``: where a page begins, taken from ``next`` of the previous one."""
-    return _read_integer(request, "cursor", 0, 0, LARGEST_CURSOR)
+    return _read_integer(request, "cursor", 0, 0, MAX_CURSOR)
 
 
 def read_id(request: HttpRequest) -> str:
@@ -61,7 +61,7 @@ def next_page(request: HttpRequest, **changed: Any) -> str:
 
 def _read_integer(request: HttpRequest, name: str, default: int, low: int, high: int) -> int:
     value = request.GET.get(name, str(default))
-    is_number = len(value) <= LONGEST_NUMBER and value.isascii() and value.isdecimal()
+    is_number = len(value) <= MAX_DIGITS and value.isascii() and value.isdecimal()
     if not is_number or not low <= int(value) <= high:
         raise bad_parameter(name, f"an integer from {low} to {high}")
     return int(value)

@@ -31,8 +31,8 @@ from sessions_app.models import EngagementMetric, Pause, Session
 from sessions_app.storage.locked_scores import reading_scores
 
 SPECIFICATION = Path(__file__).with_name("openapi.yaml")
-LONGEST_ID = 255
-HOUR_OF_TICKS = 720
+MAX_ID_LENGTH = 255
+TICKS_PER_HOUR = 720
 
 
 @login_not_required
@@ -84,7 +84,7 @@ def show_history(request: HttpRequest, token: ApiToken, external_id: str) -> dic
 
 
 def _history_page(request: HttpRequest, session: Session) -> dict[str, Any]:
-    limit = read_limit(request, HOUR_OF_TICKS)
+    limit = read_limit(request, TICKS_PER_HOUR)
     start, end = read_time(request, "from"), read_time(request, "to")
     metrics = EngagementMetric.objects.filter(session_id=session.pk)
     if end is not None:
@@ -184,7 +184,7 @@ def _represent_sessions(sessions: list[Session]) -> list[dict[str, Any]]:
 
 def _possible_id(external_id: str) -> str:
     """The ID, if it can exist at all: the database rejects queries for others."""
-    if len(external_id) > LONGEST_ID or "\0" in external_id:
+    if len(external_id) > MAX_ID_LENGTH or "\0" in external_id:
         raise not_found()
     return external_id
 

@@ -50,9 +50,9 @@ ATTENTION_LINE = 0.3
 # Points of the small curve on a card, one per tick.
 SPARKLINE_POINTS = 60
 # How long a banner stays after its anomaly has ended.
-FAREWELL_MS = 60_000
+ENDED_BANNER_MS = 60_000
 # Two points more than this many steps apart have a gap between them.
-HOLE_STEPS = 1.5
+GAP_STEPS = 1.5
 
 
 class Range(NamedTuple):
@@ -124,8 +124,8 @@ PRESENTATION: dict[str, Any] = {
     "attention": ATTENTION_LINE,
     "sparkline": SPARKLINE_POINTS,
     "ranges": {name: each.milliseconds for name, each in RANGES.items()},
-    "farewell": FAREWELL_MS,
-    "hole": HOLE_STEPS,
+    "farewell": ENDED_BANNER_MS,
+    "hole": GAP_STEPS,
     "tick": TICK_MS,
 }
 

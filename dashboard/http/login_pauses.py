@@ -22,7 +22,7 @@ from dashboard.models import LoginPlace
 # together, before anybody has to wait.
 FREE_FAILURES = 10
 FAILURES_PER_DOUBLING = 5
-LONGEST_PAUSE = timedelta(seconds=30)
+MAX_PAUSE = timedelta(seconds=30)
 KNOWN_FOR = timedelta(days=90)
 # A network that comes back later than this must wait again.
 WAITING_FOR = timedelta(minutes=10)
@@ -33,7 +33,7 @@ def pause_after(failures: int) -> timedelta:
     if failures < FREE_FAILURES:
         return timedelta(0)
     doublings = min(10, (failures - FREE_FAILURES) // FAILURES_PER_DOUBLING)
-    return min(LONGEST_PAUSE, timedelta(seconds=2**doublings))
+    return min(MAX_PAUSE, timedelta(seconds=2**doublings))
 
 
 def pause_before_login(name: str, network: str, now: datetime) -> timedelta:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 # Failed attempts are stored with the name, in a column of this length.
-LONGEST_NAME = 255
+MAX_NAME_LENGTH = 255
 # The prefix that a provider assigns to one customer, who has 2^64 addresses in it.
 NETWORK_BITS = 64
 
@@ -20,7 +20,7 @@ class BoundedNameMixin:
     """Rejects names longer than any user's can be."""
 
     def clean(self) -> dict[str, Any]:
-        if len(self.cleaned_data.get("username") or "") > LONGEST_NAME:
+        if len(self.cleaned_data.get("username") or "") > MAX_NAME_LENGTH:
             raise self.get_invalid_login_error()
         return super().clean()
 

@@ -17,7 +17,7 @@ from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
 
 logger = logging.getLogger(__name__)
 
-LONGEST_REASON = 500
+MAX_LINE_LENGTH = 500
 # The log line of a counter; other counters are logged by name.
 LINES = {
     named(DROPPED_UPDATES, "receive"): "Page updates cannot be received",
@@ -59,7 +59,7 @@ class Losses:
             return
         line = LINES.get(name, f"Lost or refused: {name}")
         if reason:
-            line = f"{line}: {reason}"[:LONGEST_REASON]
+            line = f"{line}: {reason}"[:MAX_LINE_LENGTH]
         logger.warning("%s", with_count(line, omitted))
 
     def save(self, client: "redis.Redis") -> None:

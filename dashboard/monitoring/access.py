@@ -23,6 +23,6 @@ def has_monitoring_token(request: HttpRequest) -> bool:
     )
 
 
-def may_look_inside(request: HttpRequest) -> bool:
+def may_see_details(request: HttpRequest) -> bool:
     """Whether the client may see details; needs the database, unless a token says so."""
     return has_monitoring_token(request) or sees_everything(request.user)

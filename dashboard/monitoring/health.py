@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dashboard.monitoring.access import has_monitoring_token, may_look_inside
+from dashboard.monitoring.access import has_monitoring_token, may_see_details
 from dashboard.monitoring.probe import Answer, Probe, ask_all
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect
@@ -45,7 +45,7 @@ def show_health(request: HttpRequest) -> JsonResponse:
     report: dict[str, Any] = {"status": status}
     # Identifying the user needs the database.
     may_ask = parts["database"]["ok"] or has_monitoring_token(request)
-    if may_ask and may_look_inside(request):
+    if may_ask and may_see_details(request):
         report["parts"] = parts
     return JsonResponse(report, status=503 if status == "down" else 200)
 

@@ -23,7 +23,7 @@ Counts = Mapping[str, float]
 Amounts = Iterable[tuple[tuple[str, ...], float]]
 
 
-def part_family(answers: Mapping[str, Answer]) -> Metric:
+def server_family(answers: Mapping[str, Answer]) -> Metric:
     """Which servers answered during this scrape."""
     family = GaugeMetricFamily(
         "engagement_server_up", "Whether the server answered during this scrape.", labels=["server"]

@@ -15,8 +15,8 @@ from prometheus_client.registry import Collector
 from anomalies_app.models import Anomaly
 from dashboard.http.losses import losses
 from dashboard.live.subscriptions import count_open_sockets
-from dashboard.monitoring.access import may_look_inside
-from dashboard.monitoring.metric_families import database_families, part_family, redis_families
+from dashboard.monitoring.access import may_see_details
+from dashboard.monitoring.metric_families import database_families, redis_families, server_family
 from dashboard.monitoring.probe import Answer, Probe, ask_all
 from sessions_app.models import Session
 from sessions_app.redis_access import keys
@@ -33,7 +33,7 @@ class _Families(Collector):
         self._answers = answers
 
     def collect(self) -> Iterator[Metric]:
-        yield part_family(self._answers)
+        yield server_family(self._answers)
         if self._answers["redis"]["ok"]:
             yield from redis_families(self._answers["redis"])
         if self._answers["database"]["ok"]:
@@ -48,7 +48,7 @@ def show_metrics(request: HttpRequest) -> HttpResponse:
 
     While Redis or the database is unavailable, only its metrics are missing.
     """
-    if not may_look_inside(request):
+    if not may_see_details(request):
         headers = {"WWW-Authenticate": 'Bearer realm="metrics"'}
         return HttpResponse("A token is required.\n", "text/plain", 401, headers=headers)
     encode, content_type = _encoder(request.headers.get("Accept", ""))

@@ -14,20 +14,20 @@ from django.utils.safestring import SafeString
 from dashboard.formatting.presentation import SEVERITIES
 
 # About 6 MB. With more live sessions than this, some cards are rendered repeatedly in a tick.
-KEPT_CARDS = 2_000
+CACHED_CARDS = 2_000
 
 
-def draw_card(card: dict[str, Any], *, wanted: bool) -> SafeString:
+def render_card(card: dict[str, Any], *, wanted: bool) -> SafeString:
     """The HTML of a card from :func:`dashboard.pages.payloads.card_payload`.
 
     Args:
         wanted: whether it is visible; otherwise it is rendered hidden.
     """
-    return _draw(msgspec.json.encode(card), wanted)
+    return _render(msgspec.json.encode(card), wanted)
 
 
-@lru_cache(maxsize=KEPT_CARDS)
-def _draw(card: bytes, wanted: bool) -> SafeString:
+@lru_cache(maxsize=CACHED_CARDS)
+def _render(card: bytes, wanted: bool) -> SafeString:
     context = {"card": msgspec.json.decode(card), "wanted": wanted}
     return render_to_string("dashboard/_card.html", context)
 
@@ -42,7 +42,7 @@ def _severity_rank(card: dict[str, Any]) -> int:
     return SEVERITIES.index(anomaly["severity"]) if anomaly else len(SEVERITIES)
 
 
-def is_wanted(card: dict[str, Any], event: int | None, words: str) -> bool:
+def matches(card: dict[str, Any], event: int | None, words: str) -> bool:
     """Whether a card belongs to the event (its key; None for all) and contains all words."""
     text = f"{card['title']} {card['event_title']}".lower()
     return event in (None, card["event"]) and all(word in text for word in words.lower().split())

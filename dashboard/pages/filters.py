@@ -7,9 +7,9 @@ from django.http import HttpRequest
 
 from sessions_app.models import Event
 
-LONGEST_SEARCH = 200
-LARGEST_KEY = 2**63 - 1
-LONGEST_KEY = len(str(LARGEST_KEY))
+MAX_SEARCH_LENGTH = 200
+MAX_KEY = 2**63 - 1
+MAX_KEY_DIGITS = len(str(MAX_KEY))
 
 
 class Filter(NamedTuple):
@@ -35,9 +35,9 @@ def read_filter(request: HttpRequest) -> Filter:
     """The filter in a query string like ``?event=3&q=keynote``; invisible events are ignored."""
     key = request.GET.get("event", "")
     event = None
-    if len(key) <= LONGEST_KEY and key.isascii() and key.isdigit() and int(key) <= LARGEST_KEY:
+    if len(key) <= MAX_KEY_DIGITS and key.isascii() and key.isdigit() and int(key) <= MAX_KEY:
         event = Event.objects.visible_to(request.user).filter(pk=int(key)).first()
-    return Filter(event, request.GET.get("q", "")[:LONGEST_SEARCH].strip())
+    return Filter(event, request.GET.get("q", "")[:MAX_SEARCH_LENGTH].strip())
 
 
 def choices(events: Any, chosen: Event | None) -> list[tuple[int, str]]:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.formatting.presentation import WORDS, live_sessions
 from dashboard.http.errors import RETRY_SECONDS
-from dashboard.pages.cards import draw_card, in_order, is_wanted
+from dashboard.pages.cards import in_order, matches, render_card
 from dashboard.pages.filters import choices, read_filter
 from dashboard.pages.finished import events_with_finished_sessions, finished_page
 from dashboard.pages.overview import snapshot
@@ -35,10 +35,10 @@ def show_overview(request: HttpRequest) -> HttpResponse:
     wanted = read_filter(request)
     event = wanted.event.pk if wanted.event else None
     cards = in_order(current["cards"])
-    shown = [is_wanted(card, event, wanted.words) for card in cards]
+    shown = [matches(card, event, wanted.words) for card in cards]
     context = {
         "cards": [
-            draw_card(card, wanted=is_shown) for card, is_shown in zip(cards, shown, strict=True)
+            render_card(card, wanted=is_shown) for card, is_shown in zip(cards, shown, strict=True)
         ],
         "shown": sum(shown),
         "summary": live_sessions(len(cards), sum(card["anomaly"] is not None for card in cards)),

@@ -13,7 +13,7 @@ from anomalies_app.models import Anomaly
 from anomalies_app.review import acknowledge_anomaly
 from dashboard.formatting.presentation import (
     CONTRIBUTION_ROWS,
-    FAREWELL_MS,
+    ENDED_BANNER_MS,
     RANGES,
     SIGNAL_CARDS,
     Row,
@@ -106,7 +106,7 @@ def _banners(current: dict[str, Any]) -> list[dict[str, Any]]:
     return open_anomalies or [
         {**anomaly, "latest": anomaly["ended"]}
         for anomaly in anomalies
-        if now - anomaly["ended"] < FAREWELL_MS
+        if now - anomaly["ended"] < ENDED_BANNER_MS
     ]
 
 
