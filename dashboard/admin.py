@@ -1,4 +1,4 @@
-"""Tokens of the API in Django admin."""
+"""API tokens in Django admin."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from sessions_app.admin.change_list import CheckedAdmin
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(CheckedAdmin):
-    """Who may use the API. A secret is shown once, when its token is made."""
+    """API tokens. A secret is shown once, when its token is created."""
 
     list_display = ("name", "beginning", "all_events", "can_write", "last_used_at", "revoked_at")
     list_filter = ("can_write", "all_events")
@@ -35,10 +35,10 @@ class ApiTokenAdmin(CheckedAdmin):
     def response_add(
         self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
     ) -> HttpResponse:
-        # Shown at once and not after a redirect: nothing keeps it in between.
+        # Shown right away rather than after a redirect, so that the secret is stored nowhere.
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Token of {obj}",
+            "title": f"Token for {obj}",
             "opts": self.opts,
             "secret": request.new_secret,
         }
@@ -49,4 +49,4 @@ class ApiTokenAdmin(CheckedAdmin):
         for token in tokens.valid():
             token.revoke()
             self.log_change(request, token, "Revoked.")
-        self.message_user(request, "They are of no use any more.")
+        self.message_user(request, "The selected tokens have been revoked.")

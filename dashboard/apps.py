@@ -1,4 +1,4 @@
-"""Application settings."""
+"""App configuration: connects the dashboard to the apps below it."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""What the dashboard itself keeps: the tokens of programs that read its API."""
+"""The dashboard's own tables: API tokens, and networks that users have logged in from."""
 
 import hashlib
 import secrets
@@ -14,43 +14,48 @@ from sessions_app.queries.querysets import EventQuerySet, SessionQuerySet
 
 TOKEN_BYTES = 32
 SHOWN_CHARACTERS = 8
-# A busy token would otherwise write with every request.
+# Without this, a busy token would cause a write with every request.
 LAST_USED_ACCURACY = timedelta(minutes=1)
 
 
 class ApiTokenQuerySet(models.QuerySet[Any]):
-    """Tokens."""
+    """Queries for tokens."""
 
     def issue(self, **fields: Any) -> tuple[Any, str]:
-        """A new token, and its secret: nobody can tell the secret again."""
+        """Creates a token; returns it and its secret, which cannot be recovered later."""
         token = self.model(**fields)
         secret = token.renew_secret()
         token.save()
         return token, secret
 
     def valid(self) -> Self:
-        """Those that have not been revoked."""
+        """Tokens that have not been revoked."""
         return self.filter(revoked_at__isnull=True)
 
     def with_secret(self, secret: str) -> Any | None:
-        """The valid token with this secret, if there is one."""
+        """The valid token with this secret; None if there is none."""
         return self.valid().filter(digest=digest_of(secret)).first()
 
 
 class ApiToken(models.Model):
-    """A program that may use the API, known by the hash of its secret.
+    """A program that may use the API, identified by the hash of its secret.
 
-    The secret has 256 random bits, so that a plain hash of it tells nothing.
+    The secret has 256 random bits, so a plain hash of it reveals nothing.
     """
 
-    name = models.CharField(max_length=100, unique=True, help_text="Who uses it, and for what.")
+    name = models.CharField(
+        max_length=100, unique=True, help_text="Who uses the token, and for what."
+    )
     digest = models.CharField(max_length=64, unique=True, editable=False)
     beginning = models.CharField(max_length=SHOWN_CHARACTERS, editable=False)
     all_events = models.BooleanField(
-        default=False, help_text="Whether it sees every event, also those to come."
+        default=False, help_text="Whether it sees all events, including future ones."
     )
     events = models.ManyToManyField(
-        Event, blank=True, related_name="api_tokens", help_text="What it sees otherwise."
+        Event,
+        blank=True,
+        related_name="api_tokens",
+        help_text="The events it sees, unless it sees all.",
     )
     can_write = models.BooleanField(
         default=False, help_text="Whether it may announce breaks and ends of sessions."
@@ -76,38 +81,38 @@ class ApiToken(models.Model):
         return self.name
 
     def renew_secret(self) -> str:
-        """Gives it another secret, which is returned; the token is not saved."""
+        """Sets and returns a new secret; the token is not saved."""
         secret = secrets.token_urlsafe(TOKEN_BYTES)
         self.digest, self.beginning = digest_of(secret), secret[:SHOWN_CHARACTERS]
         return secret
 
     def visible_events(self) -> EventQuerySet:
-        """The events that it may see."""
+        """The events visible to the token."""
         return Event.objects.all() if self.all_events else Event.objects.filter(api_tokens=self)
 
     def visible_sessions(self) -> SessionQuerySet:
-        """The sessions that it may see."""
+        """The sessions visible to the token."""
         if self.all_events:
             return Session.objects.all()
         return Session.objects.filter(event__api_tokens=self)
 
     def note_use(self) -> None:
-        """Notes that it is used now, to the minute."""
+        """Records that the token is used now, to the minute."""
         now = timezone.now()
         if self.last_used_at is None or now - self.last_used_at > LAST_USED_ACCURACY:
             self.last_used_at = now
             self.save(update_fields=["last_used_at"])
 
     def revoke(self) -> None:
-        """Ends its validity, at once and for good."""
+        """Revokes the token immediately and permanently."""
         self.revoked_at = timezone.now()
         self.save(update_fields=["revoked_at"])
 
 
 class LoginPlace(models.Model):
-    """A name in a network: since when it waits to log in, and when it last did.
+    """A user name in a network: since when it waits to log in, and when it last logged in.
 
-    Names and networks are not stored, but a keyed hash of both.
+    Names and networks are stored only as a keyed hash of both.
     """
 
     digest = models.CharField(max_length=64, primary_key=True)
@@ -119,5 +124,5 @@ class LoginPlace(models.Model):
 
 
 def digest_of(secret: str) -> str:
-    """What is stored of a secret."""
+    """The hash of a secret, as it is stored."""
     return hashlib.sha256(secret.encode()).hexdigest()

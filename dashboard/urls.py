@@ -1,4 +1,4 @@
-"""URLs of the pages."""
+"""URLs of pages, health checks and metrics."""
 
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required

@@ -99,7 +99,7 @@ def score_shards(shards: list[int], tick: int) -> None:
     time_limit=SLOW_HARD_LIMIT_SECONDS,
 )
 def score_slow_shards(shards: list[int], tick: int) -> None:
-    """Does the same for shards that exceed their time budget, in one process at a time."""
+    """The same for shards that exceed their time budget, in one process at a time."""
     lane = RenewedLock(client(), keys.SLOW_LANE, LANE_SECONDS)
     if not lane.acquire():
         move_endless_lane(client())

@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 import redis
 
-from dashboard.losses import losses
+from dashboard.http.losses import losses
 from engagement_conductor import settings as product_settings
 from engagement_conductor.local_stack import ports
 from engagement_conductor.local_stack import servers as embedded

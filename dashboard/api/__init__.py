@@ -1,0 +1,1 @@
+"""The HTTP API for other programs: events, sessions, scores, anomalies, announcements."""

@@ -1,4 +1,4 @@
-"""What programs announce of sessions: breaks and ends. Announcing again changes nothing."""
+"""Breaks and ends of sessions, announced by programs. Repeating one changes nothing."""
 
 import logging
 from collections.abc import Callable
@@ -22,18 +22,18 @@ logger = logging.getLogger(__name__)
 
 
 def pause(request: HttpRequest, token: ApiToken, external_id: str) -> dict[str, Any]:
-    """A break from now on, until it is resumed."""
+    """Starts a break, which lasts until the session is resumed."""
     return _announce(token, external_id, begin_break, "a break")
 
 
 def resume(request: HttpRequest, token: ApiToken, external_id: str) -> dict[str, Any]:
-    """The break is over."""
+    """Ends the break."""
     return _announce(token, external_id, end_break, "the end of a break")
 
 
 def end(request: HttpRequest, token: ApiToken, external_id: str) -> dict[str, Any]:
-    """The session is over."""
-    return _announce(token, external_id, end_session, "its end", also_when_over=True)
+    """Ends the session."""
+    return _announce(token, external_id, end_session, "its end", even_if_ended=True)
 
 
 def _announce(
@@ -41,15 +41,15 @@ def _announce(
     external_id: str,
     announce: Callable[[Session, datetime], bool],
     what: str,
-    also_when_over: bool = False,
+    even_if_ended: bool = False,
 ) -> dict[str, Any]:
     with transaction.atomic():
         session = find_session(token, external_id, for_update=True)
-        if session.is_over and not also_when_over:
-            raise ProblemError(HTTPStatus.CONFLICT, "The session is over.")
+        if session.is_over and not even_if_ended:
+            raise ProblemError(HTTPStatus.CONFLICT, "The session has ended.")
         if announce(session, timezone.now()):
             with log_context(session=external_id, token=token.name):
-                logger.info("Token %s announces %s.", token, what)
-    # It is announced, whether the score can be told or not.
+                logger.info("Token %s has announced %s.", token, what)
+    # The announcement is committed, whether or not the scores can be read.
     body, _ = with_or_without_scores(lambda scores: describe_session(session, scores))
     return body

@@ -1,4 +1,4 @@
-"""What all addresses of the API have in common: token, quota, errors, caching."""
+"""What all API endpoints share: authentication, quota, errors, caching."""
 
 import hashlib
 import logging
@@ -15,8 +15,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from dashboard.api.limits import take_request
 from dashboard.http.errors import RETRY_SECONDS
+from dashboard.http.losses import losses
 from dashboard.http.problems import ProblemError
-from dashboard.losses import losses
 from dashboard.models import ApiToken
 from dashboard.monitoring.access import bearer_token
 from sessions_app.storage.locked_scores import ScoresLockedError
@@ -30,15 +30,15 @@ Handler = Callable[..., Body]
 
 
 def endpoint(method: str, handler: Handler) -> Callable[..., HttpResponse]:
-    """A view that answers one method with the JSON that ``handler`` returns.
+    """A view for one method that responds with the JSON returned by ``handler``.
 
     Args:
         method: ``GET``, or ``POST`` for tokens that may write.
-        handler: called with the request, the token, and the parts of the address; may raise
+        handler: called with the request, the token and the parts of the URL; may raise
             :class:`ProblemError`.
     """
 
-    # Only the token in the header counts, never a cookie: there is nothing to forge.
+    # Only the token in the header authenticates, never a cookie, so CSRF is impossible.
     @csrf_exempt
     @login_not_required
     @wraps(handler)
@@ -53,7 +53,7 @@ def endpoint(method: str, handler: Handler) -> Callable[..., HttpResponse]:
         except ScoresLockedError as error:
             response = _unavailable(str(error)).response()
         except django.db.Error as error:
-            log_failure(logger, "The API cannot answer", error)
+            log_failure(logger, "An API request failed", error)
             response = _unavailable().response()
         response.headers["Cache-Control"] = "private, no-cache"
         patch_vary_headers(response, ["Authorization"])
@@ -70,7 +70,7 @@ def _answer(
     if quota.remaining < 0:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
-            "The token has made too many requests in this minute.",
+            "The token has made too many requests this minute.",
             {**quota.headers, "Retry-After": str(quota.reset_seconds)},
         )
     _check_method(request, method, token)
@@ -96,15 +96,15 @@ def _check_method(request: HttpRequest, method: str, token: ApiToken) -> None:
     if request.method not in allowed:
         raise ProblemError(
             HTTPStatus.METHOD_NOT_ALLOWED,
-            f"This address answers {method} only.",
+            f"Only {method} is allowed here.",
             {"Allow": ", ".join(sorted(allowed))},
         )
     if method == "POST" and not token.can_write:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "The token may only read.")
+        raise ProblemError(HTTPStatus.FORBIDDEN, "The token is read-only.")
 
 
 def _revalidated(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """The response, or that what the client has is still true."""
+    """The response, or 304 if the client's copy is current."""
     etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
     response.headers["ETag"] = etag
     revalidated: HttpResponse = get_conditional_response(request, etag, response=response)

@@ -1,4 +1,4 @@
-"""How many requests a token may make: counted on Redis, for all web processes together."""
+"""Rate limit per token, counted on Redis across all web processes."""
 
 import logging
 import time
@@ -20,11 +20,11 @@ _clients: dict[str, "redis.Redis"] = {}
 
 
 class Quota(NamedTuple):
-    """What is left of a token's requests.
+    """What is left of a token's request quota.
 
     Attributes:
-        remaining: below 0 when this request is one too many.
-        reset_seconds: until the count begins anew.
+        remaining: requests left; below 0 if this one exceeds the quota.
+        reset_seconds: until the quota is reset.
     """
 
     remaining: int
@@ -32,7 +32,7 @@ class Quota(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Response headers, as draft-ietf-httpapi-ratelimit-headers has them."""
+        """Response headers according to draft-ietf-httpapi-ratelimit-headers."""
         allowed = settings.API_REQUESTS_PER_MINUTE
         return {
             "RateLimit-Policy": f'"default";q={allowed};w={WINDOW_SECONDS}',
@@ -41,9 +41,9 @@ class Quota(NamedTuple):
 
 
 def take_request(token_id: int) -> Quota:
-    """Counts a request. While Redis is away nothing is counted, and everything is allowed.
+    """Counts a request. While Redis is unavailable nothing is counted and everything is allowed.
 
-    One key a token, which expires with the minute, bounds the memory.
+    Memory is bounded: one key per token, which expires within a minute.
     """
     now = time.time()
     window, passed = divmod(now, WINDOW_SECONDS)
@@ -55,13 +55,13 @@ def take_request(token_id: int) -> Quota:
             pipeline.expire(key, WINDOW_SECONDS)
             count = pipeline.execute()[0]
     except REDIS_ERRORS as error:
-        log_failure(logger, "Requests of the API are not counted", error)
+        log_failure(logger, "API requests are not being counted", error)
         count = 1
     return Quota(settings.API_REQUESTS_PER_MINUTE - count, reset)
 
 
 def _client() -> "redis.Redis":
-    """This process' connections, which threads share."""
+    """This process's connections, shared by its threads."""
     url = settings.REDIS_URL
     if url not in _clients:
         _clients[url] = connect(

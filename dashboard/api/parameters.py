@@ -1,4 +1,4 @@
-"""Query parameters of the API, validated."""
+"""Validation of the API's query parameters."""
 
 from datetime import datetime
 from typing import Any
@@ -10,43 +10,43 @@ from dashboard.api.session_addresses import encoded_path
 from dashboard.http.problems import bad_parameter
 from dashboard.pages.times import parse_time
 
-MOST_ITEMS = 1000
-LARGEST_CURSOR = 2**63 - 1
-LONGEST_NUMBER = len(str(LARGEST_CURSOR))
+MAX_ITEMS = 1000
+MAX_CURSOR = 2**63 - 1
+MAX_DIGITS = len(str(MAX_CURSOR))
 
 
 def read_limit(request: HttpRequest, default: int) -> int:
-    """``limit``: how many items to return, 1 to :data:`MOST_ITEMS`."""
-    return _read_integer(request, "limit", default, 1, MOST_ITEMS)
+    """``limit``: how many items to return, 1 to :data:`MAX_ITEMS`."""
+    return _read_integer(request, "limit", default, 1, MAX_ITEMS)
 
 
 def read_cursor(request: HttpRequest) -> int:
-    """``cursor``: where a page begins, as an answer's ``next`` has it."""
-    return _read_integer(request, "cursor", 0, 0, LARGEST_CURSOR)
+    """``cursor``: where a page begins, taken from ``next`` of the previous one."""
+    return _read_integer(request, "cursor", 0, 0, MAX_CURSOR)
 
 
 def read_id(request: HttpRequest) -> str:
-    """``id``: the platform's ID of a session."""
+    """``id``: the platform's session ID."""
     external_id = request.GET.get("id", "")
     if not external_id:
-        raise bad_parameter("id", "the platform's ID of a session")
+        raise bad_parameter("id", "the platform's session ID")
     return external_id
 
 
 def read_time(request: HttpRequest, name: str) -> datetime | None:
-    """A time in ISO 8601 with its zone; None where it is not given."""
+    """A time in ISO 8601 with a zone; None if it is not given."""
     value = request.GET.get(name)
     if value is None:
         return None
     try:
         return parse_time(value)
     except ValueError:
-        expected = "a time with its zone, as 2026-11-22T10:15:05Z (and + is %2B in an address)"
+        expected = "a time with a zone, e.g. 2026-11-22T10:15:05Z (encode + as %2B in a URL)"
         raise bad_parameter(name, expected) from None
 
 
 def read_choice(request: HttpRequest, name: str, choices: tuple[str, ...]) -> str:
-    """One of ``choices``, the first where it is not given."""
+    """One of ``choices``; the first if it is not given."""
     value = request.GET.get(name, choices[0])
     if value not in choices:
         raise bad_parameter(name, f"one of {', '.join(choices)}")
@@ -54,14 +54,14 @@ def read_choice(request: HttpRequest, name: str, choices: tuple[str, ...]) -> st
 
 
 def next_page(request: HttpRequest, **changed: Any) -> str:
-    """The address of this page with other parameters."""
+    """The URL of this page with some parameters changed."""
     path = encoded_path(getattr(request, "scope", {}), request.path)
     return f"{path}?{urlencode({**request.GET.dict(), **changed})}"
 
 
 def _read_integer(request: HttpRequest, name: str, default: int, low: int, high: int) -> int:
     value = request.GET.get(name, str(default))
-    is_number = len(value) <= LONGEST_NUMBER and value.isascii() and value.isdecimal()
+    is_number = len(value) <= MAX_DIGITS and value.isascii() and value.isdecimal()
     if not is_number or not low <= int(value) <= high:
-        raise bad_parameter(name, f"a whole number from {low} to {high}")
+        raise bad_parameter(name, f"an integer from {low} to {high}")
     return int(value)

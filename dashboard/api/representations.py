@@ -1,4 +1,4 @@
-"""Sessions, scores and anomalies as the API shows them, named as on the platform's channels."""
+"""Sessions, scores and anomalies in the API, with the field names of the platform's channels."""
 
 from datetime import datetime
 from typing import Any
@@ -13,14 +13,14 @@ from sessions_app.scoring.score import Contribution, explain
 
 
 class AnomalyRepresentation(AnomalyDetected, kw_only=True, rename="camel"):
-    """An anomaly as in ``anomaly:detected``, with its end and what an admin made of it."""
+    """An anomaly as in ``anomaly:detected``, with its end and an admin's verdict."""
 
     ended_at: str | None
     verdict: str | None
 
 
 def represent_event(event: Event) -> dict[str, Any]:
-    """An event whose ``live_sessions`` have been counted."""
+    """An event annotated with ``live_sessions``."""
     return {
         "eventId": event.external_id,
         "title": event.title,
@@ -35,7 +35,7 @@ def represent_session(
     anomaly: Anomaly | None,
     pause: str | None,
 ) -> dict[str, Any]:
-    """A session with its last score, its open anomaly and the kind of pause that it makes."""
+    """A session with its last score, its open anomaly and the kind of its current pause."""
     return {
         "sessionId": session.external_id,
         "eventId": session.event.external_id,
@@ -61,13 +61,13 @@ def represent_metric(metric: EngagementMetric) -> dict[str, Any]:
 
 
 def represent_explanation(metric: EngagementMetric, event: Event) -> list[dict[str, Any]]:
-    """The five contributions of a score, by the weights that the event has now."""
+    """The five contributions to a score, at the current weights of the event."""
     parts = explain(metric.signals, event.score_settings)
     return [{"signal": part.signal, **_numbers(part)} for part in parts]
 
 
 def represent_anomaly(anomaly: Anomaly, session: Session) -> dict[str, Any]:
-    """An anomaly, as in ``anomaly:detected``; it ends with its session at the latest."""
+    """An anomaly as in ``anomaly:detected``; it ends with its session at the latest."""
     record = anomaly.record(session)
     represented = AnomalyRepresentation(
         timestamp=wire_time(record.began_at),

@@ -1,4 +1,4 @@
-"""Which session an address speaks of: IDs may contain anything, slashes included."""
+"""Which session a URL refers to: IDs may contain any character, including slashes."""
 
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -8,7 +8,7 @@ PARTS = frozenset({"history", "anomalies", "pause", "resume", "end"})
 
 
 class SessionAddress(NamedTuple):
-    """What stands behind ``sessions/``.
+    """What follows ``sessions/`` in a URL.
 
     Attributes:
         external_id: the platform's ID of the session.
@@ -20,11 +20,11 @@ class SessionAddress(NamedTuple):
 
 
 def read_session_address(encoded: str) -> SessionAddress:
-    """The session and the part of a percent-encoded address, from behind ``sessions/`` on.
+    """Splits a percent-encoded path after ``sessions/`` into session and part.
 
-    A slash that is encoded belongs to the ID: ``a%2Fpause/`` is the session ``a/pause``, and
-    ``a/pause/`` the pause of ``a``. Others do, too, where that can only be meant: ``a/b/pause/`` is
-    the pause of ``a/b``. One slash at the end does not count.
+    An encoded slash belongs to the ID: ``a%2Fpause/`` is the session ``a/pause``, and ``a/pause/``
+    the pause of ``a``. So does a plain slash where nothing else can be meant: ``a/b/pause/`` is the
+    pause of ``a/b``. One trailing slash is ignored.
     """
     segments = encoded.removesuffix("/").split("/")
     *before, last = map(unquote, segments)
@@ -34,10 +34,10 @@ def read_session_address(encoded: str) -> SessionAddress:
 
 
 def encoded_behind_root(encoded: str) -> str | None:
-    """What stands behind ``sessions/`` in the path of a request, as it was sent.
+    """What follows ``sessions/`` in the path of a request, as it was sent.
 
-    None where the path leads here only once it is decoded, and its root has other parts: which of
-    its slashes are encoded ones cannot be told by counting then.
+    None if the path matches only after decoding because its root itself is encoded differently:
+    counting slashes then does not show which of them belong to the ID.
     """
     *root, rest = encoded.split("/", ROOT.count("/"))
     return rest if unquote("/".join((*root, ""))) == ROOT else None
@@ -47,8 +47,8 @@ def encoded_path(scope: dict[str, object], path: str) -> str:
     """The path of a request as it was sent, percent-encoded.
 
     Args:
-        scope: of the request, empty where the server keeps none.
-        path: decoded, from which it is made again where nothing else is known.
+        scope: ASGI scope of the request; empty if the server has none.
+        path: decoded; encoded again if the scope has no raw path.
     """
     raw = scope.get("raw_path")
     return raw.decode("latin1") if isinstance(raw, bytes) else quote(path)

@@ -1,6 +1,6 @@
-"""Addresses of the API: of events and sessions, and of one session by its ID.
+"""URLs of the API: events, sessions, and one session by its ID.
 
-That stands in the path, or in ``?id=``, where nothing on the way can take it for something else.
+The ID is in the path, or in ``?id=``, where no proxy on the way can misread its slashes.
 """
 
 from http import HTTPStatus
@@ -23,8 +23,8 @@ from dashboard.api.session_addresses import (
 from dashboard.http.problems import ProblemError
 from dashboard.models import ApiToken
 
-# What there is of a session, by the end of its address: the method, and what answers.
-OF_A_SESSION: dict[str, tuple[str, Handler]] = {
+# Endpoints of one session: the method and the handler, by the last part of the URL.
+SESSION_ENDPOINTS: dict[str, tuple[str, Handler]] = {
     "": ("GET", views.show_session),
     "history": ("GET", views.show_history),
     "anomalies": ("GET", views.list_anomalies),
@@ -35,18 +35,20 @@ OF_A_SESSION: dict[str, tuple[str, Handler]] = {
 
 
 def refuse(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
-    """Every other address."""
-    raise ProblemError(HTTPStatus.NOT_FOUND, "The API has no such address: see openapi.yaml.")
+    """Handles every other URL."""
+    raise ProblemError(HTTPStatus.NOT_FOUND, "The API has no such endpoint: see openapi.yaml.")
 
 
 _REFUSED = endpoint("GET", refuse)
-_ENDPOINTS = {part: endpoint(*answering) for part, answering in OF_A_SESSION.items()}
+_ENDPOINTS = {
+    part: endpoint(method, handler) for part, (method, handler) in SESSION_ENDPOINTS.items()
+}
 
 
 @csrf_exempt
 @login_not_required
 def answer_by_path(request: HttpRequest, path: str) -> HttpResponse:
-    """What the path asks of the session whose ID is in it."""
+    """Dispatches on the path, which contains the session's ID."""
     encoded = encoded_behind_root(encoded_path(getattr(request, "scope", {}), ROOT + path))
     if encoded is None:
         return _REFUSED(request)
@@ -72,7 +74,7 @@ urlpatterns = [
             endpoint(method, _by_query(handler)),
             name=f"api-session-by-query{part and '-'}{part}",
         )
-        for part, (method, handler) in OF_A_SESSION.items()
+        for part, (method, handler) in SESSION_ENDPOINTS.items()
     ),
     re_path("", _REFUSED, name="api-unknown"),
 ]

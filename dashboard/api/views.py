@@ -1,4 +1,4 @@
-"""What the API tells of events and sessions; each returns the body of its answer."""
+"""Read endpoints for events and sessions; each handler returns the body of its response."""
 
 from pathlib import Path
 from typing import Any
@@ -31,19 +31,19 @@ from sessions_app.models import EngagementMetric, Pause, Session
 from sessions_app.storage.locked_scores import reading_scores
 
 SPECIFICATION = Path(__file__).with_name("openapi.yaml")
-LONGEST_ID = 255
-HOUR_OF_TICKS = 720
+MAX_ID_LENGTH = 255
+TICKS_PER_HOUR = 720
 
 
 @login_not_required
 @require_safe
 def show_specification(request: HttpRequest) -> HttpResponse:
-    """The API's description, for people and programs; it tells nothing of this installation."""
+    """The OpenAPI description; it reveals nothing about this installation."""
     return HttpResponse(SPECIFICATION.read_bytes(), content_type="application/yaml")
 
 
 def list_events(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
-    """The events that the token may see, in pages."""
+    """The events visible to the token, in pages."""
     limit = read_limit(request, 100)
     live = Count("sessions", filter=Q(sessions__ended_at__isnull=True))
     events = token.visible_events().filter(pk__gt=read_cursor(request)).order_by("pk")
@@ -55,15 +55,15 @@ def list_events(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
 
 
 def list_sessions(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
-    """The sessions that the token may see, live ones unless asked otherwise, in pages."""
+    """The sessions visible to the token, in pages; live ones unless asked otherwise."""
     limit = read_limit(request, 100)
     sessions = token.visible_sessions().filter(pk__gt=read_cursor(request))
     state = read_choice(request, "state", ("live", "ended", "all"))
     if state != "all":
         sessions = sessions.live() if state == "live" else sessions.ended()
     if "event" in request.GET:
-        meant = token.visible_events().meant_by(_known_id(request.GET["event"]))
-        sessions = sessions.filter(event__in=meant)
+        matching = token.visible_events().meant_by(_possible_id(request.GET["event"]))
+        sessions = sessions.filter(event__in=matching)
     page = list(sessions.select_related("event").order_by("pk")[: limit + 1])
     return {
         "sessions": _represent_sessions(page[:limit]),
@@ -72,19 +72,19 @@ def list_sessions(request: HttpRequest, token: ApiToken) -> dict[str, Any]:
 
 
 def show_session(request: HttpRequest, token: ApiToken, external_id: str) -> dict[str, Any]:
-    """One session, and why its score is what it is."""
+    """One session, with the explanation of its score."""
     return describe_session(find_session(token, external_id))
 
 
 def show_history(request: HttpRequest, token: ApiToken, external_id: str) -> dict[str, Any]:
-    """A session's scores, oldest first: from ``from`` on, or else the last ones."""
+    """A session's scores, oldest first: those since ``from``, or the latest without it."""
     session = find_session(token, external_id)
     with reading_scores():
         return _history_page(request, session)
 
 
 def _history_page(request: HttpRequest, session: Session) -> dict[str, Any]:
-    limit = read_limit(request, HOUR_OF_TICKS)
+    limit = read_limit(request, TICKS_PER_HOUR)
     start, end = read_time(request, "from"), read_time(request, "to")
     metrics = EngagementMetric.objects.filter(session_id=session.pk)
     if end is not None:
@@ -124,32 +124,32 @@ def list_anomalies(request: HttpRequest, token: ApiToken, external_id: str) -> d
 
 
 def find_session(token: ApiToken, external_id: str, for_update: bool = False) -> Session:
-    """The session with the platform's ID, if the token may see it.
+    """The session with the platform's ID, if it is visible to the token.
 
     Args:
-        for_update: whether nobody else may change it until the transaction ends; the right is that
-            of the moment from which on nobody does.
+        for_update: whether to lock its row until the transaction ends; visibility is checked as of
+            the moment the lock is held.
 
     Raises:
-        ProblemError: it does not exist, or it may not.
+        ProblemError: the session does not exist or is not visible.
     """
     sessions = token.visible_sessions().select_related("event")
     if for_update:
         sessions = sessions.select_for_update(of=("self",))
-    session: Session | None = sessions.filter(external_id=_known_id(external_id)).first()
+    session: Session | None = sessions.filter(external_id=_possible_id(external_id)).first()
     if session is None:
         raise not_found()
     return session
 
 
 def describe_session(session: Session, scores: bool = True) -> dict[str, Any]:
-    """A session as it is now, with the explanation of its last score.
+    """A session's current state, with the explanation of its last score.
 
     Args:
-        scores: whether to read it; without it the session is as one without a score.
+        scores: whether to read the score; if not, the session looks like one without a score.
 
     Raises:
-        ScoresLockedError: it cannot be read now.
+        ScoresLockedError: the scores are locked.
     """
     metric = _last_metric(session) if scores else None
     anomalies = Anomaly.objects.latest_open_by_session([session.pk])
@@ -166,7 +166,7 @@ def _last_metric(session: Session) -> EngagementMetric | None:
 
 
 def _represent_sessions(sessions: list[Session]) -> list[dict[str, Any]]:
-    """Several sessions, with one query for each thing that is told of them."""
+    """Several sessions, with one query per kind of data."""
     now = timezone.now()
     keys = [session.pk for session in sessions]
     with reading_scores():
@@ -182,9 +182,9 @@ def _represent_sessions(sessions: list[Session]) -> list[dict[str, Any]]:
     ]
 
 
-def _known_id(external_id: str) -> str:
-    """An ID that may exist: the database refuses to look for others."""
-    if len(external_id) > LONGEST_ID or "\0" in external_id:
+def _possible_id(external_id: str) -> str:
+    """The ID, if it can exist at all: the database rejects queries for others."""
+    if len(external_id) > MAX_ID_LENGTH or "\0" in external_id:
         raise not_found()
     return external_id
 

@@ -1,0 +1,1 @@
+"""Labels, rounding and sentences that screens show."""

@@ -1,7 +1,7 @@
-"""The names, words and thresholds that screens show: for templates, and as data for scripts.
+"""Labels, texts and thresholds shown on screens: for templates, and as data for scripts.
 
-Whatever both a template and a script need stands here only. Scripts read :data:`PRESENTATION` from
-the page (static/js/presentation.js); what no template needs is theirs alone.
+Whatever both templates and scripts need is defined only here. Scripts read :data:`PRESENTATION`
+from the page (static/js/presentation.js); what no template needs is defined in the scripts.
 """
 
 from datetime import timedelta
@@ -12,8 +12,8 @@ from sessions_app.models import PauseKind
 from sessions_app.scoring.score import CATEGORY_FLOORS
 from sessions_app.ticks import TICK_MS
 
-# By kind, each name in words; under the empty name stands what is said of a name that is unknown,
-# as of one from a newer release. Where there is nothing, the name itself is shown.
+# Labels by kind and name. The empty name has the label for unknown names, such as those of a newer
+# release; without it, the name itself is shown.
 LABELS: dict[str, dict[str, str]] = {
     "category": {
         "VERY_HIGH": "Very high",
@@ -28,7 +28,7 @@ LABELS: dict[str, dict[str, str]] = {
     "pause": {str(name): str(label) for name, label in PauseKind.choices},
 }
 
-# What else stands on a page both when it comes and later. In braces: what is put there.
+# Other texts that both the first paint and scripts write. Braces mark placeholders.
 WORDS = {
     "acknowledged": "{what} at {time}",
     "over": "Over",
@@ -43,24 +43,24 @@ WORDS = {
     "shown": "{shown} of {count} shown",
 }
 
-# The worst first, which is how they stand on the overview.
+# Most severe first, which is also the order on the overview.
 SEVERITIES = (Severity.CRITICAL.value, Severity.WARNING.value)
-# A line on every chart and card: who is below it wants to look.
+# A line on every chart and card: scores below it need attention.
 ATTENTION_LINE = 0.3
-# Of the small curve on a card: one for each tick.
+# Points of the small curve on a card, one per tick.
 SPARKLINE_POINTS = 60
-# How long a banner stays when its anomaly is over.
-FAREWELL_MS = 60_000
-# Two points that are further apart than so many steps have a hole between them.
-HOLE_STEPS = 1.5
+# How long a banner stays after its anomaly has ended.
+ENDED_BANNER_MS = 60_000
+# Two points more than this many steps apart have a gap between them.
+GAP_STEPS = 1.5
 
 
 class Range(NamedTuple):
-    """How much of a session a chart can show.
+    """A range of a session for its chart.
 
     Attributes:
-        length: up to the last point; None is the whole session.
-        label: of the link that chooses it.
+        length: duration up to the last point; None for the whole session.
+        label: of the link that selects it.
         title: of the chart.
     """
 
@@ -74,7 +74,7 @@ class Range(NamedTuple):
         return None if self.length is None else self.length // timedelta(milliseconds=1)
 
 
-# By their name in addresses; the first is shown unless another is chosen.
+# By their names in URLs; the first is the default.
 RANGES = {
     "5m": Range(timedelta(minutes=5), "5 min", "Last 5 minutes"),
     "30m": Range(timedelta(minutes=30), "30 min", "Last 30 minutes"),
@@ -84,13 +84,13 @@ RANGES = {
 
 
 class Row(NamedTuple):
-    """How a figure stands on a session's page.
+    """How a signal is presented on a session's page.
 
     Attributes:
         name: of the signal.
-        form: how it is written: ``whole``, or ``percent`` for a ratio.
-        hint: what it is measured in, in words.
-        beside: the signal that follows the hint.
+        form: number format: ``whole``, or ``percent`` for a ratio.
+        hint: what is measured, in words.
+        beside: a second signal, shown after the hint.
     """
 
     name: str
@@ -124,24 +124,24 @@ PRESENTATION: dict[str, Any] = {
     "attention": ATTENTION_LINE,
     "sparkline": SPARKLINE_POINTS,
     "ranges": {name: each.milliseconds for name, each in RANGES.items()},
-    "farewell": FAREWELL_MS,
-    "hole": HOLE_STEPS,
+    "farewell": ENDED_BANNER_MS,
+    "hole": GAP_STEPS,
     "tick": TICK_MS,
 }
 
 
 def label(kind: str, name: str | None) -> str:
-    """A name in words.
+    """The label of a name.
 
     Args:
-        kind: one of :data:`LABELS`.
-        name: None and the empty text are no name.
+        kind: a key of :data:`LABELS`.
+        name: None and the empty string mean no name.
     """
     names = LABELS[kind]
     return names.get(name or "", names.get("", name or ""))
 
 
 def live_sessions(count: int, with_alert: int) -> str:
-    """How many sessions are live, and how many of them have an alert: the head of the overview."""
+    """The heading of the overview: how many sessions are live, and how many have an alert."""
     text = WORDS["live" if count == 1 else "live_many"].format(count=count)
     return text + (WORDS["with_alert"].format(count=with_alert) if with_alert else "")

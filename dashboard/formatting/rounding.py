@@ -1,13 +1,13 @@
-"""How many digits of a figure are shown: pages and their updates are rounded here only.
+"""Rounding of displayed numbers: the only place for pages and their updates.
 
-Halves go up. Scripts write the rounded figures with the digits and separators of the viewer's
-language, and round only what they compute themselves.
+Halves round up. Scripts format the rounded numbers for the viewer's locale, and round only what
+they compute themselves.
 """
 
 from math import floor
 from typing import Any
 
-# Of a score on a chart, from 0 to 1: finer than any screen shows it.
+# Steps of a score on a chart, from 0 to 1: finer than any screen shows.
 CHART_STEPS = 10_000
 
 
@@ -17,33 +17,33 @@ def whole(number: float) -> int:
 
 
 def tenths(number: float) -> float:
-    """The nearest tenth; of two, the one that is further from zero."""
+    """The nearest tenth; halves round away from zero."""
     size = floor(abs(number) * 10 + 0.5) / 10
     return -size if number < 0 and size else size
 
 
 def whole_percent(ratio: float) -> int:
-    """A ratio as the nearest whole number of percent."""
+    """A ratio as the nearest whole percentage."""
     return floor(ratio * 100 + 0.5)
 
 
 def shown_ratio(ratio: float) -> float:
-    """A ratio that is a whole number of percent."""
+    """A ratio rounded to a whole percent."""
     return floor(ratio * 100 + 0.5) / 100
 
 
 def chart_score(score: float) -> float:
-    """A score as charts draw it."""
+    """A score in the precision of charts."""
     return floor(score * CHART_STEPS + 0.5) / CHART_STEPS
 
 
 def shown_signals(signals: Any) -> dict[str, float]:
-    """Signals as pages show them: whole numbers, and ratios that are whole percents.
+    """Signals as pages show them: whole numbers, and ratios rounded to whole percents.
 
     Args:
-        signals: with the attributes of :class:`sessions_app.scoring.score.Signals`, as numbers.
+        signals: numbers in the attributes of :class:`sessions_app.scoring.score.Signals`.
     """
-    # As whole() and shown_ratio() have it, without a call for each: a tick has 60,000 of them.
+    # whole() and shown_ratio() inlined: a tick has 60,000 of these values.
     return {
         "chat_msgs_per_min": floor(signals.chat_msgs_per_min + 0.5),
         "poll_participation": floor(signals.poll_participation * 100 + 0.5) / 100,

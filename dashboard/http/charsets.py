@@ -1,4 +1,4 @@
-"""Texts of requests are in UTF-8, whatever encoding a request names."""
+"""Decodes every request as UTF-8, whatever charset it declares."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -6,17 +6,17 @@ from typing import Any
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-# What is let through is spelled out: what is to be left out can be written in too many ways.
-_KIND = re.compile(rb"\s*([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*(?:;|\Z)")
+# An allowlist: a charset can be spelled in too many ways to remove it reliably.
+_MEDIA_TYPE = re.compile(rb"\s*([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*(?:;|\Z)")
 _BOUNDARY = re.compile(rb""";\s*boundary="?([\w'()+,./:=?-]{1,200})"?\s*(?:;|\Z)""", re.IGNORECASE)
 
 
 def reading_utf_8(application: Application) -> Application:
-    """The application, told of a content's kind and boundary, and of no encoding.
+    """Wraps an ASGI application; of ``Content-Type`` it sees only the media type and the boundary.
 
-    Django would decode by any codec that Python has, and fail on those that are for no text, before
-    a page or middleware is asked. In others a NUL looks different, and half characters can be
-    written.
+    Django would decode with any codec that Python has, and fail on those that are not for text
+    before any view or middleware runs. In others a NUL is encoded differently, or lone surrogates
+    are possible.
     """
 
     async def call(scope: Any, receive: Any, send: Any) -> None:
@@ -29,8 +29,11 @@ def reading_utf_8(application: Application) -> Application:
 def _without_charset(name: bytes, value: bytes) -> tuple[bytes, bytes]:
     if name.lower() != b"content-type":
         return name, value
-    kind = _KIND.match(value)
-    if kind is None:
+    media_type = _MEDIA_TYPE.match(value)
+    if media_type is None:
         return name, b""
     boundary = _BOUNDARY.search(value)
-    return name, kind[1] if boundary is None else b'%s; boundary="%s"' % (kind[1], boundary[1])
+    return name, media_type[1] if boundary is None else b'%s; boundary="%s"' % (
+        media_type[1],
+        boundary[1],
+    )

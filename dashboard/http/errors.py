@@ -1,4 +1,4 @@
-"""The page of a request that failed; made without the database, which may be why it failed."""
+"""The error page of a failed request; rendered without the database, which may be the cause."""
 
 import sys
 
@@ -11,11 +11,11 @@ RETRY_SECONDS = 5
 
 
 def show_failure(request: HttpRequest) -> HttpResponse:
-    """Status 503 where a server is away or refuses, which passes; 500 for everything else."""
+    """503 if a server is unavailable or refuses, which is temporary; 500 for everything else."""
     if is_outage(sys.exception()):
         headers = {"Retry-After": str(RETRY_SECONDS)}
         if request.method in ("GET", "HEAD"):
-            # The browser tries again by itself, without a script.
+            # The browser retries by itself, without a script.
             headers["Refresh"] = str(RETRY_SECONDS)
         return HttpResponse(render_to_string("503.html"), status=503, headers=headers)
     return HttpResponse(render_to_string("500.html"), status=500)

@@ -1,4 +1,4 @@
-"""How django-axes judges an attempt to log in."""
+"""Decides for django-axes whether a login attempt is locked out."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from dashboard.http.login_pauses import note_login, pause_before_login
 
 
 class LoginHandler(AxesDatabaseHandler):
-    """Axes' own, by name and network; and a pause for networks of which a name is guessed at."""
+    """Axes' lockout by name and network, plus a pause while a name's password is being guessed."""
 
     def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
         if super().is_locked(request, credentials):

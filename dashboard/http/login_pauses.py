@@ -1,12 +1,12 @@
-"""Guesses at one name from many networks are slowed down, and its owner hardly is.
+"""Slows down password guessing against one name from many networks, hardly affecting its owner.
 
-While a name is guessed at, each network that has not logged in as it before has to wait before each
-attempt: longer the more wrong passwords there were, and half a minute at most. Networks do not wait
-for one another. So whoever knows the password is in at once from a usual place, and after a moment
-from any other to which he comes back, whatever somebody else does meanwhile.
+While a name is under attack, each network that has not logged in under it before must wait before
+each attempt: the longer, the more wrong passwords there were, up to half a minute. Networks do not
+wait for one another. So the owner gets in at once from a known network, and after one pause from
+any other network that stays the same, whatever the attacker does meanwhile.
 
-Whoever comes from another new network with each attempt waits anew each time, and is not in before
-the guessing ends: he cannot be told from whom the pauses are for.
+A user whose network is new at every attempt waits each time and gets in only when the guessing
+ends: such a user looks exactly like the attacker.
 """
 
 from datetime import datetime, timedelta
@@ -18,25 +18,26 @@ from django.utils.crypto import salted_hmac
 
 from dashboard.models import LoginPlace
 
-# Wrong passwords within :data:`django.conf.settings.AXES_COOLOFF_TIME`, from all networks.
+# Wrong passwords within :data:`django.conf.settings.AXES_COOLOFF_TIME`, from all networks
+# together, before anybody has to wait.
 FREE_FAILURES = 10
 FAILURES_PER_DOUBLING = 5
-LONGEST_PAUSE = timedelta(seconds=30)
+MAX_PAUSE = timedelta(seconds=30)
 KNOWN_FOR = timedelta(days=90)
-# Whoever comes back later than this waits anew.
+# A network that comes back later than this must wait again.
 WAITING_FOR = timedelta(minutes=10)
 
 
 def pause_after(failures: int) -> timedelta:
-    """How long a network waits before an attempt, after so many wrong passwords for its name."""
+    """How long a network waits before an attempt, after so many wrong passwords for the name."""
     if failures < FREE_FAILURES:
         return timedelta(0)
     doublings = min(10, (failures - FREE_FAILURES) // FAILURES_PER_DOUBLING)
-    return min(LONGEST_PAUSE, timedelta(seconds=2**doublings))
+    return min(MAX_PAUSE, timedelta(seconds=2**doublings))
 
 
 def pause_before_login(name: str, network: str, now: datetime) -> timedelta:
-    """How long the network still has to wait; nothing if this is its attempt, which counts."""
+    """How long the network still has to wait; zero if it may try now, which uses up its wait."""
     pause = pause_after(_recent_failures(name, now))
     if not pause:
         return pause
@@ -48,23 +49,23 @@ def pause_before_login(name: str, network: str, now: datetime) -> timedelta:
         return pause
     if place.logged_in_at is not None and place.logged_in_at > now - KNOWN_FOR:
         return timedelta(0)
-    return _left(place, pause, now)
+    return _remaining(place, pause, now)
 
 
 def note_login(name: str, network: str, now: datetime) -> None:
-    """From now on the network does not wait for this name."""
+    """Lets the network log in under this name without waiting from now on."""
     LoginPlace.objects.update_or_create(
         digest=_digest(name, network), defaults={"waits_since": None, "logged_in_at": now}
     )
     _forget_old(now)
 
 
-def _left(place: LoginPlace, pause: timedelta, now: datetime) -> timedelta:
+def _remaining(place: LoginPlace, pause: timedelta, now: datetime) -> timedelta:
     since = place.waits_since
-    left = timedelta(0) if since is None else since + pause - now
-    if left > timedelta(0):
-        return left
-    # Of several attempts at the same moment one has waited for all of them.
+    remaining = timedelta(0) if since is None else since + pause - now
+    if remaining > timedelta(0):
+        return remaining
+    # Of several simultaneous attempts, only one may pass.
     same = LoginPlace.objects.filter(pk=place.pk, waits_since=since)
     has_waited = since is not None and since > now - WAITING_FOR
     return timedelta(0) if same.update(waits_since=now) and has_waited else pause

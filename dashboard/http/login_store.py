@@ -1,4 +1,4 @@
-"""Where logins are kept: in Django's table, and nothing is looked up that cannot be in it."""
+"""Session storage: Django's table, without queries for keys that cannot be in it."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from django.contrib.sessions.backends import db
 from dashboard.http.credentials import checked_login
 
 
-# Its name is part of what its entries are signed with.
+# Do not rename: the class name is part of the salt that entries are signed with.
 class SessionStore(db.SessionStore):
-    """Django's own store; a key that it never makes is as no key, for pages and sockets alike."""
+    """Django's own store; a key that it never generates counts as no key, for pages and sockets."""
 
     def _validate_session_key(self, key: Any) -> bool:
         return checked_login(key) is not None

@@ -1,4 +1,4 @@
-"""Logging in: the form, where a login comes from, and what is said when there were too many."""
+"""Login forms, the client's address and network, and the page after too many attempts."""
 
 import math
 from ipaddress import IPv6Address, IPv6Network, ip_address
@@ -10,43 +10,43 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-# What failed is noted with its name, in a column of this length.
-LONGEST_NAME = 255
-# What a provider gives to one customer, who has 2^64 addresses in it.
+# Failed attempts are stored with the name, in a column of this length.
+MAX_NAME_LENGTH = 255
+# The prefix that a provider assigns to one customer, who has 2^64 addresses in it.
 NETWORK_BITS = 64
 
 
 class BoundedNameMixin:
-    """Refuses names that are longer than any user's can be."""
+    """Rejects names longer than any user's can be."""
 
     def clean(self) -> dict[str, Any]:
-        if len(self.cleaned_data.get("username") or "") > LONGEST_NAME:
+        if len(self.cleaned_data.get("username") or "") > MAX_NAME_LENGTH:
             raise self.get_invalid_login_error()
         return super().clean()
 
 
 class LoginForm(BoundedNameMixin, AuthenticationForm):
-    """The form of the pages' login."""
+    """The login form of the dashboard."""
 
 
 class AdminLoginForm(BoundedNameMixin, AdminAuthenticationForm):
-    """The form of the admin's login."""
+    """The login form of the admin."""
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The address of the browser, as the outermost of our own proxies saw it."""
+    """The client's address as seen by the outermost of our own proxies."""
     forwarded = outermost_address(request.headers.get("X-Forwarded-For", ""))
     return forwarded or request.META.get("REMOTE_ADDR") or None
 
 
 def client_network(request: HttpRequest) -> str | None:
-    """The network of the browser, by which its attempts are counted."""
+    """The client's network, by which its attempts are counted."""
     address = client_address(request)
     return None if address is None else network_of(address)
 
 
 def network_of(address: str) -> str:
-    """An IPv4 address as it is, however it is written; of an IPv6 address its network."""
+    """An IPv4 address in canonical form, even if mapped to IPv6; the network of an IPv6 address."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -61,7 +61,7 @@ def network_of(address: str) -> str:
 def refuse_login(
     request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None = None
 ) -> HttpResponse:
-    """The page of an attempt that was refused: says how long to wait, and why."""
+    """The page after a refused attempt: says how long to wait, and why."""
     seconds = math.ceil(getattr(request, "login_pause", 0.0))
     retry = seconds or round(settings.AXES_COOLOFF_TIME.total_seconds())
     context = {"failure_limit": settings.AXES_FAILURE_LIMIT, "seconds": seconds}
@@ -71,10 +71,10 @@ def refuse_login(
 
 
 def outermost_address(forwarded: str) -> str | None:
-    """The address that our outermost proxy was asked by; None where no proxy of ours says one.
+    """The address of the client of our outermost proxy; None if no proxy of ours reports one.
 
-    Every proxy appends whom it was asked by to ``X-Forwarded-For``; what stands further left was
-    sent by the browser and may be anything.
+    Every proxy appends the address of its client to ``X-Forwarded-For``; whatever is further left
+    was sent by the browser and cannot be trusted.
     """
     proxies = settings.TRUSTED_PROXIES
     seen = forwarded.split(",")
@@ -82,5 +82,5 @@ def outermost_address(forwarded: str) -> str | None:
         try:
             return str(ip_address(seen[-proxies].strip()))
         except ValueError:
-            pass  # not of a proxy that does as it should
+            pass  # not written by a well-behaved proxy
     return None

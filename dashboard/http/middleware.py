@@ -20,7 +20,7 @@ POLICY = "; ".join(
 
 
 class ContentSecurityPolicyMiddleware:
-    """Allows a page what this site serves itself, and nothing inline."""
+    """Allows only resources served by this site, and nothing inline."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

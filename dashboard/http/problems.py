@@ -1,4 +1,4 @@
-"""Errors of the API, as problem details (RFC 9457)."""
+"""API errors as problem details (RFC 9457)."""
 
 from http import HTTPStatus
 from typing import Any
@@ -9,13 +9,13 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class ProblemError(Exception):
-    """Ends a request with an error.
+    """Ends a request with an error response.
 
     Args:
-        status: the HTTP status, which gives the title.
-        detail: what is wrong with this very request, in a sentence.
+        status: the HTTP status; its phrase becomes the title.
+        detail: what is wrong with this request, in a sentence.
         headers: of the response.
-        members: more that a program could use.
+        members: additional fields for programs.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class ProblemError(Exception):
 
 
 def not_found() -> ProblemError:
-    """What does not exist, and what the token may not see: they look the same."""
+    """404 for sessions that do not exist and for those not visible to the token alike."""
     return ProblemError(
-        HTTPStatus.NOT_FOUND, "There is no such session, or the token may not see it."
+        HTTPStatus.NOT_FOUND, "There is no such session, or it is not visible to the token."
     )
 
 
 def bad_parameter(name: str, expected: str) -> ProblemError:
-    """A query parameter that cannot be used."""
+    """400 for an invalid query parameter."""
     return ProblemError(HTTPStatus.BAD_REQUEST, f"{name} must be {expected}.", parameter=name)

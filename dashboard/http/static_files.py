@@ -1,4 +1,4 @@
-"""Static files under names that change with their content, so that browsers may keep them."""
+"""Static files with content hashes in their names, so that browsers can cache them for good."""
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -6,7 +6,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 class ModuleStaticFilesStorage(CompressedManifestStaticFilesStorage):
     """Also renames the files that JavaScript modules import.
 
-    Otherwise a browser could put together modules of two versions of the product.
+    Otherwise a browser could mix modules of two releases.
     """
 
     support_js_module_import_aggregation = True

@@ -15,6 +15,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from dashboard.http.credentials import checked_login
+from dashboard.http.losses import losses
 from dashboard.live.authorization import Authorization, Groups, View, authorize
 from dashboard.live.batching import BatchLoader, SingleFlight
 from dashboard.live.limits import KeyedLimit, TokenBucket
@@ -27,7 +28,6 @@ from dashboard.live.subscriptions import (
     remove_socket,
     renew_subscriptions,
 )
-from dashboard.losses import losses
 from dashboard.pages import overview
 from dashboard.pages.payloads import session_snapshots
 from sessions_app.models import Session

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 
+from dashboard.http.losses import losses
 from dashboard.live.messages import Update, messages, read_update
-from dashboard.losses import losses
 from sessions_app.telemetry.counters import DROPPED_UPDATES, named
 from sessions_app.telemetry.outages import SERVER_ERRORS
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from dashboard.losses import losses
+from dashboard.http.losses import losses
 from sessions_app.redis_access import keys
 from sessions_app.telemetry.counters import queue_counters
 

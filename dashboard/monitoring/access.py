@@ -1,4 +1,4 @@
-"""Who may look inside: admins, and monitoring systems by their token."""
+"""Who may see details: admins, and monitoring systems with their token."""
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -9,12 +9,12 @@ from sessions_app.queries.querysets import sees_everything
 
 
 def bearer_token(request: HttpRequest) -> str | None:
-    """The token of the ``Authorization`` header; None without one that could be one."""
+    """The token from the ``Authorization`` header; None if there is none or it cannot be one."""
     return checked_token(request.headers.get("Authorization", ""))
 
 
 def has_monitoring_token(request: HttpRequest) -> bool:
-    """Whether the request bears ``METRICS_TOKEN``; needs no server, so it works in an outage."""
+    """Whether the request has ``METRICS_TOKEN``; needs no server, so it works in an outage."""
     token = bearer_token(request)
     return bool(
         settings.METRICS_TOKEN
@@ -23,6 +23,6 @@ def has_monitoring_token(request: HttpRequest) -> bool:
     )
 
 
-def may_look_inside(request: HttpRequest) -> bool:
-    """Whether details are for them. Asks the database who it is, unless a token says so."""
+def may_see_details(request: HttpRequest) -> bool:
+    """Whether the client may see details; needs the database, unless a token says so."""
     return has_monitoring_token(request) or sees_everything(request.user)

@@ -1,4 +1,4 @@
-"""Whether this process lives, and how every part of the product is."""
+"""Liveness of this process, and health of every part of the product."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dashboard.monitoring.access import has_monitoring_token, may_look_inside
+from dashboard.monitoring.access import has_monitoring_token, may_see_details
 from dashboard.monitoring.probe import Answer, Probe, ask_all
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect
@@ -28,7 +28,7 @@ from sessions_app.ticks import TICK_SECONDS
 @require_safe
 @never_cache
 def show_liveness(request: HttpRequest) -> HttpResponse:
-    """Says that this process answers, whatever else is down."""
+    """Answers as long as this process runs, whatever else is down."""
     return HttpResponse("ok", content_type="text/plain")
 
 
@@ -36,31 +36,31 @@ def show_liveness(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def show_health(request: HttpRequest) -> JsonResponse:
-    """Status of the product, and of all its parts for admins and monitoring; 503 when it is down.
+    """Overall status, with all parts for admins and monitoring; 503 when the product is down.
 
-    It is ``degraded`` while pages work but show nothing new.
+    ``degraded`` means that pages work but may show nothing new.
     """
-    parts = judge(ask_all(PROBES))
+    parts = health_parts(ask_all(PROBES))
     status = overall_status(parts)
     report: dict[str, Any] = {"status": status}
-    # Asking who it is needs the database.
+    # Identifying the user needs the database.
     may_ask = parts["database"]["ok"] or has_monitoring_token(request)
-    if may_ask and may_look_inside(request):
+    if may_ask and may_see_details(request):
         report["parts"] = parts
     return JsonResponse(report, status=503 if status == "down" else 200)
 
 
 TIMEOUT_SECONDS = 2
-# Three ticks: one that runs, one that may be late, and one to be sure.
+# Three ticks: one running, one possibly late, one for safety.
 SCORING_IS_CURRENT_SECONDS = 3 * TICK_SECONDS
-# Behind the shard that is scored last: one that runs, one that may be late, and one to be sure.
+# Behind the most advanced shard: one running, one possibly late, one for safety.
 LAGGING_TICKS = 3
-# About what is waiting when a tick cannot be scored in time any more.
+# About the backlog at which a tick can no longer be scored in time.
 HIGH_BACKLOG = 100_000
 
 
 def ask_database() -> Answer:
-    """Connects anew, as the next page may have to, and asks for versions and licence."""
+    """Versions and licence, over a new connection, which the next page may need as well."""
     connection = connections[DEFAULT_DB_ALIAS].copy()
     connection.settings_dict["OPTIONS"] = {
         **connection.settings_dict["OPTIONS"],
@@ -83,7 +83,7 @@ def ask_database() -> Answer:
 
 
 def ask_redis() -> Answer:
-    """The server's version, and all that the pipeline leaves on it."""
+    """The server's version, and the status of the pipeline stored on it."""
     with connect(socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS) as client:
         server = client.info("server")
         readings, pipeline = Readings(), pipeline_status(client)
@@ -97,7 +97,7 @@ def ask_redis() -> Answer:
 
 
 def ask_channel_layer() -> Answer:
-    """Sends a message to itself, as the scorer sends to a page."""
+    """Sends a message to itself the way the scorer sends to a page."""
     asyncio.run(_echo())
     return {}
 
@@ -117,8 +117,8 @@ PROBES = {
 }
 
 
-def judge(answers: Mapping[str, Answer]) -> dict[str, Any]:
-    """All parts, those of the pipeline told apart, each with ``ok``."""
+def health_parts(answers: Mapping[str, Answer]) -> dict[str, Any]:
+    """All parts, including those of the pipeline, each with ``ok``."""
     parts = {name: dict(answer) for name, answer in answers.items()}
     pipeline = parts["redis"].pop("pipeline", None)
     unwritten = parts["redis"].pop("unwritten_logs", [])
@@ -141,7 +141,7 @@ def overall_status(parts: Mapping[str, Answer]) -> str:
 
 def _pipeline_parts(pipeline: dict[str, Any]) -> dict[str, Any]:
     age = pipeline["scored_tick_age_seconds"]
-    silences = pipeline["heartbeat_ages_seconds"]
+    heartbeats = pipeline["heartbeat_ages_seconds"]
     return {
         "collectors": {"ok": bool(pipeline["collectors"]), "running": pipeline["collectors"]},
         "backlog": {
@@ -150,8 +150,8 @@ def _pipeline_parts(pipeline: dict[str, Any]) -> dict[str, Any]:
         },
         "scoring": {"ok": _is_recent(age), "last_tick_age_seconds": age},
         **{
-            process: {"ok": _is_recent(silence), "heartbeat_age_seconds": silence}
-            for process, silence in silences.items()
+            process: {"ok": _is_recent(heartbeat), "heartbeat_age_seconds": heartbeat}
+            for process, heartbeat in heartbeats.items()
         },
         "shards": shards_part(pipeline["shards"]),
         "lost_tables": {"ok": True, "kept": pipeline["lost_tables"]},
@@ -165,7 +165,7 @@ def _pipeline_parts(pipeline: dict[str, Any]) -> dict[str, Any]:
 
 
 def _subscription(pipeline: dict[str, Any]) -> Answer:
-    """Not ok for a minute after published messages were dropped."""
+    """The Pub/Sub queue; not ok for a minute after messages were dropped."""
     collectors = pipeline["collectors"].values()
     return {
         "ok": not any(status.get("drops_messages") for status in collectors),
@@ -175,7 +175,7 @@ def _subscription(pipeline: dict[str, Any]) -> Answer:
 
 
 def shards_part(shards: list[dict[str, Any]]) -> Answer:
-    """Which shards fail, are slow or lag behind the others, and what was set aside of late.
+    """Shards that fail, are slow, lag behind or recently had something quarantined.
 
     Args:
         shards: :class:`sessions_app.telemetry.shard_conditions.ShardCondition` as dictionaries.
@@ -187,7 +187,7 @@ def shards_part(shards: list[dict[str, Any]]) -> Answer:
 
 
 def _trouble(shard: dict[str, Any], latest: int) -> Answer | None:
-    """What is wrong with a shard; None where nothing is."""
+    """What is wrong with a shard; None if nothing is."""
     failure, set_aside = shard["failure"], shard["set_aside"]
     lag = latest - shard["scored_tick"] if shard["scored_tick"] is not None else 0
     reasons = []

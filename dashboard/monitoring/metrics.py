@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: read from Redis and the database, so every web process tells the same."""
+"""Prometheus metrics, read from Redis and the database, so every web process reports the same."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,10 +13,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from anomalies_app.models import Anomaly
+from dashboard.http.losses import losses
 from dashboard.live.subscriptions import count_open_sockets
-from dashboard.losses import losses
-from dashboard.monitoring.access import may_look_inside
-from dashboard.monitoring.metric_families import database_families, part_family, redis_families
+from dashboard.monitoring.access import may_see_details
+from dashboard.monitoring.metric_families import database_families, redis_families, server_family
 from dashboard.monitoring.probe import Answer, Probe, ask_all
 from sessions_app.models import Session
 from sessions_app.redis_access import keys
@@ -27,13 +27,13 @@ from sessions_app.telemetry.readings import Readings
 
 
 class _Families(Collector):
-    """Tells Prometheus' client what has been asked already."""
+    """Hands answers that were collected before to Prometheus' client."""
 
     def __init__(self, answers: dict[str, Answer]) -> None:
         self._answers = answers
 
     def collect(self) -> Iterator[Metric]:
-        yield part_family(self._answers)
+        yield server_family(self._answers)
         if self._answers["redis"]["ok"]:
             yield from redis_families(self._answers["redis"])
         if self._answers["database"]["ok"]:
@@ -44,22 +44,22 @@ class _Families(Collector):
 @require_safe
 @never_cache
 def show_metrics(request: HttpRequest) -> HttpResponse:
-    """All metrics, to admins and to whoever bears ``METRICS_TOKEN``; 401 for others.
+    """All metrics, for admins and clients with ``METRICS_TOKEN``; 401 for others.
 
-    While Redis or the database is away, its metrics are missing and the others are there.
+    While Redis or the database is unavailable, only its metrics are missing.
     """
-    if not may_look_inside(request):
+    if not may_see_details(request):
         headers = {"WWW-Authenticate": 'Bearer realm="metrics"'}
-        return HttpResponse("A token is needed.\n", "text/plain", 401, headers=headers)
+        return HttpResponse("A token is required.\n", "text/plain", 401, headers=headers)
     encode, content_type = _encoder(request.headers.get("Accept", ""))
     return HttpResponse(encode(_Families(ask_all(PROBES))), content_type=content_type)
 
 
 def _encoder(accepted: str) -> tuple[Callable[[Collector], bytes], str]:
-    """By what the client accepts; plain text if that cannot be read."""
+    """The format that the client accepts; plain text if its ``Accept`` cannot be parsed."""
     try:
         return choose_encoder(accepted)
-    except (TypeError, ValueError):  # a version of letters
+    except (TypeError, ValueError):  # a version that is not a number
         return choose_encoder("")
 
 
@@ -67,15 +67,15 @@ TIMEOUT_SECONDS = 2
 
 
 def ask_redis() -> Answer:
-    """The counters, with what this process has not added yet, and the state of the pipeline."""
+    """The counters, including those this process had not added yet, and the pipeline's state."""
     with connect(socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS) as client:
         readings = Readings()
         readings.read(keys.COUNTERS, lambda: losses.save(client), None)
-        figures = read_counters(client, readings)
+        counters = read_counters(client, readings)
         sockets = readings.read(keys.OPEN_SOCKETS, lambda: count_open_sockets(client), None)
         pipeline = pipeline_status(client)
         return {
-            "figures": figures,
+            "counters": counters,
             "pipeline": pipeline,
             "open_sockets": sockets,
             "unreadable": len({**readings.problems, **pipeline.unreadable}),
@@ -83,7 +83,7 @@ def ask_redis() -> Answer:
 
 
 def ask_database() -> Answer:
-    """How many sessions are live, and how many anomalies are open, by severity."""
+    """The number of live sessions, and of open anomalies by severity."""
     try:
         by_severity = Anomaly.objects.open().order_by().values_list("severity")
         return {
@@ -91,7 +91,7 @@ def ask_database() -> Answer:
             "open_anomalies": dict(by_severity.annotate(Count("pk"))),
         }
     finally:
-        # The connection belongs to this thread, which ends.
+        # The connection belongs to this thread, which is about to end.
         connections[DEFAULT_DB_ALIAS].close()
 
 

@@ -1,4 +1,4 @@
-"""Asking a part of the product how it is without ever waiting for it long."""
+"""Queries the state of a part of the product without ever waiting long."""
 
 import threading
 import time
@@ -6,20 +6,21 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-PATIENCE_SECONDS = 3.0
+TIMEOUT_SECONDS = 3.0
 FRESH_SECONDS = 1.0
 
 Answer = dict[str, Any]
 
 
 class Probe:
-    """One part's question, asked in a thread of its own.
+    """Queries one part, in a thread of its own.
 
-    However many ask, one question is on its way at a time: whatever hangs holds one thread, and an
-    answer serves all who ask within a second. A thread that hangs does not keep the process alive.
+    At most one query runs at a time, however many callers there are: a hanging part blocks one
+    thread, and one answer serves all callers within a second. A hanging thread does not keep the
+    process alive.
 
     Args:
-        ask: returns what is known of the part; ``ok`` is added. Whatever it raises means not ok.
+        ask: returns the state of the part; ``ok`` is added. Any exception means not ok.
     """
 
     def __init__(self, ask: Callable[[], Answer]) -> None:
@@ -27,10 +28,10 @@ class Probe:
         self._lock = threading.Lock()
         self._begun_at = float("-inf")
         self._future: Future[Answer] = Future()
-        self._future.set_result({})  # of no use to anybody: it is not fresh
+        self._future.set_result({})  # never returned, because it is not fresh
 
     def begin(self) -> None:
-        """Asks, unless an answer is on its way or fresh."""
+        """Starts a query, unless one is running or the last answer is fresh."""
         with self._lock:
             now = time.monotonic()
             is_fresh = now - self._begun_at < FRESH_SECONDS
@@ -39,9 +40,9 @@ class Probe:
                 threading.Thread(target=self._run, args=(self._future,), daemon=True).start()
 
     def answer(self) -> Answer:
-        """The answer; not ok when there is none :data:`PATIENCE_SECONDS` after it was asked for."""
+        """The answer; not ok if none arrives within :data:`TIMEOUT_SECONDS` of the query."""
         self.begin()
-        remaining = self._begun_at + PATIENCE_SECONDS - time.monotonic()
+        remaining = self._begun_at + TIMEOUT_SECONDS - time.monotonic()
         try:
             return self._future.result(timeout=max(0.0, remaining))
         except TimeoutError:
@@ -52,7 +53,7 @@ class Probe:
         begun = time.monotonic()
         try:
             answer = {"ok": True, **self._ask()}
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+        except Exception as error:  # noqa: BLE001 - any error is reported
             reason = str(error).strip() or type(error).__name__
             answer = {"ok": False, "error": reason}
         answer["seconds"] = round(time.monotonic() - begun, 4)
@@ -60,7 +61,7 @@ class Probe:
 
 
 def ask_all(probes: dict[str, Probe]) -> dict[str, Answer]:
-    """The answers of several parts, asked at once: as slow as the slowest of them."""
+    """The answers of several parts, queried in parallel."""
     for probe in probes.values():
         probe.begin()
     return {name: probe.answer() for name, probe in probes.items()}

@@ -1,4 +1,4 @@
-"""How the whole product works now, for admins: parts, streams, collectors, dead letters."""
+"""The system page for admins: health of all parts, streams, collectors, dead letters."""
 
 from collections import defaultdict
 from typing import Any
@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dashboard.monitoring.health import PROBES, judge, overall_status
+from dashboard.monitoring.health import PROBES, health_parts, overall_status
 from dashboard.monitoring.probe import ask_all
 from sessions_app.ingest.dead_letters import KeptLetter, kept_letters
 from sessions_app.redis_access.client import cluster_client, connect
@@ -37,7 +37,7 @@ PART_LABELS = {
 }
 STATUS_SENTENCES = {
     "ok": "Everything works.",
-    "degraded": "Pages work, but something is wrong behind them.",
+    "degraded": "Pages work, but something behind them is wrong.",
     "down": "The database or Redis does not answer.",
 }
 
@@ -45,10 +45,10 @@ STATUS_SENTENCES = {
 @require_safe
 @never_cache
 def show_system(request: HttpRequest) -> HttpResponse:
-    """The page; 403 without the permission, 400 where ``before`` is no ID of a dead letter."""
+    """The page; 403 without the permission, 400 if ``before`` is not the ID of a dead letter."""
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
-    parts = judge(ask_all(PROBES))
+    parts = health_parts(ask_all(PROBES))
     try:
         letters, reasons, problem = *_dead_letters(request.GET.get("before", "")), ""
     except ValueError as error:
@@ -75,7 +75,7 @@ def show_system(request: HttpRequest) -> HttpResponse:
 
 
 def _dead_letters(before: str) -> tuple[list[KeptLetter], list[tuple[str, str, int]]]:
-    """A page of letters, and how many there were in all by channel and reason, most first."""
+    """A page of dead letters, and total counts by channel and reason, largest first."""
     with connect() as client:
         letters = kept_letters(cluster_client(client), LETTERS_PER_PAGE, before)
         counted = counters.read_counters(client)
@@ -93,7 +93,7 @@ def _row(name: str, part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _detail(part: dict[str, Any]) -> str:
-    """What there is to say of a part besides whether it works."""
+    """Details of a part besides whether it works."""
     if part.get("error"):
         return str(part["error"])
     if "version" in part:
@@ -109,7 +109,7 @@ def _detail(part: dict[str, Any]) -> str:
     if "streams" in part:
         return f"{sum(stream['backlog'] or 0 for stream in part['streams']):,} unread"
     if "troubled" in part:
-        return f"{len(part['troubled'])} of {part['count']} with trouble"
+        return f"{len(part['troubled'])} of {part['count']} with problems"
     for name, words in (
         ("last_tick_age_seconds", "last tick ended"),
         ("heartbeat_age_seconds", ""),

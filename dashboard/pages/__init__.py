@@ -1,0 +1,1 @@
+"""Pages, their payloads, and downloads."""

@@ -1,6 +1,6 @@
-"""Cards of the overview: which are shown, in which order, and as HTML.
+"""Cards of the overview: filtering, order and HTML.
 
-Who looks at the same tick of a session as somebody else is given the same HTML.
+The HTML of a session's tick is rendered once and shared by all users.
 """
 
 from collections.abc import Iterable
@@ -13,36 +13,36 @@ from django.utils.safestring import SafeString
 
 from dashboard.formatting.presentation import SEVERITIES
 
-# About 6 MB. With more live sessions than this some cards are drawn more than once in a tick.
-KEPT_CARDS = 2_000
+# About 6 MB. With more live sessions than this, some cards are rendered repeatedly in a tick.
+CACHED_CARDS = 2_000
 
 
-def draw_card(card: dict[str, Any], *, wanted: bool) -> SafeString:
-    """A card, as :func:`dashboard.pages.payloads.card_payload` has it.
+def render_card(card: dict[str, Any], *, wanted: bool) -> SafeString:
+    """The HTML of a card from :func:`dashboard.pages.payloads.card_payload`.
 
     Args:
-        wanted: whether it is shown; one that is not is there, but hidden.
+        wanted: whether it is visible; otherwise it is rendered hidden.
     """
-    return _draw(msgspec.json.encode(card), wanted)
+    return _render(msgspec.json.encode(card), wanted)
 
 
-@lru_cache(maxsize=KEPT_CARDS)
-def _draw(card: bytes, wanted: bool) -> SafeString:
+@lru_cache(maxsize=CACHED_CARDS)
+def _render(card: bytes, wanted: bool) -> SafeString:
     context = {"card": msgspec.json.decode(card), "wanted": wanted}
     return render_to_string("dashboard/_card.html", context)
 
 
 def in_order(cards: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Sessions in trouble first, the worst before all; otherwise as they come."""
-    return sorted(cards, key=_trouble)
+    """Sessions with an alert first, the most severe at the top; otherwise the order is kept."""
+    return sorted(cards, key=_severity_rank)
 
 
-def _trouble(card: dict[str, Any]) -> int:
+def _severity_rank(card: dict[str, Any]) -> int:
     anomaly = card["anomaly"]
     return SEVERITIES.index(anomaly["severity"]) if anomaly else len(SEVERITIES)
 
 
-def is_wanted(card: dict[str, Any], event: int | None, words: str) -> bool:
-    """Whether a card is one of the event (a key; None for all) and holds all of the words."""
+def matches(card: dict[str, Any], event: int | None, words: str) -> bool:
+    """Whether a card belongs to the event (its key; None for all) and contains all words."""
     text = f"{card['title']} {card['event_title']}".lower()
     return event in (None, card["event"]) and all(word in text for word in words.lower().split())

@@ -1,4 +1,4 @@
-"""What can be downloaded of a session: its metrics and its anomalies, as CSV or as JSON.
+"""Downloads of a session's metrics and anomalies, as CSV or JSON.
 
 Rows are read page by page (:mod:`sessions_app.queries.pages`), by their primary key.
 """
@@ -28,9 +28,9 @@ class Records(NamedTuple):
     """A kind of rows of a session.
 
     Attributes:
-        columns: their names, ``time`` among them, of which each row has another.
-        rows: those of a session, in any order.
-        row: the values of one, in the order of the columns.
+        columns: column names, including ``time``, which is unique within a session.
+        rows: the rows of a session, in any order.
+        row: the values of a row, in column order.
     """
 
     columns: tuple[str, ...]
@@ -39,13 +39,13 @@ class Records(NamedTuple):
 
 
 class Range(NamedTuple):
-    """From a time to another, both included; None is as far as there is anything."""
+    """A range of time, both ends inclusive; None leaves that end open."""
 
     start: datetime | None = None
     end: datetime | None = None
 
-    def of(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Those of the rows that lie in it."""
+    def within(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows within the range."""
         if self.start is not None:
             rows = rows.filter(time__gte=self.start)
         return rows if self.end is None else rows.filter(time__lte=self.end)
@@ -86,17 +86,17 @@ RECORDS = {
 
 
 async def csv_parts(records: Records, session: Session, span: Range) -> AsyncIterator[str]:
-    """A header, then a line per row in the order of time; each begins with the session."""
-    whose = (session.external_id, session.title)
+    """A header, then one line per row in order of time, each beginning with the session."""
+    prefix = (session.external_id, session.title)
     yield csv_text([("session", "title", *records.columns)])
     async for page in pages(_rows(records, session, span), _after):
-        yield csv_text((*whose, *records.row(item)) for item in page)
+        yield csv_text((*prefix, *records.row(item)) for item in page)
 
 
 async def json_parts(
     records: Records, session: Session, span: Range, name: str
 ) -> AsyncIterator[bytes]:
-    """One object: the session, the range, and under ``name`` an object per row, by time."""
+    """One object: the session, the range, and under ``name`` one object per row, by time."""
     head = {
         "session": session.external_id,
         "title": session.title,
@@ -113,7 +113,7 @@ async def json_parts(
 
 
 def _rows(records: Records, session: Session, span: Range) -> QuerySet[Any]:
-    return span.of(records.rows(session)).order_by("time")
+    return span.within(records.rows(session)).order_by("time")
 
 
 def _after(row: Any) -> Q:

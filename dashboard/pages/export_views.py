@@ -18,7 +18,7 @@ CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
 class BadRangeError(ValueError):
-    """What was asked for is no range; the message says why."""
+    """The requested range is invalid; the message says why."""
 
 
 @require_GET
@@ -26,8 +26,8 @@ class BadRangeError(ValueError):
 def download(request: HttpRequest, pk: int, name: str, form: str) -> HttpResponseBase:
     """Streams ``name`` of a session ("metrics", "anomalies") as ``form`` ("csv", "json").
 
-    ``from`` and ``to`` are in ISO 8601 with a zone, both included; without them it goes as far as
-    there is anything. 400 says what is wrong with them; 404 where the session is not the user's.
+    ``from`` and ``to`` are ISO 8601 times with a zone, both inclusive; an end that is missing is
+    open. 400 if they are invalid, with the reason; 404 if the session is not visible to the user.
     """
     if name not in RECORDS or form not in CONTENT_TYPES:
         raise Http404
@@ -37,7 +37,7 @@ def download(request: HttpRequest, pk: int, name: str, form: str) -> HttpRespons
     except BadRangeError as error:
         return HttpResponse(f"{error}\n", "text/plain; charset=utf-8", 400)
     records = RECORDS[name]
-    # Once a download has begun, it can only be cut off.
+    # Fails here rather than later: a download that has begun can only be cut off.
     with reading_scores():
         records.rows(session).exists()
     parts = (
@@ -65,7 +65,7 @@ def _read_time(request: HttpRequest, name: str) -> datetime | None:
     text = request.GET.get(name)
     if not text:
         return None
-    hint = "as in 2026-11-22T10:15:05Z or 2026-11-22T11:15:05%2B01:00 (%2B is a + in an address)"
+    hint = "e.g. 2026-11-22T10:15:05Z or 2026-11-22T11:15:05%2B01:00 (encode + as %2B in a URL)"
     try:
         return parse_time(text)
     except ValueError as error:

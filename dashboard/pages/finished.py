@@ -1,4 +1,4 @@
-"""The finished sessions that a user may see, a page at a time."""
+"""The finished sessions visible to a user, in pages."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,22 +13,22 @@ from sessions_app.scoring.score import category
 from sessions_app.storage.locked_scores import reading_scores
 
 PER_PAGE = 25
-# The last tick of a session ends after it, and the first row may be as old as the oldest backlog.
+# The last tick ends after its session, and the first row may be as old as the oldest backlog.
 MARGIN = timedelta(minutes=15)
 
 
 def finished_page(user: Any, wanted: Filter, number: Any, scores: bool = True) -> Page:
-    """A page of finished sessions, newest first, with what became of them; four queries.
+    """A page of finished sessions, newest first, each with a summary; four queries.
 
     Its items are dicts: ``session``, its length in ``milliseconds``, the ``average`` score with its
     ``category``, the ``peak`` of active users (None without a score), the number of ``anomalies``.
-    A number of a page that is out of range gives the nearest.
+    A page number out of range returns the nearest page.
 
     Args:
-        scores: whether to read them; without them each session is as one without a score.
+        scores: whether to read scores; if not, sessions look like those without one.
 
     Raises:
-        ScoresLockedError: they cannot be read now.
+        ScoresLockedError: the scores are locked.
     """
     sessions = Session.objects.visible_to(user).ended().select_related("event")
     if wanted.event is not None:
@@ -41,7 +41,7 @@ def finished_page(user: Any, wanted: Filter, number: Any, scores: bool = True) -
 
 
 def events_with_finished_sessions(user: Any) -> Any:
-    """Keys and titles of the user's events that have one."""
+    """Keys and titles of the user's events that have a finished session."""
     events = Event.objects.visible_to(user).filter(sessions__ended_at__isnull=False)
     return events.values_list("pk", "title").distinct()
 

@@ -1,4 +1,4 @@
-"""Live sessions side by side."""
+"""The overview: all live sessions, one card each."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,18 +14,18 @@ from sessions_app.storage.locked_scores import reading_scores
 from sessions_app.storage.recent_scores import RecentScores, recent_scores
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_SECONDS
 
-# A tick is scored at most ten minutes late; an older score says nothing about now.
+# A tick is scored at most ten minutes late; an older score is no longer current.
 OLDEST_SCORE = timedelta(seconds=CATCH_UP_TICKS * TICK_SECONDS)
 
 
 def live_cards(sessions: SessionQuerySet, scores: bool = True) -> list[dict[str, Any]]:
-    """A card for each of the sessions that is live, by event and title; four queries.
+    """A card for each live session, sorted by event and title; four queries.
 
     Args:
-        scores: whether to read them; without them a card is as that of a session without any.
+        scores: whether to read scores; if not, cards look like those of sessions without any.
 
     Raises:
-        ScoresLockedError: they cannot be read now.
+        ScoresLockedError: the scores are locked.
     """
     now = timezone.now()
     live = list(
@@ -53,7 +53,7 @@ def live_cards(sessions: SessionQuerySet, scores: bool = True) -> list[dict[str,
 
 
 def snapshot(sessions: SessionQuerySet, scores: bool = True) -> dict[str, Any]:
-    """The overview of these sessions as one message of its socket; see :func:`live_cards`."""
+    """The overview of these sessions as a message for its socket; see :func:`live_cards`."""
     return {
         "type": "snapshot",
         "cards": live_cards(sessions, scores),

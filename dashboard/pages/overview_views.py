@@ -1,4 +1,4 @@
-"""First paint of the pages: complete without JavaScript, and what their sockets go on from."""
+"""Overview and finished sessions: complete without JavaScript; live updates follow by socket."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.formatting.presentation import WORDS, live_sessions
 from dashboard.http.errors import RETRY_SECONDS
-from dashboard.pages.cards import draw_card, in_order, is_wanted
+from dashboard.pages.cards import in_order, matches, render_card
 from dashboard.pages.filters import choices, read_filter
 from dashboard.pages.finished import events_with_finished_sessions, finished_page
 from dashboard.pages.overview import snapshot
@@ -21,7 +21,7 @@ from sessions_app.models import Session
 @login_not_required
 @require_safe
 def show_icon(request: HttpRequest) -> HttpResponse:
-    """The icon where browsers look for it when a page, as those of the admin, names none."""
+    """The icon at the default URL, for pages that declare none, such as the admin's."""
     return redirect(static("img/mark.svg"))
 
 
@@ -29,16 +29,16 @@ def show_icon(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def show_overview(request: HttpRequest) -> HttpResponse:
-    """The user's live sessions; those that the filter leaves out are there, but hidden."""
+    """The user's live sessions; those that the filter excludes are rendered hidden."""
     sessions = Session.objects.visible_to(request.user)
     current, are_locked = with_or_without_scores(lambda scores: snapshot(sessions, scores))
     wanted = read_filter(request)
     event = wanted.event.pk if wanted.event else None
     cards = in_order(current["cards"])
-    shown = [is_wanted(card, event, wanted.words) for card in cards]
+    shown = [matches(card, event, wanted.words) for card in cards]
     context = {
         "cards": [
-            draw_card(card, wanted=is_shown) for card, is_shown in zip(cards, shown, strict=True)
+            render_card(card, wanted=is_shown) for card, is_shown in zip(cards, shown, strict=True)
         ],
         "shown": sum(shown),
         "summary": live_sessions(len(cards), sum(card["anomaly"] is not None for card in cards)),
@@ -69,6 +69,6 @@ def show_finished(request: HttpRequest) -> HttpResponse:
     }
     response = render(request, "dashboard/finished.html", context)
     if are_locked:
-        # It has no socket through which scores could come.
+        # This page has no socket to receive the scores later.
         response.headers["Refresh"] = str(RETRY_SECONDS)
     return response

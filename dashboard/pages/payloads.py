@@ -1,4 +1,4 @@
-"""What a page and its socket are told: one shape for first paint and live update."""
+"""Payloads for pages: the first paint and live updates have the same shape."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -28,12 +28,12 @@ from sessions_app.storage.recent_scores import RecentScores
 
 CHART_POINTS = 60
 SHOWN_ANOMALIES = 20
-# Two of each poll.
+# Two per poll.
 SHOWN_POLL_MOMENTS = 100
 
 
 class EndedSession(NamedTuple):
-    """A session that is over since ``time``; the numbers are database keys."""
+    """A session that ended at ``time``; the numbers are database keys."""
 
     session_id: int
     event_id: int
@@ -41,10 +41,10 @@ class EndedSession(NamedTuple):
 
 
 def point_payload(point: SessionPoint | EngagementMetric) -> dict[str, Any]:
-    """A point of the scorer or a stored row, for the browser. Times are milliseconds since 1970.
+    """A point of the scorer, or a stored row, for the browser; times are milliseconds since 1970.
 
-    Figures are rounded to what pages show. ``percent`` is the score in words; ``score`` is finer,
-    for charts.
+    Values are rounded to what pages show. ``percent`` is the score as text shows it; ``score`` is
+    finer, for charts.
     """
     return {
         "time": milliseconds(point.time),
@@ -56,22 +56,22 @@ def point_payload(point: SessionPoint | EngagementMetric) -> dict[str, Any]:
 
 
 def session_snapshot(session: Session, scores: bool = True) -> dict[str, Any]:
-    """All that a session page shows; its event is at hand."""
+    """Everything a session page shows; the session's event must be loaded."""
     return session_snapshots([session], scores)[0]
 
 
 def session_snapshots(sessions: Sequence[Session], scores: bool = True) -> list[dict[str, Any]]:
-    """The same of many sessions, in four queries, and one more where anomalies are acknowledged.
+    """The same for many sessions, in four queries, plus one if anomalies are acknowledged.
 
-    A session's points are the last five minutes, oldest first; its anomalies the last, newest
-    first; the first votes and closings of its polls the last, oldest first. The lines are drawn
-    across the chart.
+    Each has the points of the last five minutes, oldest first; its latest anomalies, newest first;
+    and the latest first votes and closings of its polls, oldest first. ``lines`` are drawn across
+    the chart.
 
     Args:
-        scores: whether to read them; without them there are no points.
+        scores: whether to read scores; if not, there are no points.
 
     Raises:
-        ScoresLockedError: they cannot be read now.
+        ScoresLockedError: the scores are locked.
     """
     now = timezone.now()
     keys = [session.pk for session in sessions]
@@ -103,7 +103,7 @@ def session_snapshots(sessions: Sequence[Session], scores: bool = True) -> list[
 
 
 def _explained(points: list[EngagementMetric], event: Event) -> list[dict[str, Any]]:
-    """The points; the newest also says what its score is made of."""
+    """The points; the newest includes the contributions to its score."""
     payloads = [point_payload(point) for point in points]
     for point, payload in zip(points[-1:], payloads[-1:], strict=True):
         payload["contributions"] = contribution_payloads(point.signals, event.score_settings)
@@ -111,13 +111,13 @@ def _explained(points: list[EngagementMetric], event: Event) -> list[dict[str, A
 
 
 def chart_lines(event: Event) -> dict[str, float | None]:
-    """The scores below which to look, and below which engagement is low, unless that is muted."""
+    """The scores that need attention and that count as low engagement (None if muted)."""
     alert = None if event.mute_low_engagement else event.low_engagement_threshold
     return {"attention": ATTENTION_LINE, "alert": alert}
 
 
 def poll_payload(moment: PollMoment) -> dict[str, Any]:
-    """A poll's first vote or its end; the two of them tell the poll by the platform's ID."""
+    """A poll's first vote or its closing; both have the platform's ID of the poll."""
     return {
         "session": moment.session_id,
         "poll": moment.poll_id,
@@ -134,9 +134,9 @@ def card_payload(
     anomaly: Anomaly | None,
     pause: str | None = None,
 ) -> dict[str, Any]:
-    """All that the overview shows of a session, with its open anomaly and the pause it makes.
+    """Everything the overview shows of a session, with its open anomaly and current pause.
 
-    ``scores`` is what ``point`` is the last of: whole percents, one per tick, with holes.
+    ``scores`` ends with the score of ``point``: whole percents, one per tick, with gaps.
     """
     return {
         "session": session.pk,
@@ -156,7 +156,7 @@ def update_payloads(
     """The points of several sessions, each with the keys of its session and event.
 
     Args:
-        pauses: the kind of pause of each session that makes one, by key.
+        pauses: kind of the current pause, by session key.
     """
     return [
         {
@@ -170,10 +170,9 @@ def update_payloads(
 
 
 def anomaly_payload(anomaly: AnomalyRecord) -> dict[str, Any]:
-    """An anomaly for the browser, as the detector knows it.
+    """An anomaly from the detector, for the browser.
 
-    The detector does not know whether somebody has acknowledged it: pages keep what they know of
-    that.
+    The detector does not know about acknowledgements; pages keep the one they have.
     """
     columns = anomaly.columns()
     current, expected = columns.pop("current_engagement"), columns.pop("expected_engagement")
@@ -193,13 +192,13 @@ def anomaly_payload(anomaly: AnomalyRecord) -> dict[str, Any]:
 
 
 def stored_anomaly_payload(anomaly: Anomaly, session: Session | None = None) -> dict[str, Any]:
-    """The same of a stored row, with its acknowledgement; see :meth:`Anomaly.record`."""
+    """The same for a stored row, with its acknowledgement; see :meth:`Anomaly.record`."""
     payload = anomaly_payload(anomaly.record(session))
     return {**payload, "acknowledged": _acknowledgement(anomaly)}
 
 
 def _acknowledgement(anomaly: Anomaly) -> dict[str, Any] | None:
-    """Who has acknowledged an anomaly and when; of a user who was deleted, only when."""
+    """Who acknowledged an anomaly, and when; only when if the user was deleted."""
     if anomaly.acknowledged_at is None:
         return None
     user = anomaly.acknowledged_by
@@ -211,26 +210,26 @@ def _acknowledgement(anomaly: Anomaly) -> dict[str, Any] | None:
     }
 
 
-# All points of a tick bear the same time.
+# All points of a tick have the same time.
 @lru_cache(maxsize=64)
 def milliseconds(time: datetime | None) -> int | None:
     """A time for the browser: milliseconds since 1970."""
     return None if time is None else round(time.timestamp() * 1000)
 
 
-# Finer than any screen shows it.
+# Finer than any screen shows.
 DECIMALS = 5
 PER_MINUTE = frozenset({"chat_msgs_per_min", "reactions_per_min"})
 
 
 def contribution_payloads(signals: Signals, settings: ScoreSettings) -> list[dict[str, Any]]:
-    """The five terms of a score, each as a bar that begins where the one before it ends.
+    """The five terms of a score, each as a bar that begins where the previous one ends.
 
     Returns:
-        For each term its ``signal``, the ``raw`` value as it is shown (per minute, or a ratio), the
-        ``weight`` (negative for the leave rate), the ``value`` that it adds, and the lower end of
-        its bar as ``start``, in units of the score; and in words, ``points`` and ``most``: what
-        it adds and can add at most, in points of a hundred, with one decimal and none.
+        For each term its ``signal``, the ``raw`` value as shown (per minute, or a ratio), the
+        ``weight`` (negative for the leave rate), the ``value`` it adds, and the lower end of its
+        bar as ``start``, in units of the score; and for text ``points`` and ``most``, what it adds
+        and can add at most, on a scale of 100, with one decimal and none.
     """
     total = 0.0
     payloads = []

@@ -1,4 +1,4 @@
-"""What a session was like from its beginning: the report, when it is over or so far."""
+"""The report of a session from its beginning, final or so far."""
 
 from collections import defaultdict
 from typing import Any
@@ -18,28 +18,27 @@ from sessions_app.scoring.score import CATEGORY_FLOORS, category
 from sessions_app.state.poll_notices import PollMomentKind
 from sessions_app.ticks import TICK_MS
 
-# What a reader can take in; the downloads have everything.
+# As much as a reader can take in; the downloads are complete.
 SHOWN_ANOMALIES = 200
 SHOWN_POLLS = 100
 SHOWN_PAUSES = 100
 
 
 def session_report(session: Session) -> dict[str, Any]:
-    """All that the report of a session shows, in ten queries; its event is at hand.
+    """Everything the report of a session shows, in ten queries; its event must be loaded.
 
-    Times are milliseconds since 1970; lists are oldest first, and have the last that there are
-    where there are too many.
+    Times are milliseconds since 1970. Lists are oldest first, and limited to the latest items.
     """
     ended = milliseconds(session.ended_at)
-    figures = EngagementMetric.objects.totals_of_session(session.pk)
+    totals = EngagementMetric.objects.totals_of_session(session.pk)
     moments = PollMoment.objects.latest_of_session(session.pk, 2 * SHOWN_POLLS)
     anomalies = _anomalies(session)
     return {
         "started": milliseconds(session.started_at),
         "ended": ended,
         "until": ended or milliseconds(timezone.now()),
-        "figures": _figures(figures),
-        "levels": _levels(figures),
+        "figures": _summary(totals),
+        "levels": _levels(totals),
         "polls": _polls(moments),
         "anomalies": anomalies,
         "pauses": _pauses(session),
@@ -47,16 +46,16 @@ def session_report(session: Session) -> dict[str, Any]:
     }
 
 
-def _figures(figures: dict[str, Any]) -> dict[str, Any] | None:
-    if not figures["points"]:
+def _summary(totals: dict[str, Any]) -> dict[str, Any] | None:
+    if not totals["points"]:
         return None
     shown = ("average", "active_users", "total_users", "chat", "reactions", "votes")
     return {
-        **{name: figures[name] for name in shown},
-        "category": category(figures["average"]),
-        "scored": figures["points"] * TICK_MS,
-        **{name: _score_at(figures[name]) for name in ("highest", "lowest")},
-        **{name: _people_at(figures[name]) for name in ("most", "fewest")},
+        **{name: totals[name] for name in shown},
+        "category": category(totals["average"]),
+        "scored": totals["points"] * TICK_MS,
+        **{name: _score_at(totals[name]) for name in ("highest", "lowest")},
+        **{name: _count_at(totals[name]) for name in ("most", "fewest")},
     }
 
 
@@ -68,22 +67,22 @@ def _score_at(metric: EngagementMetric) -> dict[str, Any]:
     }
 
 
-def _people_at(metric: EngagementMetric) -> dict[str, Any]:
+def _count_at(metric: EngagementMetric) -> dict[str, Any]:
     return {"time": milliseconds(metric.time), "count": metric.active_users}
 
 
-def _levels(figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """How long the score was in each category, from the highest to the lowest."""
-    points = figures["points"]
+def _levels(totals: dict[str, Any]) -> list[dict[str, Any]]:
+    """How long the score was in each category, highest first."""
+    points = totals["points"]
     return [
-        {"category": name, "length": figures[name] * TICK_MS, "share": figures[name] / points}
+        {"category": name, "length": totals[name] * TICK_MS, "share": totals[name] / points}
         for _, name in CATEGORY_FLOORS
         if points
     ]
 
 
 def _polls(moments: list[PollMoment]) -> list[dict[str, Any]]:
-    """Each poll with what is known of it last: once it is closed, all who had voted."""
+    """Each poll with its latest counts: the final ones once it is closed."""
     polls: dict[str, dict[str, Any]] = defaultdict(lambda: {"began": None, "closed": None})
     for moment in moments:
         polls[moment.poll_id] |= {
@@ -108,7 +107,7 @@ def _anomalies(session: Session) -> list[dict[str, Any]]:
 
 
 def _anomaly(anomaly: Anomaly, session: Session) -> dict[str, Any]:
-    """An anomaly, and what was done about it."""
+    """An anomaly with its review."""
     return {
         **stored_anomaly_payload(anomaly, session),
         "verdict": anomaly.get_verdict_display(),
@@ -134,7 +133,7 @@ def _pauses(session: Session) -> list[dict[str, Any]]:
 def _timeline(
     session: Session, anomalies: list[dict[str, Any]], moments: list[PollMoment]
 ) -> dict[str, Any]:
-    """What the chart draws."""
+    """The data of the chart."""
     history = session_history(session.pk, "all")
     points = history["points"]
     return {

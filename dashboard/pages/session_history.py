@@ -1,4 +1,4 @@
-"""A range of a session for its chart: in few points, however long it is."""
+"""A range of a session for its chart, in a bounded number of points."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,15 +17,15 @@ from sessions_app.scoring.score import category
 
 
 def session_history(session_id: int, name: str) -> dict[str, Any]:
-    """The part of a session that ends with its last point, as a page draws it.
+    """A range that ends with the last point of a session, for its chart.
 
     Args:
-        name: of one of :data:`dashboard.formatting.presentation.RANGES`.
+        name: one of :data:`dashboard.formatting.presentation.RANGES`.
 
     Returns:
-        ``points``, oldest first, each with what every point has, the time of its first tick as
+        ``points``, oldest first: each like any other point, plus the time of its first tick as
         ``since`` and of its last as ``time``, the ``count`` of its ticks, and their ``lowest`` and
-        ``highest`` score; and ``step``, the milliseconds from one to the next.
+        ``highest`` scores; and ``step``, the milliseconds from one point to the next.
     """
     span = EngagementMetric.objects.span_of_session(session_id)
     if span is None:
@@ -42,7 +42,7 @@ def session_history(session_id: int, name: str) -> dict[str, Any]:
 
 
 def bucket_payload(bucket: Bucket, start: datetime, end: datetime) -> dict[str, Any]:
-    """One point of a range; its first and its last bucket may be cut off by its ends."""
+    """One point of a range; the first and the last bucket are cut off at the ends of the range."""
     return {
         "since": milliseconds(max(start, bucket.time)),
         "time": milliseconds(min(end, bucket.time + bucket.width - TICK)),
@@ -57,5 +57,5 @@ def bucket_payload(bucket: Bucket, start: datetime, end: datetime) -> dict[str, 
 
 
 def milliseconds_of(length: timedelta) -> int:
-    """A time span for the browser."""
+    """A duration for the browser."""
     return length // timedelta(milliseconds=1)

@@ -1,4 +1,4 @@
-"""The page of one session."""
+"""The page of one session, its history and its report."""
 
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from anomalies_app.models import Anomaly
 from anomalies_app.review import acknowledge_anomaly
 from dashboard.formatting.presentation import (
     CONTRIBUTION_ROWS,
-    FAREWELL_MS,
+    ENDED_BANNER_MS,
     RANGES,
     SIGNAL_CARDS,
     Row,
@@ -31,7 +31,7 @@ from sessions_app.storage.locked_scores import reading_scores
 @require_safe
 @never_cache
 def show_session(request: HttpRequest, pk: int) -> HttpResponse:
-    """One session and its last five minutes; 404 where it is not the user's."""
+    """One session and its last five minutes; 404 if it is not visible to the user."""
     session = visible_session(request, pk)
     current, are_locked = with_or_without_scores(lambda scores: session_snapshot(session, scores))
     point = current["points"][-1] if current["points"] else None
@@ -58,7 +58,7 @@ def show_session(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @never_cache
 def show_history(request: HttpRequest, pk: int) -> HttpResponse:
-    """A range of a session for its chart, as JSON; 400 for a range that there is not."""
+    """A range of a session for its chart, as JSON; 400 for an unknown range."""
     session = visible_session(request, pk)
     name = request.GET.get("range", "")
     if name not in RANGES:
@@ -69,10 +69,10 @@ def show_history(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def acknowledge(request: HttpRequest, anomaly_id: UUID) -> HttpResponse:
-    """Notes that the user has seen an anomaly; all open pages are told.
+    """Acknowledges an anomaly as the user and notifies all open pages.
 
-    Answers scripts with the anomaly, and forms with the session's page; 404 where the anomaly is
-    not the user's.
+    Scripts get the anomaly as JSON, forms a redirect to the session's page; 404 if the anomaly is
+    not visible to the user.
     """
     try:
         anomaly = acknowledge_anomaly(anomaly_id, request.user)
@@ -84,38 +84,38 @@ def acknowledge(request: HttpRequest, anomaly_id: UUID) -> HttpResponse:
 
 
 def visible_session(request: HttpRequest, pk: int) -> Session:
-    """The session with its event; 404 where it is not the user's, as if it did not exist."""
+    """The session with its event; 404 if it is not visible to the user, as if it did not exist."""
     visible = Session.objects.visible_to(request.user).select_related("event")
     return get_object_or_404(visible, pk=pk)
 
 
 def _signals(values: dict[str, float]) -> list[tuple[Row, float | None, float | None]]:
-    """The card of each signal, its value, and the value beside it."""
+    """The card of each signal, its value, and the value shown beside it."""
     return [(row, values.get(row.name), values.get(row.beside)) for row in SIGNAL_CARDS]
 
 
 def _banners(current: dict[str, Any]) -> list[dict[str, Any]]:
-    """The anomalies that go on, with the score of now; without any, those that just ended."""
+    """The open anomalies with the current score; if there are none, those that just ended."""
     anomalies, now = current["anomalies"], current["now"]
     score = {"current": current["points"][-1]["percent"] / 100} if current["points"] else {}
-    going_on = [
+    open_anomalies = [
         {**anomaly, **score, "latest": anomaly["began"]}
         for anomaly in anomalies
         if anomaly["ended"] is None
     ]
-    return going_on or [
+    return open_anomalies or [
         {**anomaly, "latest": anomaly["ended"]}
         for anomaly in anomalies
-        if now - anomaly["ended"] < FAREWELL_MS
+        if now - anomaly["ended"] < ENDED_BANNER_MS
     ]
 
 
 @require_safe
 @never_cache
 def show_report(request: HttpRequest, pk: int) -> HttpResponse:
-    """What a session was like, for reading and printing; 404 where it is not the user's."""
+    """The report of a session, for reading and printing; 404 if it is not visible to the user."""
     session = visible_session(request, pk)
-    # All of it is made of them.
+    # The whole report is based on scores.
     with reading_scores():
         report = session_report(session)
     picture = timeline_picture(report["timeline"])

@@ -1,14 +1,14 @@
-"""Times that stand in an address."""
+"""Parsing of times in URLs."""
 
 from datetime import UTC, datetime
 
 
 def parse_time(text: str) -> datetime:
-    """A time in ISO 8601 with its zone, in UTC, as every database understands it.
+    """An ISO 8601 time with a zone, converted to UTC, which every database accepts.
 
     Raises:
-        ValueError: another text, a time without a zone, or one outside the years 1 to 9999; the
-            message says which, as the end of a sentence about it.
+        ValueError: the text is no such time, has no zone, or is outside the years 1 to 9999; the
+            message says which, as the predicate of a sentence.
     """
     try:
         time = datetime.fromisoformat(text)

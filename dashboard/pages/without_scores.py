@@ -1,4 +1,4 @@
-"""Pages whose scores are locked show all the rest."""
+"""While the scores are locked, pages show everything else."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,10 +9,10 @@ Shown = TypeVar("Shown")
 
 
 def with_or_without_scores(read: Callable[[bool], Shown]) -> tuple[Shown, bool]:
-    """What ``read`` returns, and whether that is without scores because they are locked.
+    """The result of ``read``, and whether scores were left out because they are locked.
 
     Args:
-        read: is told whether to read scores.
+        read: called with whether to read scores.
     """
     try:
         return read(True), False

@@ -1,8 +1,8 @@
-"""What templates write of scores, signals and times.
+"""Template filters for scores, signals and times.
 
-Figures are rounded by dashboard/formatting/rounding.py, names come from
-dashboard/formatting/presentation.py. Digits, times and lengths that a viewer's language and zone or
-the passing of time decide on are written once more, or only, by scripts.
+Numbers are rounded by dashboard/formatting/rounding.py, labels come from
+dashboard/formatting/presentation.py. What depends on the viewer's locale or time zone, or changes
+as time passes, is formatted again, or only, by scripts.
 """
 
 import json
@@ -25,49 +25,49 @@ NOTHING = "–"
 
 @register.simple_tag
 def presentation_data() -> SafeString:
-    """The labels, words and thresholds, as static/js/presentation.js reads them."""
+    """Labels, texts and thresholds for static/js/presentation.js."""
     return json_script(presentation.PRESENTATION, "presentation")
 
 
 @register.filter
 def label(name: str | None, kind: str) -> str:
-    """A category, severity, type of anomaly or kind of pause in words."""
+    """The label of a category, severity, anomaly type or kind of pause."""
     return presentation.label(kind, name)
 
 
 @register.filter
 def words(name: str) -> str:
-    """What else stands both in a template and in a script."""
+    """Another text that templates and scripts share."""
     return presentation.WORDS[name]
 
 
 @register.filter
 def percent(ratio: Any) -> str:
-    """A ratio as a whole number of percent, without the sign; a dash for none."""
+    """A ratio as a whole percentage, without the percent sign; a dash for None."""
     return str(rounding.whole_percent(ratio)) if isinstance(ratio, Real) else NOTHING
 
 
 @register.filter
 def whole(number: Any) -> str:
-    """A count or rate as a whole number with grouped thousands; a dash for none."""
+    """A count or rate as a whole number with thousands separators; a dash for None."""
     if not isinstance(number, Real):
         return NOTHING
     return number_format(rounding.whole(number), force_grouping=True)
 
 
-# By the name that a template gives to a figure; static/js/format.js has the same names.
+# By the names used in templates; static/js/format.js has the same names.
 FORMATS = {"percent": percent, "whole": whole}
 
 
 @register.filter
 def figure(value: Any, form: str) -> str:
-    """A figure in one of :data:`FORMATS`."""
+    """A number in one of :data:`FORMATS`."""
     return FORMATS[form](value)
 
 
 @register.filter
 def number(value: Any) -> str:
-    """The same for pages whose script writes numbers as the viewer's language has them."""
+    """The same as ``<data>``, which a script reformats for the viewer's locale."""
     if not isinstance(value, Real):
         return NOTHING
     return format_html('<data value="{}">{}</data>', str(rounding.whole(value)), whole(value))
@@ -75,7 +75,7 @@ def number(value: Any) -> str:
 
 @register.filter
 def points(value: Any) -> str:
-    """Points of a score with their sign and one decimal, ``+24.3``; a dash for none."""
+    """Points of a score with sign and one decimal, ``+24.3``; a dash for None."""
     if not isinstance(value, Real):
         return NOTHING
     sign = "\N{MINUS SIGN}" if value < 0 else "+" if value else ""
@@ -90,13 +90,13 @@ def magnitude(value: Any) -> Any:
 
 @register.filter
 def positive(value: Any) -> Any:
-    """A number, or 0 where it is below that."""
+    """The number, or 0 if it is negative."""
     return max(0, value) if isinstance(value, Real) else 0
 
 
 @register.filter
 def time_span(milliseconds: Any) -> str:
-    """A length of time, which the browser puts in words; without scripts, in hours to seconds."""
+    """A duration, which the browser puts into words; without scripts, as ``H:MM:SS``."""
     if not isinstance(milliseconds, Real):
         return mark_safe("<time-span></time-span>")
     plain = timedelta(seconds=rounding.whole(float(milliseconds) / 1000))
@@ -107,13 +107,13 @@ def time_span(milliseconds: Any) -> str:
 
 @register.filter
 def json_text(value: Any) -> str:
-    """A value as an attribute that a script reads."""
+    """A value as JSON, for an attribute that a script reads."""
     return json.dumps(value, separators=(",", ":"))
 
 
 @register.filter
 def acknowledgement(acknowledged: dict[str, Any] | None) -> str:
-    """Who has seen an anomaly, and when; nothing for nobody."""
+    """Who acknowledged an anomaly, and when; empty if nobody did."""
     if not acknowledged:
         return ""
     time = date_format(localtime(moment(acknowledged["at"])), "H:i:s T")
@@ -122,11 +122,11 @@ def acknowledgement(acknowledged: dict[str, Any] | None) -> str:
 
 @register.filter
 def since(now: float | None, time: float | None) -> float | None:
-    """The milliseconds from ``time`` to ``now``; None where either is not known."""
+    """The milliseconds from ``time`` to ``now``; None if either is unknown."""
     return now - time if isinstance(now, Real) and isinstance(time, Real) else None
 
 
 @register.filter
 def moment(milliseconds: int) -> datetime:
-    """A time of the browser's as the server's templates show times."""
+    """Milliseconds since 1970 as a datetime."""
     return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)

@@ -1,0 +1,1 @@
+"""A tick, from planning to the delivery of its results."""

@@ -1,4 +1,4 @@
-"""A worker's turn at one shard: under its lock, all ticks that are missing."""
+"""A worker's turn at one shard: scores all missing ticks under its lock."""
 
 import logging
 import math
@@ -59,8 +59,8 @@ def score_shard(
 
     Args:
         caches: of the worker.
-        seconds: after which no other tick is begun.
-        failure: how the shard has failed lately; what keeps failing is set aside after a while.
+        seconds: after which no further tick is started.
+        failure: recent failures of the shard; what keeps failing is eventually quarantined.
 
     Raises:
         redis.RedisError, django.db.Error, OSError: a server does not answer.
@@ -94,7 +94,7 @@ def catch_up(
     """Scores the missing ticks in order; ``keep_lock`` is called between them.
 
     Args:
-        seconds: after which no other tick is begun.
+        seconds: after which no further tick is started.
     """
     give_up_at = time.monotonic() + seconds
     turn.tick = up_to_tick
@@ -124,7 +124,7 @@ def catch_up(
 
 
 def _treat(turn: Turn, failure: Failure) -> None:
-    """Applies the remedy for how the shard has failed lately."""
+    """Applies the remedy for the shard's recent failures."""
     set_misplaced_aside(turn.client, turn.node, turn.shard)
     # A failure of the remedy counts as another one of the same kind.
     turn.stage, turn.tick = failure.stage, failure.tick

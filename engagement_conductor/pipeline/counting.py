@@ -1,4 +1,4 @@
-"""Adds up what a tick has scored, refused, lost and left out."""
+"""Counts what a tick has scored, refused, lost and left out."""
 
 import logging
 
@@ -69,7 +69,7 @@ def count_tick(
 
 
 def count_skipped(turn: Turn, skipped: Skipped) -> None:
-    """Counts and logs ticks that nobody will score any more."""
+    """Counts and logs ticks that will never be scored."""
     ticks, events = skipped
     turn.counters.add(len(ticks), SKIPPED, "ticks")
     turn.counters.add(events, SKIPPED, "events")

@@ -27,7 +27,7 @@ def deliver(turn: Turn, outcome: Outcome, is_current: bool = False) -> None:
     """Stores, publishes and shows an outcome, then empties the outbox.
 
     Args:
-        is_current: whether the events of the sessions have just been looked up.
+        is_current: whether the sessions' events have just been looked up.
 
     Raises:
         redis.RedisError, django.db.Error, OSError: a server does not answer; the outbox is kept.
@@ -57,12 +57,12 @@ def deliver(turn: Turn, outcome: Outcome, is_current: bool = False) -> None:
 
 
 def deliver_waiting(turn: Turn, scored: int, outbox: bytes, epoch: str) -> None:
-    """Delivers what an earlier turn could not, under the keys that are valid now.
+    """Delivers the outbox of an earlier turn, under the currently valid database keys.
 
     Args:
         scored: the last tick that was scored.
         outbox: as stored.
-        epoch: of the database, in which its keys are valid; empty if unknown.
+        epoch: the database epoch in which its keys are valid; empty if unknown.
     """
     turn.begin(STORE)
     try:
@@ -121,12 +121,12 @@ def _set_unreadable_aside(turn: Turn, outcome: Outcome) -> None:
 
 
 def _show(turn: Turn, tick: int, stored: dict[str, Any], is_current: bool) -> None:
-    """Best effort: a page that misses a tick gets the next one, and asks for the gap."""
+    """Best effort: a page that misses a tick gets the next one and requests the gap."""
     caches = turn.caches
     try:
         show(turn.client, tick, stored, caches.event_settings, caches.pauses, is_current)
     except SoftTimeLimitExceeded:
         raise
-    except Exception as error:  # noqa: BLE001 - pages are no reason to score nothing
+    except Exception as error:  # noqa: BLE001 - scoring must not depend on pages
         turn.counters.add(1, MISSED_BROADCASTS)
         log_failure(logger, "Ticks did not reach the open pages", error)

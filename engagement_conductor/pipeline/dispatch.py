@@ -1,4 +1,4 @@
-"""What a tick sends to the workers: which shards each task scores, once all events are in."""
+"""Plans a tick: which shards each task scores, once all its events have been collected."""
 
 import logging
 import time

@@ -27,7 +27,7 @@ RETENTION_TICKS = RETENTION_SECONDS // TICK_SECONDS
 
 
 class Skipped(NamedTuple):
-    """Ticks that are not scored, and how many events they have."""
+    """Ticks that are not scored, and their number of events."""
 
     ticks: range
     events: int
@@ -39,8 +39,8 @@ class OpenShard(NamedTuple):
     Attributes:
         windows: of its sessions.
         detection: the detector's state of them.
-        skipped: ticks too old to be scored; None if there are none, or if nothing is lost with
-            them.
+        skipped: ticks too old to be scored; None if there are none, or if nothing is lost by
+            skipping them.
     """
 
     windows: SessionWindows
@@ -78,7 +78,7 @@ def open_shard(turn: Turn, up_to_tick: int) -> OpenShard:
 
 
 def look_up_sessions(turn: Turn, windows: SessionWindows, detection: ShardDetection) -> None:
-    """Gives all sessions the keys that the database has for them at present."""
+    """Gives all sessions their current database keys."""
     turn.begin("rekey")
     epoch = turn.caches.current_epoch()
     changed = rekey_sessions(windows)

@@ -30,7 +30,7 @@ class ShardScorer:
         self._followed_at = -math.inf
 
     def score_next(self, up_to_tick: int) -> None:
-        """Scores the tick after that of the windows, and delivers what it leads to."""
+        """Scores the tick after that of the windows, and delivers its outcome."""
         turn, windows, detection = self.turn, self._windows, self._detection
         tick = turn.tick = windows.tick + 1
         is_minute = turn.is_minute(tick)
@@ -61,10 +61,10 @@ class ShardScorer:
         deliver(turn, outcome, self._has_just_followed_edits())
 
     def follow_edits(self, whole: bool = False) -> None:
-        """Takes over what was edited; at most once a second.
+        """Applies edits made by people; at most once a second.
 
         Args:
-            whole: whether to compare all sessions, so that those that were deleted are noticed too.
+            whole: whether to compare all sessions, which also finds deleted ones.
         """
         if self._has_just_followed_edits():
             return
@@ -76,7 +76,7 @@ class ShardScorer:
             look_up_sessions(self.turn, self._windows, self._detection)
 
     def skip_idle(self, up_to_tick: int) -> None:
-        """Jumps to the last due tick if the shard has no sessions and nothing happens before."""
+        """Jumps to the last due tick if the shard has no sessions and no events before it."""
         due = range(self._windows.tick + 1, up_to_tick + 1)
         if not len(self._windows) and self.turn.store.begin(due):
             self._windows.tick = up_to_tick - 1
@@ -84,7 +84,7 @@ class ShardScorer:
             self.turn.store.begin(due[:1])
 
     def _count_skipped(self) -> None:
-        """Counts skipped ticks once, as soon as a commit has left them behind for good."""
+        """Counts skipped ticks once, after a commit has made skipping them final."""
         if self._skipped is not None:
             count_skipped(self.turn, self._skipped)
             self._skipped = None

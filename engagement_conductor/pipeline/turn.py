@@ -19,15 +19,15 @@ class Turn:
 
     Args:
         client: of the server of ``REDIS_URL``.
-        shard: its number.
+        shard: number of the shard.
         caches: of the worker.
-        lock: the shard's, held during the turn; no stage begins after it has run out.
+        lock: of the shard, held during the turn; no stage starts after it has expired.
 
     Attributes:
-        node: a client of the node that has the shard.
+        node: client of the cluster node that holds the shard.
         store: the shard's state on Redis.
-        counters: what has been counted, until it is added to the counters on Redis.
-        uncommitted: counted towards the next tick, and kept only if that is committed.
+        counters: counts until they are added to the counters on Redis.
+        uncommitted: counts of the next tick, kept only if it is committed.
         is_piecewise: whether to store outcomes in pieces, so that a row that cannot be stored
             costs only itself.
         stage: of the tick, as counters and failures name it.
@@ -56,10 +56,10 @@ class Turn:
         self._lock = lock
 
     def begin(self, stage: str) -> None:
-        """Goes on to a stage, unless somebody else may be at the shard by now.
+        """Starts a stage, unless another worker may have taken over the shard.
 
         Raises:
-            redis.exceptions.LockError: the lock has run out.
+            redis.exceptions.LockError: the lock has expired.
         """
         self.stage = stage
         if self._lock is not None:
@@ -67,13 +67,13 @@ class Turn:
 
     @contextmanager
     def measured(self, stage: str) -> Iterator[None]:
-        """A stage that is timed."""
+        """Starts a stage and measures its time."""
         self.begin(stage)
         with self.counters.stage(stage):
             yield
 
     def is_minute(self, tick: int) -> bool:
-        """Whether it is the shard's turn with what is done once a minute."""
+        """Whether the shard's once-a-minute work is due; the shards take turns."""
         return tick % WINDOW_TICKS == self.shard % WINDOW_TICKS
 
     def set_state_aside(self, key: str, what: str, reason: str) -> None:

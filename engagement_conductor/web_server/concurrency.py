@@ -14,8 +14,8 @@ from django.http import parse_cookie
 
 from dashboard.http.credentials import checked_login, checked_token
 from dashboard.http.logins import network_of, outermost_address
+from dashboard.http.losses import losses
 from dashboard.live.outages import Application
-from dashboard.losses import losses
 from engagement_conductor.web_server import limits
 from engagement_conductor.web_server.error_responses import SECURITY_HEADERS
 from engagement_conductor.web_server.fair_semaphore import FairSemaphore, OverloadedError

@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.web.http import HTTPChannel
 
-from dashboard.losses import losses
+from dashboard.http.losses import losses
 from engagement_conductor.web_server import limits
 from engagement_conductor.web_server.error_responses import empty_response
 from engagement_conductor.web_server.request import Request

@@ -4,7 +4,7 @@ from typing import Any
 
 from daphne.ws_protocol import WebSocketProtocol
 
-from dashboard.losses import losses
+from dashboard.http.losses import losses
 from engagement_conductor.web_server import limits
 from engagement_conductor.web_server.timer import Timer
 from sessions_app.telemetry.counters import CUT_OFF_CLIENTS, named

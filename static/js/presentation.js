@@ -5,7 +5,7 @@ const data = JSON.parse(document.getElementById("presentation").textContent);
 export const {
   attention: ATTENTION,
   farewell: FAREWELL,
-  hole: HOLE_STEPS,
+  hole: GAP_STEPS,
   levels: LEVELS,
   ranges: RANGES,
   severities: SEVERITIES,

@@ -3,8 +3,8 @@ import { setText, timeOfDay } from "./format.js";
 import { WORDS as SHARED } from "./presentation.js";
 
 const WORDS = {
-  stale: "Nothing new arrives.",
-  reconnecting: "The connection is lost; it is tried again.",
+  stale: "No new data is arriving.",
+  reconnecting: "The connection is lost; reconnecting.",
   refused: "This page gets no more updates: please reload.",
 };
 

@@ -1,4 +1,4 @@
-"""``manage.py create_api_token NAME``: lets a program use the API."""
+"""``manage.py create_api_token NAME``: creates a token for the API."""
 
 from typing import Any
 
@@ -11,27 +11,29 @@ from sessions_app.queries.querysets import EventQuerySet
 
 
 class Command(BaseCommand):
-    help = "Makes a token for the API and prints it, this once."
+    help = "Creates a token for the API and prints its secret, which is shown only once."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="Who uses it, and for what.")
+        parser.add_argument("name", help="Who uses the token, and for what.")
         parser.add_argument(
             "--event",
             action="append",
             dest="events",
             metavar="ID",
-            help="The platform's ID of an event that it sees, as often as needed; without, all.",
+            help="The platform's ID of an event the token sees; repeatable; default: all events.",
         )
         parser.add_argument(
             "--session",
             action="append",
             dest="sessions",
             metavar="ID",
-            help="The platform's ID of a session whose event it has not named: the token sees that "
-            "session, and keeps it if the event is named later.",
+            help="The platform's ID of a session for which it has named no event; repeatable. The "
+            "token sees that session, also after its event is named.",
         )
         parser.add_argument(
-            "--write", action="store_true", help="Let it announce breaks and ends of sessions."
+            "--write",
+            action="store_true",
+            help="Allow the token to announce breaks and ends of sessions.",
         )
 
     def handle(
@@ -44,10 +46,10 @@ class Command(BaseCommand):
         **options: Any,
     ) -> None:
         if ApiToken.objects.filter(name=name).exists():
-            raise CommandError(f"There is a token named {name}: take another name.")
-        # Never one for the other: an event and a session of somebody else may have the same ID.
-        chosen = _named(Event.objects.real(), events or [], "event")
-        chosen += _named(Event.objects.stand_ins(), sessions or [], "session without an event")
+            raise CommandError(f"There is already a token named {name}; choose another name.")
+        # Never mistake one for the other: an unrelated event may have the same ID as a session.
+        chosen = _find(Event.objects.real(), events or [], "event")
+        chosen += _find(Event.objects.stand_ins(), sessions or [], "session without an event")
         with transaction.atomic():
             token, secret = ApiToken.objects.issue(
                 name=name, can_write=write, all_events=events is None and sessions is None
@@ -56,7 +58,7 @@ class Command(BaseCommand):
         self.stdout.write(secret)
 
 
-def _named(among: EventQuerySet, external_ids: list[str], kind: str) -> list[Event]:
+def _find(among: EventQuerySet, external_ids: list[str], kind: str) -> list[Event]:
     found = list(among.filter(external_id__in=external_ids))
     unknown = set(external_ids) - {event.external_id for event in found}
     if unknown:

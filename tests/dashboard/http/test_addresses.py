@@ -15,7 +15,7 @@ from django.test import Client
 
 from anomalies_app.models import Anomaly
 from dashboard.http import addresses
-from dashboard.losses import losses
+from dashboard.http.losses import losses
 from dashboard.models import ApiToken
 from sessions_app.admin.session_admin import SessionAdmin
 from tests.dashboard.access import ROWS
@@ -230,7 +230,7 @@ def test_what_cannot_be_is_counted_and_logged_once_a_minute(
         answer = logged_in(cast.admin).post("/admin/auth/user/add/?q=%00")
         assert answer.status_code == HTTPStatus.BAD_REQUEST
     assert losses.take() == {"refused_requests:unreadable": 3}
-    assert len([record for record in caplog.records if record.name == "dashboard.losses"]) == 1
+    assert len([record for record in caplog.records if record.name == "dashboard.http.losses"]) == 1
 
 
 @pytest.mark.parametrize("header", HEADERS)

@@ -14,12 +14,12 @@ from channels.layers import get_channel_layer
 from django.db import OperationalError, connections
 
 from anomalies_app.records import Change
+from dashboard.http.losses import Losses
 from dashboard.live import consumers, subscriptions
 from dashboard.live.batching import BatchLoader
 from dashboard.live.broadcast import broadcast_changes, broadcast_ended, broadcast_points
 from dashboard.live.limits import KeyedLimit
 from dashboard.live.subscriptions import WatchedGroups, watched_groups
-from dashboard.losses import Losses
 from dashboard.pages import overview
 from dashboard.pages.payloads import EndedSession, anomaly_payload
 from sessions_app.models import Session

@@ -10,10 +10,10 @@ import pytest
 import redis
 from channels.layers import InMemoryChannelLayer
 
+from dashboard.http.losses import Losses
 from dashboard.live import relay
 from dashboard.live.messages import Update, encode_items
 from dashboard.live.relay import Relay, get_relay
-from dashboard.losses import Losses
 from sessions_app.telemetry.counters import DROPPED_UPDATES, named
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.pages.cards import draw_card, in_order, is_wanted
+from dashboard.pages.cards import in_order, matches, render_card
 
 NOW = 1_700_000_000_000
 CARD: dict[str, Any] = {
@@ -32,7 +32,7 @@ ANOMALY = {
 
 
 def test_a_second_look_at_the_same_tick_is_not_drawn_again() -> None:
-    assert draw_card(CARD, wanted=True) is draw_card({**CARD}, wanted=True)
+    assert render_card(CARD, wanted=True) is render_card({**CARD}, wanted=True)
 
 
 @pytest.mark.parametrize(
@@ -51,23 +51,23 @@ def test_a_second_look_at_the_same_tick_is_not_drawn_again() -> None:
     ],
 )
 def test_what_has_changed_is_drawn(change: dict[str, Any], text: str) -> None:
-    shown = draw_card(
+    shown = render_card(
         {**CARD, "anomaly": {**ANOMALY, "acknowledged": None, "began": 1}}, wanted=True
     )
     assert text not in shown
-    assert text in draw_card({**CARD, **change}, wanted=True)
+    assert text in render_card({**CARD, **change}, wanted=True)
 
 
 def test_a_card_that_is_not_wanted_is_there_but_hidden() -> None:
     def first_tag(*, wanted: bool) -> str:
-        return draw_card(CARD, wanted=wanted).strip().split(">")[0]
+        return render_card(CARD, wanted=wanted).strip().split(">")[0]
 
     assert first_tag(wanted=False).endswith("hidden")
     assert "hidden" not in first_tag(wanted=True)
 
 
 def test_names_are_escaped() -> None:
-    html = draw_card({**CARD, "title": "<script>x</script>"}, wanted=True)
+    html = render_card({**CARD, "title": "<script>x</script>"}, wanted=True)
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
 
@@ -102,4 +102,4 @@ def test_the_worst_come_first_and_all_others_stay_where_they_are() -> None:
 def test_a_card_is_wanted_by_its_event_and_by_all_words(
     event: int | None, words: str, wanted: bool
 ) -> None:
-    assert is_wanted(card("Opening Keynote"), event, words) is wanted
+    assert matches(card("Opening Keynote"), event, words) is wanted

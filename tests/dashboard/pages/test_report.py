@@ -1,4 +1,4 @@
-"""The report of a session: figures, levels, polls, breaks, alerts and what was done about them."""
+"""The report of a session: figures, levels, polls, breaks, alerts and their reviews."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -78,7 +78,7 @@ def test_each_poll_stands_there_once_with_all_who_voted(finished: Session) -> No
 
 def test_it_tells_what_was_done_about_alerts(client: Client, cast: Cast, finished: Session) -> None:
     anomaly = make_anomaly(make_notice(finished), time=START + TICK)
-    assert "Nobody has acknowledged or reviewed it" in page(client, cast, finished)
+    assert "Not acknowledged or reviewed" in page(client, cast, finished)
     acknowledge_anomaly(anomaly.pk, cast.alice)
     Anomaly.objects.filter(pk=anomaly.pk).update(
         verdict="FALSE_ALARM",

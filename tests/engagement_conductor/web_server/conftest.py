@@ -10,7 +10,7 @@ from daphne.ws_protocol import WebSocketFactory
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from dashboard.losses import losses
+from dashboard.http.losses import losses
 from engagement_conductor.web_server.server import WebServer
 
 Connect = Callable[[], StringTransportWithDisconnection]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.losses import losses
+from dashboard.http.losses import losses
 from engagement_conductor.web_server import limits
 from engagement_conductor.web_server.concurrency import (
     HandshakeLimiter,

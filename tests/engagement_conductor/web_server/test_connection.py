@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from twisted.internet.task import Clock
 
-from dashboard.losses import losses
+from dashboard.http.losses import losses
 from engagement_conductor.web_server import limits
 from tests.engagement_conductor.web_server.conftest import REQUEST, Application, Connect
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from dashboard.losses import losses
+from dashboard.http.losses import losses
 from engagement_conductor.web_server import limits
 from engagement_conductor.web_server.request import Request
 from tests.engagement_conductor.web_server.conftest import REQUEST, Application, Connect

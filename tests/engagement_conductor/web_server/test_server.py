@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.losses import losses
+from dashboard.http.losses import losses
 from engagement_conductor.web_server import limits
 from engagement_conductor.web_server.server import WebServer, _with_backlog
 from tests.engagement_conductor.web_server.conftest import Connect

@@ -7,7 +7,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from benchmarks.web.spectators import opening_request
-from dashboard.losses import losses
+from dashboard.http.losses import losses
 from engagement_conductor.web_server import limits
 from engagement_conductor.web_server.server import WebServer
 from tests.engagement_conductor.web_server.conftest import Application, Connect, Transport

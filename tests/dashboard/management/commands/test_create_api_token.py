@@ -36,5 +36,5 @@ def test_the_command_refuses_unknown_events_and_taken_names(cast: Cast) -> None:
         create("partner", "--event", "nothing")
     assert not ApiToken.objects.exists()
     create("partner")
-    with pytest.raises(CommandError, match="take another name"):
+    with pytest.raises(CommandError, match="choose another name"):
         create("partner")

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from dashboard.losses import LINES, Losses
+from dashboard.http.losses import LINES, Losses
 
 
 class SlowName(str):

@@ -1,4 +1,4 @@
-"""What this web process dropped or had no room for: counted, and logged once a minute at most."""
+"""Counts what this web process dropped or refused, and logs it at most once a minute."""
 
 import logging
 import threading
@@ -17,28 +17,28 @@ from sessions_app.telemetry.once_a_minute import OnceAMinute, with_count
 
 logger = logging.getLogger(__name__)
 
-LONGEST_REASON = 500
-# What the log says of a counter; of the others, their names.
+MAX_LINE_LENGTH = 500
+# The log line of a counter; other counters are logged by name.
 LINES = {
-    named(DROPPED_UPDATES, "receive"): "Updates of pages cannot be received",
-    named(DROPPED_UPDATES, "read"): "Updates of pages cannot be read",
-    named(DROPPED_UPDATES, "tell"): "Updates cannot be told to pages",
+    named(DROPPED_UPDATES, "receive"): "Page updates cannot be received",
+    named(DROPPED_UPDATES, "read"): "Page updates cannot be read",
+    named(DROPPED_UPDATES, "tell"): "Page updates cannot be sent",
     named(REFUSED_REQUESTS, "request"): "Requests are answered 503: too many are waiting",
     named(REFUSED_REQUESTS, "handshake"): "WebSockets are refused: too many are waiting",
-    named(REFUSED_REQUESTS, "connection"): "Connections are refused: too few descriptors are left",
-    named(REFUSED_REQUESTS, "socket"): "WebSockets are refused: their user has too many open",
-    named(REFUSED_REQUESTS, "snapshot"): "Snapshots are refused: pages ask for them too often",
-    named(REFUSED_REQUESTS, "unreadable"): "Requests ask for what cannot be, and are answered 400",
+    named(REFUSED_REQUESTS, "connection"): "Connections are refused: descriptors are running out",
+    named(REFUSED_REQUESTS, "socket"): "WebSockets are refused: the user has too many open",
+    named(REFUSED_REQUESTS, "snapshot"): "Snapshots are refused: pages request them too often",
+    named(REFUSED_REQUESTS, "unreadable"): "Requests with impossible values are answered 400",
     named(CUT_OFF_CLIENTS, "silent"): "Clients are disconnected: they send no request",
     named(CUT_OFF_CLIENTS, "late"): "Clients are disconnected: they send a request too slowly",
     named(CUT_OFF_CLIENTS, "unread"): "Clients are disconnected: they read too slowly",
-    named(CUT_OFF_CLIENTS, "too_long"): "Clients are disconnected: they send too long a message",
+    named(CUT_OFF_CLIENTS, "too_long"): "Clients are disconnected: they send too long messages",
     named(CUT_OFF_CLIENTS, "flood"): "Clients are disconnected: they send too many messages",
 }
 
 
 class Losses:
-    """Counts what was dropped, until it is added to the counters on Redis; by any thread."""
+    """Counts what was dropped until it is added to the counters on Redis; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,27 +46,27 @@ class Losses:
         self._lines = OnceAMinute()
 
     def count(self, name: str, reason: object = "") -> None:
-        """Counts one more, and logs once a minute what is being lost.
+        """Counts one more, and logs the loss at most once a minute.
 
         Args:
-            name: of the counter, with its labels (:func:`sessions_app.telemetry.counters.named`).
-            reason: why, or whose; the log has that of the one that is logged.
+            name: counter name with its labels (:func:`sessions_app.telemetry.counters.named`).
+            reason: why, or whose; only that of the logged occurrence appears in the log.
         """
         with self._lock:
             self._counted[name] += 1
-        left_out = self._lines.left_out(name)
-        if left_out is None:
+        omitted = self._lines.left_out(name)
+        if omitted is None:
             return
         line = LINES.get(name, f"Lost or refused: {name}")
         if reason:
-            line = f"{line}: {reason}"[:LONGEST_REASON]
-        logger.warning("%s", with_count(line, left_out))
+            line = f"{line}: {reason}"[:MAX_LINE_LENGTH]
+        logger.warning("%s", with_count(line, omitted))
 
     def save(self, client: "redis.Redis") -> None:
         """Adds what was counted to the counters on Redis.
 
         Raises:
-            redis.RedisError: Redis does not answer; it is added the next time.
+            redis.RedisError: Redis does not answer; the counts are added the next time.
         """
         counted = self.take()
         with client.pipeline(transaction=False) as pipeline:
@@ -78,13 +78,13 @@ class Losses:
                 raise
 
     def take(self) -> Counter[str]:
-        """What was counted since the last call, by the names of the counters."""
+        """The counts since the last call, by counter name."""
         with self._lock:
             counted, self._counted = self._counted, Counter()
         return counted
 
     def put_back(self, counted: Counter[str]) -> None:
-        """Counts again what could not be added."""
+        """Restores counts that could not be added."""
         with self._lock:
             self._counted.update(counted)
 
