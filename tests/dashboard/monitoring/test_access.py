@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import RequestFactory
 
-from dashboard.monitoring.access import bearer_token, has_monitoring_token, may_look_inside
+from dashboard.monitoring.access import bearer_token, has_monitoring_token, may_see_details
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_admins_may_look_and_whoever_has_the_token(
     settings.METRICS_TOKEN = "secret"
     request = RequestFactory().get("/metrics", headers={"authorization": token})
     request.user = User(is_superuser=is_admin)
-    assert may_look_inside(request) is (is_admin or token == "Bearer secret")
+    assert may_see_details(request) is (is_admin or token == "Bearer secret")
