@@ -54,7 +54,7 @@ export class Acknowledging {
       if (!response.ok) throw new Error(response.statusText);
       this.alerts.take([await response.json()]);
     } catch {
-      setText(problem, "Not acknowledged: please try again, or reload the page.");
+      setText(problem, "Could not acknowledge: please try again, or reload the page.");
     } finally {
       this.sending.delete(form);
     }

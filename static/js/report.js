@@ -29,7 +29,7 @@ function limitDownloads() {
   const ends = ["from", "to"].map((name) => form.elements[name]);
   const [from, to] = ends.map((input) => (input.value ? new Date(input.value) : null));
   const isBackwards = from !== null && to !== null && to < from;
-  ends[1].setCustomValidity(isBackwards ? "This is before the beginning." : "");
+  ends[1].setCustomValidity(isBackwards ? "This is before the start." : "");
   for (const link of document.querySelectorAll("[data-download]")) {
     const address = new URL(link.href);
     for (const [name, time] of [["from", from], ["to", to]]) {
@@ -40,7 +40,7 @@ function limitDownloads() {
   }
   const parts = [from && `from ${moment(from)}`, to && `to ${moment(to)}`].filter(Boolean);
   const text = parts.length ? parts.join(" ") : "The whole session";
-  setText(element("range-hint"), isBackwards ? "The end is before the beginning: the whole session" : text);
+  setText(element("range-hint"), isBackwards ? "The end is before the start: the whole session" : text);
 }
 
 showTimes();

@@ -3,9 +3,9 @@ import { setText, timeOfDay } from "./format.js";
 import { WORDS as SHARED } from "./presentation.js";
 
 const WORDS = {
-  stale: "Nothing new arrives.",
-  reconnecting: "The connection is lost; it is tried again.",
-  refused: "This page gets no more updates: please reload.",
+  stale: "No new data is arriving.",
+  reconnecting: "Connection lost; reconnecting.",
+  refused: "This page no longer receives updates: please reload.",
 };
 
 const element = (id) => document.getElementById(id);

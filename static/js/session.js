@@ -70,7 +70,7 @@ function showChart() {
   element("chart-message").hidden = isThere;
   element("chart-panel").ariaBusy = String(!isThere);
   if (!isThere) {
-    const words = history.failed ? "This range could not be loaded; it is tried again." : "Loading …";
+    const words = history.failed ? "This range could not be loaded; retrying." : "Loading …";
     setText(element("chart-message"), words);
     chart.clear();
     element("statistics").show([]);

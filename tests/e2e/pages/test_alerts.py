@@ -87,7 +87,7 @@ def test_a_banner_is_raised_made_worse_and_taken_away(pages: Pages, cast: Cast) 
     assert banners.count() == 1
     assert window.page.locator("#alerts .alert").count() == 1
     assert window.text("#announcement-now").startswith("Critical: Mass exit. Active users fell")
-    assert window.text("#alerts .alert-length") == "going on"
+    assert window.text("#alerts .alert-length") == "ongoing"
 
     tell(pages, ended(notice))
     window.wait_for_text(".banner [data-field=severity]", "Over")

@@ -67,5 +67,5 @@ def test_downloads_of_a_report_equal_the_database(stage: Stage) -> None:
         page.locator("#range-hint", has_text="from").wait_for()
         assert in_csv(downloaded(page, 0)) == rows[9:20]
         page.locator("[name=to]").fill("2020-01-01T00:00:00")
-        page.get_by_text("The end is before the beginning").wait_for()
+        page.get_by_text("The end is before the start").wait_for()
     assert problems == []

@@ -108,7 +108,7 @@ def test_a_range_that_cannot_be_loaded_is_tried_again(pages: Pages, cast: Cast) 
     window.log_in("alice")
     window.page.route("**/history/*", lambda route: route.fulfill(status=503))
     window.open(f"/sessions/{cast.session.pk}/?range=2h")
-    window.wait_for_text("#chart-message", "This range could not be loaded; it is tried again.")
+    window.wait_for_text("#chart-message", "This range could not be loaded; retrying.")
     assert drawn(window) == []
     window.page.unroute("**/history/*")
     wait_for(

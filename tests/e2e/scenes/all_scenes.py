@@ -125,7 +125,7 @@ def submit_old_form(page: Page) -> None:
     """The page was loaded before the browser lost its cookies, as by a logout in another tab."""
     page.context.clear_cookies()
     page.get_by_role("button", name="Log out").click()
-    page.get_by_role("heading", name="This form is too old").wait_for()
+    page.get_by_role("heading", name="This form has expired").wait_for()
 
 
 def wait_until_reconnecting(page: Page) -> None:
