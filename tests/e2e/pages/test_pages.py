@@ -111,7 +111,7 @@ def test_cards_come_and_go_with_their_sessions(pages: Pages, cast: Cast) -> None
     for session in (new, cast.session):
         pages.broadcast_ended(EndedSession(session.pk, session.event_id, last_tick_end()))
     window.wait_for_text("#summary", "0 sessions live now")
-    assert "Nothing is live" in window.text("#empty")
+    assert "No sessions are live" in window.text("#empty")
     assert window.problems == []
 
 
