@@ -1,8 +1,8 @@
-"""``python -m benchmarks [NAME ...]``: runs them, prints a table, writes the results as JSON.
+"""``python -m benchmarks [NAME ...]``: runs benchmarks, prints a table, writes the results as JSON.
 
-Fails if a ratio to a baseline that runs on the same machine is outside of its bounds.
+Fails if a ratio to a baseline measured on the same machine is out of bounds.
 
-Works on an empty Redis and on a database of its own beside that of ``DATABASE_URL``.
+Needs an empty Redis, and creates a database of its own beside that of ``DATABASE_URL``.
 """
 
 import json
@@ -27,7 +27,7 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 
 def main(names: list[str]) -> int:
-    """Runs the named benchmarks, by default all; returns the exit code."""
+    """Runs the named benchmarks, all by default; returns the exit code."""
     django.setup()
     from benchmarks.detection import detector
     from benchmarks.inputs import recorded_signals
@@ -52,9 +52,7 @@ def main(names: list[str]) -> int:
         "pixel": pixel.measure,
     }
     if unknown := set(names) - set(benchmarks):
-        print(
-            f"No such benchmark: {', '.join(sorted(unknown))}. There are {', '.join(benchmarks)}."
-        )
+        print(f"Unknown: {', '.join(sorted(unknown))}. The benchmarks are {', '.join(benchmarks)}.")
         return 2
     if problem := _redis_problem():
         print(problem, file=sys.stderr)
@@ -64,7 +62,7 @@ def main(names: list[str]) -> int:
         for name in names or benchmarks:
             try:
                 measurements += benchmarks[name](_report)
-            except Exception:  # noqa: BLE001 - the others' figures must not be lost with it
+            except Exception:  # noqa: BLE001 - must not lose the results of the others
                 traceback.print_exc()
                 failed.append(name)
             _write(measurements, machine)
@@ -72,14 +70,14 @@ def main(names: list[str]) -> int:
     print(f"Written to {RESULTS.relative_to(Path.cwd())}.")
     slow = [measurement.name for measurement in measurements if measurement.is_slow]
     if slow:
-        print(f"Slower than it was, by its ratio: {', '.join(slow)}.", file=sys.stderr)
+        print(f"Ratio out of bounds: {', '.join(slow)}.", file=sys.stderr)
     if failed:
         print(f"Failed: {', '.join(failed)}; see above.", file=sys.stderr)
     return 1 if slow or failed else 0
 
 
 def _write(measurements: list["Measurement"], machine: "Machine") -> None:
-    """Every figure with its machine: figures of several are kept in one list."""
+    """Writes each result with its machine, as results of several machines are kept in one list."""
     RESULTS.parent.mkdir(exist_ok=True)
     where = machine._asdict()
     results = [{**measurement.as_json(), "machine": where} for measurement in measurements]
@@ -91,11 +89,11 @@ def _report(line: str) -> None:
 
 
 def _redis_problem() -> str:
-    """Why the Redis of the settings cannot be used; it is emptied again and again."""
+    """Why the configured Redis cannot be used, as it is flushed repeatedly; empty if it can."""
     from sessions_app.redis_access.client import connect
 
     if connect().dbsize():
-        return "REDIS_URL must be an empty Redis: the benchmarks would delete what is there."
+        return "REDIS_URL must point to an empty Redis: the benchmarks would delete its data."
     return ""
 
 

@@ -1,4 +1,4 @@
-"""On what was measured: a figure says nothing without it."""
+"""The machine of a measurement, without which its results mean nothing."""
 
 import os
 import platform
@@ -12,12 +12,11 @@ class Machine(NamedTuple):
 
     Attributes:
         processor: its name.
-        cores: that this process may use.
-        memory: bytes.
-        system, python: with their versions.
-        date: when the run began, in UTC.
-        load: tasks that ran or waited for a processor in the minute before, on average; what else
-            the machine had to do.
+        cores: number that this process may use.
+        memory: in bytes.
+        system, python: name and version; version.
+        date: start of the run, in UTC.
+        load: load average over the minute before: what else kept the machine busy.
     """
 
     processor: str
@@ -36,7 +35,7 @@ class Machine(NamedTuple):
 
 
 def this_machine() -> Machine:
-    """What this process runs on, now."""
+    """The machine this process runs on."""
     return Machine(
         processor=_processor(),
         cores=len(os.sched_getaffinity(0))
@@ -51,7 +50,7 @@ def this_machine() -> Machine:
 
 
 def _processor() -> str:
-    """Linux tells more than Python does."""
+    """The name of the processor; Linux gives more detail than Python."""
     information = Path("/proc/cpuinfo")
     if information.exists():
         for line in information.read_text().splitlines():

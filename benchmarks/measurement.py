@@ -1,4 +1,4 @@
-"""What a benchmark reports."""
+"""The results of benchmarks."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Measurement:
-    """One figure.
+    """One result.
 
     Attributes:
-        name: of the benchmark.
+        name: name of the benchmark.
         value: in ``unit``.
         baseline: what it is compared with, in the same unit.
         ratio: ``value / baseline``.
         note: what the baseline is.
-        least_ratio, most_ratio: what is outside of these has become slower than it was.
+        least_ratio, most_ratio: bounds of the ratio; outside of them, something became slower.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Measurement:
 
     @property
     def is_slow(self) -> bool:
-        """Whether the ratio is outside of what is asked for."""
+        """Whether the ratio is out of bounds."""
         too_small = self.least_ratio is not None and self.ratio < self.least_ratio
         return too_small or (self.most_ratio is not None and self.ratio > self.most_ratio)
 
@@ -40,7 +40,7 @@ class Measurement:
 
 
 def table(measurements: list[Measurement]) -> str:
-    """The figures as aligned text."""
+    """The results as an aligned text table."""
     rows = [("name", "value", "unit", "baseline", "ratio", "baseline is")]
     rows += [
         (m.name, f"{m.value:,.4g}", m.unit, f"{m.baseline:,.4g}", f"{m.ratio:.3f}", m.note)

@@ -1,10 +1,10 @@
-"""What processes take of the memory."""
+"""Memory use of processes."""
 
 from pathlib import Path
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident memory of a process, without what it shares with others.
+    """Resident memory of a process, excluding what it shares with others.
 
     Raises:
         OSError: there is no such process.

@@ -1,4 +1,4 @@
-"""The detector at growing numbers of sessions, beside River's forest on the same stream."""
+"""The detector at growing numbers of sessions, compared with River's forest on the same stream."""
 
 import statistics
 import time
@@ -18,20 +18,20 @@ from sessions_app.scoring.detection_settings import DetectionSettings
 from sessions_app.scoring.score import ScoreSettings, Signals, score
 
 SIZES = (1_000, 10_000, 100_000)
-# Past the first minutes, so that every forest is live and every rule in force.
+# After the first minutes, every forest scores and every rule applies.
 WARM_UP_TICKS = 62
 MEASURED_TICKS = 9
 RIVER_SESSIONS = 100
 RIVER_TICKS = 12
 STATE_LIMIT_BYTES = 2_048.0
-# About three times what it takes: River's own time varies on a busy machine.
+# About three times the usual ratio: River's time varies on a busy machine.
 LARGEST_RATIO = 0.06
 SEED = 3
 MILLISECONDS = 1_000.0
 
 
 def measure(report: Callable[[str], None]) -> list[Measurement]:
-    """Milliseconds per tick; the baseline is River's time for as many sessions, forest only."""
+    """Milliseconds per tick; the baseline is River's forest for as many sessions."""
     report(f"River's own forest of {RIVER_SESSIONS} sessions")
     river_ms = river_ms_per_session()
     measurements = []
@@ -50,14 +50,14 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
             float(bytes_per_session()),
             "bytes",
             STATE_LIMIT_BYTES,
-            "the limit of 2 KB",
+            "limit of 2 KB",
         )
     )
     return measurements
 
 
 def _detector_ms(size: int) -> tuple[float, float]:
-    """Median milliseconds of a whole step, and of its forest alone."""
+    """Median milliseconds of a whole step, and of the forest alone."""
     random = np.random.default_rng(SEED)
     detector = Detector(load_calibration())
     state = DetectorState.fresh(-1, np.arange(size))
@@ -94,21 +94,21 @@ def _forest_seconds(windows: ForestWindows, judgement: Judgement) -> float:
 def _signals(random: np.random.Generator, size: int) -> Signals:
     """Rooms of 5 to 2,000 people; one in a hundred loses a third of them for a tick."""
     people = np.random.default_rng(SEED).integers(5, 2_000, size)
-    here = random.binomial(people, 0.95)
-    troubled = random.random(size) < 0.01
-    here = np.where(troubled, here * 2 // 3, here)
+    present = random.binomial(people, 0.95)
+    is_exit = random.random(size) < 0.01
+    present = np.where(is_exit, present * 2 // 3, present)
     return Signals(
         chat_msgs_per_min=random.poisson(people * 0.05).astype(np.float64),
         poll_participation=np.zeros(size),
-        active_users=here,
+        active_users=present,
         total_users=people,
         reactions_per_min=random.poisson(people * 0.02).astype(np.float64),
-        user_leave_rate=np.where(troubled, 0.3, 0.01),
+        user_leave_rate=np.where(is_exit, 0.3, 0.01),
     )
 
 
 def river_ms_per_session() -> float:
-    """Milliseconds that River needs to score and learn one point of one session."""
+    """Milliseconds River takes to score and learn one point of one session."""
     random = np.random.default_rng(SEED)
     names = [f"{number:05d}" for number in range(FOREST.feature_count)]
     forests = [

@@ -1,7 +1,7 @@
-"""The formula of the detector taken literally, to compare with: what calibration and rules add.
+"""The detector's formula taken literally, as a baseline for what calibration and rules add.
 
-``0.7 x`` River's HalfSpaceTrees at its defaults on the raw signals, ``+ 0.3 x`` the z-score of the
-engagement score over its last 30 points, against fixed thresholds.
+``0.7 x`` River's HalfSpaceTrees with default parameters on the raw signals, ``+ 0.3 x`` the z-score
+of the engagement score over its last 30 points, against fixed thresholds.
 """
 
 from collections import deque
@@ -20,14 +20,14 @@ from sessions_app.scoring.score import ScoreSettings, score
 FOREST = HalfSpaceForest(6, tree_count=10, height=8, window=250, seed=42)
 POINTS, FEWEST_POINTS = 30, 5
 TREND_TICKS = 6
-# Deviations that count as much as a forest can say.
+# Standard deviations that count as 1, the maximum of the forest's score.
 LARGEST_DEVIATIONS = 3.0
 DROP, LEAVE_RATE, LOW = 0.25, 0.15, 0.2
 WARNING, CRITICAL = 0.6, 0.8
 
 
 def detect_literally(recorded: RecordedSignals, forest_share: float = 0.7) -> list[Detection]:
-    """A detection whenever a type's definition and the combined score begin to hold together."""
+    """A detection whenever a type's definition and the combined score start to hold together."""
     sessions = RecordedSessions(recorded)
     windows = ForestWindows.empty(FOREST, 0)
     past: deque[np.ndarray] = deque(maxlen=POINTS)
@@ -62,7 +62,7 @@ def detect_literally(recorded: RecordedSignals, forest_share: float = 0.7) -> li
 
 
 def _deviation(past: deque[np.ndarray], engagement: np.ndarray) -> np.ndarray:
-    """The z-score in [0, 1]; 0 on too few points."""
+    """The z-score scaled to [0, 1]; 0 if there are too few points."""
     if len(past) < FEWEST_POINTS:
         return np.zeros(len(engagement))
     points = np.array(past)
@@ -73,12 +73,12 @@ def _deviation(past: deque[np.ndarray], engagement: np.ndarray) -> np.ndarray:
 def kinds_by_definition(
     past: deque[np.ndarray], engagement: np.ndarray, leaving: np.ndarray
 ) -> np.ndarray:
-    """The type whose definition holds, 0 where none does.
+    """The type whose definition holds, or 0 if none does.
 
     Args:
-        past: engagement scores of the last ticks, the latest last.
-        engagement: scores now.
-        leaving: leave rates now.
+        past: engagement scores of the previous ticks, oldest first.
+        engagement: current scores.
+        leaving: current leave rates.
     """
     if not past:
         return np.zeros(len(engagement), np.int64)
@@ -92,7 +92,7 @@ def kinds_by_definition(
 
 
 def bare_detection(session_id: str, tick: int, kind: Kind, level: Level) -> Detection:
-    """A detection of which only the time, the type and the severity are known."""
+    """A detection with nothing but time, type and severity."""
     return Detection(
         session_id=session_id,
         tick=tick,

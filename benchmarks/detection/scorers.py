@@ -1,4 +1,4 @@
-"""Processes that score, as Celery's workers do."""
+"""Scoring processes, like Celery's workers."""
 
 import multiprocessing
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ PROCESSES = 2
 
 
 class Scorers:
-    """Some processes, each with its share of the shards."""
+    """Processes that each score a part of the shards."""
 
     def __init__(self) -> None:
         self._workers = [_Worker(number) for number in range(PROCESSES)]
 
     def score(self, tick: int) -> None:
-        """Scores all shards up to a tick, and returns when that is stored and told."""
+        """Scores all shards up to a tick; returns when it is stored and published."""
         for worker in self._workers:
             worker.pipe.send(tick)
         for worker in self._workers:
@@ -49,7 +49,7 @@ def running_scorers() -> Iterator[Scorers]:
 
 
 class _Worker:
-    """A process that scores its share of the shards whenever it is told a tick."""
+    """A process that scores its part of the shards whenever it receives a tick."""
 
     def __init__(self, number: int) -> None:
         connections.close_all()

@@ -1,4 +1,4 @@
-"""The anomaly score without any rules: a detection whenever it reaches that of a warning."""
+"""The anomaly score without rules: a detection whenever it reaches the warning threshold."""
 
 from collections import deque
 
@@ -19,7 +19,7 @@ WARNING, CRITICAL = 0.6, 0.8
 def detect_by_scores(
     recorded: RecordedSignals, calibration: Calibration, forest_share: float
 ) -> list[Detection]:
-    """Detections of the calibrated forest and z-score alone; types by their definitions.
+    """Detections by the calibrated forest and z-score alone; types by their definitions.
 
     Args:
         forest_share: 1 for the forest alone, 0 for the z-score alone.

@@ -1,7 +1,7 @@
 """``python -m benchmarks.detection.study [FOLDER ...]``: the tables and plots of docs/detection.md.
 
-Measures the detector, other detectors and variants of it on simulated sessions, and on the labelled
-sessions of each FOLDER (signals.csv.gz, labels.json.gz). Takes about ten minutes on two processors.
+Measures the detector, variants of it and other detectors on simulated sessions, and on the labelled
+sessions of each FOLDER (signals.csv.gz, labels.json.gz). Takes about ten minutes on two cores.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-# Two processes side by side, each on one processor.
+# Processes run in parallel, so each may use only one core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
@@ -48,22 +48,22 @@ from sessions_app.simulation.labelled.labels import (
 from sessions_app.simulation.labelled.sessions import recorded, simulate_session
 
 RESULTS = Path(__file__).parent.parent / "results" / "detection_study"
-# Other sessions than the built-in calibration is made of.
+# Not the sessions on which the built-in calibration was fitted.
 MEASURED_SEED, MEASURED_SESSIONS = 2027, 200
 FITTED_SEED, FITTED_SESSIONS = 1001, 300
 RANDOM_DRAWS = 24
 SHARE = 0.2
 FEATURES = ("presence", "vitality", "chat", "net loss", "slide", "slow vitality")
-# Nothing is judged before.
+# The detector judges nothing before this tick.
 FIRST_TICKS = 24
 
 
 def main(arguments: list[str]) -> int:
-    """Measures, writes tables.md and the plots; returns the exit code."""
+    """Runs the studies, writes tables.md and the plots; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
-    parser.add_argument("--history", type=Path, help="Signals of more past sessions, no labels.")
-    parser.add_argument("--only", choices=STUDIES, action="append", help="Of all studies, these.")
+    parser.add_argument("--history", type=Path, help="Signals of more past sessions, unlabelled.")
+    parser.add_argument("--only", choices=STUDIES, action="append", help="A study; repeatable.")
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
@@ -73,7 +73,7 @@ def main(arguments: list[str]) -> int:
     with ProcessPoolExecutor(options.processes, get_context("fork")) as pool:
         for name in options.only or STUDIES:
             sections.append(STUDIES[name](pool.map))
-            # What has been measured is not lost if the rest fails.
+            # Written after each study, so that no result is lost if a later one fails.
             (options.output / "tables.md").write_text("\n\n".join(sections) + "\n")
     sections.append(_quiet_shares())
     (options.output / "tables.md").write_text("\n\n".join(sections) + "\n")
@@ -139,7 +139,7 @@ def _features(apply: Callable[..., Any]) -> str:
 
 
 def _constants(apply: Callable[..., Any]) -> str:
-    """Each constant 20 % larger and smaller, and all of them together at random."""
+    """Each constant 20 % larger and smaller, then all of them varied at random."""
     known = [
         (module, name, value)
         for module in MODULES
@@ -187,7 +187,7 @@ def _scaled(value: float, factor: float) -> float:
 
 
 def _quiet_shares() -> str:
-    """How often the score of a quiet tick reaches the thresholds."""
+    """Share of quiet ticks whose score reaches the thresholds."""
     lines = [
         "### Quiet ticks whose score reaches the thresholds",
         "",

@@ -1,4 +1,4 @@
-"""Which cases of a set to draw: the first found of each type, and the first that were missed."""
+"""The cases of a set to plot: the first found of each type, and the first missed ones."""
 
 from collections.abc import Iterator
 

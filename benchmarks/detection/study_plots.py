@@ -1,4 +1,4 @@
-"""Plots of single cases as SVG: people, chat and score around an anomaly, and what was raised."""
+"""SVG plots of single cases: people, chat and score around an anomaly, and its detections."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ COLOURS = ("#1f6feb", "#8250df", "#1a7f37")
 
 @dataclass(frozen=True)
 class Case:
-    """What to draw.
+    """A case to plot.
 
     Attributes:
-        title: one line.
+        title: one line of text.
         first: tick of the first values.
-        lines: a name and the values of each panel.
-        anomaly: what was made to go wrong.
-        detections: what was raised meanwhile.
+        lines: values of each panel, by its name.
+        anomaly: the injected anomaly.
+        detections: what the detector raised during it.
     """
 
     title: str
@@ -56,8 +56,8 @@ def as_svg(case: Case) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _x(place: float, count: int) -> float:
-    return LEFT + (WIDTH - LEFT - RIGHT) * place / max(1, count - 1)
+def _x(index: float, count: int) -> float:
+    return LEFT + (WIDTH - LEFT - RIGHT) * index / max(1, count - 1)
 
 
 def _sentence(case: Case) -> str:
@@ -79,8 +79,8 @@ def _panel(name: str, values: Sequence[float], top: int, colour: str) -> list[st
     data = np.asarray(values, np.float64)
     largest = max(float(data.max()), 1e-9)
     points = " ".join(
-        f"{_x(place, len(data)):.1f},{top + PANEL - PANEL * value / largest:.1f}"
-        for place, value in enumerate(data.tolist())
+        f"{_x(index, len(data)):.1f},{top + PANEL - PANEL * value / largest:.1f}"
+        for index, value in enumerate(data.tolist())
     )
     return [
         f'<line x1="{LEFT}" y1="{top + PANEL}" x2="{WIDTH - RIGHT}" y2="{top + PANEL}" '
@@ -99,7 +99,7 @@ def _number(value: float) -> str:
 
 def _marker(detection: Detection, number: int, case: Case, count: int, height: int) -> str:
     x = _x(detection.tick - case.first, count)
-    # Detections that follow closely must not be written over one another.
+    # Labels of detections close to each other must not overlap.
     y = TOP - GAP + (number % 2) * MARKER_ROW
     return (
         f'<line x1="{x:.1f}" y1="{y - 8}" x2="{x:.1f}" y2="{height - 24}" stroke="#cf222e" '

@@ -1,4 +1,4 @@
-"""Tables of figures, as Markdown."""
+"""Markdown tables of results."""
 
 from collections.abc import Callable
 

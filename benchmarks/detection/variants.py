@@ -1,4 +1,4 @@
-"""Detectors to compare: ours, and what it would be with other constants, features or shares."""
+"""Detectors to compare: ours, and variants with other constants, features or shares."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,11 +29,11 @@ class Variant(NamedTuple):
     """A detector that differs from ours.
 
     Attributes:
-        constants: values of module attributes, by (module, name).
-        dropped: a feature that is always 0, if any.
-        forest_share: of the forest in the combination.
-        fits: sessions that it is calibrated on, by name; None: the built-in calibration.
-        settings: of all events.
+        constants: module attributes to replace, as (module, name, value).
+        dropped: index of a feature to set to 0, if any.
+        forest_share: weight of the forest in the combined score.
+        fits: name of the sessions to calibrate on; None for the built-in calibration.
+        settings: settings of all events.
     """
 
     constants: tuple[tuple[str, str, float], ...] = ()
@@ -76,7 +76,7 @@ def _changed(variant: Variant) -> Iterator[None]:
 
 
 def reports(variant: Variant) -> dict[str, Report]:
-    """How good a variant is on each set; all sets in one run, since sessions are independent."""
+    """Evaluates a variant on each set; all sets in one run, since sessions are independent."""
     with _changed(variant):
         calibration = _calibration(variant)
         detections = detect_recorded(_joined(), calibration, settings=variant.settings)
@@ -90,7 +90,7 @@ def _calibration(variant: Variant) -> Calibration:
 
 
 def _joined() -> RecordedSignals:
-    """All sets as one table; a session is called by its set and its ID."""
+    """All sets as one table; session IDs are prefixed with the name of their set."""
     columns: dict[str, list[Any]] = {name: [] for name in RecordedSignals._fields}
     for name, labelled in sets.items():
         offset = len(columns["session_ids"])
@@ -123,6 +123,6 @@ def literal_reports(_: int) -> dict[str, Report]:
 
 
 def score_reports(forest_share: float) -> dict[str, Report]:
-    """How good the calibrated scores are without any rules."""
+    """Evaluates the calibrated scores without rules."""
     detections = detect_by_scores(_joined(), Calibration.read(BUILT_IN), forest_share)
     return {name: _of_set(name, detections) for name in sets}

@@ -1,1 +1,1 @@
-"""What benchmarks measure with: simulated platforms, recorded and altered sessions."""
+"""Inputs of the benchmarks: a simulated platform, recorded and altered sessions."""

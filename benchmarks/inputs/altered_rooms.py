@@ -1,8 +1,8 @@
 """``python -m benchmarks.inputs.altered_rooms FOLDER ...``: the detector on altered sessions.
 
-Each value of labelled sessions (signals.csv.gz, labels.json.gz) is altered before the detector sees
-it: rooms of another size, with more chat or less, or with presence that is not exact. Nothing is
-calibrated anew. Prints a table.
+The signals of labelled sessions (signals.csv.gz, labels.json.gz) are altered before the detector
+sees them: rooms of another size, with more or less chat, or with inexact presence. The detector is
+not recalibrated. Prints a table.
 """
 
 import sys
@@ -25,13 +25,13 @@ ACTIVITY = ("chat_msgs_per_min", "reactions_per_min")
 
 
 def scaled(signals: RecordedSignals, factor: float, *names: str) -> RecordedSignals:
-    """Some signals times a factor, in whole numbers."""
+    """Multiplies some signals by a factor, and rounds them to whole numbers."""
     columns = {name: np.round(getattr(signals, name) * factor) for name in names}
     return signals._replace(**columns)
 
 
 def blurred(signals: RecordedSignals, share: float) -> RecordedSignals:
-    """Active users with normal noise of this share of them."""
+    """Adds normal noise to active users; ``share`` is its relative standard deviation."""
     noise = np.random.default_rng(SEED).normal(0, share, len(signals.tick))
     found = np.round(signals.active_users * (1 + noise))
     return signals._replace(active_users=np.clip(found, 0, signals.total_users))

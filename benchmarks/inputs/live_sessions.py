@@ -1,4 +1,4 @@
-"""Sessions that are live, and what happens in them, delivered as the collector does it."""
+"""Live sessions and their events, delivered the way the collector does."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ EVENTS_PER_SESSION = 2
 
 
 def register(size: int, events: int) -> list[str]:
-    """That many live sessions and no others, spread over events; their names."""
+    """Replaces all sessions by ``size`` live ones, spread over events; returns their names."""
     EngagementMetric.objects.all().delete()
     Event.objects.all().delete()
     now = timezone.now()
@@ -44,7 +44,7 @@ def register(size: int, events: int) -> list[str]:
 
 
 def joins(size: int) -> np.ndarray:
-    """Every user of every session joins."""
+    """A join for every user of every session."""
     events = np.zeros(size * USERS_PER_SESSION, COLUMNS)
     events["kind"] = EventKind.JOIN
     events["session"] = np.repeat(np.arange(size), USERS_PER_SESSION)
@@ -54,7 +54,7 @@ def joins(size: int) -> np.ndarray:
 
 
 def activity(size: int, random_numbers: np.random.Generator) -> np.ndarray:
-    """Two events per session: mostly chat, some reactions, some who leave and come back."""
+    """Two events per session: mostly chat, some reactions, some joins and leaves."""
     count = size * EVENTS_PER_SESSION
     events = np.zeros(count, COLUMNS)
     kinds = [EventKind.CHAT, EventKind.REACTION, EventKind.JOIN, EventKind.LEAVE]
@@ -67,14 +67,14 @@ def activity(size: int, random_numbers: np.random.Generator) -> np.ndarray:
 
 
 def deliver(client: redis.Redis, tick: int, names: list[str], events: np.ndarray) -> None:
-    """Puts the events of a tick where the scorer reads them."""
+    """Delivers the events of a tick to where the scorer reads them."""
     with client.pipeline(transaction=False) as pipeline:
         queue_delivery(pipeline, _blocks(tick, names, events))
         pipeline.execute()
 
 
 def _blocks(tick: int, names: list[str], events: np.ndarray) -> Iterator[tuple[int, Block]]:
-    # Each is an entry of its own; those with the same ID would count once.
+    # A distinct entry ID for each event: equal IDs would count once.
     events["time"], events["sequence"] = tick * TICK_MS, np.arange(len(events))
     events["keyed"] = True
     shards = np.array([keys.shard_of(name) for name in names])

@@ -1,4 +1,4 @@
-"""Events as the platform posts them, in bulk: each kind with what a bare loop decodes of it."""
+"""Bulk events as the platform posts them: each kind with the fields that a bare loop decodes."""
 
 import random
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from sessions_app.redis_access import keys
 
 USERS = 50_000
 SEED = 1
-AT_ONCE = 2_000
+PIPELINE_SIZE = 2_000
 TIMESTAMP = "2026-11-22T10:15:05.000Z"
 
 
@@ -40,8 +40,8 @@ class _Closing(msgspec.Struct, rename="camel"):
     event_id: str | None = None
 
 
-class _Deed(msgspec.Struct, rename="camel"):
-    """What a user does that has no subject."""
+class _UserEvent(msgspec.Struct, rename="camel"):
+    """An event of a user without a subject."""
 
     session_id: str
     user_id: str
@@ -54,9 +54,9 @@ class Kind:
     """A kind of event.
 
     Attributes:
-        channel: where it is posted.
-        payload: what it says, by its number and user, beside its session.
-        struct: what is decoded at least.
+        channel: stream it is posted to.
+        payload: its fields besides the session, by number and user.
+        struct: the fields that must be decoded.
     """
 
     channel: str
@@ -64,15 +64,15 @@ class Kind:
     struct: type[msgspec.Struct]
 
     def decoder(self) -> Any:
-        """Decodes payloads into the struct."""
+        """A decoder of payloads into the struct."""
         return msgspec.json.Decoder(self.struct)
 
     def post(self, client: redis.Redis, events: int, sessions: int) -> None:
-        """Posts so many to the stream, of users and sessions at random."""
+        """Posts ``events`` entries of random users and sessions to the stream."""
         random_numbers = random.Random(SEED)
-        for start in range(0, events, AT_ONCE):
+        for start in range(0, events, PIPELINE_SIZE):
             with client.pipeline(transaction=False) as pipeline:
-                for number in range(start, min(start + AT_ONCE, events)):
+                for number in range(start, min(start + PIPELINE_SIZE, events)):
                     session = f"session-{random_numbers.randrange(sessions)}"
                     user = f"user-{random_numbers.randrange(USERS)}"
                     payload = {
@@ -116,6 +116,6 @@ KINDS = {
     "chat": Kind(keys.CHAT_MESSAGE, _chat, _Chat),
     "vote": Kind(keys.POLL_VOTE, _vote, _Vote),
     "closing": Kind(keys.POLL_CLOSED, _closing, _Closing),
-    "reaction": Kind(keys.LIVE_REACTION, _reaction, _Deed),
-    "presence": Kind(keys.SYNC_EVENTS, _presence, _Deed),
+    "reaction": Kind(keys.LIVE_REACTION, _reaction, _UserEvent),
+    "presence": Kind(keys.SYNC_EVENTS, _presence, _UserEvent),
 }

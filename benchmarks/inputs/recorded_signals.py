@@ -1,4 +1,4 @@
-"""``manage.py detect`` without its start: a file of recorded sessions is read, and judged."""
+"""``manage.py detect`` without its startup: reads a file of recorded sessions and detects in it."""
 
 import tempfile
 import time
@@ -18,13 +18,13 @@ SIMULATED_SESSIONS = 40
 COPIES = 10
 RUNS = 5
 SEED = 5
-# Less than half of what it reaches: both times vary on a busy machine.
+# Less than half the usual ratio: both times vary on a busy machine.
 LEAST_RATIO = 3.0
 MILLISECONDS = 1_000.0
 
 
 def measure(report: Callable[[str], None]) -> list[Measurement]:
-    """Session-ticks per second; the baseline is what River's forest alone gets done."""
+    """Session-ticks per second; the baseline is River's forest alone."""
     report(f"{SIMULATED_SESSIONS * COPIES} recorded sessions")
     signals = _sessions()
     with tempfile.TemporaryDirectory() as folder:
@@ -49,7 +49,7 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
 
 
 def _fastest(*works: Callable[[], object]) -> list[float]:
-    """Seconds of each one's fastest run, taken in turns: the machine can only slow them down."""
+    """Seconds of each function's fastest run, run in turns: other load can only slow them down."""
     seconds: list[list[float]] = [[] for _ in works]
     for _ in range(RUNS):
         for work, taken in zip(works, seconds, strict=True):
@@ -60,7 +60,7 @@ def _fastest(*works: Callable[[], object]) -> list[float]:
 
 
 def _sessions() -> RecordedSignals:
-    """Some simulated sessions, each several times over."""
+    """Simulated sessions, each repeated several times."""
     once, _ = recorded([simulate_session(SEED, number) for number in range(SIMULATED_SESSIONS)])
     columns = {
         name: np.tile(getattr(once, name), COPIES)

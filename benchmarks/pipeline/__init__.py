@@ -1,1 +1,1 @@
-"""Benchmarks from an event on Redis to a stored and published score."""
+"""Benchmarks of the pipeline from an event on Redis to a stored and published score."""

@@ -1,4 +1,4 @@
-"""Ticks in which somebody acts in one huge session with many polls, among thousands of others."""
+"""Ticks with activity in one huge session with many polls, among thousands of others."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from sessions_app.ticks import TICK_SECONDS, tick_at, tick_end
 
 SESSIONS = 10_000
 EVENTS_OF_ORGANIZERS = 50
-ACTS = 2_000
+ACTIONS = 2_000
 SEED = 1
 # The subject of the first poll.
 VOTED_ON = 1
@@ -31,7 +31,7 @@ _ONE = np.zeros(1, np.int64)
 
 
 def measure(report: Callable[[str], None]) -> list[Measurement]:
-    """Scores a quiet tick, and ticks with a vote, a chat message and 2,000 acts in that session."""
+    """Scores a quiet tick, and ticks with a vote, a chat message and 2,000 actions there."""
     report(f"{MAXIMUM_USERS:,} people and {MAXIMUM_POLLS} polls among {SESSIONS:,} sessions")
     client = connect(socket_timeout=60)
     client.flushdb()
@@ -42,20 +42,20 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
     measurements = []
     with running_scorers() as scorers:
         scorers.score(tick)
-        deliver(client, tick + 1, names, _acts(EventKind.JOIN, people))
+        deliver(client, tick + 1, names, _actions(EventKind.JOIN, people))
         scorers.score(tick + 1)
-        _everybody_votes_on_everything(client, names[0])
+        _store_votes(client, names[0])
         numbers = np.random.default_rng(SEED)
-        mixed = _acts(EventKind.CHAT, people[:ACTS])
+        mixed = _actions(EventKind.CHAT, people[:ACTIONS])
         mixed["kind"][::2], mixed["subject"][::2] = EventKind.VOTE, VOTED_ON
         hot = {
             "quiet": mixed[:0],
-            "one_vote": _acts(EventKind.VOTE, people[:1]),
-            "one_chat": _acts(EventKind.CHAT, people[:1]),
+            "one_vote": _actions(EventKind.VOTE, people[:1]),
+            "one_chat": _actions(EventKind.CHAT, people[:1]),
             "2000_acts": mixed,
         }
-        for number, (name, acts) in enumerate(hot.items(), tick + 2):
-            deliver(client, number, names, np.concatenate([activity(SESSIONS, numbers), acts]))
+        for number, (name, actions) in enumerate(hot.items(), tick + 2):
+            deliver(client, number, names, np.concatenate([activity(SESSIONS, numbers), actions]))
             seconds, peak = _score(scorers, number)
             _check(names[0], number, SESSIONS)
             measurements.append(
@@ -63,13 +63,13 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
                     f"hot_session_{name}", seconds, "s", float(TICK_SECONDS), "length of a tick"
                 )
             )
-            report(f"{name}: {seconds:.2f} s, {peak / 1e6:.0f} MB in a process that scores")
+            report(f"{name}: {seconds:.2f} s, {peak / 1e6:.0f} MB in a scoring process")
     client.flushdb()
     return measurements
 
 
 def _score(scorers: Scorers, tick: int) -> tuple[float, float]:
-    """Seconds that the tick took, and the memory of the largest process afterwards."""
+    """Seconds to score the tick, and memory of the largest process afterwards."""
     began = time.perf_counter()
     scorers.score(tick)
     seconds = time.perf_counter() - began
@@ -77,23 +77,23 @@ def _score(scorers: Scorers, tick: int) -> tuple[float, float]:
 
 
 def _check(hot: str, tick: int, sessions: int) -> None:
-    """Everybody is there, and every session has its row."""
+    """Checks that everybody is present, and that every session has its row."""
     rows = EngagementMetric.objects.filter(time=tick_end(tick))
     active = rows.get(session__external_id=hot).active_users
     if rows.count() != sessions or active < MAXIMUM_USERS - sessions:
         raise AssertionError(f"{rows.count()} rows, {active} people in {hot}")
 
 
-def _acts(kind: EventKind, people: np.ndarray) -> np.ndarray:
-    """Everybody does the same in the first session."""
+def _actions(kind: EventKind, people: np.ndarray) -> np.ndarray:
+    """One event of a kind for each of the people, in the first session."""
     events = np.zeros(len(people), COLUMNS)
     events["kind"], events["user"], events["order"] = kind, people, np.arange(len(people))
     events["subject"] = VOTED_ON if kind is EventKind.VOTE else people
     return events
 
 
-def _everybody_votes_on_everything(client: redis.Redis, name: str) -> None:
-    """Puts 64 polls where the scorer keeps them: so many votes would take minutes."""
+def _store_votes(client: redis.Redis, name: str) -> None:
+    """Stores 64 polls with everybody's votes as the scorer does; posting them takes minutes."""
     shard, key = keys.shard_of(name), Session.objects.get(external_id=name).pk
     audience = client.hget(keys.shard_presence(shard), str(key))
     people = unpack_table(_ONE, [audience], presence.FORM).table

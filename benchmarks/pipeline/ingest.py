@@ -1,7 +1,7 @@
 """Collector events/s against a bare loop that reads, decodes and acknowledges the same stream.
 
-Chat messages of 1,000 sessions are read by one collector and by two processes that share the work;
-then other kinds of events, and other numbers of sessions, each beside the bare loop over the same.
+Chat messages of 1,000 sessions are read by one collector, and by two processes that share the work;
+then other kinds of events and numbers of sessions, each compared with the bare loop.
 """
 
 import multiprocessing
@@ -25,7 +25,7 @@ SESSIONS = 1_000
 MIXES = (1, 100_000)
 BATCH = 5_000
 ROUNDS = 3
-PATIENCE_SECONDS = 120.0
+TIMEOUT_SECONDS = 120.0
 NOTE = "bare XREADGROUP, decode, XACK loop"
 
 
@@ -37,17 +37,17 @@ class Rates(NamedTuple):
 
 
 def measure(report: Callable[[str], None]) -> list[Measurement]:
-    """Runs each in turn on one stream of events of about 250 bytes."""
+    """Runs each in turn on a stream of events of about 250 bytes."""
     client = connect(socket_timeout=60)
     client.flushdb()
     measurements = [*_chat(client, report)]
     for name, kind in KINDS.items():
         report(f"{FEWER_EVENTS:,} {name} events")
-        rates = _beside(client, kind, SESSIONS)
+        rates = _compare(client, kind, SESSIONS)
         measurements.append(_measurement(f"ingest_{name}", rates))
     for sessions in MIXES:
         report(f"chat in {sessions:,} sessions")
-        rates = _beside(client, KINDS["chat"], sessions)
+        rates = _compare(client, KINDS["chat"], sessions)
         measurements.append(_measurement(f"ingest_{sessions}_sessions", rates))
     client.flushdb()
     return measurements
@@ -75,8 +75,8 @@ def _chat(client: redis.Redis, report: Callable[[str], None]) -> list[Measuremen
     ]
 
 
-def _beside(client: redis.Redis, kind: Kind, sessions: int) -> Rates:
-    """One round each, on a stream of its own."""
+def _compare(client: redis.Redis, kind: Kind, sessions: int) -> Rates:
+    """One round of each, on a new stream."""
     kind.post(client, FEWER_EVENTS, sessions)
     bare = FEWER_EVENTS / _timed(lambda: _drain_bare(client, kind, FEWER_EVENTS))
     collector = FEWER_EVENTS / _timed(lambda: _drain_with_collector(client, FEWER_EVENTS))
@@ -116,7 +116,7 @@ def _drain_with_collector(client: redis.Redis, events: int) -> None:
 
 
 def _drain_with_two(client: redis.Redis, events: int) -> float:
-    """Seconds that two processes take together, once both have started."""
+    """Seconds that two processes take together, after both have started."""
     _create_groups(client)
     context = multiprocessing.get_context("fork")
     begin, end = context.Event(), context.Event()
@@ -127,12 +127,12 @@ def _drain_with_two(client: redis.Redis, events: int) -> float:
     ]
     for process in processes:
         process.start()
-    time.sleep(1)  # both have their connections
+    time.sleep(1)  # until both have connected
     started = time.perf_counter()
     begin.set()
     while sum(count.value for count in counts) < events:
-        if time.perf_counter() - started > PATIENCE_SECONDS:
-            raise AssertionError("two collectors do not get on")
+        if time.perf_counter() - started > TIMEOUT_SECONDS:
+            raise AssertionError(f"two collectors are not done after {TIMEOUT_SECONDS:g} s")
         time.sleep(0.002)
     seconds = time.perf_counter() - started
     end.set()

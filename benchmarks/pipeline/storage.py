@@ -1,7 +1,7 @@
-"""Writing metrics, and reading a session's chart from a table of many rows.
+"""Writing metrics, and reading a session's chart from a large table.
 
-ROWS in the environment is how many rows the table of the chart has; two million without it. Names
-end in ``_timescaledb`` where the table is a hypertable.
+The environment variable ROWS sets the number of rows of the chart's table; default two million.
+Names end in ``_timescaledb`` if the table is a hypertable.
 """
 
 import os
@@ -24,7 +24,7 @@ BATCH = 10_000
 ROUNDS = 20
 DEFAULT_ROWS = 2_000_000
 DAY_TICKS = 86_400 // TICK_SECONDS
-PORTION_TICKS = 60
+BATCH_TICKS = 60
 FIRST_TICK = 350_000_000
 KEYS = ("session_id", "event_id", "score")
 RANGES = {
@@ -48,9 +48,9 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
     report(f"a table of {sessions * DAY_TICKS:,} rows: a day of {sessions:,} sessions")
     _fill(sessions)
     for name, length in RANGES.items():
-        report(f"chart of {name}")
+        report(f"chart of range {name}")
         chart, rows = _read(sessions, length)
-        note = "its rows by a bare query"
+        note = "bare query of its rows"
         measurements.append(Measurement(f"chart_{name}{suffix}", chart, "ms", rows, note))
     _empty()
     return measurements
@@ -62,7 +62,7 @@ def _empty() -> None:
 
 
 def _store() -> tuple[float, float]:
-    """Rows per second of the product's writer and of a bare COPY, in turns."""
+    """Rows per second of the product's writer and of a bare COPY, run in turns."""
     _empty()
     rows = np.zeros(BATCH, METRIC)
     rows["session_id"], rows["score"] = np.arange(BATCH), 0.5
@@ -85,26 +85,26 @@ def _store() -> tuple[float, float]:
 
 
 def _fill(sessions: int) -> None:
-    """A day of so many sessions, written tick by tick as the product does it."""
+    """Writes a day of ``sessions`` sessions, tick by tick like the product."""
     _empty()
     rows = np.zeros(sessions, METRIC)
     rows["session_id"] = np.arange(1, sessions + 1)
     numbers = [name for name in METRIC.names or () if name not in KEYS]
     with tqdm(total=sessions * DAY_TICKS, unit="rows", unit_scale=True) as bar:
-        for first in range(FIRST_TICK, FIRST_TICK + DAY_TICKS, PORTION_TICKS):
+        for first in range(FIRST_TICK, FIRST_TICK + DAY_TICKS, BATCH_TICKS):
             with transaction.atomic():
-                for tick in range(first, first + PORTION_TICKS):
+                for tick in range(first, first + BATCH_TICKS):
                     rows["score"] = 0.5 + 0.4 * np.sin(rows["session_id"] + tick / 180)
                     for name in numbers:
                         rows[name] = (rows["session_id"] + tick // 12) % 40
                     store_metrics(rows, tick)
-            bar.update(PORTION_TICKS * sessions)
+            bar.update(BATCH_TICKS * sessions)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE engagement_metrics")
 
 
 def _read(sessions: int, length: timedelta) -> tuple[float, float]:
-    """Median milliseconds of a chart and of its rows, of sessions at random."""
+    """Median milliseconds of a chart and of its rows, for random sessions."""
     random_numbers = np.random.default_rng(SEED)
     end = tick_end(FIRST_TICK + DAY_TICKS - 1)
     charts, rows = [], []

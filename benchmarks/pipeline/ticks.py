@@ -1,8 +1,7 @@
-"""One scoring tick, storage and publishing included, at growing numbers of live sessions.
+"""One scoring tick, including storage and publishing, at growing numbers of live sessions.
 
-Beside the whole tick stands each stage of it, as the product itself takes its time, summed over the
-processes that score at the same time. A stage is compared with what it would take if it grew as the
-number of sessions does.
+Reports the whole tick and each of its stages, as timed by the product itself and summed over the
+parallel scoring processes. The baseline of a stage is linear growth with the number of sessions.
 """
 
 import statistics
@@ -28,22 +27,22 @@ from sessions_app.ticks import TICK_SECONDS, tick_at, tick_end
 SIZES = (100, 1_000, 10_000, 100_000)
 MEASURED_TICKS = 5
 EVENTS_OF_ORGANIZERS = 50
-# In the order in which they come; detecting is part of scoring.
+# In order of execution; ``detect`` is part of ``score``.
 STAGES = ("read", "advance", "score", "detect", "commit", "store", "publish", "broadcast")
 WATCHED_SECONDS = 3_600
 SEED = 1
-# Two events a session and tick, of which one in twenty is a leave.
-MOST_STAY = 0.9
+# Two events per session and tick, of which one in twenty is a leave.
+PRESENT_SHARE = 0.9
 
 
 class Sizing(NamedTuple):
-    """What ticks of one size cost.
+    """The cost of ticks of one size.
 
     Attributes:
-        seconds: a tick, from its events to its last update; the median of some.
-        stages: seconds of each stage per tick, of all processes together.
-        state_bytes: of all sessions on Redis.
-        process_bytes: resident memory of a process that scores.
+        seconds: median time of a tick, from its events to its last update.
+        stages: seconds of each stage per tick, summed over all processes.
+        state_bytes: state of all sessions on Redis.
+        process_bytes: resident memory of a scoring process.
     """
 
     seconds: float
@@ -53,7 +52,7 @@ class Sizing(NamedTuple):
 
 
 def measure(report: Callable[[str], None]) -> list[Measurement]:
-    """Scores ticks of every size with two processes, as two Celery workers do."""
+    """Scores ticks of every size with two processes, like two Celery workers."""
     measurements: list[Measurement] = []
     sizings: dict[int, Sizing] = {}
     for size in SIZES:
@@ -82,7 +81,7 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
             grown,
             "bytes",
             largest.state_bytes / SIZES[-1],
-            "the state on Redis",
+            "state on Redis",
         )
     )
     return measurements
@@ -133,24 +132,24 @@ def _measure_size(size: int) -> Sizing:
 
 
 def _check(size: int, last: int) -> None:
-    """Every tick has its rows, and nearly everybody who joined is still there."""
+    """Checks that every tick has its rows, and that nearly everybody who joined is present."""
     stored = EngagementMetric.objects.count()
     if stored != size * (MEASURED_TICKS + 1):
         raise AssertionError(f"{stored} rows stored for {size} sessions")
     rows = EngagementMetric.objects.filter(time=tick_end(last))
     active = rows.aggregate(people=Sum("active_users"))["people"]
-    if active < size * USERS_PER_SESSION * MOST_STAY:
+    if active < size * USERS_PER_SESSION * PRESENT_SHARE:
         raise AssertionError(f"{active} people in {size} sessions")
 
 
 def _watch_one_event(client: redis.Redis) -> None:
-    """Somebody has the overview of one event open, of a fiftieth of the sessions."""
+    """Simulates an open overview of one event, with a fiftieth of the sessions."""
     key = Event.objects.order_by("pk").values_list("pk", flat=True)[0]
     client.zadd(keys.WATCHED_GROUPS, {event_group(key): time.time() + WATCHED_SECONDS})
 
 
 def _state_bytes(client: redis.Redis) -> int:
-    """What Redis holds of the sessions, without events on their way."""
+    """Size of the sessions' state on Redis, without undelivered events."""
     return sum(
         client.memory_usage(key, samples=0) or 0
         for shard in range(keys.SHARD_COUNT)

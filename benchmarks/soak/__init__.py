@@ -1,1 +1,1 @@
-"""A long run of the whole product under load, and the verdict on it: ``make soak``."""
+"""A soak test: a long run of the whole product under load, with a verdict: ``make soak``."""

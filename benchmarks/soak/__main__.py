@@ -1,7 +1,7 @@
-"""``python -m benchmarks.soak``: the whole product under load for some minutes, and a verdict.
+"""``python -m benchmarks.soak``: runs the whole product under load for some minutes, and judges it.
 
-Starts a stack of its own with embedded servers; what runs elsewhere on the machine is not touched,
-but costs time that ticks may miss. Exit code 0 if every promise was kept.
+Starts a stack of its own with embedded servers. Other processes on the machine are not affected,
+but they take time that ticks may need. Exit code 0 if every promise was kept.
 """
 
 import argparse
@@ -24,7 +24,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engagement_conductor.settings")
 RESULTS = Path(__file__).parent.parent / "results" / "soak.json"
 SAMPLE_SECONDS = 5.0
 REPORT_SECONDS = 30.0
-# Until every session is live and has been scored; ticks are judged from then on.
+# Time until every session is live and scored; ticks count from then on.
 SETTLING_SECONDS = 25.0
 RETENTION_MINUTES = 2
 OVERVIEWS = 12
@@ -33,7 +33,7 @@ STORING_SECONDS = 60.0
 
 
 def main() -> int:
-    """Returns 0 if every promise was kept, 1 if not."""
+    """Runs the soak test; returns 0 if every promise was kept, otherwise 1."""
     arguments = _read_arguments()
     load = Load(arguments.sessions, arguments.rate, arguments.minutes * 60, arguments.seed)
     _report("starting the stack")
@@ -90,7 +90,7 @@ def _run(stack: Stack, load: Load) -> tuple[list[verdict.Check], list[dict[str, 
 
 
 def _seconds_to_sample() -> float:
-    """Samples are taken in the middle of a tick, when the one before has been scored."""
+    """Seconds to the middle of a tick, when the previous one has been scored."""
     return SAMPLE_SECONDS - (time.time() - SAMPLE_SECONDS / 2) % SAMPLE_SECONDS
 
 
@@ -105,7 +105,7 @@ def _wait_until_stored(scored: Any) -> int:
     deadline = time.monotonic() + STORING_SECONDS
     while scored() < last + 1 or connect().exists(*outboxes):
         if time.monotonic() > deadline:
-            _report("the last ticks are not stored")
+            _report(f"the last ticks are not stored after {STORING_SECONDS:g} s")
             break
         time.sleep(0.1)
     return last
@@ -131,7 +131,7 @@ def _judge(
     bound = int(load.rate * (RETENTION_MINUTES + 1) * 60 * 1.05)
     pace = f"{posted.entries:,} entries, {posted.behind_seconds:.2f} s behind at worst"
     return [
-        verdict.Check("The load was there", posted.behind_seconds < verdict.LATE_SECONDS, pace),
+        verdict.Check("The load was reached", posted.behind_seconds < verdict.LATE_SECONDS, pace),
         verdict.ticks_on_time(delays),
         ticks_whole(load.sessions, last),
         counts_exact(posted.totals),
@@ -140,10 +140,10 @@ def _judge(
             verdict.memory_flat(kind, seconds, [sample["memory"][kind] for sample in samples])
             for kind in kinds
         ),
-        verdict.memory_flat("Redis, without what it keeps for a time", seconds, growing),
+        verdict.memory_flat("Redis, without data that expires", seconds, growing),
         verdict.Check("Streams are trimmed", entries <= bound, f"{entries:,} of {bound:,} entries"),
-        verdict.Check("No dead letter", not samples[-1]["dead_letters"], "of a run without faults"),
-        verdict.Check("No process ended", not stack.restarts, "; ".join(stack.restarts) or "none"),
+        verdict.Check("No dead letters", not samples[-1]["dead_letters"], "without faults"),
+        verdict.Check("No process exited", not stack.restarts, "; ".join(stack.restarts) or "none"),
     ]
 
 

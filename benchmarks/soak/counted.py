@@ -1,4 +1,4 @@
-"""What the database holds after a run, against what was posted."""
+"""Compares the database after a run with what was posted."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from sessions_app.ticks import tick_ending
 
 
 def counts_exact(totals: NDArray[np.int64]) -> Check:
-    """Every session has counted what was posted, kind by kind."""
+    """Whether every session has counted what was posted, kind by kind."""
     sums = {f"{what}_sum": Sum(f"{what}_count") for what in COUNTED}
     rows = EngagementMetric.objects.values("session__external_id").annotate(**sums)
     stored = {row["session__external_id"]: [row[f"{what}_sum"] for what in COUNTED] for row in rows}
@@ -31,16 +31,16 @@ def counts_exact(totals: NDArray[np.int64]) -> Check:
 
 
 def ticks_whole(sessions: int, last_tick: int) -> Check:
-    """Every session has one row for each tick since its first, up to ``last_tick`` at least."""
+    """Whether every session has one row per tick, from its first to at least ``last_tick``."""
     rows = EngagementMetric.objects.values("session_id").annotate(
         first=Min("time"), last=Max("time"), count=Count("time")
     )
     spans = [(_length(row["first"], row["last"]), row["count"], row["last"]) for row in rows]
-    holes = sum(length - count for length, count, _ in spans)
+    missing = sum(length - count for length, count, _ in spans)
     short = sum(tick_ending(last) < last_tick for *_, last in spans)
     total = sum(count for _, count, _ in spans)
-    found = f"{total:,} rows of {len(spans):,} sessions, {holes} holes, {short} end too early"
-    return Check("No tick is missing", not holes and not short and len(spans) == sessions, found)
+    found = f"{total:,} rows of {len(spans):,} sessions, {missing} missing, {short} end too early"
+    return Check("No tick is missing", not missing and not short and len(spans) == sessions, found)
 
 
 def _length(first: datetime, last: datetime) -> int:

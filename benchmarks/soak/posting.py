@@ -1,4 +1,4 @@
-"""A process that posts the traffic at an even pace."""
+"""A process that posts the traffic at a steady rate."""
 
 import multiprocessing
 import time
@@ -17,11 +17,11 @@ SLICE_SECONDS = 0.05
 
 
 class Load(NamedTuple):
-    """How much is posted.
+    """The load to post.
 
     Attributes:
         rate: entries per second.
-        seconds: for how long.
+        seconds: duration.
     """
 
     sessions: int
@@ -34,8 +34,8 @@ class Posted(NamedTuple):
     """What was posted.
 
     Attributes:
-        entries: to all streams.
-        behind_seconds: by how much the pace was missed at worst.
+        entries: number of entries in all streams.
+        behind_seconds: the longest time by which posting fell behind its rate.
         totals: see :class:`benchmarks.soak.rooms.Traffic`.
     """
 
@@ -45,7 +45,7 @@ class Posted(NamedTuple):
 
 
 class Platform:
-    """The process that plays the platform; posting goes on until its time is over."""
+    """The process that acts as the platform; it posts for the duration of the load."""
 
     def __init__(self, redis_url: str, load: Load) -> None:
         self._pipe, theirs = multiprocessing.Pipe()
@@ -55,26 +55,26 @@ class Platform:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The ID of the process."""
         return self._process.pid or 0
 
     def result(self, seconds: float) -> Posted | None:
-        """What was posted, once all of it is; None if that takes longer than ``seconds``.
+        """What was posted, when all of it has been; None if that takes longer than ``seconds``.
 
         Raises:
-            EOFError: it died.
+            EOFError: the process died.
         """
         return self._pipe.recv() if self._pipe.poll(seconds) else None
 
     def stop(self) -> None:
-        """Ends it, done or not."""
+        """Kills the process, whether it is done or not."""
         self._process.kill()
         self._process.join()
 
 
 @contextmanager
 def running_platform(redis_url: str, load: Load) -> Iterator[Platform]:
-    """The platform, which posts until the block ends at most."""
+    """A platform that posts, at most until the block ends."""
     platform = Platform(redis_url, load)
     try:
         yield platform

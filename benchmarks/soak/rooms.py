@@ -1,6 +1,6 @@
-"""What happens in a conference under load: every kind of event, and what all of it must add up to.
+"""The traffic of a conference under load: every kind of event, and the totals they must add up to.
 
-Only payloads whose effect is certain are posted, so that the totals can be compared exactly.
+Only payloads with a deterministic effect are posted, so that totals can be compared exactly.
 """
 
 import json
@@ -14,12 +14,11 @@ from sessions_app.redis_access import keys
 
 USERS = 40
 EVENTS = 20
-# A user who moves twice within a tick is one movement, and votes in the tick in which their poll is
-# closed count nothing: neither happens here.
+# Two moves of a user within a tick count as one, and votes in the tick in which their poll closes
+# do not count. This delay prevents both.
 SETTLED_SECONDS = 15.0
 AWAY_AT_MOST = 0.2
-# How often what is posted, of a thousand entries; every second message is announced on both
-# channels.
+# Relative frequencies; every second chat message is also posted to the sync channel.
 MIX = {
     "chat": 300,
     "reaction": 220,
@@ -44,7 +43,7 @@ def event_name(number: int) -> str:
 
 
 class Room:
-    """One session: who is there, and which poll is open."""
+    """One session: who is present, and which poll is open."""
 
     __slots__ = ("arrived", "away", "event", "last_vote_s", "name", "poll", "present", "voters")
 
@@ -60,14 +59,14 @@ class Room:
 
 
 class Traffic:
-    """A conference whose sessions differ in how much happens, the same for the same seed.
+    """A conference whose sessions differ in activity; the same for the same seed.
 
     Args:
-        sessions: how many; everybody is live after as many entries.
-        seed: of the random numbers.
+        sessions: number of sessions; all are live after as many entries.
+        seed: seed of the random numbers.
 
     Attributes:
-        totals: what must have been counted, one row per session, columns :data:`COUNTED`.
+        totals: expected counts, one row per session, columns :data:`COUNTED`.
     """
 
     def __init__(self, sessions: int, seed: int) -> None:
@@ -82,7 +81,7 @@ class Traffic:
         self.totals = np.zeros((sessions, len(COUNTED)), np.int64)
 
     def entries(self, count: int, now_s: float) -> Iterator[Entry]:
-        """At least ``count`` entries, each a channel and a payload, at a time since the start."""
+        """At least ``count`` entries (channel and payload), ``now_s`` seconds after the start."""
         numbers = np.searchsorted(self._shares, self._random.random(count))
         kinds = np.searchsorted(self._kind_shares, self._random.random(count))
         opening = min(count, len(self._rooms) - self._opened)
@@ -139,7 +138,7 @@ class Traffic:
         return _entry(keys.POLL_VOTE, {**poll, "userId": voter, "optionId": "a"})
 
     def _move(self, number: int, where: dict[str, str], user: str, now_s: float) -> Entry:
-        """Whoever may come or go does; where nobody may, somebody gives a sign of life."""
+        """A join or leave of a user who has settled; if there is none, a sign of life."""
         room = self._rooms[number]
         settled = now_s - SETTLED_SECONDS
         if room.arrived < USERS:

@@ -1,4 +1,4 @@
-"""What is read of the running product every five seconds."""
+"""Samples of the running product, taken every five seconds."""
 
 import os
 from typing import Any
@@ -20,8 +20,8 @@ class Sampler:
     """Takes samples.
 
     Args:
-        stack: whose processes and Redis are looked at.
-        client: of that Redis.
+        stack: the stack whose processes are sampled.
+        client: a client of its Redis.
     """
 
     def __init__(self, stack: Stack, client: "redis.Redis") -> None:
@@ -36,7 +36,7 @@ class Sampler:
         Args:
             elapsed: seconds since the start.
             scored: the last tick that all shards have scored.
-            cost: of processes that do not belong to the stack.
+            cost: usage of processes that are not part of the stack.
         """
         usage = {**self._stack.usage(), **cost}
         status = pipeline_status(self._client)
@@ -63,10 +63,9 @@ class Sampler:
             return sum(size or 0 for size in pipeline.execute())
 
     def _kept(self, scored: int) -> int:
-        """What is kept for 20 minutes, the blocks, and for ten, the identities.
+        """Size of the blocks, kept for 20 minutes, and of the identities, kept for ten.
 
-        The blocks of a tick do not change any more once it is scored, so that each is measured
-        once.
+        Blocks no longer change once their tick is scored, so each is measured once.
         """
         for tick in range(max(self._measured, scored - RETAINED_TICKS) + 1, scored + 1):
             self._blocks[tick] = self._sizes(

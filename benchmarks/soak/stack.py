@@ -1,4 +1,4 @@
-"""The product as ``make up`` starts it, on servers and a data folder of its own."""
+"""The product as started by ``make up``, with its own servers and data folder."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from engagement_conductor.configuration.env import BASE_DIR
 from engagement_conductor.local_stack import ports
 
 STOP_SECONDS = 60.0
-# What tells a process of the stack from the others, in its command line.
+# Words in the command line that identify the processes of the stack.
 KINDS = {
     "web": "web_server",
     "collector": "collect_events",
@@ -29,11 +29,11 @@ SUPERVISOR = "supervisor"
 
 
 class Usage(NamedTuple):
-    """What the processes of a kind use together.
+    """Total resource usage of the processes of a kind.
 
     Attributes:
-        memory: bytes that nobody else shares.
-        cpu_seconds: since they began, with what their children used that have ended.
+        memory: unshared bytes.
+        cpu_seconds: since their start, including children that have exited.
     """
 
     memory: int
@@ -44,8 +44,8 @@ class Stack:
     """A running stack.
 
     Attributes:
-        port: of its web server.
-        redis_url, database_url: of its servers.
+        port: port of its web server.
+        redis_url, database_url: addresses of its servers.
     """
 
     def __init__(self, process: "subprocess.Popen[str]", port: int, ready: str) -> None:
@@ -53,24 +53,24 @@ class Stack:
         self.port = port
         self.redis_url, self.database_url = words["redis"], words["database"]
         self._root = psutil.Process(process.pid)
-        self._told: list[str] = []
+        self._lines: list[str] = []
         threading.Thread(target=self._listen, args=(process,), daemon=True).start()
 
     @property
     def restarts(self) -> list[str]:
-        """What the supervisor said of processes that ended and were started again."""
-        return [line.strip() for line in self._told if "again" in line]
+        """The supervisor's lines about processes that exited and were restarted."""
+        return [line.strip() for line in self._lines if "again" in line]
 
     def _listen(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            self._told.append(line)
+            self._lines.append(line)
 
     def usage(self) -> dict[str, Usage]:
-        """By kind of process."""
+        """Usage by kind of process."""
         found: dict[str, Usage] = {}
         for process in [self._root, *self._root.children(recursive=True)]:
-            # Backends of the database come and go.
+            # Database backends come and go.
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
                 kind = _kind(process)
                 memory, cpu = process.memory_full_info().uss, sum(process.cpu_times()[:4])
@@ -81,10 +81,10 @@ class Stack:
 
 @contextmanager
 def running_stack(retention_minutes: int) -> Iterator[Stack]:
-    """The stack until the block ends; afterwards nothing of it is left.
+    """Runs the stack until the block ends, and removes all of its data.
 
     Args:
-        retention_minutes: for how long the streams keep their entries.
+        retention_minutes: retention of stream entries.
 
     Raises:
         RuntimeError: it does not start.
@@ -92,7 +92,7 @@ def running_stack(retention_minutes: int) -> Iterator[Stack]:
     (BASE_DIR / ".data").mkdir(exist_ok=True)
     port = ports.find_free()
     with tempfile.TemporaryDirectory(prefix="soak-", dir=BASE_DIR / ".data") as folder:
-        # This process becomes a part of the product, too: it reads the database.
+        # This process reads the stack's database itself, so it needs the same settings.
         for name in ("DATABASE_URL", "REDIS_URL"):
             os.environ.pop(name, None)
         os.environ |= {"DATA_DIR": folder, "PORT": str(port)}
@@ -120,7 +120,7 @@ def _wait_until_ready(process: "subprocess.Popen[str]") -> str:
     for line in process.stdout:
         if line.startswith("Ready:"):
             return line
-    raise RuntimeError("The stack does not start; see above.")
+    raise RuntimeError("The stack did not start; see above.")
 
 
 def _kind(process: psutil.Process) -> str:

@@ -1,4 +1,4 @@
-"""Whether a run was good: every promise checked, each with what was found."""
+"""The verdict on a run: a check of every promise, with its findings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from sessions_app.ticks import TICK_SECONDS
 
 LATE_SECONDS = float(TICK_SECONDS)
-# A trend over five minutes says nothing about an hour.
+# A trend over less time says nothing about an hour.
 JUDGED_MINUTES = 10.0
 GROWTH_SHARE = 0.1
 GROWTH_BYTES = 32 * 2**20
@@ -16,7 +16,7 @@ MEBIBYTE = 2**20
 
 
 class Check(NamedTuple):
-    """One promise: whether it was kept, and what was found. ``kept`` is None if nobody can say."""
+    """One promise: whether it was kept (None if undecided), and what was found."""
 
     name: str
     kept: bool | None
@@ -24,9 +24,9 @@ class Check(NamedTuple):
 
 
 def hourly_growth(seconds: Sequence[float], values: Sequence[float]) -> float:
-    """By how much ``values`` would grow in an hour, by the trend of their second half.
+    """Growth of ``values`` per hour, extrapolated from the trend of their second half.
 
-    The trend is the median slope of all pairs (Theil and Sen), which single peaks do not move.
+    The trend is the median slope of all pairs (Theil-Sen), which is robust to single peaks.
     """
     times, sizes = (np.asarray(column, float)[len(seconds) // 2 :] for column in (seconds, values))
     first, second = np.triu_indices(len(times), k=1)
@@ -36,39 +36,39 @@ def hourly_growth(seconds: Sequence[float], values: Sequence[float]) -> float:
 
 
 def ticks_on_time(delays: Mapping[int, float]) -> Check:
-    """No tick was scored later than the end of the next one."""
+    """Whether every tick was scored before the end of the next one."""
     late = {tick: delay for tick, delay in delays.items() if delay > LATE_SECONDS}
     found = f"{len(delays)} ticks, {_quantiles(list(delays.values()))}, {len(late)} late"
     return Check("No tick is late by more than one", bool(delays) and not late, found)
 
 
 def screens_current(delays: Mapping[int, float], problem: str) -> Check:
-    """Every screen showed every tick, before the end of the next one."""
+    """Whether every screen showed every tick before the end of the next one."""
     kept = bool(delays) and not problem and max(delays.values()) <= LATE_SECONDS
     found = problem or f"{len(delays)} ticks, {_quantiles(list(delays.values()))}"
     return Check("Every screen shows every tick", kept, found)
 
 
 def memory_flat(name: str, seconds: Sequence[float], values: Sequence[float]) -> Check:
-    """Growth by less than a tenth, or less than 32 MiB, in an hour."""
+    """Whether memory grows by at most a tenth, or at most 32 MiB, per hour."""
     growth = hourly_growth(seconds, values)
     bound = max(GROWTH_BYTES, GROWTH_SHARE * values[-1])
     long_enough = seconds[-1] >= JUDGED_MINUTES * 60
     found = (
-        f"{values[-1] / MEBIBYTE:,.0f} MiB, {growth / MEBIBYTE:+,.1f} MiB an hour"
+        f"{values[-1] / MEBIBYTE:,.0f} MiB, {growth / MEBIBYTE:+,.1f} MiB per hour"
         f" (bound {bound / MEBIBYTE:,.0f})"
     )
     return Check(f"Flat memory: {name}", growth <= bound if long_enough else None, found)
 
 
 def report(checks: Sequence[Check]) -> str:
-    """A line for each check."""
-    words = {True: "ok    ", False: "FAILED", None: "unsaid"}
+    """One line per check."""
+    words = {True: "ok    ", False: "FAILED", None: "n/a   "}
     return "\n".join(f"{words[check.kept]}  {check.name}: {check.found}" for check in checks)
 
 
 def as_json(checks: Sequence[Check]) -> list[dict[str, Any]]:
-    """The checks for the file of results."""
+    """The checks for the results file."""
     return [check._asdict() for check in checks]
 
 

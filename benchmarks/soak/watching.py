@@ -1,4 +1,4 @@
-"""When each tick was scored, and when the last of the open screens showed it."""
+"""Records when each tick was scored, and when the last open screen showed it."""
 
 import threading
 import time
@@ -17,10 +17,10 @@ POLL_SECONDS = 0.05
 
 
 class TickWatch(threading.Thread):
-    """Notes when a tick has been scored in all shards.
+    """Records when each tick has been scored in all shards.
 
     Attributes:
-        delays: seconds from the end of each tick.
+        delays: seconds after the end of each tick.
     """
 
     def __init__(self) -> None:
@@ -52,11 +52,11 @@ class TickWatch(threading.Thread):
 
 
 class ScreenWatch(threading.Thread):
-    """Notes when the last screen had all points of a tick.
+    """Records when the last screen had all points of each tick.
 
     Attributes:
-        delays: seconds from the end of each tick.
-        problem: why it does not watch any more; empty while it does.
+        delays: seconds after the end of each tick.
+        problem: why it stopped watching; empty while it watches.
     """
 
     def __init__(self, spectators: Spectators) -> None:
@@ -79,14 +79,14 @@ class ScreenWatch(threading.Thread):
             tick += 1
 
     def stop(self) -> None:
-        """Returns when the tick that it waits for is there, too."""
+        """Stops after the tick that it is waiting for."""
         self._stopping.set()
         self.join()
         self._spectators.stop()
 
 
 def open_screens(port: int, overviews: int, pages: int) -> Spectators:
-    """Overviews of organizers with one event each, and as many pages of sessions of each."""
+    """Opens overviews, each of an organizer with one event, and session pages of these events."""
     screens = []
     for event in Event.objects.order_by("pk")[:overviews]:
         organizer = User.objects.create(username=f"organizer-{event.pk}")
@@ -102,7 +102,7 @@ def open_screens(port: int, overviews: int, pages: int) -> Spectators:
 
 
 def _cookies(organizer: User) -> dict[str, str]:
-    """Those of a browser in which the organizer has logged in."""
+    """The cookies of a browser in which the organizer has logged in."""
     client = Client()
     client.force_login(organizer)
     return {name: morsel.value for name, morsel in client.cookies.items()}

@@ -1,4 +1,4 @@
-"""The list of anomalies in the admin, with a thousand rows and with a million."""
+"""The admin's list of anomalies, with a thousand rows and with a million."""
 
 import statistics
 import time
@@ -20,10 +20,10 @@ from sessions_app.models import EngagementMetric, Event, Session
 SMALL, LARGE = 1_000, 1_000_000
 EVENTS, SESSIONS = 50, 2_000
 REPETITIONS = 5
-FILLED_AT_ONCE = 50_000
+BATCH_ROWS = 50_000
 EXPORTED_SECONDS = 5.0
 LIST = "/admin/anomalies_app/anomaly/"
-# What an admin asks the list for; the first rows have metrics, so that there are pictures.
+# Queries of the list; the first rows have metrics, so that their sparklines are drawn.
 QUERIES = {
     "first": "",
     "open": "status=OPEN",
@@ -40,7 +40,7 @@ QUERIES = {
     "last_page": "p={last}",
 }
 
-# One every 31 seconds; of 100, ten acknowledged, four confirmed, one a false alarm, a few go on.
+# One every 31 seconds; of 100, ten acknowledged, four confirmed, one a false alarm; a few are open.
 ANOMALIES = """
 INSERT INTO anomalies (
     id, time, session_id, event_id, metadata, type, severity, anomaly_score, current_engagement,
@@ -65,7 +65,7 @@ FROM generate_series(%(first)s, %(last)s) AS number,
 
 @override_settings(ALLOWED_HOSTS=["testserver"])
 def measure(report: Callable[[str], None]) -> list[Measurement]:
-    """Asks for the list in many ways, and for one anomaly's page, at both sizes."""
+    """Requests the list in many ways, and one anomaly's page, at both sizes."""
     report(f"list of {SMALL:,} anomalies")
     small = _measure_size(SMALL)
     report(f"list of {LARGE:,} anomalies")
@@ -77,7 +77,7 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
             Measurement(f"anomaly_list_{name}", large[name], "s", small[name], note)
             for name in large
         ),
-        Measurement("anomaly_export", _export_rate(), "rows/s", 1_000.0, "a thousand a second"),
+        Measurement("anomaly_export", _export_rate(), "rows/s", 1_000.0, "1,000 rows/s"),
     ]
 
 
@@ -99,7 +99,7 @@ def _measure_size(rows: int) -> dict[str, float]:
 
 
 def _seconds(client: Client, address: str) -> float:
-    """The median time of an answer, after a first one that nobody times."""
+    """Median response time, after one untimed request."""
     times = []
     for _ in range(REPETITIONS + 1):
         started = time.perf_counter()
@@ -131,9 +131,9 @@ def _fill(rows: int) -> User:
     )
     values = {"now": now, "user": user.pk, "sessions": SESSIONS, "events": EVENTS}
     with connection.cursor() as cursor:
-        # No statement may take longer than the product allows any.
-        for first in range(1, rows + 1, FILLED_AT_ONCE):
-            last = min(rows, first + FILLED_AT_ONCE - 1)
+        # In batches, to stay below the product's statement timeout.
+        for first in range(1, rows + 1, BATCH_ROWS):
+            last = min(rows, first + BATCH_ROWS - 1)
             cursor.execute(ANOMALIES, {**values, "first": first, "last": last})
         cursor.execute("ANALYZE")
     _store_metrics(list(Anomaly.objects.order_by("-time")[:100]))
@@ -141,7 +141,7 @@ def _fill(rows: int) -> User:
 
 
 def _store_metrics(anomalies: list[Anomaly]) -> None:
-    """Ten minutes around each."""
+    """Stores ten minutes of metrics around each anomaly."""
     figures = ("chat_msgs_per_min", "poll_participation", "active_users", "total_users")
     figures += ("reactions_per_min", "user_leave_rate", "chat_count", "reaction_count")
     figures += ("join_count", "leave_count", "vote_count")
@@ -158,7 +158,7 @@ def _store_metrics(anomalies: list[Anomaly]) -> None:
 
 
 def _export_rate() -> float:
-    """Rows a second of the download of everything, in its first seconds."""
+    """Rows per second of a full download, during its first seconds."""
     lines, seconds = async_to_sync(_export)(User.objects.get(username="bench"))
     return lines / seconds
 

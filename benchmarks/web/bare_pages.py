@@ -1,4 +1,4 @@
-"""What serving a page costs at least: bytes for every request, and nothing else."""
+"""A lower bound for serving a page: a server that answers every request with plain bytes."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ from engagement_conductor.local_stack import ports
 
 @contextmanager
 def running_bare_pages(size: int) -> Iterator[int]:
-    """Answers every request with ``size`` bytes until the block ends; its port on this machine."""
+    """Answers every request with ``size`` bytes until the block ends; yields its local port."""
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % size
     answer = head + bytes(size)
 

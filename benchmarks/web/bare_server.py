@@ -1,4 +1,4 @@
-"""What broadcasting costs at least: bytes written to sockets, and nothing else."""
+"""A lower bound for broadcasting: a server that only writes bytes to sockets."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from engagement_conductor.local_stack import ports
 
 
 class BareServer:
-    """Writes what it is given to every connection."""
+    """Writes the same frames to every connection."""
 
     def __init__(self) -> None:
         self.port = ports.find_free()
@@ -28,7 +28,7 @@ class BareServer:
         writer.close()
 
     def send(self, frames: list[bytes]) -> None:
-        """Begins to write; returns at once."""
+        """Starts writing; returns at once."""
         self._loop.call_soon_threadsafe(self._write, frames)
 
     def _write(self, frames: list[bytes]) -> None:
@@ -37,7 +37,7 @@ class BareServer:
                 writer.write(frame)
 
     def stop(self) -> None:
-        """Once all connections have been closed by the other side."""
+        """Stops the server, after the clients have closed their connections."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -1,4 +1,4 @@
-"""A big conference with one organizer, of which five minutes have been scored."""
+"""A big conference with one organizer, with five minutes already scored."""
 
 import time
 
@@ -22,8 +22,8 @@ class Conference:
     """500 live sessions of five events.
 
     Attributes:
-        organizer: of all of the events.
-        session_keys: of the database.
+        organizer: organizer of all events.
+        session_keys: primary keys of the sessions.
     """
 
     def __init__(self, scorers: Scorers) -> None:
@@ -44,18 +44,18 @@ class Conference:
             self.score_tick()
 
     def prepare_tick(self) -> int:
-        """Something happens in every session; returns the time of the points to come, in ms."""
+        """Delivers activity in every session; returns the time of the coming points, in ms."""
         self._tick += 1
         events = activity(SESSIONS, self._random_numbers)
         deliver(self._client, self._tick, self._names, events)
         return tick_end_ms(self._tick)
 
     def score_tick(self) -> None:
-        """Scores, stores and tells what has been prepared."""
+        """Scores, stores and publishes the prepared tick."""
         self._scorers.score(self._tick)
 
     def cookies(self) -> dict[str, str]:
-        """Those of a browser in which the organizer has logged in."""
+        """The cookies of a browser in which the organizer has logged in."""
         client = Client()
         client.force_login(self.organizer)
         return {name: morsel.value for name, morsel in client.cookies.items()}

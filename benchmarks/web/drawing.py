@@ -1,4 +1,4 @@
-"""How fast a real browser draws a tick of 500 cards, and how long it is busy at a time."""
+"""How fast a real browser draws a tick of 500 cards, and how long its longest task takes."""
 
 import os
 import statistics
@@ -19,8 +19,8 @@ MEASURED_TICKS = 10
 SETTLING_MS = 1_500
 ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
 
-# Runs before the page's own scripts. A tick comes as one message or several, each of which is
-# drawn when the frame after it is over.
+# Runs before the page's own scripts. A tick arrives as one or more messages; each counts as drawn
+# at the end of the frame that follows it.
 NOTES = """
 const notes = { drawn: [], tasks: [], shift: 0 };
 const afterFrame = (done) => requestAnimationFrame(() => {
@@ -43,9 +43,9 @@ window.WebSocket = class extends WebSocket {
 };
 Object.assign(window, { notes, afterFrame });
 """
-FORGET = "notes.drawn.length = notes.tasks.length = 0"
-# What a page does that knows nothing better.
-DRAW_ANEW = """() => new Promise((done) => {
+RESET = "notes.drawn.length = notes.tasks.length = 0"
+# The naive way to update the page.
+REDRAW_ALL = """() => new Promise((done) => {
     const list = document.getElementById("cards");
     const begun = performance.now();
     list.innerHTML = list.innerHTML;
@@ -54,29 +54,29 @@ DRAW_ANEW = """() => new Promise((done) => {
 
 
 def measure(report: Callable[[str], None]) -> list[Measurement]:
-    """An overview of 500 live sessions in Chromium. Tasks below 0.05 s are no long ones: 0.
+    """Measures an overview of 500 live sessions in Chromium.
 
-    Nothing is measured where there is no Chromium.
+    Tasks below 0.05 s are not reported by the browser and count as 0. Skipped without Chromium.
     """
     if not os.environ.get("CHROMIUM"):
-        report("SKIPPED: there is no Chromium (install it, or set CHROMIUM to its path)")
+        report("SKIPPED: Chromium not found (install it, or set CHROMIUM to its path)")
         return []
     with running_scorers() as scorers:
-        report(f"five minutes of {SESSIONS} sessions")
+        report(f"scoring five minutes of {SESSIONS} sessions")
         conference = Conference(scorers)
         with (
             running_web_server() as server,
             _overview(server.port, conference.cookies()) as page,
         ):
             report("watching them in a browser")
-            notes, anew = _watch(page, conference)
+            notes, redraw = _watch(page, conference)
     drawn = [duration / 1000 for duration in notes["drawn"]]
     longest = max(notes["tasks"], default=0) / 1000
-    note = "all cards written anew as HTML"
+    note = "all cards rewritten as HTML"
     return [
-        Measurement("drawing_p50", statistics.median(drawn), "s", anew, note),
-        Measurement("drawing_max", max(drawn), "s", anew, note),
-        Measurement("drawing_longest_task", longest, "s", anew, note),
+        Measurement("drawing_p50", statistics.median(drawn), "s", redraw, note),
+        Measurement("drawing_max", max(drawn), "s", redraw, note),
+        Measurement("drawing_longest_task", longest, "s", redraw, note),
     ]
 
 
@@ -99,13 +99,13 @@ def _overview(port: int, cookies: dict[str, str]) -> Iterator[Page]:
 
 
 def _watch(page: Page, conference: Conference) -> tuple[dict[str, Any], float]:
-    """What the page has noted of all ticks; how long it takes to draw all cards anew, in s."""
+    """The page's notes on all ticks, and seconds to rewrite all cards."""
     for number in range(MEASURED_TICKS + 1):
         conference.prepare_tick()
         conference.score_tick()
         page.wait_for_timeout(SETTLING_MS)
         if number == 0:
-            page.evaluate(FORGET)  # loading the page is not drawing a tick
+            page.evaluate(RESET)  # exclude the loading of the page
     notes = page.evaluate("notes")
-    anew = [page.evaluate(DRAW_ANEW) / 1000 for _ in range(MEASURED_TICKS)]
-    return notes, statistics.median(anew)
+    redraws = [page.evaluate(REDRAW_ALL) / 1000 for _ in range(MEASURED_TICKS)]
+    return notes, statistics.median(redraws)

@@ -1,8 +1,8 @@
-"""Many open pages of sessions, and pages by themselves: how soon, how many, and what they cost.
+"""Many open session pages, and page requests: latency, throughput and memory.
 
-Up to two thousand browsers have a page of a session open. Each should get its point of every tick;
-where that does not come before the next tick, a frame was dropped. Pages are asked for by some
-clients at once, beside a bare server that answers with as many bytes.
+Up to 2,000 sockets of session pages are open. Each should get its point of every tick; a point that
+does not arrive within a tick counts as a dropped frame. Pages are requested by several clients at
+once, compared with a bare server that answers with as many bytes.
 """
 
 import http.client
@@ -27,17 +27,17 @@ PAUSE_SECONDS = 1.0
 TICK_SECONDS = 5.0
 CLIENTS = 4
 REQUESTS = 40
-# What a fault may cost an open page.
-COME_BACK_SECONDS = 10.0
+# Promised time until an open page is current again after a fault.
+RECOVERY_SECONDS = 10.0
 
 
 class Sockets(NamedTuple):
-    """What so many open sockets showed.
+    """Results for a number of open sockets.
 
     Attributes:
-        opening_seconds: until all of them, opened at once, had their snapshot.
-        waits: seconds from the end of a tick's scoring to its last screen.
-        dropped: frames that did not come within a tick.
+        opening_seconds: time until all of them, opened at once, had their snapshot.
+        waits: seconds from the end of a tick's scoring to the last screen.
+        dropped: frames that did not arrive within a tick.
         bytes_each: memory of the web server per socket.
     """
 
@@ -48,13 +48,13 @@ class Sockets(NamedTuple):
 
 
 def measure(report: Callable[[str], None]) -> list[Measurement]:
-    """Sockets of session pages, and requests per second of both kinds of pages."""
+    """Measures sockets of session pages, and requests per second of both kinds of pages."""
     measurements: list[Measurement] = []
     with running_scorers() as scorers:
-        report("five minutes of a conference")
+        report("scoring five minutes of a conference")
         conference = Conference(scorers)
         for count in SOCKETS:
-            report(f"{count:,} open pages of sessions")
+            report(f"{count:,} open session pages")
             found = _with_sockets(conference, count)
             measurements += [
                 Measurement(
@@ -75,7 +75,7 @@ def measure(report: Callable[[str], None]) -> list[Measurement]:
                     f"sockets_{count}_opening",
                     found.opening_seconds,
                     "s",
-                    COME_BACK_SECONDS,
+                    RECOVERY_SECONDS,
                     "the promise after a fault",
                 ),
                 Measurement(f"sockets_{count}_bytes", found.bytes_each, "bytes", 65_536, "64 KiB"),
@@ -125,7 +125,7 @@ def _requests(conference: Conference) -> list[Measurement]:
 
 
 def _rate(port: int, path: str, cookies: dict[str, str]) -> float:
-    """Pages per second, asked for by some clients at once."""
+    """Pages per second, requested by several clients at once."""
     with ThreadPoolExecutor(CLIENTS) as clients:
         began = time.perf_counter()
         answers = [clients.submit(_get, port, path, cookies) for _ in range(REQUESTS)]

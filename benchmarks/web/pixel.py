@@ -1,7 +1,7 @@
-"""From an event on Redis to the pixel that it changes, through all processes and a real browser.
+"""From an event on Redis to the pixel it changes, through all processes and a real browser.
 
-An event waits for the end of its tick, up to five seconds, whatever the product does. That wait is
-taken off: what is left is the collector, the scorer, the database, the broadcast and the browser.
+An event always waits for the end of its tick, up to five seconds. That wait is subtracted, which
+leaves the time of the collector, scorer, database, broadcast and browser.
 """
 
 import os
@@ -28,23 +28,23 @@ EVENTS = 24
 SESSION, EVENT = "talk", "conference"
 COUNT = "[data-signal=chat_msgs_per_min]"
 GOAL_SECONDS = 0.5
-LOOK_MS = 5
-PATIENCE_SECONDS = 20.0
+POLL_MS = 5
+TIMEOUT_SECONDS = 20.0
 
 
 def measure(report: Callable[[str], None]) -> list[Measurement]:
-    """Nothing is measured where there is no Chromium."""
+    """Measures the time to the pixel; skipped without Chromium."""
     program = os.environ.get("CHROMIUM")
     if not program:
-        report("NOT RUN: from event to pixel, as there is no Chromium")
+        report("SKIPPED: Chromium not found (install it, or set CHROMIUM to its path)")
         return []
-    # Sessions of other benchmarks would stand on the overview, too.
+    # Sessions of other benchmarks would appear on the overview, too.
     EngagementMetric.objects.all().delete()
     Event.objects.all().delete()
-    report(f"messages of {EVENTS} ticks on their way to the pixel")
+    report(f"messages of {EVENTS} ticks to the pixel")
     waits = sorted(_waits(program))
     cuts = statistics.quantiles(waits, n=100)
-    note = "half a second, the promise"
+    note = "the promise of 0.5 s"
     return [
         Measurement(f"pixel_{name}", value, "s", GOAL_SECONDS, note)
         for name, value in (("p50", cuts[49]), ("p95", cuts[94]), ("p99", cuts[98]))
@@ -79,14 +79,14 @@ def _open_session(product: RunningProcesses, page: Page, client: "redis.Redis") 
     page.fill("#id_password", password)
     page.click("button[type=submit]")
     post(client, keys.SYNC_EVENTS, {**user("user_join", "u", SESSION), "eventId": EVENT})
-    page.click(".card-title a", timeout=PATIENCE_SECONDS * 1000)
+    page.click(".card-title a", timeout=TIMEOUT_SECONDS * 1000)
     page.wait_for_selector("#connection[data-state=live]")
 
 
 def _wait(page: Page, client: "redis.Redis", number: int) -> float:
-    """Posts messages at the middle of a tick; seconds from the tick's end to their pixel.
+    """Posts messages in the middle of a tick; returns seconds from its end to the pixel.
 
-    Each time one more than before, so that the sum over a minute changes with every tick.
+    Posts one message more each time, so that the sum over a minute changes with every tick.
     """
     into_tick_ms = server_time_ms(client) % TICK_MS
     time.sleep((1.5 * TICK_MS - into_tick_ms) % TICK_MS / 1000)
@@ -95,9 +95,9 @@ def _wait(page: Page, client: "redis.Redis", number: int) -> float:
         message = chat(f"m{number}-{part}", "u", SESSION, eventId=EVENT)
         post(client, keys.CHAT_MESSAGE, message)
     end_of_tick = time.monotonic() + (TICK_MS - server_time_ms(client) % TICK_MS) / 1000
-    give_up_at = end_of_tick + PATIENCE_SECONDS
+    deadline = end_of_tick + TIMEOUT_SECONDS
     while page.inner_text(COUNT) == before:
-        if time.monotonic() > give_up_at:
+        if time.monotonic() > deadline:
             raise AssertionError(f"the messages of tick {number} are not on the page")
-        page.wait_for_timeout(LOOK_MS)
+        page.wait_for_timeout(POLL_MS)
     return time.monotonic() - end_of_tick

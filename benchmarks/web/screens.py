@@ -1,4 +1,4 @@
-"""From the publication of a tick to the last of many open screens, against bare sockets."""
+"""From the publication of a tick to the last of many open screens, compared with bare sockets."""
 
 import statistics
 import time
@@ -29,8 +29,8 @@ class Waits(NamedTuple):
     """How long screens wait for a tick, in seconds.
 
     Attributes:
-        published: each screen, from when all of the tick was told; 0 if it was there before.
-        scored: the last screen, from when scoring began.
+        published: per screen, since the whole tick was published; 0 if it was current before.
+        scored: until the last screen, since scoring began.
     """
 
     published: list[float]
@@ -38,12 +38,12 @@ class Waits(NamedTuple):
 
 
 def measure(report: Callable[[str], None]) -> list[Measurement]:
-    """500 live sessions, on 200 overviews and 50 pages of sessions at once."""
+    """Measures 500 live sessions on 200 overviews and 50 session pages at once."""
     with running_scorers() as scorers:
-        report(f"five minutes of {SESSIONS} sessions")
+        report(f"scoring five minutes of {SESSIONS} sessions")
         conference = Conference(scorers)
         waits = _with_the_product(conference, report)
-        report("as much on bare sockets")
+        report("the same on bare sockets")
         bare = _with_bare_sockets(conference)
     note = "as many bytes on bare sockets"
     return [
@@ -66,8 +66,8 @@ def _with_the_product(conference: Conference, report: Callable[[str], None]) -> 
     with running_web_server() as server:
         spectators = Spectators(server.port, _screens(conference, server.port))
         report(
-            f"{OVERVIEWS} overviews and {SESSION_PAGES} pages are open"
-            f" after {spectators.opening_seconds:.1f} s"
+            f"{OVERVIEWS} overviews and {SESSION_PAGES} session pages opened"
+            f" in {spectators.opening_seconds:.1f} s"
         )
         waits = Waits([], [])
         for _ in range(MEASURED_TICKS):
@@ -109,7 +109,7 @@ def _with_bare_sockets(conference: Conference) -> list[float]:
 
 
 def _frame(conference: Conference, moment: int) -> bytes:
-    """A tick of all sessions as an overview gets it, in one piece."""
+    """A tick of all sessions in one message, as an overview receives it."""
     time = datetime.fromtimestamp(moment / 1000, UTC)
     score, signals = 2 / 3, SignalValues(40 / 3, 1 / 3, 12, 15, 10 / 3, 1 / 97)
     points = [

@@ -1,4 +1,4 @@
-"""The product's own web server, on the database of the benchmarks."""
+"""The product's web server, on the benchmarks' database."""
 
 import os
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ START_SECONDS = 60.0
 
 
 class WebServer(NamedTuple):
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        port: on this machine.
-        pid: of its process.
+        port: its local port.
+        pid: its process ID.
     """
 
     port: int
@@ -38,14 +38,15 @@ def running_web_server() -> Iterator[WebServer]:
     process = Process(launch, Path(settings.DATA_DIR) / "logs")
     try:
         if not wait_until(lambda: not ports.is_free(port), process, START_SECONDS):
-            raise RuntimeError(f"The web server does not start:\n{process.last_lines()}")
+            raise RuntimeError(f"The web server did not start:\n{process.last_lines()}")
         yield WebServer(port, process.pid)
     finally:
         process.stop()
 
 
 def database_url() -> str:
-    """Of the scratch database, with which this process works."""
-    place = connection.settings_dict
-    user, password = (quote(str(place[name]), safe="") for name in ("USER", "PASSWORD"))
-    return f"postgresql://{user}:{password}@{place['HOST']}:{place['PORT']}/{place['NAME']}"
+    """The address of the scratch database that this process uses."""
+    database = connection.settings_dict
+    user, password = (quote(str(database[name]), safe="") for name in ("USER", "PASSWORD"))
+    host, port, name = (database[part] for part in ("HOST", "PORT", "NAME"))
+    return f"postgresql://{user}:{password}@{host}:{port}/{name}"

@@ -1,6 +1,6 @@
-"""Many screens in a process of their own: real WebSockets that note when they are current.
+"""Many screens in a separate process: real WebSockets that record when they are current.
 
-Frames are not parsed but searched, so that the spectators cost little of what is measured.
+Frames are searched rather than parsed, so that the spectators hardly affect the measurement.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from engagement_conductor.local_stack.ports import LOOPBACK
 
-OPENING_AT_ONCE = 20
-PATIENCE_SECONDS = 60
-OPENING_PATIENCE_SECONDS = 300
+CONCURRENT_OPENINGS = 20
+TIMEOUT_SECONDS = 60
+OPENING_TIMEOUT_SECONDS = 300
 POINTS = b'{"type":"points"'
 POINT = b'"session":'
 PING, PONG = 9, 10
@@ -28,11 +28,11 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Screen(NamedTuple):
-    """What one of them looks at.
+    """One screen.
 
     Attributes:
-        request: what opens the WebSocket; empty if frames come without a handshake.
-        points: how many make it current.
+        request: request that opens the WebSocket; empty if the server needs no handshake.
+        points: number of points of a tick that make it current.
     """
 
     request: bytes
@@ -40,13 +40,13 @@ class Screen(NamedTuple):
 
 
 class Spectators:
-    """A process full of screens, all of them connected when it is made.
+    """A process with many screens; the constructor returns when all are connected.
 
     Args:
-        port: of the server on this machine.
+        port: local port of the server.
 
     Attributes:
-        opening_seconds: until the last of them had its snapshot.
+        opening_seconds: time until the last screen had its snapshot.
     """
 
     def __init__(self, port: int, screens: list[Screen]) -> None:
@@ -55,17 +55,17 @@ class Spectators:
         self._process = context.Process(target=_watch, args=(port, screens, theirs), daemon=True)
         started = time.monotonic()
         self._process.start()
-        self._receive(OPENING_PATIENCE_SECONDS)
+        self._receive(OPENING_TIMEOUT_SECONDS)
         self.opening_seconds = time.monotonic() - started
 
     def current_at(self, tick_ms: int) -> list[float]:
-        """When each screen had the last point of a tick, on the monotonic clock, in order."""
+        """When each screen had the last point of a tick, on the monotonic clock, sorted."""
         self._pipe.send(tick_ms)
         return self._receive()
 
-    def _receive(self, seconds: float = PATIENCE_SECONDS) -> Any:
+    def _receive(self, seconds: float = TIMEOUT_SECONDS) -> Any:
         if not self._pipe.poll(seconds):
-            raise AssertionError("the screens are not current")
+            raise AssertionError(f"the screens are not current after {seconds:g} s")
         return self._pipe.recv()
 
     def stop(self) -> None:
@@ -75,7 +75,7 @@ class Spectators:
 
 
 class _Watcher:
-    """Counts the points of every tick, and notes when it has them all."""
+    """Counts the points of every tick, and records when it has all of them."""
 
     def __init__(self, streams: Streams, points: int) -> None:
         self._streams = streams
@@ -95,9 +95,9 @@ class _Watcher:
 
 
 async def _next_text(streams: Streams) -> bytes:
-    """The next text of a server: never masked, and ours are never cut into several frames.
+    """The next text from a server. It is never masked, and ours is never fragmented.
 
-    Pings before it are answered, lest the server take the screen for dead.
+    Answers pings before it, so that the server does not consider the screen dead.
     """
     reader, writer = streams
     while True:
@@ -114,7 +114,7 @@ async def _next_text(streams: Streams) -> bytes:
 
 
 def frame(text: bytes) -> bytes:
-    """A text as the frame in which a server sends it."""
+    """A text frame as a server sends it."""
     if len(text) < 126:
         return struct.pack("!BB", 0x81, len(text)) + text
     if len(text) < 65_536:
@@ -123,12 +123,12 @@ def frame(text: bytes) -> bytes:
 
 
 def masked(opcode: int, payload: bytes) -> bytes:
-    """A frame of at most 125 bytes as a browser sends it."""
+    """A frame with a payload of at most 125 bytes, as a browser sends it."""
     return struct.pack("!BB", 0x80 | opcode, 0x80 | len(payload)) + NO_MASK + payload
 
 
 def opening_request(path: str, port: int, cookies: dict[str, str]) -> bytes:
-    """What a browser that has logged in sends to open a socket."""
+    """The request with which a logged-in browser opens a socket."""
     cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
     lines = (
         f"GET {path} HTTP/1.1",
@@ -148,12 +148,12 @@ def _watch(port: int, screens: list[Screen], pipe: Connection) -> None:
 
 
 async def _watch_all(port: int, screens: list[Screen], pipe: Connection) -> None:
-    places = asyncio.Semaphore(OPENING_AT_ONCE)
+    openings = asyncio.Semaphore(CONCURRENT_OPENINGS)
     watching: list[asyncio.Task[None]] = []
 
     async def open_one(screen: Screen) -> _Watcher:
-        watcher = _Watcher(await _open(port, screen.request, places), screen.points)
-        # At once, or the server would take the first for dead before the last is open.
+        watcher = _Watcher(await _open(port, screen.request, openings), screen.points)
+        # At once, or the server would consider the first dead before the last is open.
         watching.append(asyncio.create_task(watcher.watch()))
         return watcher
 
@@ -169,9 +169,9 @@ async def _watch_all(port: int, screens: list[Screen], pipe: Connection) -> None
         pipe.send(sorted(watcher.current_at[tick] for watcher in watchers))
 
 
-async def _open(port: int, request: bytes, places: asyncio.Semaphore) -> Streams:
-    """Both ends: a writer that nobody holds closes its connection."""
-    async with places:
+async def _open(port: int, request: bytes, openings: asyncio.Semaphore) -> Streams:
+    """Opens a connection; both streams must be kept, as a garbage-collected writer closes it."""
+    async with openings:
         reader, writer = await asyncio.open_connection(LOOPBACK, port, limit=2**22)
         if request:
             writer.write(request)

@@ -1,4 +1,4 @@
-"""The demo's event, sessions and users, and how admins come into being."""
+"""The demo's event, sessions and users, and the creation of admins."""
 
 import secrets
 from datetime import datetime
@@ -18,7 +18,7 @@ PASSWORD_BYTES = 12
 
 
 class AccountError(ValueError):
-    """An account that cannot be made or changed; the message says why."""
+    """An account that cannot be created or changed; the message says why."""
 
 
 def fresh_password() -> str:
@@ -27,7 +27,7 @@ def fresh_password() -> str:
 
 
 def ensure_event(external_id: str) -> Event:
-    """The demo's event, which belongs to the demo's organizer as soon as there is one."""
+    """The demo's event, assigned to the demo's organizer if that user exists."""
     event, _ = Event.objects.get_or_create(
         external_id=external_id, is_stand_in=False, defaults={"title": DEMO_EVENT_TITLE}
     )
@@ -36,7 +36,7 @@ def ensure_event(external_id: str) -> Event:
 
 
 def ensure_session(event: Event, external_id: str, title: str, now: datetime) -> Session:
-    """A session with a title, also if the platform's first event has made it without one."""
+    """A session with a title, even if an event from the platform has created it without one."""
     session, created = Session.objects.get_or_create(
         external_id=external_id,
         defaults={"event": event, "title": title, "started_at": now, "last_seen_at": now},
@@ -48,12 +48,12 @@ def ensure_session(event: Event, external_id: str, title: str, now: datetime) ->
 
 
 def next_runs(event_id: str, characters: list[str], restarted: set[str]) -> dict[str, int]:
-    """The number of the next session of each character, as the simulation names them.
+    """The number of each character's next session, as used in the simulation's session IDs.
 
     Args:
-        event_id: the platform's event ID, with which the session IDs begin.
+        event_id: the platform's event ID, the prefix of the session IDs.
         characters: keys of the characters.
-        restarted: those that begin a new session even while their last one is still live.
+        restarted: characters that start a new session even if their last one is still live.
     """
     return {key: _next_run(f"{event_id}-{key}-", key in restarted) for key in characters}
 
@@ -73,7 +73,7 @@ def _next_run(prefix: str, restarted: bool) -> int:
 
 @transaction.atomic
 def renew_demo_user(name: str, admin: bool) -> str:
-    """Makes a demo user, or takes the one there is, and returns its new password."""
+    """Creates a demo user, or takes the existing one, and returns its new password."""
     user, _ = get_user_model().objects.get_or_create(username=name)
     user.is_staff = user.is_superuser = admin
     user.is_active = True
@@ -82,17 +82,17 @@ def renew_demo_user(name: str, admin: bool) -> str:
 
 @transaction.atomic
 def create_admin(name: str, reset_password: bool) -> str | None:
-    """Makes an admin and returns its password; None for one that exists and keeps its own.
+    """Creates an admin and returns the password; None for an existing one that keeps its own.
 
     Raises:
-        AccountError: not a user name, or the name of somebody who is no admin.
+        AccountError: the name is invalid, or belongs to a user who is not an admin.
     """
     users = get_user_model().objects
     user = users.filter(username=name).first()
     if user is None:
         return _renew_password(_new_admin(name))
     if not user.is_superuser:
-        raise AccountError(f"{name} exists and is no admin; an admin can change that in /admin/.")
+        raise AccountError(f"{name} exists but is not an admin; admins can change that in /admin/.")
     return _renew_password(user) if reset_password else None
 
 
@@ -101,7 +101,9 @@ def _new_admin(name: str) -> AbstractUser:
     try:
         user.full_clean(exclude=["password"])
     except ValidationError as error:
-        raise AccountError(f"{name!r} is no user name: {' '.join(error.messages)}") from error
+        raise AccountError(
+            f"{name!r} is not a valid user name: {' '.join(error.messages)}"
+        ) from error
     return user
 
 

@@ -1,15 +1,15 @@
-// Saying "I have seen it": the button of a banner, or one key, which can be turned off in the menu.
+// Acknowledging an anomaly: by the banner's button, or by a key that can be turned off in the menu.
 import { setText } from "./format.js";
 import { Preference } from "./preferences.js";
 
 const KEY = "a";
-// Where keys write, choose or move something else.
+// Elements that use keys themselves, to type, select or move.
 const TAKES_KEYS = "input, select, textarea, [contenteditable], [role=slider]";
 
 const banners = () => document.getElementById("banners");
 
 export class Acknowledging {
-  /** @param {import("./alerts.js").Alerts} alerts is told what the server answers */
+  /** @param {import("./alerts.js").Alerts} alerts receives the server's answers */
   constructor(alerts) {
     this.alerts = alerts;
     this.sending = new Set();
@@ -23,7 +23,7 @@ export class Acknowledging {
     document.addEventListener("keydown", (event) => this.takeKey(event));
   }
 
-  /** Says on the buttons that there is a key, or that there is none. */
+  /** Shows the key on the buttons, or hides it when it is turned off. */
   showKey() {
     banners().classList.toggle("without-key", !this.preference.on);
   }
@@ -54,7 +54,7 @@ export class Acknowledging {
       if (!response.ok) throw new Error(response.statusText);
       this.alerts.take([await response.json()]);
     } catch {
-      setText(problem, "Not acknowledged: please try again, or reload the page.");
+      setText(problem, "Could not acknowledge: please try again, or reload the page.");
     } finally {
       this.sending.delete(form);
     }

@@ -1,8 +1,8 @@
-// Names for what Django's own scripts and templates of the admin leave without one.
+// Accessible names for elements that Django's own admin scripts and templates leave unnamed.
 
 const label = (id) => document.querySelector(`label[for="${CSS.escape(id)}"]`)?.textContent.replace(/:\s*$/, "").trim();
 
-/** The search fields of Select2, inside a field and in the list that opens. */
+/** Select2's search fields, both inline and in the dropdown. */
 function nameSearchFields(root = document) {
   for (const select of root.querySelectorAll("select.admin-autocomplete")) {
     const field = select.parentElement.querySelector(".select2-search__field");
@@ -10,12 +10,12 @@ function nameSearchFields(root = document) {
   }
 }
 
-/** Icons that have a text for those who do not see them, but are not said to be pictures. */
+/** Icons with an aria-label but without the role that makes screen readers announce it. */
 function nameIcons() {
   for (const icon of document.querySelectorAll("span.help-tooltip[aria-label]")) icon.setAttribute("role", "img");
 }
 
-/** The two fields of a time. */
+/** The date and time inputs of a datetime field. */
 function nameTimes(root = document) {
   for (const pair of root.querySelectorAll("p.datetime")) {
     const whole = pair.closest("fieldset.flex-container, fieldset.form-multiline")?.querySelector("legend, label")?.textContent;
@@ -25,7 +25,7 @@ function nameTimes(root = document) {
   }
 }
 
-/** Columns of inline tables without a heading. */
+/** Columns of inline tables whose heading is empty. */
 function nameColumns() {
   for (const heading of document.querySelectorAll("th.original:empty")) {
     const name = document.createElement("span");
@@ -35,18 +35,18 @@ function nameColumns() {
   }
 }
 
-// Before Select2 starts, when the document is ready: the button that empties a list would be no item of it.
+// Before Select2 starts on document ready: its "clear" button would be an invalid child of the list.
 for (const select of document.querySelectorAll("select.admin-autocomplete[multiple]")) select.dataset.allowClear = "false";
 nameColumns();
 nameTimes();
-// As late as the scripts that make them, which were asked before this one.
+// On jQuery's ready, where the scripts that create the fields registered before this one.
 globalThis.django?.jQuery(() => nameSearchFields());
 addEventListener("load", nameIcons);
 document.addEventListener("formset:added", ({ target }) => {
   nameTimes(target);
   queueMicrotask(() => nameSearchFields(target));
 });
-// jQuery's events are not the document's own.
+// Select2 triggers jQuery events, which addEventListener does not receive.
 globalThis.django?.jQuery(document).on("select2:open", ({ target }) => {
   document.querySelector(".select2-dropdown .select2-search__field")?.setAttribute("aria-label", label(target.id) ?? "Search");
 });

@@ -1,4 +1,4 @@
-// The anomalies of a session: a banner for the one that goes on, a list of all, words for screen readers.
+// The anomalies of a session: a banner for the open one, a list of all, and announcements for screen readers.
 import { ACKNOWLEDGED, BEGAN, ENDED, merge, newsOf } from "./anomalies.js";
 import { acknowledgement, percent, setText, timeOfDay } from "./format.js";
 import { FAREWELL, WORDS, label } from "./presentation.js";
@@ -13,7 +13,7 @@ function words(anomaly, news) {
   return `${label("severity", anomaly.severity)}: ${what}. ${anomaly.reason}`;
 }
 
-/** Says it once: at once if it is critical and new, otherwise when the screen reader has finished. */
+/** Announces a change once: immediately if it is critical and new, otherwise when the screen reader is idle. */
 export function announce(anomaly, title = "", news = anomaly.ended === null ? BEGAN : ENDED) {
   const isUrgent = anomaly.severity === "CRITICAL" && news !== ENDED && news !== ACKNOWLEDGED;
   const place = title && `${title}: `;
@@ -27,7 +27,7 @@ function setTime(place, time) {
   setText(shown, timeOfDay(time));
 }
 
-/** One child for each anomaly and no more, in their order. */
+/** Gives the parent exactly one child per anomaly, in the same order. */
 function place(parent, children, anomalies, template, fill) {
   const wanted = new Set(anomalies.map(({ id }) => id));
   for (const [id, child] of children) {
@@ -64,9 +64,9 @@ function fillItem(item, anomaly) {
 
 export class Alerts {
   /**
-   * Takes over what the server has rendered.
+   * Adopts what the server has rendered.
    * @param {() => number} now the server's clock
-   * @param {(anomaly: object, news: string) => void} onNews is called once for each change
+   * @param {(anomaly: object, news: string) => void} onNews called once per change
    */
   constructor(now, onNews) {
     this.now = now;
@@ -84,12 +84,12 @@ export class Alerts {
     return [...this.byId.values()].sort((one, other) => other.began - one.began);
   }
 
-  /** Those that go on; there is hardly ever more than one. */
+  /** The open ones; there is rarely more than one. */
   get open() {
     return this.all.filter(({ ended }) => ended === null);
   }
 
-  /** Takes what has changed; with `whole`, there is nothing else. `aloud` tells of it. */
+  /** Merges changed anomalies. With `whole`, they replace the list; without `aloud`, nothing is reported. */
   take(anomalies, { whole = false, aloud = true } = {}) {
     const known = this.byId;
     if (whole) this.byId = new Map();
@@ -103,12 +103,12 @@ export class Alerts {
     this.show();
   }
 
-  /** Everything is over with the session. */
+  /** Ends every open anomaly, because the session has ended. */
   endAll(time) {
     this.take(this.open.map((anomaly) => ({ ...anomaly, ended: time })));
   }
 
-  /** The score that the banner compares with the expected one. */
+  /** Sets the score that the banner compares with the expected one. */
   showScore(score) {
     this.score = score;
     this.show();
@@ -149,7 +149,7 @@ export class Alerts {
     if (hadFocus && form.hidden) field(banner, "acknowledged").focus();
   }
 
-  /** Whether the focus is on the button that acknowledges an anomaly. */
+  /** Whether the button that acknowledges an anomaly has the focus. */
   hasFocus({ id }) {
     const form = this.banners.get(id)?.querySelector("form");
     return form?.contains(document.activeElement) ?? false;

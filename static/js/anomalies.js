@@ -1,22 +1,22 @@
-// What pages know of an anomaly, whatever order its changes arrive in.
+// The state of an anomaly on a page, independent of the order in which its changes arrive.
 
 export const BEGAN = "began";
 export const WORSE = "worse";
 export const ENDED = "ended";
 export const ACKNOWLEDGED = "acknowledged";
 
-/** An anomaly after `next` has arrived: it only gets worse, ends once, and stays acknowledged. */
+/** Merges `next` into a known anomaly: severity only rises, it ends once, and it stays acknowledged. */
 export function merge(known, next) {
   if (!known) return next;
   const isOlder =
     known.ended === null
       ? next.ended === null && known.severity === "CRITICAL" && next.severity !== "CRITICAL"
       : next.ended === null;
-  // The detector does not know who has acknowledged what it tells of.
+  // Notices from the detector do not say who has acknowledged the anomaly.
   return { ...(isOlder ? known : next), acknowledged: next.acknowledged ?? known.acknowledged };
 }
 
-/** What there is to tell of an anomaly of which `known` was the last; null for nothing. */
+/** What has changed from `known` to `next`; null if nothing worth reporting has. */
 export function newsOf(next, known) {
   if (!known) return next.ended === null ? BEGAN : ENDED;
   if (known.ended === null && next.ended !== null) return ENDED;

@@ -1,4 +1,4 @@
-// The chart on an anomaly's page in the admin: score and signals around the moment it was raised.
+// The chart on an anomaly's admin page: score and signals around the time it was raised.
 
 import { colour, onColoursChanged } from "./colours.js";
 
@@ -15,22 +15,22 @@ const canvas = document.getElementById("anomaly-chart");
 const course = JSON.parse(document.getElementById("course-data").textContent);
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
-/** One line of the chart: the score as it is, a signal as a share of its largest value. */
-function dataset({ name, label, token, width }, number) {
-  const largest = name === "score" ? 1 : Math.max(1, ...course.points.map((point) => point[name]));
+/** One line of the chart: the score as is, a signal as a share of its maximum. */
+function dataset({ name, label, token, width }, index) {
+  const maximum = name === "score" ? 1 : Math.max(1, ...course.points.map((point) => point[name]));
   return {
     label,
-    data: course.points.map((point) => ({ x: point.time, y: point[name] / largest, value: point[name] })),
+    data: course.points.map((point) => ({ x: point.time, y: point[name] / maximum, value: point[name] })),
     borderColor: colour(token),
     backgroundColor: colour(token),
     borderWidth: width,
-    borderDash: DASHES[number],
+    borderDash: DASHES[index],
     pointRadius: 0,
     pointHitRadius: 8,
   };
 }
 
-/** A level across the whole chart: the score that was expected when the anomaly was raised. */
+/** A horizontal line at the score that was expected when the anomaly was raised. */
 function expected() {
   return {
     label: EXPECTED,
@@ -44,7 +44,7 @@ function expected() {
   };
 }
 
-/** A band for as long as the anomaly lasted, and a line where it was raised. */
+/** A band over the time the anomaly lasted, and a line where it was raised. */
 const band = {
   id: "band",
   beforeDatasetsDraw({ ctx, chartArea: { top, bottom, right }, scales: { x } }) {

@@ -1,20 +1,20 @@
-// Two ways to call somebody who does not look, both off until chosen: a sound, and a notification.
+// Two ways to alert a viewer who is looking elsewhere, both opt-in: a sound and a notification.
 import { setText } from "./format.js";
 import { label } from "./presentation.js";
 import { Preference } from "./preferences.js";
 
-// Two notes, the second higher; three for what is critical. In Hz and seconds.
+// Two notes, the second higher; three if critical. In Hz and seconds.
 const NOTES = { WARNING: [587, 784], CRITICAL: [784, 587, 784] };
 const NOTE_LENGTH = 0.18;
 const VOLUME = 0.2;
 
-function play(context, severity) {
+function playNotes(context, severity) {
   const notes = NOTES[severity] ?? NOTES.WARNING;
-  notes.forEach((frequency, number) => {
-    const start = context.currentTime + number * NOTE_LENGTH;
+  notes.forEach((frequency, index) => {
+    const start = context.currentTime + index * NOTE_LENGTH;
     const tone = new OscillatorNode(context, { frequency });
     const volume = new GainNode(context, { gain: 0 });
-    // Fades in and out: a tone that is cut off clicks.
+    // Fades in and out: a tone that is cut off abruptly clicks.
     volume.gain.setTargetAtTime(VOLUME, start, 0.01);
     volume.gain.setTargetAtTime(0, start + NOTE_LENGTH * 0.7, 0.03);
     tone.connect(volume).connect(context.destination);
@@ -28,9 +28,9 @@ class Sound {
     this.preference = new Preference("sound");
     this.context = null;
     this.preference.box.addEventListener("change", () => this.preference.on && this.play("WARNING"));
-    // Browsers let a page sound only after somebody has touched it.
-    const wake = () => this.preference.on && this.ready();
-    for (const event of ["pointerdown", "keydown"]) addEventListener(event, wake, { once: true });
+    // Browsers only let a page play sound after the user has interacted with it.
+    const unlock = () => this.preference.on && this.ready();
+    for (const event of ["pointerdown", "keydown"]) addEventListener(event, unlock, { once: true });
   }
 
   async ready() {
@@ -40,7 +40,7 @@ class Sound {
   }
 
   async play(severity) {
-    play(await this.ready(), severity);
+    playNotes(await this.ready(), severity);
   }
 }
 
@@ -64,7 +64,7 @@ class Notifications {
   show(anomaly, title) {
     const heading = `${label("severity", anomaly.severity)}: ${label("anomaly", anomaly.type)}`;
     try {
-      // The tag: however many pages are open, there is one notification.
+      // The tag keeps it to one notification, however many pages are open.
       const options = { body: `${title}\n${anomaly.reason}`, tag: anomaly.id };
       const notification = new Notification(heading, options);
       notification.addEventListener("click", () => {
@@ -72,7 +72,7 @@ class Notifications {
         notification.close();
       });
     } catch {
-      this.refuse(); // a browser that only lets service workers do it
+      this.refuse(); // some browsers allow it from service workers only
     }
   }
 }
@@ -85,10 +85,10 @@ export class Attention {
     this.notifications = new Notifications();
   }
 
-  /** Calls for an anomaly that has begun or become worse. */
+  /** Alerts the viewer to an anomaly that has begun or become worse. */
   call(anomaly) {
     if (this.sound.preference.on) this.sound.play(anomaly.severity);
-    // Who looks at the page sees the banner.
+    // A viewer who is on the page sees the banner.
     if (this.notifications.preference.on && !document.hasFocus()) {
       this.notifications.show(anomaly, this.title);
     }

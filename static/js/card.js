@@ -1,4 +1,4 @@
-// A session's card on the overview: takes what is told of it, and draws it when it is its turn.
+// A session's card on the overview: takes updates as they arrive, and draws them once per frame.
 import "./elements.js";
 import { merge, newsOf } from "./anomalies.js";
 import { acknowledgement, setText, showPause, whole } from "./format.js";
@@ -11,11 +11,11 @@ const FIELDS = [
   "people", "chat", "age",
 ];
 
-/** Whether a card of this age, in milliseconds, says what was, not what is. */
+/** Whether a card of this age, in milliseconds, is out of date. */
 export const isStale = (age) => age > STALE_AFTER;
 
 export class Card {
-  /** Takes over an element that the server has rendered, or a copy of its template. */
+  /** Adopts an element that the server has rendered, or a copy of its template. */
   constructor(element, id) {
     this.element = element;
     this.id = id;
@@ -31,18 +31,18 @@ export class Card {
     this.pause = null;
     this.heardAt = null;
     this.changed = true;
-    // What has been written into the page: to ask the page itself is slow.
+    // What has been written to the page, because reading it back from the DOM is slow.
     this.written = {};
-    // The choice that decided whether the card is shown.
-    this.judgedBy = null;
+    // The filter value by which the card was last shown or hidden.
+    this.filteredBy = null;
   }
 
-  /** Takes all that is known, as a snapshot has it; `now` is the server's clock. */
+  /** Takes the session's complete state from a snapshot; `now` is the server's clock. */
   take(data, now) {
     this.title = data.title;
     this.event = data.event;
     this.eventTitle = data.event_title;
-    this.judgedBy = null;
+    this.filteredBy = null;
     this.anomaly = data.anomaly;
     const isOlder = this.point !== null && !(data.point?.time >= this.point.time);
     if (!isOlder) {
@@ -54,7 +54,7 @@ export class Card {
     this.changed = true;
   }
 
-  /** Takes a tick's point; one that is already there changes nothing. */
+  /** Takes the point of one tick; one that is not newer is ignored. */
   takePoint(point, now) {
     if (this.point && point.time <= this.point.time) return;
     const steps = this.point ? Math.round((point.time - this.point.time) / TICK) : 1;
@@ -69,10 +69,10 @@ export class Card {
     this.heardAt = performance.now() - Math.max(0, now - this.point.time);
   }
 
-  /** Takes a change of an anomaly; returns what there is to tell of it, null for nothing. */
+  /** Takes a change of an anomaly; returns the kind of change, or null if none is worth reporting. */
   takeAnomaly(anomaly) {
     const known = this.anomaly?.id === anomaly.id ? this.anomaly : undefined;
-    // The end of another anomaly than the one that is shown says nothing.
+    // The end of an anomaly other than the one shown is irrelevant.
     if (anomaly.ended !== null && !known) return null;
     const merged = merge(known, anomaly);
     this.anomaly = merged.ended === null ? merged : null;
@@ -80,12 +80,12 @@ export class Card {
     return newsOf(merged, known);
   }
 
-  /** How old its score is, in milliseconds; null without one. */
+  /** Age of the score in milliseconds; null without a score. */
   get age() {
     return this.heardAt === null ? null : performance.now() - this.heardAt;
   }
 
-  /** Draws what has changed, and the age, which always does. */
+  /** Draws what has changed, and the age, which always changes. */
   draw() {
     if (this.changed) this.drawAll();
     this.changed = false;
@@ -96,11 +96,11 @@ export class Card {
     this.write("age", stale ? `${Math.round(age / 1000)} s ago` : "now");
   }
 
-  /** Hides it unless the filter wants it, whose choice is `choice`. */
-  judge(filter, choice) {
-    if (this.judgedBy === choice) return;
-    this.judgedBy = choice;
-    this.element.hidden = !filter.wants(this);
+  /** Hides the card unless it matches the filter, whose value is `choice`. */
+  applyFilter(filter, choice) {
+    if (this.filteredBy === choice) return;
+    this.filteredBy = choice;
+    this.element.hidden = !filter.matches(this);
   }
 
   drawAll() {
@@ -131,7 +131,7 @@ export class Card {
     this.once(`data ${name}`, value, () => (element.dataset[name] = value ?? ""));
   }
 
-  /** Calls `write` if `value` is not what was written last. */
+  /** Calls `write` if `value` differs from what was last written. */
   once(name, value, write) {
     if (this.written[name] === value) return;
     this.written[name] = value;

@@ -1,11 +1,11 @@
-// What lies behind the curve of a session's chart: anomalies as bands, polls as lines.
+// The marks behind the curve of a session's chart: anomalies as bands, polls as lines.
 import { colour } from "./colours.js";
 import { describeMoment, momentLabel } from "./polls.js";
 import { label } from "./presentation.js";
 
 const GAP = 8;
 
-/** Names beside vertical lines, in rows, drawn last; one that would cover another is left out. */
+/** Labels beside vertical lines, in rows, drawn last; one that would cover another is left out. */
 class Names {
   constructor({ ctx, chartArea }) {
     this.context = ctx;
@@ -16,7 +16,7 @@ class Names {
     this.height = size * 1.5;
   }
 
-  /** Writes a name to the right of `x`, or to its left if there is no room; `row` 0 is the top. */
+  /** Puts a label to the right of `x`, or to its left if there is no room; row 0 is the top. */
   place(name, x, row) {
     const { width } = this.context.measureText(name);
     const fits = x + GAP + width < this.area.right;
@@ -27,7 +27,7 @@ class Names {
 
   draw() {
     const { context } = this;
-    // What lies behind a name is kept away from its letters.
+    // An outline in the panel's colour keeps the letters legible over the marks.
     Object.assign(context, { textBaseline: "top", lineJoin: "round", lineWidth: 4 });
     context.strokeStyle = colour("--panel");
     context.fillStyle = colour("--text");
@@ -39,7 +39,7 @@ class Names {
   }
 }
 
-/** A band for as long as each anomaly lasted, with its name where it begins; the newest first. */
+/** A band over the time each anomaly lasted, labelled where it begins; newest first. */
 function drawAnomalies({ ctx, chartArea: { left, right, top, bottom }, scales: { x } }, names, anomalies) {
   const visible = anomalies.filter(({ began, ended }) => began <= x.max && (ended ?? x.max) >= x.min);
   for (const { severity, began, ended } of visible) {
@@ -56,19 +56,19 @@ function drawAnomalies({ ctx, chartArea: { left, right, top, bottom }, scales: {
   }
 }
 
-/** A line where a poll had its first vote, a broken one where it was closed; the newest first. */
+/** A solid line at a poll's first vote, a dashed one where it closed; newest first. */
 function drawPolls({ ctx, chartArea: { top, bottom }, scales: { x } }, names, polls) {
   const visible = polls.filter(({ time }) => time >= x.min && time <= x.max).reverse();
   ctx.strokeStyle = colour("--accent");
   ctx.lineWidth = 1.5;
   for (const moment of visible) {
-    const place = x.getPixelForValue(moment.time);
+    const left = x.getPixelForValue(moment.time);
     ctx.setLineDash(moment.kind === "CLOSED" ? [4, 4] : []);
     ctx.beginPath();
-    ctx.moveTo(place, top);
-    ctx.lineTo(place, bottom);
+    ctx.moveTo(left, top);
+    ctx.lineTo(left, bottom);
     ctx.stroke();
-    names.place(momentLabel(moment), place, 1);
+    names.place(momentLabel(moment), left, 1);
   }
   ctx.setLineDash([]);
 }
@@ -83,7 +83,7 @@ export function drawMarks(chart, { anomalies, polls }) {
   chart.ctx.restore();
 }
 
-/** In words, what is drawn between the point before a point and the point itself. */
+/** Describes the marks between the previous point and this one. */
 export function describeMarks(point, { anomalies, polls, step }) {
   const start = (point.since ?? point.time) - step;
   const isHere = (time) => time > start && time <= point.time;

@@ -1,15 +1,15 @@
-// How a session's chart looks: its colours, axes and tooltip, all from the page's style sheet.
+// The look of a session's chart: colours, axes and tooltip, all taken from the page's style sheet.
 import { colour } from "./colours.js";
 import { minute, percent, timeOfDay, whole } from "./format.js";
 import { LEVELS, label } from "./presentation.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-// Distances between the times on the axis; the first that gives few enough of them is taken.
+// Intervals between the time labels; the first that gives at most MOST_TIMES of them is used.
 const STEPS = [1, 5, 10, 15, 30, 60, 120, 240, 480, 1440].map((minutes) => minutes * MINUTE);
 const MOST_TIMES = 8;
 
-/** A vertical gradient through the levels' colours; `opacity` gives the percentage at a score. */
+/** A vertical gradient through the levels' colours; `opacity` maps a score to a percentage. */
 export function gradient(context, area, opacity) {
   const fill = context.createLinearGradient(0, area.bottom, 0, area.top);
   for (const [floor, name] of LEVELS.toReversed()) {
@@ -21,12 +21,12 @@ export function gradient(context, area, opacity) {
   return fill;
 }
 
-/** The time of a point in words; of the whole stretch, where it stands for several ticks. */
+/** The time of a point as text, or the time range of a point that covers several ticks. */
 export function describeTime({ time, since }) {
   return since < time ? `${timeOfDay(since)} – ${timeOfDay(time)}` : timeOfDay(time);
 }
 
-/** What is known of a point, line by line. */
+/** Describes a point, line by line. */
 export function describePoint({ percent: shown, category, signals, lowest, highest }) {
   const spread = lowest < highest ? ` (${percent(lowest)}–${percent(highest)} %)` : "";
   return [
@@ -37,7 +37,7 @@ export function describePoint({ percent: shown, category, signals, lowest, highe
   ];
 }
 
-/** @param {(point: object) => string[]} describeMarks what is drawn at a point, in words */
+/** @param {(point: object) => string[]} describeMarks describes the marks at a point */
 export const tooltip = (describeMarks) => ({
   displayColors: false,
   padding: 12,
@@ -56,7 +56,7 @@ export const tooltip = (describeMarks) => ({
   },
 });
 
-/** Round times of the viewer's zone between two times. */
+/** Round times between two times, in the viewer's time zone. */
 export function roundTimes(start, end) {
   const step = STEPS.find((length) => (end - start) / length <= MOST_TIMES) ?? STEPS.at(-1);
   const zone = step > HOUR ? new Date(start).getTimezoneOffset() * MINUTE : 0;

@@ -1,11 +1,11 @@
-// The area chart of a session's score: true time on the x axis, coloured by level, holes left open.
+// The area chart of a session's score: a linear time axis, coloured by level, gaps left open.
 import { describeMarks, drawMarks } from "./chart-marks.js";
 import { axes, describePoint, describeTime, gradient, tooltip } from "./chart-style.js";
 import { colour, onColoursChanged } from "./colours.js";
 import { GAP_STEPS, label } from "./presentation.js";
 
-/** The points with an empty one in every hole, so that no line is drawn across it. */
-export function withHoles(points, step) {
+/** The points with an empty one in every gap, so that no line is drawn across it. */
+export function withGaps(points, step) {
   const result = [];
   for (const point of points) {
     const last = result.at(-1);
@@ -98,10 +98,10 @@ export class ScoreChart {
    * @param {object[]} view.points oldest first
    * @param {number} view.start of the time axis
    * @param {number} view.end of the time axis
-   * @param {number} view.step the usual distance between two points
-   * @param {object} view.lines scores at which lines are drawn, or null
+   * @param {number} view.step the usual interval between two points
+   * @param {object} view.lines scores at which horizontal lines are drawn, or null
    * @param {object[]} view.anomalies newest first
-   * @param {object[]} view.polls their first votes and closings, oldest first
+   * @param {object[]} view.polls first votes and closings of polls, oldest first
    */
   show(view) {
     this.view = view;
@@ -109,7 +109,7 @@ export class ScoreChart {
     this.draw();
   }
 
-  /** Shows nothing. */
+  /** Empties the chart. */
   clear() {
     this.view = null;
     for (const dataset of this.chart.data.datasets) dataset.data = [];
@@ -122,7 +122,7 @@ export class ScoreChart {
     const across = (score) =>
       score == null ? [] : [start, end].map((time) => ({ x: time, y: score }));
     const [area, attention, alert] = this.chart.data.datasets;
-    area.data = withHoles(points, step);
+    area.data = withGaps(points, step);
     attention.data = across(lines.attention);
     alert.data = across(lines.alert);
     Object.assign(this.chart.options.scales.x, { min: start, max: end });
@@ -133,16 +133,16 @@ export class ScoreChart {
 
   takeKey(event) {
     const last = this.series.length - 1;
-    const place = this.series.findIndex(({ time }) => time >= this.chosen);
-    const moves = { ArrowLeft: place - 1, ArrowRight: place + 1, Home: 0, End: last };
+    const index = this.series.findIndex(({ time }) => time >= this.chosen);
+    const moves = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: last };
     if (!(event.key in moves) || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     this.choose(Math.min(last, Math.max(0, moves[event.key])));
   }
 
-  /** Shows the tooltip of a point, for those who have no mouse; null hides it. */
-  choose(place) {
-    const point = place === null ? undefined : this.series.at(place);
+  /** Shows the tooltip of the point at `position`, for viewers without a mouse; null hides it. */
+  choose(position) {
+    const point = position === null ? undefined : this.series.at(position);
     this.chosen = point?.time ?? null;
     const index = this.chart.data.datasets[0].data.findIndex((item) => item.point === point && point);
     const active = index < 0 ? [] : [{ datasetIndex: 0, index }];
@@ -152,10 +152,10 @@ export class ScoreChart {
     this.describe(point ?? this.series.at(-1));
   }
 
-  /** Says the point to screen readers, of which the canvas shows nothing. */
+  /** Describes the point for screen readers, which cannot read the canvas. */
   describe(point) {
     const { canvas } = this;
-    // Times and not places: those of a point change with every tick, and would be read out again.
+    // Times rather than indexes: a point's index changes with every tick, and would be read out again.
     canvas.setAttribute("aria-valuemin", this.series[0]?.time ?? 0);
     canvas.setAttribute("aria-valuemax", this.series.at(-1)?.time ?? 0);
     canvas.setAttribute("aria-valuenow", point?.time ?? 0);

@@ -1,8 +1,8 @@
-// The server's clock, whatever this computer's is: first as the page brings it, then from every message.
+// The server's clock, independent of this computer's: first from the page, then from every message.
 
 let offset;
 
-/** @param {number} now of the server, in milliseconds since 1970 */
+/** @param {number} now the server's time, in milliseconds since 1970 */
 export function setClock(now) {
   offset = now - performance.now();
 }

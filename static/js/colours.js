@@ -1,11 +1,11 @@
-// The colours of colours.css as a canvas takes them: resolved for the scheme that is in use.
+// The colours of colours.css in the form a canvas accepts: resolved for the current colour scheme.
 
 const probe = document.createElement("span");
 probe.hidden = true;
 document.body.append(probe);
 const known = new Map();
 
-/** A custom property's colour, for instance of `--level-low`. */
+/** The colour of a custom property such as `--level-low`. */
 export function colour(name) {
   if (!known.has(name)) {
     probe.style.color = `var(${name})`;

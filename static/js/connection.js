@@ -1,19 +1,19 @@
-// A socket that is always there again: reconnects for ever, and tells the page's indicator how it is.
+// A socket that always reconnects, and shows its state in the page's indicator.
 import { duration, setText } from "./format.js";
 import { WORDS as SHARED } from "./presentation.js";
 
 const FIRST_DELAY = 500;
-// A burst of reasons to ask for a snapshot is answered with one.
-const PATIENCE = 500;
+// Requests for a snapshot within this time become one.
+const SNAPSHOT_DELAY = 500;
 const LONGEST_DELAY = 10_000;
 const STALE_AFTER = 15_000;
-// A socket that says nothing, not even when it is asked, is dead although it looks open.
+// A socket that stays silent even when asked for a snapshot is dead, although it looks open.
 const DEAD_AFTER = 30_000;
 const NO_LONGER_ALLOWED = 4403;
-// From the second failure on; one is what a restart looks like.
-const ASK_PAGE_FROM = 2_000;
+// From the second failure on: a single one looks like a restart.
+const CHECK_ACCESS_FROM = 2_000;
 // A handshake that is never answered would otherwise hang for minutes.
-const HANDSHAKE_LIMIT = 8_000;
+const HANDSHAKE_TIMEOUT = 8_000;
 
 const WORDS = {
   connecting: SHARED.connecting,
@@ -24,17 +24,17 @@ const WORDS = {
   refused: "No longer available: please reload",
 };
 
-/** Whether a message comes from a process of the release before, which still runs during an upgrade. */
-function isFromBefore({ points = [], cards = [], anomalies = [] }) {
+/** Whether a message comes from a process of the previous release, which may still run during an upgrade. */
+function isFromPreviousRelease({ points = [], cards = [], anomalies = [] }) {
   const scores = [...points, ...cards.map(({ point }) => point).filter(Boolean)];
   return scores.some(({ percent }) => percent === undefined) || anomalies.some(({ movement }) => movement === undefined);
 }
 
 export class Connection {
   /**
-   * @param {string} path of the socket on this site
-   * @param {HTMLElement} indicator shows the state in words and by its data-state
-   * @param {(message: object) => void} receive is called with each message
+   * @param {string} path the socket's path on this site
+   * @param {HTMLElement} indicator shows the state as text and in its data-state
+   * @param {(message: object) => void} receive called with each message
    */
   constructor(path, indicator, receive) {
     this.url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
@@ -47,8 +47,8 @@ export class Connection {
     this.socket = null;
     this.retry = null;
     this.requested = null;
-    addEventListener("online", () => this.hurry());
-    document.addEventListener("visibilitychange", () => this.hurry());
+    addEventListener("online", () => this.reconnectNow());
+    document.addEventListener("visibilitychange", () => this.reconnectNow());
     setInterval(() => this.watch(), 1000);
     this.open();
   }
@@ -58,9 +58,9 @@ export class Connection {
     this.retry = null;
     const socket = new WebSocket(this.url);
     this.socket = socket;
-    const limit = setTimeout(() => socket.close(), HANDSHAKE_LIMIT);
+    const timeout = setTimeout(() => socket.close(), HANDSHAKE_TIMEOUT);
     socket.addEventListener("open", () => {
-      clearTimeout(limit);
+      clearTimeout(timeout);
       this.delay = FIRST_DELAY;
       this.refused = false;
       this.aliveAt = this.askedAt = performance.now();
@@ -71,30 +71,30 @@ export class Connection {
       this.take(JSON.parse(event.data));
     });
     socket.addEventListener("close", (event) => {
-      clearTimeout(limit);
+      clearTimeout(timeout);
       if (socket === this.socket) this.closed(event.code);
     });
     this.show();
   }
 
-  /** What a message from before lacks is in a snapshot, unless the web server, too, is the one before. */
+  /** A snapshot has what a message of the previous release lacks, unless the web server is of that release, too. */
   take(message) {
-    if (!isFromBefore(message)) this.receive(message);
+    if (!isFromPreviousRelease(message)) this.receive(message);
     else if (message.type !== "snapshot") this.requestSoon();
   }
 
   closed(code) {
     this.socket = null;
     if (code === NO_LONGER_ALLOWED) this.refused = true;
-    else if (this.delay >= ASK_PAGE_FROM) this.askWhetherRefused();
-    // Spread over time, so that all screens of a restarted server do not come at once.
+    else if (this.delay >= CHECK_ACCESS_FROM) this.checkAccess();
+    // Spread out, so that not all screens reconnect to a restarted server at once.
     this.retry = setTimeout(() => this.open(), this.delay * (0.5 + Math.random() / 2));
     this.delay = Math.min(this.delay * 2, LONGEST_DELAY);
     this.show();
   }
 
-  /** A refused handshake looks like a lost network; the page itself tells them apart. */
-  async askWhetherRefused() {
+  /** A refused handshake looks like a lost network; a request for the page tells them apart. */
+  async checkAccess() {
     try {
       const page = await fetch(location.href, { method: "HEAD", redirect: "manual" });
       const goesToLogin = page.type === "opaqueredirect";
@@ -107,7 +107,7 @@ export class Connection {
     this.show();
   }
 
-  /** Every second: asks a silent socket for a sign of life, and gives up one that gives none. */
+  /** Every second: asks a silent socket for a snapshot, and abandons one that does not answer. */
   watch() {
     const now = performance.now();
     if (this.socket?.readyState === WebSocket.OPEN) {
@@ -117,25 +117,25 @@ export class Connection {
     this.show();
   }
 
-  /** Does not wait for the other side to agree: on a dead line that takes minutes. */
+  /** Does not wait for the closing handshake: on a dead connection that takes minutes. */
   abandon() {
     const socket = this.socket;
     this.closed();
     socket.close();
   }
 
-  /** The network is back or somebody looks again: do not wait for the next attempt. */
-  hurry() {
+  /** Reconnects at once, because the network is back or the page is visible again. */
+  reconnectNow() {
     if (this.retry !== null && !document.hidden) this.open();
   }
 
-  /** Something current has arrived, `age` milliseconds after it was true. */
+  /** Notes that current data has arrived, `age` milliseconds after it was measured. */
   heard(age = 0) {
     this.heardAt = performance.now() - age;
     this.show();
   }
 
-  /** Asks for everything again, because something was missed. */
+  /** Requests a full snapshot, because something was missed. */
   requestSnapshot() {
     if (this.socket?.readyState === WebSocket.OPEN) {
       this.askedAt = performance.now();
@@ -147,7 +147,7 @@ export class Connection {
     this.requested ??= setTimeout(() => {
       this.requested = null;
       this.requestSnapshot();
-    }, PATIENCE);
+    }, SNAPSHOT_DELAY);
   }
 
   get state() {
@@ -164,7 +164,7 @@ export class Connection {
     this.indicator.dataset.state = state;
     setText(this.indicator.querySelector(".words"), WORDS[state]);
     const silence = state === "stale" ? ` for ${duration(performance.now() - this.heardAt)}` : "";
-    // Hidden from screen readers, which are told the state and not every second.
+    // Hidden from screen readers, which should hear the state but not every second.
     setText(this.indicator.querySelector(".since"), silence);
   }
 }

@@ -1,4 +1,4 @@
-// Why a score is what it is: a row for each of its five terms, its bar beginning where the last ends.
+// How a score is made up: one row for each of its five terms, each bar starting where the previous one ends.
 import { FORMATS, points, setText, whole } from "./format.js";
 
 function setBar(bar, x, width) {
@@ -15,7 +15,7 @@ function showRow(row, part) {
   setBar(row.querySelector(".value"), part.start, Math.abs(part.value));
 }
 
-/** Shows the contributions to the score of a point, and the score as their sum. */
+/** Shows the contributions to a point's score, and the score as their sum. */
 export function showContributions(list, { contributions, score, percent }) {
   for (const part of contributions) {
     const row = list.querySelector(`[data-contribution="${part.signal}"]`);

@@ -1,15 +1,15 @@
-// What only a browser can write or draw: lengths of time that go on, and what scores add up to. As elements
-// they are complete when the page is painted first, and the scripts of the page show them what comes later.
+// Custom elements for what only a browser can show: running times, and what is computed from scores. They are
+// complete at first paint; after that, the page's scripts update them.
 import { serverNow } from "./clock.js";
 import { duration, percent, setText, whole } from "./format.js";
 import { ATTENTION, SPARKLINE_POINTS } from "./presentation.js";
 import { percents, statistics } from "./series.js";
 import { area, curve, trend } from "./wall.js";
 
-const TICKS_EVERY = 1_000;
+const UPDATE_INTERVAL = 1_000;
 const TREND_LABELS = { RISING: "Rising", STEADY: "Steady", FALLING: "Falling" };
 const ARROW = `<svg viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d="M2 8h12M9 3l5 5-5 5"></path></svg>`;
-const CURVE = `<svg class="sparkline" viewBox="0 0 ${SPARKLINE_POINTS - 1} 100" preserveAspectRatio="none"
+const SPARKLINE = `<svg class="sparkline" viewBox="0 0 ${SPARKLINE_POINTS - 1} 100" preserveAspectRatio="none"
   aria-hidden="true"><path class="area"></path><path class="threshold"
   d="M0 ${100 - 100 * ATTENTION}h${SPARKLINE_POINTS - 1}"></path><path class="curve"></path></svg>`;
 const STATISTICS = `<dl class="statistics">
@@ -18,10 +18,10 @@ const STATISTICS = `<dl class="statistics">
   <div><dt>Points</dt><dd id="statistics-points"></dd></div>
 </dl>`;
 
-/** The points of the snapshot that came with the page. */
+/** The points of a snapshot embedded in the page. */
 const pointsOfPage = (id) => JSON.parse(document.getElementById(id).textContent).points;
 
-/** How long something took (`length`, in milliseconds), or has been going on (`since`, of the server's clock). */
+/** How long something took (`length`, in milliseconds), or has been running (`since`, by the server's clock). */
 class TimeSpan extends HTMLElement {
   static observedAttributes = ["length", "since"];
 
@@ -38,7 +38,7 @@ class TimeSpan extends HTMLElement {
   }
 }
 
-/** An element that shows scores: those of its attribute, until a script calls `show` with others. */
+/** An element that shows the scores of its attribute, until a script calls `show` with others. */
 class Scores extends HTMLElement {
   static observedAttributes = ["scores", "points"];
 
@@ -46,12 +46,12 @@ class Scores extends HTMLElement {
     this.show(name === "scores" ? JSON.parse(value) : this.take(pointsOfPage(value)));
   }
 
-  /** What `show` wants of points. */
+  /** Converts points to the argument of `show`. */
   take(points) {
     return percents(points);
   }
 
-  /** The parts of which only the contents change. */
+  /** Sets the markup once; later only its contents change. */
   build(html) {
     if (this.built) return;
     this.built = true;
@@ -59,9 +59,9 @@ class Scores extends HTMLElement {
   }
 }
 
-/** Where a score has gone within a minute: an arrow and a word. */
+/** The trend of a score within a minute: an arrow and a word. */
 class ScoreTrend extends Scores {
-  /** @param {(number|null)[]} scores whole percents, one for each tick, oldest first */
+  /** @param {(number|null)[]} scores whole percentages, one per tick, oldest first */
   show(scores) {
     this.build(`${ARROW}<span data-field="trend-label"></span>`);
     const direction = trend(scores) ?? "";
@@ -70,17 +70,17 @@ class ScoreTrend extends Scores {
   }
 }
 
-/** The small curve of a card. */
+/** The sparkline of a card. */
 class ScoreCurve extends Scores {
-  /** @param {(number|null)[]} scores as of ScoreTrend */
+  /** @param {(number|null)[]} scores as in ScoreTrend */
   show(scores) {
-    this.build(CURVE);
+    this.build(SPARKLINE);
     this.querySelector(".area").setAttribute("d", area(scores));
     this.querySelector(".curve").setAttribute("d", curve(scores));
   }
 }
 
-/** Average, range and number of the scores of a range. */
+/** Average, range and number of scores. */
 class ScoreStatistics extends Scores {
   take(points) {
     return points;
@@ -103,4 +103,4 @@ customElements.define("score-curve", ScoreCurve);
 customElements.define("score-statistics", ScoreStatistics);
 setInterval(() => {
   for (const span of document.querySelectorAll("time-span[since]")) span.show();
-}, TICKS_EVERY);
+}, UPDATE_INTERVAL);

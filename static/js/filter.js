@@ -1,8 +1,8 @@
-// What of the overview somebody wants to see: chosen in the form, kept in the address.
-import { isWanted } from "./wall.js";
+// The overview's filter: chosen in the form, kept in the address.
+import { isMatch } from "./wall.js";
 
 export class Filter {
-  /** Calls `changed` when somebody chooses something else. */
+  /** Calls `changed` whenever the filter changes. */
   constructor(form, changed) {
     this.choice = form.elements.event;
     this.search = form.elements.q;
@@ -21,16 +21,16 @@ export class Filter {
     return this.choice.value === "" ? null : Number(this.choice.value);
   }
 
-  /** What is chosen, as one text. */
+  /** The filter's value as one string. */
   get current() {
     return `${this.choice.value} ${this.search.value}`;
   }
 
-  wants(card) {
-    return isWanted(card, this.event, this.search.value);
+  matches(card) {
+    return isMatch(card, this.event, this.search.value);
   }
 
-  /** Puts the filter into the address, without a step in the history, and into the links to the tabs. */
+  /** Puts the filter into the address, without a history entry, and into the links of the tabs. */
   keep() {
     const address = new URL(location.href);
     for (const [name, value] of [["event", this.choice.value], ["q", this.search.value.trim()]]) {
@@ -41,7 +41,7 @@ export class Filter {
     for (const tab of document.querySelectorAll(".tabs a")) tab.search = address.search;
   }
 
-  /** Offers the events of these cards, and the chosen one even if it has no session now. */
+  /** Offers the events of these cards, and the selected one even if it has no live session. */
   offer(cards) {
     const titles = new Map(cards.map(({ event, eventTitle }) => [event, eventTitle]));
     const chosen = this.choice.selectedOptions[0];

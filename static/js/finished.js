@@ -1,4 +1,4 @@
-// The finished sessions: times and numbers as the viewer's clock and language have them.
+// The list of finished sessions: times and numbers in the viewer's time zone and locale.
 import { moment, setText, showNumbers } from "./format.js";
 
 for (const time of document.querySelectorAll("time[datetime]")) {

@@ -1,22 +1,22 @@
-// The wall on a big screen: nothing but cards, as large as the screen has room for.
+// Wall mode for big screens: only the cards, as large as fits.
 import { setText } from "./format.js";
 
 const root = document.documentElement;
-// Width over height at which a card reads best, and what it needs at least.
-const SHAPE = 1.6;
-const LEAST_WIDTH = 260;
-const LEAST_HEIGHT = 280;
+// The aspect ratio (width over height) at which a card reads best, and its minimum size in pixels.
+const ASPECT_RATIO = 1.6;
+const MIN_WIDTH = 260;
+const MIN_HEIGHT = 280;
 
-/** The number of columns with the largest cards of a good shape for `count` of them in a space. */
+/** The number of columns that makes `count` cards largest in a space, at a good aspect ratio. */
 export function columnsFor(count, width, height) {
-  const most = Math.max(1, Math.floor(width / LEAST_WIDTH));
+  const most = Math.max(1, Math.floor(width / MIN_WIDTH));
   let best = 1;
   let largest = 0;
   for (let columns = 1; columns <= Math.min(count, most); columns += 1) {
-    const cardHeight = Math.max(LEAST_HEIGHT, height / Math.ceil(count / columns));
-    const size = Math.min(width / columns / SHAPE, cardHeight);
-    // What does not fit has to be scrolled for: then the most columns are best.
-    const fits = cardHeight > LEAST_HEIGHT || columns === most;
+    const cardHeight = Math.max(MIN_HEIGHT, height / Math.ceil(count / columns));
+    const size = Math.min(width / columns / ASPECT_RATIO, cardHeight);
+    // If the cards do not fit, the page scrolls; then the most columns are best.
+    const fits = cardHeight > MIN_HEIGHT || columns === most;
     if (fits && size > largest) [best, largest] = [columns, size];
   }
   return largest ? best : most;
@@ -24,8 +24,8 @@ export function columnsFor(count, width, height) {
 
 export class FullScreen {
   /**
-   * @param {HTMLButtonElement} button turns it on and off
-   * @param {HTMLElement} list of the cards
+   * @param {HTMLButtonElement} button turns wall mode on and off
+   * @param {HTMLElement} list the cards
    */
   constructor(button, list) {
     this.button = button;
@@ -47,7 +47,7 @@ export class FullScreen {
     try {
       await root.requestFullscreen();
     } catch {
-      // Some phones have none; the wall takes the window then.
+      // Some phones have no full screen; the wall then fills the window.
     }
   }
 
@@ -56,7 +56,7 @@ export class FullScreen {
     this.set(false);
   }
 
-  /** Also in the address, so that a screen that is switched on shows the wall at once. */
+  /** Also kept in the address, so that a screen opened at it starts in wall mode. */
   set(on) {
     if (on) root.dataset.wall = "";
     else delete root.dataset.wall;
@@ -70,7 +70,7 @@ export class FullScreen {
     else this.lock?.release();
   }
 
-  /** As many columns as suit the cards that are shown. */
+  /** Sets the number of columns that suits the visible cards. */
   arrange() {
     if (!this.isOn) return;
     const count = this.list.querySelectorAll(".card:not([hidden])").length;
@@ -79,7 +79,7 @@ export class FullScreen {
     this.list.style.setProperty("--columns", columns);
   }
 
-  /** A wall that nobody touches must not go dark. */
+  /** Keeps an unattended screen from turning off. */
   async keepAwake() {
     if (document.hidden) return;
     try {

@@ -1,19 +1,19 @@
-// A long range of a session, thinned out by the server.
+// A long time range of a session, downsampled by the server.
 
-const TRY_AGAIN = 5_000;
+const RETRY_DELAY = 5_000;
 
 export class History {
   /**
-   * @param {string} path of the page that answers
-   * @param {() => void} onChange is called whenever the state has changed
+   * @param {string} path the address that serves the history
+   * @param {() => void} onChange called whenever the state has changed
    */
   constructor(path, onChange) {
     this.path = path;
     this.onChange = onChange;
-    this.forget();
+    this.reset();
   }
 
-  forget() {
+  reset() {
     clearTimeout(this.retry);
     this.request?.abort();
     this.request = null;
@@ -23,9 +23,9 @@ export class History {
     this.points = [];
   }
 
-  /** Loads a range; what is there of the same range stays until the answer has come. */
+  /** Loads a range; points already loaded for it stay until the answer arrives. */
   async load(range) {
-    if (range !== this.range) this.forget();
+    if (range !== this.range) this.reset();
     clearTimeout(this.retry);
     this.request?.abort();
     const request = new AbortController();
@@ -39,12 +39,12 @@ export class History {
       if (request.signal.aborted) return;
       this.failed = true;
       this.request = null;
-      this.retry = setTimeout(() => this.load(range), TRY_AGAIN);
+      this.retry = setTimeout(() => this.load(range), RETRY_DELAY);
     }
     this.onChange();
   }
 
-  /** Whether a range can be drawn. */
+  /** Whether a range is loaded and can be drawn. */
   has(range) {
     return this.range === range;
   }
@@ -53,7 +53,7 @@ export class History {
     return this.request !== null;
   }
 
-  /** The time of the last point; 0 without any. */
+  /** The time of the last point; 0 if there is none. */
   get end() {
     return this.points.at(-1)?.time ?? 0;
   }

@@ -1,4 +1,4 @@
-// The overview, kept current by its socket: cards come and go with their sessions, those in trouble first.
+// The overview, updated by its socket: cards come and go with their sessions, those with alerts first.
 import { announce } from "./alerts.js";
 import { Card, isStale } from "./card.js";
 import { setClock } from "./clock.js";
@@ -9,17 +9,17 @@ import { FullScreen } from "./fullscreen.js";
 import { WORDS, fill } from "./presentation.js";
 import { inWallOrder } from "./wall.js";
 
-// How often a card that falls behind the others is asked after: its session may be gone.
-const ASK_AGAIN = 30_000;
+// How often a snapshot is requested because a card lags behind the others: its session may be gone.
+const STRAGGLER_INTERVAL = 30_000;
 
 const element = (id) => document.getElementById(id);
 const list = element("cards");
 const template = element("card-template");
-// In the order in which they stand when none is in trouble.
+// In their order when none has an alert.
 let cards = new Map();
 let askedAt = 0;
 let frame = null;
-// The elements of the cards, in the order in which they stand.
+// The cards' elements in their current order.
 let placed = [];
 
 const filter = new Filter(element("filter"), () => draw());
@@ -73,7 +73,7 @@ function takeEnds({ sessions }) {
 
 const HANDLERS = {
   snapshot: (message) => {
-    // That the scores are locked, which they were when the page came.
+    // The notice that the scores were locked when the page was rendered.
     element("locked")?.remove();
     takeSnapshot(message);
   },
@@ -82,23 +82,23 @@ const HANDLERS = {
   ended: takeEnds,
 };
 
-/** The page is as current as its freshest card; without cards nothing can be stale. */
+/** The page is as current as its freshest card; without cards, nothing can be stale. */
 function check() {
   const ages = [...cards.values()].map(({ age }) => age).filter((age) => age !== null);
   connection.heard(ages.length ? Math.min(...ages) : 0);
   const stale = ages.filter(isStale).length;
-  if (stale && stale < ages.length) askAfterStragglers();
+  if (stale && stale < ages.length) checkStragglers();
   drawSoon();
 }
 
-function askAfterStragglers() {
+function checkStragglers() {
   const now = performance.now();
-  if (now - askedAt < ASK_AGAIN) return;
+  if (now - askedAt < STRAGGLER_INTERVAL) return;
   askedAt = now;
   connection.requestSnapshot();
 }
 
-/** Once per frame, whatever has come until then; a hidden tab has no frames. */
+/** At most once per frame, however much has arrived; a hidden tab has no frames. */
 function drawSoon() {
   frame ??= requestAnimationFrame(draw);
 }
@@ -109,7 +109,7 @@ function draw() {
   const shown = inWallOrder(cards.values());
   const choice = filter.current;
   for (const card of shown) {
-    card.judge(filter, choice);
+    card.applyFilter(filter, choice);
     card.draw();
   }
   place(shown.map((card) => card.element));
@@ -117,9 +117,9 @@ function draw() {
   fullScreen.arrange();
 }
 
-/** Moves only what is out of its place; a card that somebody is on stays focused. */
+/** Moves only the cards that are out of place; a focused card keeps the focus. */
 function place(elements) {
-  if (elements.length === placed.length && elements.every((each, number) => each === placed[number])) return;
+  if (elements.length === placed.length && elements.every((each, index) => each === placed[index])) return;
   placed = elements;
   const wanted = new Set(elements);
   for (const old of [...list.children]) if (!wanted.has(old)) old.remove();

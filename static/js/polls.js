@@ -1,20 +1,20 @@
-// When polls of a session had their first vote and when they were closed.
+// When the polls of a session received their first vote and when they closed.
 import { timeOfDay, whole } from "./format.js";
 
 const key = ({ poll, kind }) => `${kind} ${poll}`;
 
-/** The moments that are known after `more` have come, oldest first; each poll has two at most. */
+/** Adds `more` to the known moments, oldest first; a poll has at most two. */
 export function mergeMoments(moments, more) {
   const byKey = new Map([...moments, ...more].map((moment) => [key(moment), moment]));
   return [...byKey.values()].sort((one, other) => one.time - other.time);
 }
 
-/** What stands on the chart. */
+/** The label on the chart. */
 export function momentLabel({ kind, voters, present }) {
   return kind === "CLOSED" ? `Poll closed: ${whole(voters)} of ${whole(present)}` : "Poll";
 }
 
-/** The same in a sentence. */
+/** The same as a phrase. */
 export function describeMoment({ kind, time, voters, present }) {
   return kind === "CLOSED"
     ? `Poll closed at ${timeOfDay(time)}, ${whole(voters)} of ${whole(present)} voted`

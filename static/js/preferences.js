@@ -1,8 +1,8 @@
-// What the viewer has chosen in the page's menu, kept in this browser only.
+// The viewer's choices in the page's menu, stored in this browser only.
 
 const PREFIX = "session.";
 
-/** A checkbox of the menu; where nothing is kept it stays as the page has it. */
+/** A checkbox of the menu; it keeps the page's default if nothing is stored. */
 export class Preference {
   constructor(name) {
     this.box = document.getElementById(`preference-${name}`);
@@ -11,7 +11,7 @@ export class Preference {
       const kept = localStorage.getItem(this.key);
       if (kept !== null) this.box.checked = kept === "on";
     } catch {
-      // A browser that keeps nothing: the choice lasts as long as the page.
+      // The browser stores nothing: the choice lasts as long as the page.
     }
     this.box.addEventListener("change", () => this.keep());
   }
@@ -34,7 +34,7 @@ export class Preference {
   }
 }
 
-/** Lets a menu, which is a <details>, close as menus do. */
+/** Makes a <details> close as a menu does: on Escape, on a click outside, and when it loses the focus. */
 export function closeLikeMenu(menu) {
   const close = () => {
     menu.open = false;

@@ -1,4 +1,4 @@
-// The labels, words and thresholds of dashboard/formatting/presentation.py, as the page brings them.
+// The labels, words and thresholds of dashboard/formatting/presentation.py, embedded in the page.
 
 const data = JSON.parse(document.getElementById("presentation").textContent);
 
@@ -14,11 +14,11 @@ export const {
   words: WORDS,
 } = data;
 
-/** A name in words, of a `kind` of labels; of one that is unknown, what is said of such. */
+/** The label of a name, by `kind`; for an unknown name, that kind's default or the name itself. */
 export function label(kind, name) {
   const names = data.labels[kind];
   return names[name ?? ""] ?? names[""] ?? name ?? "";
 }
 
-/** Words with what belongs in their braces. */
+/** Replaces the placeholders in braces with values. */
 export const fill = (words, values) => words.replace(/\{(\w+)\}/g, (_, name) => values[name]);

@@ -1,32 +1,32 @@
-// How much of a session its chart shows: chosen by links, and kept in the address of the page.
+// The time range of a session's chart: chosen by links, and kept in the page's address.
 import { setText } from "./format.js";
 import { RANGES } from "./presentation.js";
 import { SHORTEST } from "./series.js";
 
 const PARAMETER = "range";
 
-function chosenByAddress() {
+function rangeInAddress() {
   const range = new URLSearchParams(location.search).get(PARAMETER);
   return Object.hasOwn(RANGES, range) ? range : SHORTEST;
 }
 
 export class Ranges {
   /**
-   * @param {HTMLElement} nav with a link for each range
-   * @param {() => void} onChange is called when another one was chosen
+   * @param {HTMLElement} nav contains a link for each range
+   * @param {() => void} onChange called when another range has been chosen
    */
   constructor(nav, onChange) {
     this.links = [...nav.querySelectorAll("a")];
     this.onChange = onChange;
-    this.current = chosenByAddress();
+    this.current = rangeInAddress();
     this.show();
     nav.addEventListener("click", (event) => this.follow(event));
-    addEventListener("popstate", () => this.choose(chosenByAddress()));
+    addEventListener("popstate", () => this.choose(rangeInAddress()));
   }
 
   follow(event) {
     const link = event.target.closest("a");
-    // A new tab or window is the browser's business.
+    // Leave links opened in a new tab or window to the browser.
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     if (link.dataset.range === this.current) return;

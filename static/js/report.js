@@ -1,4 +1,4 @@
-// A session's report: its chart, times and numbers as the viewer has them, printing, and downloads of a part.
+// A session's report: its chart, times and numbers in the viewer's locale, printing, and downloads of a time range.
 import { ScoreChart } from "./chart.js";
 import { moment, setText, showNumbers, timeOfDay } from "./format.js";
 
@@ -6,7 +6,7 @@ const element = (id) => document.getElementById(id);
 const timeline = JSON.parse(element("timeline").textContent);
 const sameDay = (one, other) => new Date(one).toDateString() === new Date(other).toDateString();
 
-/** Times of the day that the page is about need no date. */
+/** Shows times in the viewer's zone; those on the day the session began need no date. */
 function showTimes() {
   const [first, ...others] = document.querySelectorAll("time[datetime]");
   const start = Date.parse(first.dateTime);
@@ -23,7 +23,7 @@ function showChart() {
   new ScoreChart(canvas).show(timeline);
 }
 
-/** Puts the chosen range into the addresses of the downloads. */
+/** Puts the chosen time range into the download links. */
 function limitDownloads() {
   const form = element("range");
   const ends = ["from", "to"].map((name) => form.elements[name]);

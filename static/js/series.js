@@ -1,11 +1,11 @@
-// The points of a session, as they come: some thinned out by the server, the others one per tick.
+// The points of a session: some downsampled by the server, the others one per tick as they arrive.
 import { RANGES, TICK } from "./presentation.js";
 
-/** The range that is shown unless another is chosen. */
+/** The default range. */
 export const [SHORTEST] = Object.keys(RANGES);
 const RECENT = RANGES[SHORTEST] / TICK;
-// An hour; before it is full the server is asked for a thinner history.
-const MOST = 720;
+// An hour; before it is full, a downsampled history is requested from the server.
+const CAPACITY = 720;
 
 export class Series {
   constructor() {
@@ -21,18 +21,18 @@ export class Series {
     return this.points.slice(-RECENT);
   }
 
-  /** Adds what is new, in the order of time, whatever order it came in. */
+  /** Adds new points and sorts them by time, whatever order they arrive in. */
   merge(more) {
     const byTime = new Map([...this.points, ...more].map((point) => [point.time, point]));
-    this.points = [...byTime.values()].sort((one, other) => one.time - other.time).slice(-MOST);
+    this.points = [...byTime.values()].sort((one, other) => one.time - other.time).slice(-CAPACITY);
   }
 
-  /** The points that are newer than a time. */
+  /** The points newer than a time. */
   since(time) {
     return this.points.filter((point) => point.time > time);
   }
 
-  /** What a chart shows of a range, which `history` has unless it is the shortest. */
+  /** What a chart shows of a range; any but the shortest comes from `history`. */
   view(range, history) {
     const isShort = range === SHORTEST;
     const points = isShort ? this.recent : [...history.points, ...this.since(history.end)];
@@ -48,14 +48,14 @@ export class Series {
   }
 }
 
-/** Whole percents of points: one for each tick from the first to the last, with null in the holes. */
+/** The points' whole percentages: one per tick from the first to the last, null where a tick has no point. */
 export function percents(points) {
   const scores = new Map(points.map(({ time, percent }) => [time, percent]));
   const ticks = points.length ? (points.at(-1).time - points[0].time) / TICK + 1 : 0;
   return Array.from({ length: ticks }, (_, tick) => scores.get(points[0].time + tick * TICK) ?? null);
 }
 
-/** Average and range of the scores that points stand for, as whole percents, and their number; only that without points. */
+/** Number, average and range of the scores that the points represent, as ratios rounded to whole percent. */
 export function statistics(points) {
   if (!points.length) return { count: 0 };
   const count = points.reduce((sum, point) => sum + (point.count ?? 1), 0);

@@ -1,4 +1,4 @@
-// How current a session's page is: in words, and by a mark on everything that is not.
+// How current a session's page is: in words, and by a style on everything that is out of date.
 import { setText, timeOfDay } from "./format.js";
 import { WORDS as SHARED } from "./presentation.js";
 
@@ -17,7 +17,7 @@ function title(state, time) {
 
 /**
  * Shows a state of the connection.
- * @param {string} state as the connection's indicator has it
+ * @param {string} state the state of the connection, as in its indicator
  * @param {number|undefined} time of the newest point
  */
 export function showState(state, time) {
@@ -31,7 +31,7 @@ export function showState(state, time) {
   setText(element("score-title"), title(state, time));
 }
 
-/** Says since when a session is over, and how long it was, and hides what is so of live ones; `ended` null takes it back. */
+/** Shows when a session ended and how long it lasted, and hides what applies to live ones; null undoes that. */
 export function showEnd(started, ended) {
   for (const part of document.querySelectorAll("[data-while]")) {
     part.hidden = (part.dataset.while === "live") !== (ended === null);

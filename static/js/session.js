@@ -1,4 +1,4 @@
-// A session's page, kept current by its socket.
+// A session's page, updated by its socket.
 import "./elements.js";
 import { Acknowledging } from "./acknowledging.js";
 import { Alerts, announce } from "./alerts.js";
@@ -18,8 +18,8 @@ import { SHORTEST, Series, percents } from "./series.js";
 import { showEnd, showState } from "./session-state.js";
 import { showSignalHistory } from "./signal-history.js";
 
-// How many points may follow what the server has thinned out, before it is asked again.
-const MOST_AFTER_HISTORY = 240;
+// How many points may follow the downsampled history before it is loaded again.
+const MAX_POINTS_AFTER_HISTORY = 240;
 
 const element = (id) => document.getElementById(id);
 const first = JSON.parse(element("snapshot").textContent);
@@ -35,7 +35,7 @@ const history = new History(`/sessions/${first.session}/history/`, show);
 const ranges = new Ranges(element("ranges"), changeRange);
 
 function tell(anomaly, news) {
-  // Where the focus goes from the button to what it has done, screen readers read that.
+  // If the focus moves from the button to its result, screen readers read that anyway.
   if (news !== ACKNOWLEDGED || !alerts.hasFocus(anomaly)) announce(anomaly, "", news);
   if (news === BEGAN || news === WORSE) attention.call(anomaly);
 }
@@ -86,10 +86,10 @@ function changeRange() {
   show();
 }
 
-/** Asks for the history again when the points after it are many, or begin with a hole. */
-function renewHistory(hasHole) {
+/** Reloads the history when many points have followed it, or after a gap. */
+function reloadHistory(hasGap) {
   if (ranges.current === SHORTEST || history.isLoading) return;
-  if (hasHole || series.since(history.end).length > MOST_AFTER_HISTORY) history.load(ranges.current);
+  if (hasGap || series.since(history.end).length > MAX_POINTS_AFTER_HISTORY) history.load(ranges.current);
 }
 
 function setEnd(time) {
@@ -108,7 +108,7 @@ function takeSnapshot(snapshot, aloud = true) {
   setEnd(ended);
   showPause(element("pause"), ended === null ? pause : null);
   if (series.last) connection.heard(Math.max(0, now - series.last.time));
-  renewHistory(points.length > 0 && last !== undefined && points[0].time > last + TICK);
+  reloadHistory(points.length > 0 && last !== undefined && points[0].time > last + TICK);
   show();
 }
 
@@ -122,7 +122,7 @@ function takePoints({ points, now }) {
   if (ours.at(-1).time === series.last.time) showPause(element("pause"), ours.at(-1).pause);
   connection.heard(Math.max(0, now - series.last.time));
   if (last !== undefined && ours[0].time > last + TICK) connection.requestSnapshot();
-  renewHistory(false);
+  reloadHistory(false);
   show();
 }
 
@@ -149,7 +149,7 @@ function takeEnd({ sessions }) {
 
 const HANDLERS = {
   snapshot: (message) => {
-    // That the scores are locked, which they were when the page came.
+    // The notice that the scores were locked when the page was rendered.
     element("locked")?.remove();
     takeSnapshot(message);
   },

@@ -1,4 +1,4 @@
-// What each signal was lately: a small curve on its card, and its range in figures.
+// The recent course of each signal: a sparkline on its card, and its range in figures.
 import { FORMATS, setText } from "./format.js";
 import { GAP_STEPS } from "./presentation.js";
 import { drawSparkline } from "./sparkline.js";
@@ -14,7 +14,7 @@ function showCard(card, points, frame) {
   setText(card.querySelector('[data-field="range"]'), range);
 }
 
-/** Shows the signals of points, oldest first, between the times `start` and `end` of `frame`. */
+/** Shows the signals of points, oldest first, over the time from `start` to `end` of `frame`. */
 export function showSignalHistory(points, frame) {
   for (const card of document.querySelectorAll("[data-signal-card]")) showCard(card, points, frame);
 }

@@ -1,10 +1,10 @@
-// The system page keeps itself current, unless somebody reads in it or looks elsewhere.
+// The system page refreshes itself, except while it is hidden, has the focus, or has text selected.
 import { showNumbers } from "./format.js";
 
-const EVERY = 5_000;
+const INTERVAL = 5_000;
 const page = () => document.getElementById("system");
 
-function isRead() {
+function isInUse() {
   const { activeElement } = document;
   return page().contains(activeElement) || !getSelection().isCollapsed || document.hidden;
 }
@@ -15,10 +15,10 @@ function showTimes() {
   }
 }
 
-async function renew() {
-  if (isRead()) return;
+async function refresh() {
+  if (isInUse()) return;
   try {
-    const response = await fetch(location.href, { signal: AbortSignal.timeout(EVERY) });
+    const response = await fetch(location.href, { signal: AbortSignal.timeout(INTERVAL) });
     if (!response.ok) throw new Error(response.statusText);
     const next = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("system");
     if (!next) return location.reload();
@@ -32,4 +32,4 @@ async function renew() {
 
 showTimes();
 showNumbers();
-setInterval(renew, EVERY);
+setInterval(refresh, INTERVAL);

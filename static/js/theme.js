@@ -1,4 +1,4 @@
-// Light or dark: by the system's preference, or as chosen in the header. Runs before the first paint.
+// Light or dark: as the system prefers, or as chosen in the header. Runs before the first paint.
 (() => {
   const KEY = "theme";
   const root = document.documentElement;
@@ -9,15 +9,15 @@
       const theme = localStorage.getItem(KEY);
       return theme === "light" || theme === "dark" ? theme : "auto";
     } catch {
-      return "auto"; // a browser that keeps nothing
+      return "auto"; // the browser stores nothing
     }
   }
 
-  function keep(theme) {
+  function store(theme) {
     try {
       localStorage.setItem(KEY, theme);
     } catch {
-      // It lasts as long as the page.
+      // The choice lasts as long as the page.
     }
   }
 
@@ -25,7 +25,7 @@
     root.dataset.theme = theme;
     const choice = document.getElementById("theme");
     if (choice) choice.value = theme;
-    // What is drawn on a canvas has to be drawn again.
+    // Canvases have to be redrawn.
     document.dispatchEvent(new Event("themechange"));
   }
 
@@ -34,10 +34,10 @@
   addEventListener("storage", ({ key }) => key === KEY && apply(chosen()));
   document.addEventListener("DOMContentLoaded", () => {
     const choice = document.getElementById("theme");
-    if (!choice) return; // a popup of the admin
+    if (!choice) return; // a popup window of the admin
     choice.value = root.dataset.theme;
     choice.addEventListener("change", () => {
-      keep(choice.value);
+      store(choice.value);
       apply(choice.value);
     });
   });

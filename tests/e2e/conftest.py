@@ -1,4 +1,4 @@
-"""Pages in a real browser, as several files of tests use them."""
+"""Fixtures for pages in a real browser."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ from tests.restartable_valkey import RestartableValkey
 
 @pytest.fixture(scope="session")
 def _collected() -> None:
-    """The server serves this checkout's static files, whatever has changed since the set-up."""
+    """Collects this checkout's current static files for the server."""
     subprocess.run([sys.executable, "scripts/set_up.py"], cwd=settings.BASE_DIR, check=True)
 
 
@@ -36,7 +36,7 @@ def pages(
     _collected: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Pages]:
-    # Playwright has a loop running in this thread, in which nothing here awaits anything.
+    # Playwright runs an event loop in this thread, but nothing here awaits in it.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     with (
         open_browser(chromium_path) as browser,
@@ -60,9 +60,9 @@ def stage(
     redis_url: str,
     chromium_path: str,
 ) -> Iterator[Stage]:
-    """One server and browser for all scenes of a file."""
+    """One server and browser for all scenes of a module."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        # Playwright has a loop running in this thread, in which nothing here awaits anything.
+        # Playwright runs an event loop in this thread, but nothing here awaits in it.
         monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         directory = tmp_path_factory.mktemp("stage")
         product = RunningProcesses(directory, url_of_database(), redis_url)

@@ -1,4 +1,4 @@
-"""Draws random characters: a kind, its size and habits, and a programme of what is no anomaly."""
+"""Draws random characters: a kind, its size and habits, and a programme without anomalies."""
 
 import math
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from sessions_app.simulation.labelled.programme import BREAK, CLOSING, Programme
 from sessions_app.simulation.people.characters import Character, Polls
 from sessions_app.ticks import TICK_SECONDS, WINDOW_TICKS
 
-ROOM_OF_REFERENCE = 50
-# In a room ten times as large, each writes half as much.
+REFERENCE_AUDIENCE = 50
+# Exponent of the audience size: in a room ten times as large, each person writes half as much.
 CROWDING = -0.3
 MOST_MESSAGES_PER_MINUTE = 500.0
 SMALL_ROOM = 15
@@ -19,7 +19,7 @@ TICKS_PER_MINUTE = 60 // TICK_SECONDS
 
 
 class Draft(NamedTuple):
-    """A session that is being drawn: everything of its character but the phases, and these."""
+    """A session being drawn: its character without phases, and the programme they come from."""
 
     character: Character
     programme: Programme
@@ -29,9 +29,9 @@ class Drawing:
     """Draws one session.
 
     Args:
-        kind: what to draw from.
+        kind: the ranges to draw from.
         key: of the character.
-        random: the only source of chance.
+        random: the only source of randomness.
     """
 
     def __init__(self, kind: Kind, key: str, random: np.random.Generator) -> None:
@@ -45,7 +45,7 @@ class Drawing:
         )
 
     def draw(self) -> Draft:
-        """Everything but anomalies and moods."""
+        """Draws everything but anomalies and moods."""
         self._ramp_up()
         self._close()
         self._pause()
@@ -58,7 +58,7 @@ class Drawing:
         return Draft(self.character, self.programme)
 
     def mood(self, programme: Programme) -> None:
-        """Lets all that people do wander about; drawn last, as nothing depends on it."""
+        """Adds slow random variation to all activity; drawn last, as nothing depends on it."""
         spread = self._between((0.0, 0.3))
         memory = math.exp(-1 / (TICKS_PER_MINUTE * self._between((0.5, 5.0))))
         shocks = self.random.normal(size=self.ticks) * math.sqrt(1 - memory**2)
@@ -80,7 +80,7 @@ class Drawing:
     def _draw_character(self, key: str) -> Character:
         kind = self.kind
         audience = round(self._log_between(kind.audience))
-        crowding = (audience / ROOM_OF_REFERENCE) ** CROWDING
+        crowding = (audience / REFERENCE_AUDIENCE) ** CROWDING
         chat = self._log_between(kind.chat) * crowding
         announced = self._draw_announced()
         return Character(
@@ -97,7 +97,7 @@ class Drawing:
             polls=self._draw_polls() if self._chance(kind.polls) else None,
             dropouts=self._log_between(kind.restlessness),
             announced=announced,
-            # Who does not announce anything must be heard of often to be noticed at all.
+            # People whose clients announce nothing are only noticed if they give frequent signs.
             signs=self._between((0.05, 0.5) if announced == 1 else (1.5, 6.0)),
         )
 
@@ -122,7 +122,7 @@ class Drawing:
             self.programme.note("small_room", 0, self.ticks - 1)
 
     def _close(self) -> None:
-        """Most sessions end with a rush for the door; some are simply cut off."""
+        """Most sessions end with people leaving; some are simply cut off."""
         if not self._chance(0.85):
             return
         start = self.ticks - round(self._between((0.7, 3.0)) * TICKS_PER_MINUTE)
@@ -148,7 +148,7 @@ class Drawing:
         programme.excuse(BREAK, start, end + 2 * TICKS_PER_MINUTE)
 
     def _drift(self) -> None:
-        """Interest that wanes or grows over a quarter of an hour and more is no anomaly."""
+        """Interest that wanes or grows over 15 minutes or more, which is not an anomaly."""
         length = round(self._between((15, 60)) * TICKS_PER_MINUTE)
         if length > 0.8 * self.ticks or not self._chance(0.3):
             return
@@ -159,7 +159,7 @@ class Drawing:
         self.programme.note("drift", start, start + length)
 
     def _segment(self) -> None:
-        """Exercises, films and rounds of questions."""
+        """Exercises, videos and Q&A segments."""
         if not self._chance(self.kind.segments):
             return
         for _ in range(self.random.integers(1, 5)):
@@ -185,7 +185,7 @@ class Drawing:
             self.programme.note("chat_burst", start, start + length + WINDOW_TICKS)
 
     def _interrupt(self) -> None:
-        """The network hiccups: many are gone at once, and come straight back."""
+        """Network hiccups: many people lose their connection at once, and soon return."""
         for start in self._moments(self.kind.hiccups):
             self.programme.hiccup[start] = self._between((0.05, 0.6))
             self.programme.note("hiccup", start, start + 6 + WINDOW_TICKS)

@@ -1,7 +1,7 @@
-"""Kinds of events, as ranges from which sessions are drawn.
+"""Kinds of sessions, as ranges from which sessions are drawn.
 
-The ranges come from what live events look like, and are wide on purpose: a detector that only knows
-one of them has learnt the simulator.
+The ranges follow live events and are deliberately wide: a detector that only works on narrow ones
+would have learned the simulator.
 """
 
 from typing import NamedTuple
@@ -10,25 +10,26 @@ Range = tuple[float, float]
 
 
 class Kind(NamedTuple):
-    """What sessions of a kind have in common; pairs are ranges.
+    """Parameters of a kind of session; pairs are ranges.
 
     Attributes:
         key: its name.
-        audience: people; drawn on a logarithmic scale.
-        minutes: length.
-        arrival_s: within how many seconds of the start most people come.
-        chat: messages per person and minute in a room of fifty; logarithmic. In larger rooms each
-            writes less.
-        reactions: the same, of reactions.
-        applause: rounds per hour.
-        lulls, bursts: times per hour at which chat ebbs, and at which it swells.
+        audience: number of people, log-uniform.
+        minutes: length of the session.
+        arrival_s: seconds from the start within which most people arrive.
+        chat: messages per person and minute in a room of 50 people, log-uniform. In larger rooms
+            each person writes less.
+        reactions: reactions, likewise.
+        applause: rounds of applause per hour.
+        lulls, bursts: lulls and bursts of chat per hour.
         hiccups: network hiccups per hour.
-        polls: chance of having polls.
-        breaks: chance of a break.
-        segments: chance that exercises, films or questions change how lively people are.
-        restlessness: share of those present who lose their connection per minute; logarithmic.
-        leaving: share of those present who leave per minute; logarithmic.
-        announced: chance that clients announce all joins and leaves; otherwise some or none do.
+        polls: probability that the session has polls.
+        breaks: probability of a break.
+        segments: probability that exercises, videos or Q&A change the level of activity.
+        restlessness: share of those present who lose their connection per minute, log-uniform.
+        leaving: share of those present who leave per minute, log-uniform.
+        announced: probability that clients announce all joins and leaves; otherwise only some or
+            none do.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""What is known about simulated sessions: where something was made to go wrong, and where not."""
+"""Ground truth of simulated sessions: where anomalies were injected, and where not."""
 
 import gzip
 import zlib
@@ -8,7 +8,7 @@ import msgspec
 
 from sessions_app.ticks import TICK_SECONDS
 
-# How simulated sessions are laid down in a folder.
+# The files of simulated sessions in a folder.
 SIGNALS_FILE = "signals.csv.gz"
 LABELS_FILE = "labels.json.gz"
 GZIP_MAGIC = b"\x1f\x8b"
@@ -21,21 +21,21 @@ ANOMALY_TYPES = (SUDDEN_DROP, GRADUAL_DECLINE, MASS_EXIT, LOW_ENGAGEMENT)
 
 
 class LabelsError(ValueError):
-    """A file of labels that cannot be used; the message names the file and the reason."""
+    """An unusable file of labels; the message names the file and the reason."""
 
 
 class Anomaly(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Something that goes wrong from tick ``start`` to tick ``end``.
+    """An anomaly from tick ``start`` to tick ``end``.
 
     Attributes:
-        start, end: first and last tick of what was injected, recovery included.
+        start, end: first and last tick of the injected anomaly, including recovery.
         type: one of :data:`ANOMALY_TYPES`.
-        magnitude: share of the engagement, or of the people, that is lost, in (0, 1].
-        evident: first tick on which the type's definition holds, chance left aside.
-        mode: how it happens.
-        level_before, level_after: engagement without polls, chance left aside, in [0, 1].
+        magnitude: share of the engagement, or of the people, lost, in (0, 1].
+        evident: first tick at which the type's definition holds in expectation.
+        mode: how it unfolds.
+        level_before, level_after: expected engagement without polls, in [0, 1].
         onset_s: seconds from the start to the full extent.
-        people: how many are expected to leave.
+        people: expected number of people who leave.
     """
 
     start: int
@@ -51,7 +51,7 @@ class Anomaly(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """What else goes on from tick ``start`` to tick ``end``, both included."""
+    """Something other than an anomaly, from tick ``start`` to tick ``end`` inclusive."""
 
     start: int
     end: int
@@ -59,16 +59,16 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class SessionLabels(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All that is known about a session.
+    """The ground truth of a session.
 
     Attributes:
         session_id: its ID.
-        size: its audience.
+        size: its audience, in people.
         ticks: its length.
-        anomalies: what should be noticed.
-        negatives: what should not be, though it looks similar.
-        excused: where noticing anything is neither right nor wrong.
-        kind: what kind of session it is.
+        anomalies: what should be detected.
+        negatives: what should not be detected although it looks similar.
+        excused: where a detection counts as neither right nor wrong.
+        kind: the kind of session.
     """
 
     session_id: str
@@ -89,7 +89,7 @@ def read_labels(path: Path) -> list[SessionLabels]:
     """The labels in a JSON file, gzipped or not.
 
     Raises:
-        LabelsError: it cannot be read, or is no such file.
+        LabelsError: it cannot be read, or is not a file of labels.
     """
     try:
         data = path.read_bytes()
@@ -104,6 +104,6 @@ def read_labels(path: Path) -> list[SessionLabels]:
 
 
 def write_labels(path: Path, sessions: list[SessionLabels]) -> None:
-    """Writes labels that :func:`read_labels` reads; gzipped if the name ends in ``.gz``."""
+    """Writes labels for :func:`read_labels`; gzipped if the name ends in ``.gz``."""
     data = msgspec.json.encode({"tick_seconds": TICK_SECONDS, "sessions": sessions})
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)

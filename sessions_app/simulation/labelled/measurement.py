@@ -1,7 +1,7 @@
-"""The six signals of a simulated session, by their definitions, for all of its ticks at once.
+"""The six signals of a simulated session, by definition, for all of its ticks at once.
 
-What the pipeline keeps tick by tick is computed here from the whole list of events; a test compares
-both. Windows are 60 s and end with the tick.
+The pipeline updates them tick by tick; here they are computed from the whole list of events. A test
+compares the two. Windows are 60 s and end with the tick.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ Bools = NDArray[np.bool_]
 def measure(events: CrowdEvents, ticks: int) -> Signals:
     """Signals at the end of each of the first ``ticks`` ticks; arrays of that length.
 
-    A leave counts as one: whoever leaves has been there.
+    Every leave counts: the crowd only has leaves of people who were present.
     """
     tick = (events.time_s // TICK_SECONDS).astype(np.int64)
     inside = tick < ticks
@@ -40,14 +40,14 @@ def measure(events: CrowdEvents, ticks: int) -> Signals:
 
 
 class _UserActivity(NamedTuple):
-    """What users did, one element per event, sorted by user and time.
+    """Events of users, one element per event, sorted by user and time.
 
     Attributes:
-        tick: when.
+        tick: tick of the event.
         is_leave: whether it is a leave.
-        is_first: whether it is the first that is heard of the user.
-        active_until: first tick at whose end the user is not active because of this event.
-        left_until: the same, of counting among those who have left; ``tick`` without a leave.
+        is_first: whether it is the user's first event.
+        active_until: first tick at whose end this event no longer makes the user active.
+        left_until: first tick at whose end the leave no longer counts; ``tick`` if it is none.
     """
 
     tick: Ints
@@ -81,7 +81,7 @@ def _doings(tick: Ints, events: CrowdEvents, ticks: int) -> _UserActivity:
 
 
 def _left_until(tick: Ints, user: Ints, is_leave: Bools, ticks: int) -> Ints:
-    """Somebody who leaves again within the minute has left once."""
+    """A user who leaves again within the minute counts once."""
     until = tick.copy()
     left = np.flatnonzero(is_leave)
     again = _next_tick(tick[left], user[left], ticks)
@@ -98,7 +98,7 @@ def _next_tick(tick: Ints, user: Ints, ticks: int) -> Ints:
 
 
 def _covered(start: Ints, end: Ints, ticks: int) -> Ints:
-    """How many of the spans ``[start, end)`` each tick lies in."""
+    """Number of intervals ``[start, end)`` that contain each tick."""
     counts = np.bincount(start, minlength=ticks + 1)[: ticks + 1]
     counts = counts - np.bincount(np.minimum(end, ticks), minlength=ticks + 1)
     return np.cumsum(counts)[:ticks]

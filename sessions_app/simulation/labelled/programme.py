@@ -1,4 +1,4 @@
-"""A programme being drawn: what happens in a session, tick by tick, before it becomes phases."""
+"""A session's programme, tick by tick, while it is drawn; later it becomes phases."""
 
 from dataclasses import dataclass, field
 from typing import Self
@@ -19,16 +19,16 @@ CLOSING = "closing"
 
 @dataclass
 class Programme:
-    """Arrays of one element per tick; what is drawn later acts on what is there.
+    """Arrays of one element per tick; later draws modify what earlier ones have set.
 
     Attributes:
-        activity: factor on all that people do, where it is the state of the room.
-        passing: the same, of what passes by, such as a film or the moods of a crowd.
+        activity: factor on all activity that counts as the state of the room.
+        passing: factor on all activity for transient reasons such as a video or the crowd's mood.
         chat: factor on chat alone.
         leaving, arriving: as in :class:`sessions_app.simulation.people.characters.Phase`.
-        applause, hiccup: the same; 0 where there is none.
-        agenda: what an organizer's schedule says.
-        negatives, excused: labels of what has been drawn.
+        applause, hiccup: likewise; 0 where there is none.
+        agenda: the organizer's schedule, a word per tick.
+        negatives, excused: labels of what has been drawn so far.
     """
 
     activity: Floats
@@ -44,7 +44,7 @@ class Programme:
 
     @classmethod
     def steady(cls, ticks: int, leaving: float, arriving: float) -> Self:
-        """A session in which nothing happens."""
+        """A session with constant rates, in which nothing happens."""
         return cls(
             activity=np.ones(ticks),
             passing=np.ones(ticks),
@@ -58,15 +58,15 @@ class Programme:
 
     @property
     def ticks(self) -> int:
-        """Its length."""
+        """Its length in ticks."""
         return len(self.activity)
 
     def note(self, kind: str, start: int, end: int) -> None:
-        """Labels the ticks from ``start`` to ``end`` as something that is no anomaly."""
+        """Labels the ticks from ``start`` to ``end`` as not anomalous."""
         self.negatives.append(Stretch(start, min(end, self.ticks - 1), kind))
 
     def excuse(self, kind: str, start: int, end: int) -> None:
-        """Labels the ticks from ``start`` to ``end`` as neither right nor wrong to notice."""
+        """Labels the ticks from ``start`` to ``end`` as neither right nor wrong to detect."""
         self.excused.append(Stretch(start, min(end, self.ticks - 1), kind))
 
     def schedule(self, kind: str, start: int, end: int) -> None:
@@ -75,11 +75,11 @@ class Programme:
         self.agenda[start : last + 1] = [kind] * (last + 1 - start)
 
     def is_free(self, start: int, end: int) -> bool:
-        """Whether nothing from ``start`` to ``end`` is excused."""
+        """Whether no tick from ``start`` to ``end`` is excused."""
         return not any(each.start <= end and start <= each.end for each in self.excused)
 
     def phases(self) -> tuple[Phase, ...]:
-        """The programme as phases; ticks that are alike become one."""
+        """The programme as phases; consecutive equal ticks are merged."""
         columns = np.stack(
             [
                 self.activity * self.passing,
@@ -92,7 +92,7 @@ class Programme:
         )
         starts = np.ones(self.ticks, dtype=np.bool_)
         starts[1:] = (columns[:, 1:] != columns[:, :-1]).any(axis=0)
-        # Two rounds of applause, or two hiccups, are two.
+        # Two consecutive rounds of applause, or two hiccups, stay separate.
         starts |= (self.applause > 0) | (self.hiccup > 0)
         bounds = np.flatnonzero(np.append(starts, True))
         return tuple(

@@ -1,4 +1,4 @@
-"""Labelled sessions: random characters, what they do, and what is known to be wrong with them."""
+"""Labelled sessions: random characters, their events, and the ground truth on their anomalies."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -18,17 +18,17 @@ from sessions_app.simulation.people.characters import Character
 from sessions_app.simulation.people.crowd import simulate_crowd
 from sessions_app.ticks import TICK_SECONDS
 
-# Ratios are stored with so many decimals.
+# Decimals of stored ratios.
 DECIMALS = 4
 
 
 class LabelledCharacter(NamedTuple):
-    """What is to be simulated.
+    """A session to simulate.
 
     Attributes:
-        character: how the session behaves; its phases end with it.
-        agenda: what an organizer's schedule says, a word for each tick.
-        labels: what is known about it.
+        character: how the session behaves; its phases cover the whole session.
+        agenda: the organizer's schedule, a word per tick.
+        labels: its ground truth.
     """
 
     character: Character
@@ -41,8 +41,8 @@ class LabelledSession(NamedTuple):
 
     Attributes:
         signals: the six signals.
-        agenda: what an organizer's schedule says, a word for each tick.
-        labels: what is known about it.
+        agenda: the organizer's schedule, a word per tick.
+        labels: its ground truth.
     """
 
     signals: Signals
@@ -51,12 +51,12 @@ class LabelledSession(NamedTuple):
 
 
 def draw_character(seed: int, number: int, kind: Kind | None = None) -> LabelledCharacter:
-    """Session ``number`` of a simulation; it does not depend on the others.
+    """Session ``number`` of a simulation; independent of the others.
 
     Args:
         seed: the same seed gives the same sessions.
         number: from 0.
-        kind: what to draw; by default, any.
+        kind: the kind of session; random by default.
     """
     random = np.random.default_rng([seed, number, 0])
     kind = kind or KINDS[int(random.integers(len(KINDS)))]
@@ -78,7 +78,7 @@ def draw_character(seed: int, number: int, kind: Kind | None = None) -> Labelled
 
 
 def simulate_session(seed: int, number: int, kind: Kind | None = None) -> LabelledSession:
-    """Draws session ``number`` as :func:`draw_character` does, and lets it happen."""
+    """Draws session ``number`` like :func:`draw_character`, and simulates it."""
     drawn = draw_character(seed, number, kind)
     ticks = drawn.labels.ticks
     random = np.random.default_rng([seed, number, 1])
@@ -93,7 +93,7 @@ def simulate_sessions(seed: int, count: int, kind: Kind | None = None) -> Iterat
 
 
 def recorded(sessions: Iterable[LabelledSession]) -> tuple[RecordedSignals, list[str]]:
-    """Sessions as one table, one after the other, and the agenda of its rows."""
+    """The sessions as one concatenated table, and the agenda of its rows."""
     sessions = list(sessions)
     lengths = [session.labels.ticks for session in sessions]
     agenda = [word for session in sessions for word in session.agenda]

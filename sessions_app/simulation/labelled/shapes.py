@@ -1,4 +1,4 @@
-"""How anomalies may look: ranges of each type, and one that has been drawn."""
+"""The shapes of anomalies: ranges for each type, and the plan of a drawn one."""
 
 from typing import NamedTuple
 
@@ -8,14 +8,14 @@ from sessions_app.ticks import TICK_SECONDS
 
 
 class Shape(NamedTuple):
-    """How an anomaly of a type may look; pairs are ranges.
+    """Parameters of a type of anomaly; pairs are ranges.
 
     Attributes:
-        onset_s: from the start to the full extent; logarithmic.
-        hold_s: for how long it stays so.
-        recovery_s: how long it takes to become as before.
-        lasting: chance that it never does.
-        modes: ways in which it may happen, names in :data:`MODES`.
+        onset_s: seconds from the start to the full extent, log-uniform.
+        hold_s: seconds at the full extent.
+        recovery_s: seconds until everything is as before.
+        lasting: probability that it never recovers.
+        modes: how it may unfold, names in :data:`MODES`.
     """
 
     onset_s: Range
@@ -26,7 +26,7 @@ class Shape(NamedTuple):
 
 
 class Mode(NamedTuple):
-    """What people do: ranges of what is left of their activity, and of their presence."""
+    """Ranges of the remaining activity and presence, as factors."""
 
     activity: Range
     presence: Range
@@ -50,15 +50,15 @@ MODES = {
 
 
 class Plan(NamedTuple):
-    """An anomaly that is to be tried.
+    """A candidate anomaly.
 
     Attributes:
         type: one of :data:`sessions_app.simulation.labelled.labels.ANOMALY_TYPES`.
         mode: one of :data:`MODES`.
         start: its first tick.
         onset_s: as in :class:`Shape`.
-        hold, recovery: lengths in ticks; without a recovery, it lasts.
-        activity, presence: what is left of them.
+        hold, recovery: lengths in ticks; without a recovery it lasts to the end.
+        activity, presence: the remaining factors.
     """
 
     type: str
@@ -77,5 +77,5 @@ class Plan(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The last tick that is labelled."""
+        """The last labelled tick."""
         return self.start + self.onset + self.hold + self.recovery

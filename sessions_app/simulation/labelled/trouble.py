@@ -1,4 +1,4 @@
-"""Makes programmes go wrong: draws anomalies whose extent is known, and labels them."""
+"""Injects anomalies of known extent into programmes, and labels them."""
 
 import copy
 import math
@@ -15,23 +15,23 @@ from sessions_app.simulation.labelled.truth import Truth, heard_share, level_of,
 from sessions_app.simulation.people.characters import Character
 from sessions_app.ticks import TICK_SECONDS, WINDOW_TICKS
 
-# The definitions, as far as they speak of amounts.
+# The thresholds in the definitions of the types.
 DROP = 0.25
 DECLINE = 0.15
 EXIT_LEAVE_RATE = 0.15
 LOW_LEVEL = 0.2
-# A room that is about as low all the time is low by chance at any moment.
+# A room whose level is always close to the threshold may fall below it by chance at any time.
 ABOUT_LOW = 0.23
 LATE_TICKS = TICKS_PER_MINUTE
 
-# Clear of the bounds between types, so that the truth of a label does not hang on a rounding.
+# Margins to the thresholds between types, so that a label does not depend on rounding.
 CLEARLY_LOW = 0.17
 CLEARLY_NOT_LOW = 0.215
 CLEAR_DROP = 0.28
-# By so many standard deviations the leave rate of other types stays below that of a mass exit.
+# Standard deviations by which the leave rate of other types stays below that of a mass exit.
 LEAVING_DEVIATIONS = 2.0
 FEWEST_LEAVERS = 4.0
-# Below, an ebb of chat alone cannot be told from chance.
+# With less, a drop in activity alone cannot be distinguished from chance.
 CLEAR_PRESENCE = 0.9
 CLEAR_CHAT_PER_MINUTE = 8.0
 SMALLEST_AUDIENCE = 12
@@ -45,7 +45,7 @@ TRIES = 120
 
 
 def bring_trouble(draft: Draft, random: np.random.Generator) -> tuple[Draft, list[Anomaly]]:
-    """The draft with up to three anomalies in it, and their labels in the order of time."""
+    """The draft with up to three injected anomalies, and their labels in order of time."""
     hours = draft.programme.ticks / (60 * TICKS_PER_MINUTE)
     count = min(MOST, int(random.poisson(PER_HOUR * hours)))
     if draft.character.audience < SMALLEST_AUDIENCE:
@@ -58,7 +58,7 @@ def bring_trouble(draft: Draft, random: np.random.Generator) -> tuple[Draft, lis
                 continue
             changed = draft._replace(programme=_apply(plan, draft, truth))
             changed_truth = truth_of(*changed)
-            # One anomaly must not hide another, before it or after it.
+            # One anomaly must not mask another, before or after it.
             if all(_first_evident(each, changed_truth) is not None for each in [*plans, plan]):
                 plans.append(plan)
                 draft, truth = changed, changed_truth
@@ -69,7 +69,7 @@ def bring_trouble(draft: Draft, random: np.random.Generator) -> tuple[Draft, lis
 
 
 def _excuse_low(draft: Draft, truth: Truth, plans: list[Plan]) -> None:
-    """Where a room is low without falling, noticing it is neither right nor wrong."""
+    """Excuses ticks at which a room is low without having fallen."""
     programme = draft.programme
     low = truth.level < ABOUT_LOW
     low[: round(draft.character.arrival_s / TICK_SECONDS) + WINDOW_TICKS] = False
@@ -83,7 +83,7 @@ def _excuse_low(draft: Draft, truth: Truth, plans: list[Plan]) -> None:
 
 
 def _draw_plans(type_: str, draft: Draft, random: np.random.Generator) -> Iterator[Plan]:
-    """Plans to try: one mode after the other, so that the easy ones do not crowd out the others."""
+    """Candidate plans, one mode after another, so that easy modes do not crowd out the others."""
     for mode in random.permutation(SHAPES[type_].modes).tolist():
         for _ in range(TRIES):
             yield _draw_plan(type_, mode, draft, random)
@@ -108,7 +108,7 @@ def _draw_plan(type_: str, mode: str, draft: Draft, random: np.random.Generator)
 
 
 def _fits(plan: Plan, draft: Draft, others: list[Plan]) -> bool:
-    """Whether there is quiet before and after; what comes after a lasting anomaly lies in it."""
+    """Whether the plan has quiet ticks around it, and no anomaly during one that lasts."""
     arrived = round(draft.character.arrival_s / TICK_SECONDS)
     if plan.start < arrived + WARM_UP_TICKS or plan.end >= draft.programme.ticks:
         return False
@@ -116,7 +116,7 @@ def _fits(plan: Plan, draft: Draft, others: list[Plan]) -> bool:
     clear = all(
         plan.end + spacing < other.start or other.end + spacing < plan.start for other in others
     )
-    # A new state that lasts must be true until the end of the session, breaks left aside.
+    # A lasting change must hold until the end of the session, apart from breaks.
     alone = plan.recovery > 0 or all(other.end < plan.start for other in others)
     before = plan.start - TICKS_PER_MINUTE
     return clear and alone and draft.programme.is_free(before, plan.end + TICKS_PER_MINUTE)
@@ -142,9 +142,9 @@ def _is_of_its_type(plan: Plan, draft: Draft, truth: Truth) -> bool:
 
 
 def _leaves_quietly(plan: Plan, character: Character, present: float) -> bool:
-    """Whether nobody could take it for a mass exit, ``present`` being a share of the audience."""
+    """Whether it cannot be mistaken for a mass exit; ``present`` is a share of the audience."""
     minutes = max(1.0, plan.onset_s / 60)
-    # Lost connections are leaves too, for a while.
+    # Lost connections also count as leaves for a while.
     leaving = 1 - math.pow(plan.presence, 1 / minutes) + character.dropouts
     people = character.audience * present * plan.presence
     chance = LEAVING_DEVIATIONS * math.sqrt(character.announced * leaving / people)
@@ -158,7 +158,7 @@ def _is_chatty(plan: Plan, draft: Draft, truth: Truth) -> bool:
 
 
 def _level_after(plan: Plan, draft: Draft, truth: Truth) -> float:
-    """The level when it has sunk, and no window reaches back to before."""
+    """The level at the full extent, once no window reaches back before the start."""
     at = slice(plan.start - 1, plan.start)
     present = truth.present[at] * plan.presence
     acting = present * draft.programme.activity[at] * plan.activity
@@ -167,7 +167,7 @@ def _level_after(plan: Plan, draft: Draft, truth: Truth) -> float:
 
 
 def _apply(plan: Plan, draft: Draft, truth: Truth) -> Programme:
-    """The programme with the anomaly in it."""
+    """A copy of the programme with the anomaly injected."""
     programme = copy.deepcopy(draft.programme)
     onset = slice(plan.start, plan.start + plan.onset)
     hold = slice(onset.stop, onset.stop + plan.hold if plan.recovery else programme.ticks)
@@ -192,7 +192,7 @@ def _apply(plan: Plan, draft: Draft, truth: Truth) -> Programme:
 
 
 def _balanced_arrivals(plan: Plan, programme: Programme, truth: Truth) -> float:
-    """The rate at which as many come as leave, so that the loss neither heals nor grows."""
+    """The arrival rate that balances departures, so that the loss neither shrinks nor grows."""
     present = float(truth.present[plan.start - 1]) * plan.presence
     leaving = float(programme.leaving[plan.start - 1])
     return leaving * present / max(0.02, 1 - present)

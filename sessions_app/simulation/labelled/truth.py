@@ -1,4 +1,4 @@
-"""The truth behind a programme: what its signals would be if chance had no part in them."""
+"""The ground truth of a programme: the expected values of its signals, without randomness."""
 
 import math
 from typing import NamedTuple
@@ -20,10 +20,10 @@ class Truth(NamedTuple):
     """Arrays of one element per tick, at its end.
 
     Attributes:
-        present: share of the audience that is there.
-        seen: share of the audience that has been there.
-        level: engagement in [0, 1], without polls and without what passes by.
-        leave_rate: people whose leave is announced within the last 60 s, over those who were there.
+        present: share of the audience that is present.
+        seen: share of the audience that has been present so far.
+        level: engagement in [0, 1], without polls and transient activity.
+        leave_rate: announced leaves in the last 60 s, divided by the people present before them.
     """
 
     present: Floats
@@ -33,7 +33,7 @@ class Truth(NamedTuple):
 
 
 def truth_of(character: Character, programme: Programme) -> Truth:
-    """What is true of a programme, by the definitions of the signals with their windows of 60 s."""
+    """The expected course of a programme, by the definitions of the signals with 60 s windows."""
     activity, leaving, arriving = np.repeat(
         [programme.activity, programme.leaving, programme.arriving], TICK_SECONDS, axis=1
     )
@@ -57,9 +57,9 @@ def level_of(character: Character, acting: Floats, active: Floats, seen: Floats)
 
     Args:
         character: how people behave.
-        acting: people present, each counted by the factor of their activity.
+        acting: people present, weighted by their activity factor.
         active: people who are present or were heard from.
-        seen: people who have been there.
+        seen: people who have been present so far.
     """
     excited = 1 - np.exp(-character.bursts / 60 * sum(BURST_SECONDS) / 2)
     chat = character.chat * (1 + (character.burst - 1) * excited)
@@ -75,7 +75,7 @@ def level_of(character: Character, acting: Floats, active: Floats, seen: Floats)
 
 
 def heard_share(character: Character) -> float:
-    """Share of those present who count as active, because they are announced or heard from."""
+    """Share of those present who count as active, because announced or heard from."""
     return character.announced + (1 - character.announced) * _heard(character, 60.0)
 
 
@@ -84,14 +84,14 @@ def _heard(character: Character, seconds: float) -> float:
 
 
 def _faded(character: Character, leavers: Floats) -> Floats:
-    """People who are gone, and still count as active: their leave is not announced."""
+    """People who have left but still count as active, because their leave was not announced."""
     ages = (np.arange(WINDOW_TICKS) + 0.5) * TICK_SECONDS
     heard = [_heard(character, WINDOW_SECONDS - age) for age in ages.tolist()]
     return _over_window((1 - character.announced) * leavers, np.array(heard))
 
 
 def _over_window(values: Floats, weights: Floats) -> Floats:
-    """Sums over each tick and those before it, weighted by their age in ticks."""
+    """Sums over each tick and its predecessors, weighted by their age in ticks."""
     sums: Floats = np.convolve(values, weights)[: len(values)]
     return sums
 

@@ -1,4 +1,4 @@
-"""The sessions of the simulated conference that the demo shows."""
+"""The characters of the demo's simulated conference."""
 
 from sessions_app.simulation.people.characters import Character, Phase, Polls
 

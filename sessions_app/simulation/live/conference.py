@@ -1,6 +1,6 @@
 """A simulated conference: seeded, event by event, without Redis, Django or a clock.
 
-What the people of a session do is drawn when it opens, and posted when its time has come.
+The events of a session are drawn when it opens, and emitted when they are due.
 """
 
 import zlib
@@ -22,10 +22,10 @@ class SessionPlan(NamedTuple):
 
     Attributes:
         session_id: the platform's session ID.
-        title: what the session is called.
+        title: title of the session.
         character: how it behaves.
         run: its number, 1 for the first session of this character.
-        start_s: when it starts, in seconds since the start of the simulation.
+        start_s: start, in seconds since the start of the simulation.
     """
 
     session_id: str
@@ -35,20 +35,20 @@ class SessionPlan(NamedTuple):
     start_s: float
 
     def phases(self) -> Iterator[PlannedPhase]:
-        """Its phases, in order, with their times; endless if they repeat."""
+        """Its phases in order, with their times; endless if they repeat."""
         return plan(self.character, self.start_s)
 
 
 class Conference:
-    """Several sessions at once; those that end start over as new sessions.
+    """Several concurrent sessions; each that ends is followed by a new one.
 
     Args:
-        characters: one session is always on for each.
-        event_id: the platform's event ID, which also begins the session IDs.
+        characters: each always has one session, apart from short pauses.
+        event_id: the platform's event ID, also the prefix of the session IDs.
         seed: the same seed gives the same events.
-        namespace: begins message and poll IDs; different for every simulation on one server.
+        namespace: prefix of message and poll IDs; unique to each simulation on one server.
         epoch_ms: Unix time of the start, in milliseconds, for the timestamps in payloads.
-        first_runs: number of the first run by character key, 1 where it is missing.
+        first_runs: number of the first run by character key; 1 if missing.
         opened: called with the plan of each session before its first event.
     """
 
@@ -74,7 +74,7 @@ class Conference:
         self._sessions: dict[str, SimulatedSession] = {}
 
     def events(self, duration_s: float | None = None) -> Iterator[SimulatedEvent]:
-        """Everything that happens, in the order of time; endless without a duration."""
+        """All events in order of time; endless without a duration."""
         for second in count():
             if duration_s is not None and second >= duration_s:
                 return

@@ -1,4 +1,4 @@
-"""The platform's payloads, as a simulated session fills them."""
+"""The platform's payloads, filled by a simulated session."""
 
 from typing import Any, NamedTuple
 
@@ -14,12 +14,12 @@ class SimulatedEvent(NamedTuple):
 
 
 class Payloads:
-    """Makes the payloads of one session.
+    """Builds the payloads of one session.
 
     Args:
         session_id: the platform's session ID.
         event_id: the platform's event ID.
-        namespace: begins every message and poll ID, so that no two simulations share one.
+        namespace: prefix of every message and poll ID, so that no two simulations share one.
         epoch_ms: Unix time of the simulation's start, in milliseconds.
     """
 
@@ -30,7 +30,7 @@ class Payloads:
         self.epoch_ms = epoch_ms
 
     def message(self, number: int, user_id: str, length: int, now_s: float) -> Payload:
-        """A chat message: what both channels carry of it."""
+        """A chat message: the part that both channels carry."""
         return {
             "id": f"{self.namespace}-m{number}",
             "text": "x" * length,
@@ -42,7 +42,7 @@ class Payloads:
         return {**self._where(), "message": message}
 
     def message_created(self, message: Payload, typed: bool) -> Payload:
-        """The message on the sync channel, with a type or in the form that has none."""
+        """The message on the sync channel, either with a type or in the form without one."""
         created = {"resource": "MESSAGE", "action": "CREATED"}
         if typed:
             return {"type": "message_created", **created, **self._where(), "payload": message}
@@ -53,7 +53,7 @@ class Payloads:
         return {"resource": "QUESTION", "action": "CREATED", "payload": question}
 
     def session_ended(self) -> Payload:
-        """What the platform says when a session is over."""
+        """The platform's notice that a session is over."""
         return {"type": "session_ended", **self._where()}
 
     def user_event(self, kind: str, user_id: str, now_s: float) -> Payload:
@@ -66,7 +66,7 @@ class Payloads:
         }
 
     def reaction(self, user_id: str, now_s: float) -> Payload:
-        """A reaction on its own channel, which names no event."""
+        """A reaction on its own channel, whose payloads have no event ID."""
         return {
             "userId": user_id,
             "sessionId": self.session_id,
@@ -90,7 +90,7 @@ class Payloads:
         return {"pollId": poll_id, **self._where()}
 
     def poll_results(self, poll_id: str, votes: int) -> Payload:
-        """The other form in which the platform announces that a poll is closed."""
+        """The alternative form in which the platform announces that a poll is closed."""
         poll = {
             "id": poll_id,
             "sessionId": self.session_id,

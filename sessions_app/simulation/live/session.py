@@ -1,4 +1,4 @@
-"""One simulated session as the platform posts it: what a crowd does, in payloads."""
+"""One simulated session as the platform posts it: the events of a crowd as payloads."""
 
 import heapq
 from collections import defaultdict
@@ -11,7 +11,7 @@ from sessions_app.simulation.live.payloads import Payload, Payloads, SimulatedEv
 from sessions_app.simulation.people.characters import Character
 from sessions_app.simulation.people.crowd import CrowdEvents, simulate_crowd
 
-# A session whose phases repeat ends, too, in the end.
+# Even a session whose phases repeat ends eventually.
 LONGEST_SECONDS = 8 * 3600
 CLOSING_SECONDS = 10.0
 CHAT_ON_BOTH = 0.6
@@ -22,13 +22,13 @@ TYPING_SIGNS = 0.3
 
 
 class SimulatedSession:
-    """A session that is advanced in steps of time.
+    """A session that advances in steps of time.
 
     Args:
         character: how it behaves.
-        payloads: makes its payloads.
-        start_s: when it starts, in seconds since the start of the simulation.
-        random: the only source of chance.
+        payloads: builds its payloads.
+        start_s: start, in seconds since the start of the simulation.
+        random: the only source of randomness.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class SimulatedSession:
         self._due: list[tuple[float, int, str, Payload]] = []
 
     def advance(self, until_s: float) -> list[SimulatedEvent]:
-        """What happens next, before ``until_s``, in the order of time."""
+        """The next events, before ``until_s``, in order of time."""
         done = int(np.searchsorted(self._crowd.time_s, until_s - self._start_s, "left"))
         happened: CrowdEvents = self._crowd.chosen(slice(self._done, done))
         self._done = done
@@ -64,7 +64,7 @@ class SimulatedSession:
         return events
 
     def over_since(self, now_s: float) -> float:
-        """Seconds since the last one has left; negative while it goes on."""
+        """Seconds since everybody has left; negative while the session is running."""
         return now_s - self.end_s - CLOSING_SECONDS
 
     def _post(self, now_s: float, kind: EventKind, user_id: str, poll: int) -> None:
@@ -89,7 +89,7 @@ class SimulatedSession:
 
     def _close(self) -> None:
         self._is_closed = True
-        # First: those who leave because it is over are no mass exit.
+        # Before the leaves, so that they do not count as a mass exit.
         self._sync(self.end_s, self._payloads.session_ended())
         for user_id in sorted(self._present):
             self._announce(
@@ -97,7 +97,7 @@ class SimulatedSession:
             )
 
     def _schedule(self, time_s: float, channel: str, payload: Payload) -> None:
-        # The number keeps the order of what is due at the same time.
+        # The number keeps events that are due at the same time in order.
         self._scheduled += 1
         heapq.heappush(self._due, (time_s, self._scheduled, channel, payload))
 

@@ -1,6 +1,6 @@
-"""Characters of simulated sessions: how people behave in which phase, as plain data.
+"""Characters of simulated sessions: how people behave in each phase, as plain data.
 
-A new kind of session is one more :class:`Character`.
+To add a kind of session, add a :class:`Character`.
 """
 
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of a session in which people behave alike.
+    """A part of a session in which behaviour does not change.
 
     Attributes:
-        kind: what it is called where sessions are labelled, such as ``steady`` or ``mass_exit``.
+        kind: its name in labelled sessions, such as ``steady`` or ``mass_exit``.
         duration_s: its length, in seconds.
         activity: factor on the character's rates of chat, reactions and votes.
         leaving: share of those present who leave per minute.
-        arriving: share of those absent who come (back) per minute.
+        arriving: share of those absent who arrive or return per minute.
         applause: reactions per person in the first ten seconds of the phase.
         chat: factor on the rate of chat alone.
-        hiccup: share of those present who lose their connection as the phase begins, and come
-            straight back.
+        hiccup: share of those present who lose their connection as the phase begins, and soon
+            return.
     """
 
     kind: str
@@ -37,12 +37,12 @@ class Phase:
 
 @dataclass(frozen=True)
 class Polls:
-    """When a session has polls, and how many take part.
+    """The timing of a session's polls, and the participation.
 
     Attributes:
-        first_s: when the first one opens, in seconds after the start.
+        first_s: seconds from the start to the first opening.
         every_s: seconds from one opening to the next.
-        open_s: for how long each is open.
+        open_s: seconds for which each poll is open.
         participation: share of those present who vote.
     """
 
@@ -58,21 +58,21 @@ class Character:
 
     Attributes:
         key: part of the session's ID.
-        title: what the session is called.
-        audience: how many people belong to it at most.
-        arrival_s: within how many seconds of the start most of them arrive.
+        title: title of the session.
+        audience: maximum number of people.
+        arrival_s: seconds from the start within which most people arrive.
         chat: messages per person present and minute.
-        reactions: the same, of reactions.
-        burst: factor on chat while something excites people.
-        phases: what happens, one after the other.
-        repeats: whether the phases after the first go on in turn for as long as is asked for;
-            otherwise all leave at the end.
-        polls: its polls, if it has any.
-        dropouts: share of those present who lose their connection per minute and come back.
-        bursts: how often something excites people, per minute.
-        announced: share of the people whose client says when they come and when they leave; of
-            the others, only signs of life are heard.
-        signs: signs of life per person present and minute, besides what they do.
+        reactions: reactions per person present and minute.
+        burst: factor on chat during a burst of excitement.
+        phases: its phases, in order.
+        repeats: whether the phases after the first repeat for as long as needed; otherwise
+            everybody leaves at the end.
+        polls: its polls, if any.
+        dropouts: share of those present who lose their connection per minute and return.
+        bursts: bursts of excitement per minute.
+        announced: share of the people whose clients announce joins and leaves; the others only
+            give signs of life.
+        signs: signs of life per person present and minute, in addition to other activity.
     """
 
     key: str
@@ -92,12 +92,12 @@ class Character:
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds from the start to the end; None without an end."""
+        """Seconds from the start to the end; None if it is endless."""
         return None if self.repeats else sum(phase.duration_s for phase in self.phases)
 
 
 class PlannedPhase(NamedTuple):
-    """A phase in time: ``[start_s, end_s)``, in seconds since the start of the simulation."""
+    """A phase and its interval ``[start_s, end_s)``, in seconds since the simulation's start."""
 
     start_s: float
     end_s: float

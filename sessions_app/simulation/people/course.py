@@ -1,4 +1,4 @@
-"""The course of a session as numbers: what its phases say, second by second."""
+"""The course of a session as numbers: the rates of its phases, second by second."""
 
 from math import gamma
 from typing import NamedTuple
@@ -20,14 +20,14 @@ class Moment(NamedTuple):
 
 
 class Course(NamedTuple):
-    """A session's phases: arrays of one element per second, and what begins with a phase.
+    """A session's phases: arrays of one element per second, and where the phases begin.
 
     Attributes:
         activity: factor on the rates of chat, reactions and votes.
-        chat: factor on the rate of chat, ``activity`` included.
+        chat: factor on the rate of chat, including ``activity``.
         leaving: share of those present who leave per minute.
-        arriving: share of those absent who come per minute.
-        moments: where phases begin, without the first.
+        arriving: share of those absent who arrive per minute.
+        moments: where phases begin, except the first.
     """
 
     activity: Floats
@@ -38,7 +38,7 @@ class Course(NamedTuple):
 
     @property
     def seconds(self) -> int:
-        """Its length."""
+        """Its length in seconds."""
         return len(self.activity)
 
 
@@ -58,11 +58,11 @@ def course_of(character: Character, seconds: int) -> Course:
 
 
 class Expectation(NamedTuple):
-    """Shares of a session's audience that chance leaves alone, at the end of each second.
+    """Expected shares of a session's audience, at the end of each second.
 
     Attributes:
-        present: who is there.
-        seen: who has been there so far.
+        present: people who are present.
+        seen: people who have been present so far.
     """
 
     present: Floats
@@ -70,9 +70,9 @@ class Expectation(NamedTuple):
 
 
 def expected_presence(course: Course, arrival_s: float) -> Expectation:
-    """How many would be there if everything happened in its expected measure.
+    """The expected presence over the course of a session.
 
-    Connections lost for seconds are not counted as absence.
+    Connections lost for seconds do not count as absence.
     """
     present = seen = gone = 0.0
     waiting, unseen = AT_THE_START, 1 - AT_THE_START

@@ -1,8 +1,8 @@
-"""A whole session at once: what its people do, in arrays.
+"""The events of a whole session at once, as arrays.
 
-Everybody lives independently of the others through the same course, so that their comings and
-goings can be drawn together: the next time of each is where the sum of the rates reaches a drawn
-number. What those present do at a rate is drawn once per second and spread over it.
+People behave independently of one another along the same course, so arrivals and departures can be
+drawn together: a person's next time is where the cumulative rate reaches an exponential draw.
+Events at a rate are drawn once per second and spread over that second.
 """
 
 from typing import NamedTuple, Self
@@ -19,16 +19,16 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NOBODY = -1
-# Somebody present is found by trying; in an almost empty room the event is dropped in the end.
+# Attempts to find somebody present at random; in an almost empty room the event is then dropped.
 TRIES = 60
 
 
 class CrowdEvents(NamedTuple):
-    """Events of one session in the order of time: equal-length arrays.
+    """Events of one session in order of time: equal-length arrays.
 
     Attributes:
         time_s: seconds since its start.
-        kind: :class:`sessions_app.events.decoding.EventKind`, without those that no signal counts.
+        kind: :class:`sessions_app.events.decoding.EventKind`, only kinds that signals use.
         user: number of the user, -1 for none.
         poll: number of the poll, -1 for none.
     """
@@ -38,23 +38,23 @@ class CrowdEvents(NamedTuple):
     user: Ints
     poll: Ints
 
-    def chosen(self, places: Ints | NDArray[np.bool_] | slice) -> Self:
-        """The events at some places, or where a mask holds."""
+    def chosen(self, rows: Ints | NDArray[np.bool_] | slice) -> Self:
+        """The events at some indexes, or where a mask holds."""
         return self._replace(
-            time_s=self.time_s[places],
-            kind=self.kind[places],
-            user=self.user[places],
-            poll=self.poll[places],
+            time_s=self.time_s[rows],
+            kind=self.kind[rows],
+            user=self.user[rows],
+            poll=self.poll[rows],
         )
 
 
 class Stays(NamedTuple):
-    """When who is there: equal-length arrays, sorted by user and time.
+    """Intervals in which users are present: equal-length arrays, sorted by user and time.
 
     Attributes:
         user: number of the user.
-        start_s: when they come, in seconds since the start of the session.
-        end_s: when they go; after the end of the session for those who stay.
+        start_s: arrival, in seconds since the start of the session.
+        end_s: departure; after the end of the session for those who stay.
     """
 
     user: Ints
@@ -62,22 +62,22 @@ class Stays(NamedTuple):
     end_s: Floats
 
     def present_at(self, times: Floats) -> Ints:
-        """How many are there at each of the times."""
+        """Number of people present at each of the times."""
         came = np.searchsorted(np.sort(self.start_s), times, "right")
         return came - np.searchsorted(np.sort(self.end_s), times, "right")
 
     def users_at(self, time_s: float) -> Ints:
-        """Who is there."""
+        """Users present at a time."""
         return self.user[(self.start_s <= time_s) & (time_s < self.end_s)]
 
 
 def simulate_crowd(character: Character, seconds: int, random: np.random.Generator) -> CrowdEvents:
-    """What happens in the first ``seconds`` of a session that goes on for at least as long.
+    """The events of the first ``seconds`` of a session that is at least as long.
 
     Args:
         character: how it behaves.
-        seconds: its length.
-        random: the only source of chance.
+        seconds: length to simulate.
+        random: the only source of randomness.
     """
     course = course_of(character, seconds)
     crowd = _Crowd(character, course, _draw_stays(character, course, random), random)
@@ -89,17 +89,17 @@ def simulate_crowd(character: Character, seconds: int, random: np.random.Generat
 
 
 class _Clock(NamedTuple):
-    """A rate over time: finds when its sum has grown by a drawn amount."""
+    """A rate over time: finds when its cumulative sum has grown by an exponential draw."""
 
     total: Floats
 
     @classmethod
     def of(cls, per_second: Floats) -> Self:
-        # A rate of nothing would leave the inverse undefined.
+        # With a rate of zero the inverse would be undefined.
         return cls(np.concatenate([[0.0], np.cumsum(per_second + 1e-12)]))
 
     def next(self, times: Floats, random: np.random.Generator) -> Floats:
-        """When it happens next, to each after its time; infinity if not in the session."""
+        """The next time after each of the times; infinity if it is not in the session."""
         seconds = np.arange(len(self.total), dtype=np.float64)
         until = np.interp(times, seconds, self.total) + random.exponential(size=len(times))
         found: Floats = np.interp(until, self.total, seconds, right=np.inf)
@@ -153,13 +153,13 @@ class _Crowd:
         self.stays = stays
         self.random = random
         self.present = stays.present_at(np.arange(course.seconds, dtype=np.float64))
-        # Twice the length: keys of one user never reach those of the next.
+        # Twice the length, so that keys of one user never reach those of the next.
         self._span = 2.0 * course.seconds + 2 * habits.DROPOUT_SECONDS[1]
         self._keys = stays.user * self._span + stays.start_s
         self._found: list[CrowdEvents] = []
 
     def move(self) -> None:
-        """Joins and leaves; of those whose client announces neither, a sign of life."""
+        """Adds joins and leaves, or a sign of life where the client announces neither."""
         announced = np.array(
             [
                 habits.announces(number, self.character.announced)
@@ -173,7 +173,7 @@ class _Crowd:
         self._add(EventKind.USER_SIGN, stays.start_s[~announced], stays.user[~announced])
 
     def act(self) -> None:
-        """Chat, reactions and signs of life."""
+        """Adds chat, reactions and signs of life."""
         course, character = self.course, self.character
         chat = self._at_rate(character.chat * course.chat * self._excitement())
         users = self._users_at(chat)
@@ -188,7 +188,7 @@ class _Crowd:
         )
 
     def vote(self, polls: Polls) -> None:
-        """Votes, and the ends of the polls."""
+        """Adds votes, and the closings of the polls."""
         openings = np.arange(polls.first_s, self.course.seconds, polls.every_s)
         for poll, opened_s in enumerate(openings.tolist()):
             activity = float(self.course.activity[int(opened_s)])
@@ -207,7 +207,7 @@ class _Crowd:
             self._add(EventKind.POLL_CLOSED, closed, np.array([NOBODY]), poll)
 
     def events(self) -> CrowdEvents:
-        """All that has been drawn and happens before the end."""
+        """All drawn events before the end."""
         time_s, kind, user, poll = (
             np.concatenate(column) for column in zip(*self._found, strict=True)
         )
@@ -250,7 +250,7 @@ class _Crowd:
         return np.concatenate(times)
 
     def _users_at(self, times: Floats) -> Ints:
-        """Somebody who is there at each of the times; -1 where nobody was found."""
+        """A random user present at each of the times; -1 where none was found."""
         users = np.full(len(times), NOBODY, dtype=np.int64)
         if not len(self.stays.user):
             return users

@@ -1,12 +1,12 @@
-"""What people do alike in every simulated session, however it is computed."""
+"""Behaviour common to all simulated sessions, however they are computed."""
 
-# Share of the audience that comes at the start; the others may come later.
+# Share of the audience that arrives at the start; the others may arrive later.
 AT_THE_START = 0.9
-# Shape of the arrivals within a character's arrival_s: most come early.
+# Parameters of the beta distribution of arrivals within arrival_s: most come early.
 ARRIVAL_SHAPE = (1.3, 2.2)
 APPLAUSE_SECONDS = 10.0
 BURST_SECONDS = (5.0, 15.0)
-# For how long somebody who has lost the connection is away.
+# How long a person who has lost the connection is away.
 DROPOUT_SECONDS = (1.0, 30.0)
 HICCUP_SECONDS = 2.0
 TYPED_SHARE = 0.3
@@ -18,10 +18,10 @@ VOTE_DELAY_SECONDS = 12.0
 
 
 def announces(number: int, share: float) -> bool:
-    """Whether the client of user ``number`` announces joins and leaves; no chance is involved."""
+    """Whether the client of user ``number`` announces joins and leaves; deterministic."""
     return int((number + 1) * share) > int(number * share)
 
 
 def voting_share(participation: float, activity: float) -> float:
-    """Share of those present who vote: all who would, unless people are half as active as usual."""
+    """Share of those present who vote: ``participation``, reduced below half the usual activity."""
     return participation * min(1.0, activity * 2)

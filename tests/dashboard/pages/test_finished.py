@@ -56,7 +56,7 @@ def test_a_row_tells_what_became_of_a_session(cast: Cast) -> None:
     ended = f"{session.ended_at:%-d %b %Y %H:%M} UTC"
     assert rows(cast.alice) == [
         f"Keynote Alice's conference {ended} ran 1:00:00 60 % on average High "
-        "120 people at most 2 alerts"
+        "120 people at peak 2 alerts"
     ]
 
 

@@ -88,7 +88,7 @@ def test_it_tells_what_was_done_about_alerts(client: Client, cast: Cast, finishe
     )
     html = page(client, cast, finished)
     assert "Acknowledged by alice" in html
-    assert "False alarm, said admin" in html
+    assert "False alarm, according to admin" in html
     assert "&lt;b&gt;video&lt;/b&gt;" in html
     assert "<b>video</b>" not in html
 

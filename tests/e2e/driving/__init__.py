@@ -1,1 +1,1 @@
-"""What drives the real processes: browsers, sockets, traffic, faults."""
+"""Helpers that drive the real processes: browsers, sockets, traffic, faults."""

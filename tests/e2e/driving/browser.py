@@ -1,4 +1,4 @@
-"""A real browser on real pages, and a hand on what the pages are told."""
+"""A real browser on real pages, and control of the messages that the pages receive."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,14 +33,14 @@ ARGUMENTS = [
 
 
 def note_problems(page: Page, problems: list[str]) -> None:
-    """Adds to ``problems`` whatever goes wrong in a page from now on."""
+    """Appends everything that goes wrong in a page from now on to ``problems``."""
 
     def note_message(message: Any) -> None:
         if message.type in {"error", "warning"}:
             problems.append(message.text)
 
     def note_failure(request: Any) -> None:
-        # The browser itself cancels what the page that it leaves still waits for.
+        # The browser cancels pending requests of a page when it leaves it.
         if request.failure != "net::ERR_ABORTED":
             problems.append(f"{request.failure} {request.url}")
 
@@ -56,7 +56,7 @@ def note_problems(page: Page, problems: list[str]) -> None:
 
 @dataclass
 class Window:
-    """One browser window: its page, and everything that went wrong in it."""
+    """A browser window: its page, and everything that went wrong in it."""
 
     context: BrowserContext
     page: Page
@@ -74,12 +74,12 @@ class Window:
         self.page.wait_for_url(self.base + "/")
 
     def wait_for_state(self, state: str, seconds: float = 20) -> None:
-        """Until the connection indicator shows ``state``."""
+        """Waits until the connection indicator shows ``state``."""
         selector = f"#connection[data-state={state}]"
         self.page.wait_for_selector(selector, timeout=seconds * 1000)
 
     def wait_until_connected(self) -> None:
-        """Until what the server knows is shown, however long ago that was scored."""
+        """Waits until the server's snapshot is shown, however old its scores are."""
         self.page.wait_for_selector("#connection:is([data-state=live], [data-state=stale])")
 
     def text(self, selector: str) -> str:
@@ -87,9 +87,9 @@ class Window:
 
     def wait_for_text(self, selector: str, text: str, seconds: float = 5) -> None:
         def shown() -> bool:
-            # Not `wait_for_function`: the policy of the pages forbids what it evaluates.
+            # Not `wait_for_function`: it uses eval, which the pages' CSP forbids.
             self.page.wait_for_timeout(20)
-            # What is hidden has the texts of nothing in particular.
+            # The text of hidden elements is undefined.
             return self.page.is_visible(selector) and self.text(selector) == text
 
         wait_for(shown, f"{selector} shows {text!r}", seconds)
@@ -97,7 +97,7 @@ class Window:
 
 @dataclass
 class Pages:
-    """A running web server, a browser to look at it, and the scorer's part of the channel layer."""
+    """A running web server, a browser, and the scorer's side of the channel layer."""
 
     product: RunningProcesses
     browser: Browser
@@ -119,7 +119,7 @@ class Pages:
             return watched_groups(client)
 
     def broadcast(self, *points: SessionPoint, pauses: dict[int, str] | None = None) -> None:
-        """As the scorer does it; in a thread, because the browser's loop runs in this one."""
+        """Broadcasts like the scorer; in a thread, because this one runs the browser's loop."""
         with ThreadPoolExecutor() as executor:
             watched = self.watched()
             executor.submit(broadcast.broadcast_points, points, watched, pauses).result()
@@ -156,7 +156,7 @@ def running_pages(
     browser: Browser,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Pages]:
-    """Pages on the test's database and a Redis of their own; the product's layer is on it too."""
+    """Pages on the test database and a Redis of their own, which the channel layer uses, too."""
     options = settings.CHANNEL_LAYERS["default"]["CONFIG"]
     hosts = [{**options["hosts"][0], "address": redis_url}]
     layer = RedisPubSubChannelLayer(**{**options, "hosts": hosts})
@@ -165,11 +165,11 @@ def running_pages(
     pages = Pages(product, browser, redis_url)
     try:
         product.start("web")
-        wait_for(lambda: product.page_status("/healthz") == 200, "the web server answers")
+        wait_for(lambda: product.page_status("/healthz") == 200, "the web server responds")
         yield pages
     finally:
         for window in pages.windows:
             window.context.close()
         product.stop()
-        # In Playwright's loop Django uses connections of their own, which nobody else would close.
+        # Django opens separate connections in Playwright's loop, which nothing else would close.
         connections.close_all()

@@ -1,4 +1,4 @@
-"""A conference that goes on: people in rooms, and all real processes at work on what they do."""
+"""A running conference: people in rooms, and all the real processes that handle their events."""
 
 import itertools
 import random
@@ -28,11 +28,11 @@ from tests.e2e.driving.traffic import RedisThread
 from tests.factories import PASSWORD
 from tests.platform import chat, post, user
 
-# Long enough for the detector to know what a room is usually like.
+# Long enough for the detector to learn a room's usual behaviour.
 HISTORY_SECONDS = 300
 PEOPLE = 120
 ROOM_STEP_SECONDS = 0.25
-# Each room is a session of an event of its own, which somebody else organizes.
+# Each room is a session of its own event with its own organizer.
 ROOMS = {"talk": "alice", "workshop": "bob"}
 ASSIGN = """
 from django.contrib.auth.models import User
@@ -44,7 +44,7 @@ for room, name in {rooms}.items():
 
 
 class Room(RedisThread):
-    """A session whose people chat and react at a steady pace, and leave and return when told."""
+    """A session whose people chat and react at a steady rate, and leave and return on request."""
 
     def __init__(self, redis_url: str, session: str, event: str) -> None:
         super().__init__(redis_url, f"room {session}")
@@ -57,16 +57,16 @@ class Room(RedisThread):
         self._lock = threading.Lock()
 
     def enter(self, then: float) -> None:
-        """All people join at a Unix time."""
+        """Has everybody join at a Unix time."""
         for name in self._present:
             self._post_user("user_join", name, then)
 
     def leave(self, count: int, seconds: float) -> None:
-        """Has people leave, evenly within ``seconds``; returns when the last of them has left."""
+        """Has people leave, evenly spread over ``seconds``; returns when the last has left."""
         self._move(count, seconds, self._present, self._away, "user_leave")
 
     def come_back(self, seconds: float) -> None:
-        """Has all return who left."""
+        """Has everybody who left return, evenly spread over ``seconds``."""
         self._move(len(self._away), seconds, self._away, self._present, "user_join")
 
     def _move(
@@ -85,7 +85,7 @@ class Room(RedisThread):
                 self.live()
 
     def live(self, then: float | None = None) -> None:
-        """A step of time, in which each of those present says something every other minute."""
+        """One time step, in which people present chat once every other minute on average."""
         for name in self._present:
             draw = self._random.random() * 120 / ROOM_STEP_SECONDS
             if draw < 1:
@@ -102,8 +102,8 @@ class Room(RedisThread):
         post(self._client, channel, {**payload, "eventId": self._event}, entry_id)
 
 
-def pretend(rooms: Collection[Room], seconds: int) -> None:
-    """Posts what would have happened in the last ``seconds``, with the times of then."""
+def backfill(rooms: Collection[Room], seconds: int) -> None:
+    """Posts the activity of the last ``seconds``, with its past times."""
     start = time.time() - seconds
     for room in rooms:
         room.enter(start)
@@ -113,21 +113,21 @@ def pretend(rooms: Collection[Room], seconds: int) -> None:
 
 
 def wait_until_caught_up(redis_url: str) -> None:
-    """Returns when all that was pretended is scored."""
+    """Returns when all backfilled events are scored."""
     with redis.Redis.from_url(redis_url) as client:
         due = tick_at(server_time_ms(client)) - 1
-        wait_for(lambda: scored_tick(client) >= due, "what was before is scored")
+        wait_for(lambda: scored_tick(client) >= due, "the backfill is scored")
 
 
 @dataclass
 class Conference:
-    """Rooms, the processes that watch them, and browsers in which organizers look at them."""
+    """Rooms, the product's processes, and browsers of organizers."""
 
     pages: Pages
     rooms: dict[str, Room]
 
     def window_of(self, name: str, title: str = "") -> Window:
-        """A browser of an organizer, on the overview or on the page of a session."""
+        """A browser window of an organizer, on the overview or on a session's page."""
         window = self.pages.window(1400, 900)
         window.log_in(name)
         if title:
@@ -142,14 +142,14 @@ class Conference:
 
 @contextmanager
 def running_conference(directory: Path, browser: Browser) -> Iterator[Conference]:
-    """The product, and rooms that have been lively for minutes when it starts."""
+    """The product, with rooms that have been active for minutes when it starts."""
     with ExitStack() as stack:
         servers = stack.enter_context(running_servers(directory))
         urls = servers["database"].server.url, servers["redis"].server.url
         product = stack.enter_context(running_product(directory, *urls))
         product.manage("migrate", "--verbosity", "0")
         rooms = {name: Room(product.redis_url, name, f"event-{name}") for name in ROOMS}
-        pretend(rooms.values(), HISTORY_SECONDS)
+        backfill(rooms.values(), HISTORY_SECONDS)
         for room in rooms.values():
             stack.enter_context(room)
         for name in PRODUCT:

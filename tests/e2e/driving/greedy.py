@@ -1,4 +1,4 @@
-"""Clients that ask for too much, read too little or take too long; and one that behaves."""
+"""Clients that request too much, read too little or take too long, and one that behaves."""
 
 import asyncio
 import http.client
@@ -23,14 +23,14 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def cookies_of(name: str) -> dict[str, str]:
-    """Those of a browser in which the user has logged in."""
+    """The cookies of a browser in which the user has logged in."""
     client = Client()
     client.force_login(User.objects.get(username=name))
     return {key: morsel.value for key, morsel in client.cookies.items()}
 
 
 def memory_of(product: RunningProcesses, name: str = "web") -> int:
-    """Bytes that a process occupies."""
+    """Resident memory of a process, in bytes."""
     return psutil.Process(product._running[name].pid).memory_info().rss
 
 
@@ -38,7 +38,7 @@ open_writers: list[asyncio.StreamWriter] = []
 
 
 def attack(attempt: Coroutine[Any, Any, Result]) -> Result:
-    """Runs it to its end, and leaves no connection behind."""
+    """Runs a coroutine to completion, and closes all of its connections."""
 
     async def run() -> Result:
         try:
@@ -58,7 +58,7 @@ class Target:
     """A web server under attack, as one user.
 
     Attributes:
-        limit: bytes that a connection takes ahead of who reads it.
+        limit: bytes that a connection buffers before they are read.
     """
 
     port: int
@@ -71,8 +71,8 @@ class Target:
         return "\r\n".join((*lines, *headers, "", "")).encode()
 
     async def connect(self, data: bytes = b"") -> Streams:
-        """A connection on which something is sent, and nothing read yet."""
-        # A small buffer, so that the server soon notices what is not read.
+        """Opens a connection and sends data, without reading anything."""
+        # A small buffer, so that the server soon notices unread data.
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.limit)
         connection.setblocking(False)
@@ -87,7 +87,7 @@ class Target:
         return reader, writer
 
     async def status(self, request: bytes, seconds: float = 60) -> int:
-        """The status with which a request is answered; 0 where the connection just ends."""
+        """The status of the response to a request; 0 if the connection closes without one."""
         try:
             async with asyncio.timeout(seconds):
                 reader, writer = await self.connect(request)
@@ -100,7 +100,7 @@ class Target:
         return int(first.split()[1]) if first else 0
 
     async def open_socket(self, path: str, seconds: float = 60) -> Streams | None:
-        """An open WebSocket of which nothing was read; None where it is refused."""
+        """An open WebSocket with nothing read from it yet; None if it is refused."""
         try:
             async with asyncio.timeout(seconds):
                 reader, writer = await self.connect(opening_request(path, self.port, self.cookies))
@@ -114,7 +114,7 @@ class Target:
 
 
 async def ended(reader: asyncio.StreamReader, seconds: float) -> bool:
-    """Whether the server ends a connection in time, once what it had sent is read."""
+    """Whether the server closes a connection in time, once everything it sent has been read."""
     try:
         async with asyncio.timeout(seconds):
             while await reader.read(2**16):
@@ -127,13 +127,13 @@ async def ended(reader: asyncio.StreamReader, seconds: float) -> bool:
 
 
 def masked(text: bytes) -> bytes:
-    """A short text as the frame in which a browser sends it; the mask changes nothing."""
+    """A short text frame as a browser sends it, with a mask of zeros."""
     return bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text
 
 
 @dataclass
 class Polite:
-    """Opens a page now and then, and notes what it gets and how long that takes."""
+    """Opens a page now and then, and records the statuses and response times."""
 
     target: Target
     path: str = "/"
@@ -142,7 +142,7 @@ class Polite:
 
     @contextmanager
     def browsing(self) -> Iterator["Polite"]:
-        """Does so while the block lasts."""
+        """Browses until the block ends."""
         over = threading.Event()
         thread = threading.Thread(target=self._browse, args=(over,))
         thread.start()

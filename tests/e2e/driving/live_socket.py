@@ -12,11 +12,11 @@ TEXT = 1
 
 
 class LiveSocket:
-    """An open socket of a web server on this machine; it has sent its snapshot.
+    """An open socket of a local web server that has received its snapshot.
 
     Args:
-        path: of the socket.
-        cookies: of a browser that has logged in.
+        path: the socket's path.
+        cookies: cookies of a logged-in browser.
     """
 
     def __init__(self, port: int, path: str, cookies: dict[str, str]) -> None:
@@ -31,16 +31,16 @@ class LiveSocket:
     def points_from(self, time_ms: int, count: int, seconds: float = 30.0) -> list[dict[str, Any]]:
         """The next ``count`` points of ticks that end at ``time_ms`` or later."""
         points: list[dict[str, Any]] = []
-        give_up_at = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         while len(points) < count:
-            assert time.monotonic() < give_up_at, points
+            assert time.monotonic() < deadline, points
             message = self._next()
             if message["type"] == "points":
                 points += [point for point in message["points"] if point["time"] >= time_ms]
         return points[:count]
 
     def _next(self) -> dict[str, Any]:
-        """The next message; pings that come before it are answered."""
+        """The next message; answers pings that precede it."""
         opcode, payload = self._frame()
         while opcode == PING:
             self._socket.sendall(masked(PONG, payload))
@@ -50,7 +50,7 @@ class LiveSocket:
         return message
 
     def _frame(self) -> tuple[int, bytes]:
-        """The next frame of the server, which never masks and never cuts ours into several."""
+        """The server's next frame, which is never masked and in our case never fragmented."""
         first, second = self._stream.read(2)
         length = second & 0x7F
         if length == 126:

@@ -1,6 +1,6 @@
-"""The product's worker, but for ticks of one shard that take as long as a hot session's did.
+"""The product's worker, but with slow ticks of one shard, as with a very large session.
 
-``python -m tests.e2e.driving.slow_worker SHARD SECONDS ARGUMENT...``; the rest is for Celery.
+``python -m tests.e2e.driving.slow_worker SHARD SECONDS ARGUMENT...``; the arguments are Celery's.
 """
 
 import sys
@@ -13,17 +13,17 @@ from engagement_conductor.celery import app
 
 
 def make_slow(shard: int, seconds: float) -> None:
-    """Has every tick of the shard take ``seconds`` more, in the middle of its calculations."""
+    """Adds ``seconds`` to every tick of the shard, in the middle of scoring."""
     from engagement_conductor.pipeline import tick
 
     score_next = tick.ShardScorer.score_next
 
-    def slowly(scorer: Any, *arguments: Any) -> None:
+    def score_slowly(scorer: Any, *arguments: Any) -> None:
         if scorer.turn.shard == shard:
             time.sleep(seconds)
         score_next(scorer, *arguments)
 
-    tick.ShardScorer.score_next = slowly  # type: ignore[method-assign]
+    tick.ShardScorer.score_next = score_slowly  # type: ignore[method-assign]
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The product's real processes and servers, for tests that end, freeze and restart them."""
+"""The product's real processes and servers, for tests that stop, freeze and restart them."""
 
 import http.client
 import os
@@ -25,7 +25,7 @@ POLL_SECONDS = 0.05
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> float:
-    """Returns after how many seconds ``condition()`` became true; fails when it does not."""
+    """Waits until ``condition()`` is true; returns the seconds that took, or fails."""
     start = time.monotonic()
     while not condition():
         if time.monotonic() - start > seconds:
@@ -36,11 +36,11 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = WAIT_S
 
 @dataclass
 class RunningProcesses:
-    """Named processes, each of which a test may end and start again.
+    """Named processes, each of which a test may stop and restart.
 
     Args:
-        directory: of the data folder; logs go to ``logs`` in it.
-        database_url, redis_url: of the servers that they work on.
+        directory: the data folder; logs go to ``logs`` in it.
+        database_url, redis_url: the servers to use.
     """
 
     directory: Path
@@ -57,14 +57,14 @@ class RunningProcesses:
             "REDIS_URL": self.redis_url,
             "DATA_DIR": str(self.directory),
             "PORT": str(self.web_port),
-            # A login of the tests is one of the product.
+            # Logins created by tests are valid in the product.
             "SECRET_KEY": settings.SECRET_KEY,
             "TIMESCALEDB_REQUIRED": "False",
             "PYTHONUNBUFFERED": "1",
         }
 
     def start(self, kind: str, name: str = "") -> Process:
-        """Starts a process of the product, under a name of its own if several of a kind run."""
+        """Starts a process of the product, under a separate name if several of a kind run."""
         launch = commands.processes(self.web_port, demo=False)[kind]
         return self.launch(replace(launch, environment=self.environment), name or kind)
 
@@ -73,7 +73,7 @@ class RunningProcesses:
         return self._running[name]
 
     def start_missing(self) -> None:
-        """Has every process of the product running, and nothing else."""
+        """Ensures that every process of the product runs, and nothing else."""
         for name in [name for name in self._running if name not in PRODUCT]:
             self._running.pop(name).stop()
         missing = [name for name in PRODUCT if not self.is_running(name)]
@@ -83,9 +83,9 @@ class RunningProcesses:
             self.wait_until_ready()
 
     def end(self, name: str, number: signal.Signals, seconds: float = WAIT_SECONDS) -> float:
-        """Signals a process and waits for its end, which must come by itself; returns the seconds.
+        """Signals a process and waits until it exits by itself; returns the seconds that took.
 
-        Only the leader is signalled, as ``kill`` does it; what is left of its group then goes too.
+        Only the leader is signalled, as by ``kill``; the rest of its group is then removed, too.
         """
         process = self._running.pop(name)
         os.kill(process.pid, number)
@@ -102,7 +102,7 @@ class RunningProcesses:
             self._running.pop(name).stop()
 
     def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Runs a management command to its end, which must be a good one."""
+        """Runs a management command, which must succeed."""
         result = subprocess.run(
             commands.manage(*arguments),
             cwd=BASE_DIR,
@@ -115,19 +115,19 @@ class RunningProcesses:
         return result
 
     def log(self, name: str) -> str:
-        """What a process has written so far."""
+        """The log of a process so far."""
         path = self.directory / "logs" / f"{name}.log"
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def wait_until_ready(self) -> None:
-        """Returns when collector, worker, beat and web do their work."""
+        """Returns when collector, worker, beat and web are all working."""
         wait_for(lambda: self.page_status("/health") == 200, "the pages work")
         with redis.Redis.from_url(self.redis_url) as client:
             before = scored_tick(client)
             wait_for(lambda: scored_tick(client) > before, "the next tick is scored")
 
     def page_status(self, path: str) -> int | None:
-        """The status with which the web server answers; None when it does not."""
+        """The status of the web server's response; None if there is none."""
         connection = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=5)
         try:
             connection.request("GET", path)
@@ -146,7 +146,7 @@ def scored_tick(client: "redis.Redis") -> int:
 
 @dataclass
 class RunningServer:
-    """A PostgreSQL or Valkey on a folder and port that stay the same when it is restarted."""
+    """A PostgreSQL or Valkey whose folder and port survive restarts."""
 
     server: embedded.Server
     logs: Path
@@ -159,7 +159,7 @@ class RunningServer:
         )
 
     def end(self, number: signal.Signals) -> None:
-        """Signals the server and waits for its end."""
+        """Signals the server and waits until it exits."""
         process = self.process
         assert process is not None
         os.kill(process.pid, number)
@@ -172,7 +172,7 @@ class RunningServer:
 
 @contextmanager
 def running_servers(directory: Path) -> Iterator[dict[str, RunningServer]]:
-    """A PostgreSQL and a Valkey of one's own, by the names ``database`` and ``redis``."""
+    """A PostgreSQL and a Valkey of the test's own, named ``database`` and ``redis``."""
     servers = {
         "database": RunningServer(embedded.postgresql(directory), directory / "logs"),
         "redis": RunningServer(embedded.valkey(directory), directory / "logs"),
@@ -190,7 +190,7 @@ def running_servers(directory: Path) -> Iterator[dict[str, RunningServer]]:
 def running_product(
     directory: Path, database_url: str, redis_url: str, *names: str
 ) -> Iterator[RunningProcesses]:
-    """The named processes on servers that run already, with the database migrated."""
+    """The named processes, on running servers with a migrated database."""
     product = RunningProcesses(directory, database_url, redis_url)
     try:
         for name in names:

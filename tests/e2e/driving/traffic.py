@@ -1,4 +1,4 @@
-"""What is posted, what is published and what is stored, each read from its source."""
+"""What was posted, published and stored, each read from its source."""
 
 import itertools
 import json
@@ -20,7 +20,7 @@ STEP_SECONDS = 0.05
 
 
 class RedisThread(threading.Thread):
-    """A thread with a client of its own, which runs until the block ends."""
+    """A thread with its own client, which runs until the block ends."""
 
     def __init__(self, redis_url: str, name: str) -> None:
         super().__init__(name=name, daemon=True)
@@ -38,9 +38,9 @@ class RedisThread(threading.Thread):
 
 
 class SteadyChat(RedisThread):
-    """Posts chat messages to the stream without a pause, across outages of Redis.
+    """Posts chat messages to the stream continuously, across outages of Redis.
 
-    A message whose confirmation was lost is posted again: the stream may hold it twice.
+    A message whose confirmation was lost is posted again, so the stream may contain it twice.
     """
 
     def __init__(self, redis_url: str, sessions: list[str]) -> None:
@@ -72,7 +72,7 @@ class SteadyChat(RedisThread):
 
 
 class Update(NamedTuple):
-    """An ``engagement:update``, and the Unix time at which it came."""
+    """An ``engagement:update``, and how long after the end of its tick it arrived."""
 
     session: str
     tick: int
@@ -81,10 +81,10 @@ class Update(NamedTuple):
 
 
 class UpdateListener(RedisThread):
-    """Collects what is published on ``engagement:update``, across outages of Redis.
+    """Collects messages on ``engagement:update``, across outages of Redis.
 
     Attributes:
-        updates: all that came so far.
+        updates: all updates so far.
     """
 
     def __init__(self, redis_url: str) -> None:
@@ -126,9 +126,9 @@ def _update(data: bytes) -> Update:
 
 
 def posted_chat(client: "redis.Redis", session: str, first: int, last: int) -> dict[int, int]:
-    """Messages per tick from ``first`` to ``last`` by the IDs of the stream's entries.
+    """Messages per tick from ``first`` to ``last``, according to the stream's entry IDs.
 
-    A message that stands in the stream several times counts where it came first.
+    A message that occurs several times counts at its first occurrence.
     """
     ticks: dict[str, int] = {}
     for entry_id, fields in client.xrange(keys.CHAT_MESSAGE):
@@ -149,14 +149,14 @@ class StoredTick(NamedTuple):
 
 
 def stored_ticks(database_url: str, session: str) -> list[StoredTick]:
-    """The metric rows of a session in the order of time."""
+    """The metric rows of a session in order of time."""
     columns = "time, chat_count, chat_msgs_per_min, total_users"
     rows = _stored(columns, database_url, session)
     return [StoredTick(tick_ending(row_time), *rest) for row_time, *rest in rows]
 
 
 def stored_scores(database_url: str, session: str) -> list[tuple[int, float]]:
-    """The scores of a session and their times in milliseconds, as charts have them."""
+    """The times (milliseconds) and scores of a session, as in charts."""
     rows = _stored("time, score", database_url, session)
     return [(round(row_time.timestamp() * 1000), score) for row_time, score in rows]
 

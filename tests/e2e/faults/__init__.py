@@ -1,1 +1,1 @@
-"""Faults and attacks, and who notices them."""
+"""Faults and attacks, and their impact."""

@@ -1,4 +1,4 @@
-"""The web server alone, as the tests of faults use it."""
+"""The web server on its own, for tests of faults."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +14,9 @@ from tests.restartable_valkey import RestartableValkey
 def product(
     tmp_path: Path, database_url: str, valkey: RestartableValkey, cast: Cast
 ) -> Iterator[RunningProcesses]:
-    """The web server as it is started by ``make up``."""
+    """The web server as started by ``make up``."""
     product = RunningProcesses(tmp_path, database_url, valkey.url)
     product.start("web")
-    wait_for(lambda: product.page_status("/healthz") == 200, "the web server answers")
+    wait_for(lambda: product.page_status("/healthz") == 200, "the web server responds")
     yield product
     product.stop()

@@ -1,6 +1,6 @@
-"""Slow and greedy clients cost what they may, and others hardly notice them.
+"""Slow and greedy clients are limited, and hardly affect others.
 
-With ``ABUSE_CONNECTIONS=10000`` one user opens that many sockets; ``make abuse`` does so.
+With ``ABUSE_CONNECTIONS=10000``, as in ``make abuse``, one user opens that many sockets.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 MEGABYTE = 1024 * 1024
 CONNECTIONS = int(os.environ.get("ABUSE_CONNECTIONS", "300"))
-# A third of what is asked for, as 3,000 are of 10,000.
+# 30 % of the attempts, as 3,000 of 10,000.
 ALLOWED_SOCKETS = CONNECTIONS * 3 // 10
-# Generous: the attackers share two processors with whom they attack.
+# Generous: the attackers share two cores with the server they attack.
 LONGEST_WAIT_SECONDS = 15.0
-# In a rush of connections a new one may have to knock at the port several times, each time later.
+# In a rush, the kernel may retry a connection several times, with growing delays.
 LONGEST_RUSH_SECONDS = 15.0 if CONNECTIONS < 1_000 else 90.0
 SESSIONS = 150
 WALL = 3_000
@@ -59,7 +59,7 @@ def cast(transactional_db: None) -> Cast:
 def start(
     tmp_path, database_url: str, valkey: RestartableValkey, cast: Cast
 ) -> Iterator[Callable[..., RunningProcesses]]:
-    """Starts the web server, with a few descriptors only if that is wanted."""
+    """Starts the web server, optionally with few file descriptors."""
     product = RunningProcesses(tmp_path, database_url, valkey.url)
 
     def start_web(descriptors: int = 0, **environment: str) -> RunningProcesses:
@@ -69,7 +69,7 @@ def start(
             arguments = ["prlimit", f"--nofile={descriptors}:{descriptors}", *arguments]
         variables = {**product.environment, **environment}
         product.launch(replace(launch, arguments=arguments, environment=variables), "web")
-        wait_for(lambda: product.page_status("/healthz") == 200, "the web server answers")
+        wait_for(lambda: product.page_status("/healthz") == 200, "the web server responds")
         return product
 
     yield start_web
@@ -112,7 +112,7 @@ def test_a_burst_of_requests_of_one_user_waits_for_its_turn(start) -> None:
 
     with Polite(target(product, "bob")).browsing() as polite:
         statuses, connections = attack(burst())
-    # Who had to wait for too long is asked to come back.
+    # Requests that had to wait too long get a 503.
     assert set(statuses) <= {200, 503}
     assert statuses[200] > 20
     assert connections < 20
@@ -151,7 +151,7 @@ def test_bodies_and_addresses_without_end_are_refused(start) -> None:
 
 
 def test_whoever_sends_or_reads_too_slowly_is_given_up(start, cast: Cast) -> None:
-    """Half requests, pages and downloads that nobody reads, sockets that only talk."""
+    """Incomplete requests, unread pages and downloads, and sockets that send but never read."""
     product = start()
     alice, charlie = target(product, "alice"), target(product, "charlie")
     fill_a_wall(cast.charlie)
@@ -169,7 +169,7 @@ def test_whoever_sends_or_reads_too_slowly_is_given_up(start, cast: Cast) -> Non
         return await watch
 
     async def leave_unread(path: str) -> bool:
-        """Whether the server gives up, while nothing is read: what is sent then comes back."""
+        """Whether the server closes a connection that nobody reads: sending then fails."""
         _, writer = await alice.connect(alice.request(path))
         return await keep_talking(writer, b"\r\n")
 
@@ -207,7 +207,7 @@ def test_whoever_sends_or_reads_too_slowly_is_given_up(start, cast: Cast) -> Non
 
 
 async def keep_talking(writer: asyncio.StreamWriter, text: bytes) -> bool:
-    """Says something each second, until the other side has gone."""
+    """Sends a text every second; returns whether the other side closes the connection."""
     for _ in range(100):
         writer.write(text)
         await asyncio.sleep(1)
@@ -217,7 +217,7 @@ async def keep_talking(writer: asyncio.StreamWriter, text: bytes) -> bool:
 
 
 def fill_a_wall(user: User) -> None:
-    """Gives a user so many live sessions that a snapshot has more than a megabyte."""
+    """Gives a user enough live sessions for a snapshot of more than a megabyte."""
     event, now = make_event("Flood", user), last_tick_end()
     usual = {"event": event, "title": "x" * 250, "started_at": now, "last_seen_at": now}
     Session.objects.bulk_create(
@@ -226,7 +226,7 @@ def fill_a_wall(user: User) -> None:
 
 
 def store_many(session: Session) -> int:
-    """Stores two and a half weeks of a session; returns its key."""
+    """Stores 40,000 more metric rows of a session; returns its key."""
     [metric] = EngagementMetric.objects.filter(session=session)[:1]
     columns = [field.column for field in EngagementMetric._meta.concrete_fields]
     copied = ", ".join("m.time - n * interval '5 s'" if c == "time" else f"m.{c}" for c in columns)
@@ -301,7 +301,7 @@ def test_the_server_keeps_room_for_itself(start) -> None:
             return await alice.connect()
 
     async def attempt() -> int:
-        # Both ends are kept: a writer that nobody holds closes its connection.
+        # Keep both streams: a garbage-collected writer closes its connection.
         silent = await asyncio.gather(*(connect() for _ in range(500)))
         await asyncio.sleep(2)
         return sum([not streams or await ended(streams[0], 0.05) for streams in silent])
@@ -314,7 +314,7 @@ def test_the_server_keeps_room_for_itself(start) -> None:
 
 
 async def _socket_survives(alice: Target, attempt) -> bool:
-    """Whether a socket that was open before an attack answers after it."""
+    """Whether a socket opened before an attack still responds after it."""
     opened = await alice.open_socket("/ws/overview/")
     assert opened is not None
     reader, writer = opened

@@ -1,4 +1,4 @@
-"""A lock of the scores' table, held in PostgreSQL, costs the scores and nothing else."""
+"""A lock on the table of scores makes the scores unavailable, and nothing else."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from tests.factories import Cast, make_cast, make_metrics
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
-# Generous, on a busy machine; a page waits two seconds for a lock.
+# Generous for a busy machine; a page waits two seconds for a lock.
 LONGEST_WAIT_SECONDS = 12.0
 PAGES = 60
 
@@ -65,7 +65,7 @@ def test_pages_logins_and_health_answer_while_the_scores_are_locked(
             began = time.monotonic()
             statuses = attack(ask_all())
             taken = time.monotonic() - began
-            # Its snapshot waits for the scores, and other sockets open meanwhile.
+            # Its snapshot waits for the scores; other sockets can be opened meanwhile.
             opened = attack(bob.open_socket("/ws/overview/"))
             assert opened is not None
             time.sleep(3)

@@ -1,4 +1,4 @@
-"""Servers that are there and refuse: no process says so more often than each minute, none ends."""
+"""Servers that refuse requests: each process logs it at most once a minute, and none exits."""
 
 import re
 import threading
@@ -24,13 +24,13 @@ from tests.e2e.driving.traffic import SteadyChat, stored_ticks
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 OUTAGE_SECONDS = 18.0
-# Each process in which something fails in each of three outages, and ticks that wait for others.
+# For three outages with failures in each process, and waiting ticks.
 MOST_LINES = 40
 PATHS = ("/login/", "/health")
 
 
 class Visitors(threading.Thread):
-    """Asks for pages without a pause."""
+    """Requests pages continuously."""
 
     def __init__(self, product: RunningProcesses) -> None:
         super().__init__(daemon=True)
@@ -89,7 +89,7 @@ def test_servers_that_refuse_are_a_line_a_minute(tmp_path: Path) -> None:
                 with outage:
                     time.sleep(OUTAGE_SECONDS)
                 before = scored_tick(client)
-                wait_for(lambda before=before: scored_tick(client) > before + 1, "it goes on")
+                wait_for(lambda before=before: scored_tick(client) > before + 1, "scoring resumes")
             visitors.stop()
             logs = {name: product.log(name) for name in PRODUCT}
             assert all(product.is_running(name) for name in PRODUCT)

@@ -1,4 +1,4 @@
-"""Whoever sends what cannot be a login is nobody, and nobody else notices."""
+"""Clients with malformed session cookies count as anonymous, and do not affect others."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from tests.factories import Cast, make_cast
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
-HANDSHAKES_A_SECOND = 35
+HANDSHAKES_PER_SECOND = 35
 TRIES = 30
 # As a browser may send them: quoted, with octal escapes.
 NUL = '"\\000aaaaaaaaaa"'
@@ -41,19 +41,19 @@ def poisoned(product: RunningProcesses, cookie: str) -> Target:
 
 
 async def knock(target: Target, path: str, over: asyncio.Event) -> int:
-    """Opens sockets at a steady rate, whatever becomes of them; returns how many."""
+    """Attempts to open sockets at a steady rate; returns the number of attempts."""
     tasks: set[asyncio.Task[object]] = set()
     count = 0
     while not over.is_set():
         tasks.add(asyncio.create_task(target.open_socket(path)))
         count += 1
-        await asyncio.sleep(1 / HANDSHAKES_A_SECOND)
+        await asyncio.sleep(1 / HANDSHAKES_PER_SECOND)
     await asyncio.gather(*tasks)
     return count
 
 
 def refused_while_somebody_knocks(attacker: Target, victim: Target, paths: list[str]) -> int:
-    """How many of the victim's handshakes are refused meanwhile."""
+    """Number of the victim's handshakes that are refused during the attack."""
 
     async def attempt() -> int:
         over = asyncio.Event()

@@ -1,7 +1,7 @@
-"""What happens when which process dies: nothing is lost, nothing counts twice, no tick is missing.
+"""Any process may die: nothing is lost, nothing counts twice, no tick is missing.
 
-Chat is posted without a pause while processes and servers are killed and come back. The entries of
-the stream itself tell what is true.
+Chat is posted continuously while processes and servers are killed and restarted. The entries of the
+stream are the ground truth.
 """
 
 import signal
@@ -40,14 +40,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 SESSIONS = ["talk", "workshop"]
 COLLECTOR_AWAY_SECONDS = 12.0
-# Long enough for every process to notice that something is missing.
+# Long enough for every process to notice the outage.
 NOTICE_SECONDS = 2.0
 STOP_LIMIT_SECONDS = 10.0
 
 
 @dataclass
 class Stage:
-    """Everything that runs while the tests of this file disturb it."""
+    """The running system that the tests of this module disturb."""
 
     product: RunningProcesses
     servers: dict[str, RunningServer]
@@ -55,28 +55,28 @@ class Stage:
     listener: UpdateListener
 
     def tick(self) -> int:
-        """The tick that is going on."""
+        """The current tick."""
         return tick_at(server_time_ms(self.client))
 
     def stored(self, session: str) -> list[StoredTick]:
         return stored_ticks(self.product.database_url, session)
 
     def stored_up_to(self, session: str) -> int:
-        """The last stored tick; 0 while the database cannot tell."""
+        """The last stored tick; 0 while the database is unavailable."""
         with suppress(psycopg.OperationalError):
             if rows := self.stored(session):
                 return rows[-1].tick
         return 0
 
     def pass_a_tick(self) -> int:
-        """Returns the tick that is going on, after its end and some time to score it."""
+        """Waits for the end of the current tick and some time to score it; returns the tick."""
         passing = self.tick()
         wait_for(lambda: self.tick() > passing, "a tick goes by")
         time.sleep(NOTICE_SECONDS)
         return passing
 
     def verify_from(self, first: int) -> None:
-        """Waits until the tick that is going on is stored; all since ``first`` must be true."""
+        """Waits until the current tick is stored; all ticks since ``first`` must be exact."""
         last = self.tick()
         for session in SESSIONS:
             wait_for(
@@ -107,7 +107,7 @@ def running_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture
 def stage(running_stage: Stage) -> Stage:
-    """Everything runs, and both sessions have been scored."""
+    """Everything is running, and both sessions have been scored."""
     running_stage.product.start_missing()
     for session in SESSIONS:
         wait_for(lambda session=session: running_stage.stored_up_to(session), "first rows")
@@ -186,7 +186,7 @@ def test_a_migration_applies_and_a_later_version_takes_over_while_it_all_runs(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
         ).fetchall()
         for (table,) in tables:
-            # What a migration may do, as the operations manual says.
+            # A change that migrations may make according to docs/operations.md.
             query = sql.SQL("ALTER TABLE {} ADD COLUMN of_a_later_version integer")
             connection.execute(query.format(sql.Identifier(table)))
     stage.pass_a_tick()

@@ -1,6 +1,6 @@
-"""A shard whose tick takes longer than its lock and than the clock: the other fifteen stay current.
+"""A shard whose ticks outlast its lock and the tick length: the other 15 shards stay current.
 
-With the product's real processes, and a worker in which the ticks of one shard take long.
+Uses the product's real processes, and a worker in which the ticks of one shard are slow.
 """
 
 import signal
@@ -30,7 +30,7 @@ from tests.e2e.driving.traffic import SteadyChat
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(240)]
 
 SLOW = 3
-# Longer than LOCK_SECONDS, which is renewed meanwhile.
+# Longer than LOCK_SECONDS; the lock is renewed meanwhile.
 SECONDS = 12.0
 WATCHED_SECONDS = 60.0
 SESSIONS = [
@@ -61,12 +61,12 @@ class Stage:
         self.product.launch(launch, "worker")
 
     def lags(self) -> dict[int, int]:
-        """How many ticks that have ended each shard has not scored."""
+        """Number of ended ticks that each shard has not scored yet."""
         ended = tick_at(server_time_ms(self.client)) - 1
         return {shard: ended - (tick or 0) for shard, tick in enumerate(scored_ticks(self.client))}
 
     def worst_lags(self, seconds: float) -> dict[int, int]:
-        """The largest lag of each shard for a while."""
+        """The largest lag of each shard over a period."""
         worst = dict.fromkeys(range(keys.SHARD_COUNT), 0)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -99,11 +99,11 @@ def test_a_tick_longer_than_its_lock_keeps_no_other_shard_waiting(stage: Stage) 
 
     wait_for(lambda: max(map(stage.lags().get, others)) <= 1, "the others are scored")
     worst = stage.worst_lags(WATCHED_SECONDS)
-    # The tick that has just ended is one, the one that may be late the other.
+    # One for the tick that has just ended, and one for a tick that may be late.
     assert max(worst[shard] for shard in others) <= 2
     assert worst[SLOW] > 5
     scored = [tick for tick in scored_ticks(stage.client) if tick is not None]
-    assert len(scored) == keys.SHARD_COUNT, "the slow one, too, goes on"
+    assert len(scored) == keys.SHARD_COUNT, "the slow shard progresses, too"
     found = shards_part(
         [
             {field: getattr(each, field) for field in each.__struct_fields__}

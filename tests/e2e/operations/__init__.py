@@ -1,1 +1,1 @@
-"""What operators do: back up, scale out, upgrade."""
+"""Operators' tasks: back up, scale out, upgrade."""

@@ -1,4 +1,4 @@
-"""Dump, wipe, restore, go on: with the real processes, and with hypertables."""
+"""Back up, wipe, restore and resume: with the real processes, and with hypertables."""
 
 import os
 import secrets
@@ -92,13 +92,13 @@ def test_what_was_there_at_the_backup_is_there_again_and_goes_on(
         product.start_missing()
         post_chat(client, 0, 3, "new")
         wait_for(lambda: chat_of(product, "new") == 3, "a new session is stored")
-        # What was unread when the processes ended is counted now.
-        wait_for(lambda: chat_of(product, "talk") == 30 + 7, "the talk goes on")
+        # Messages that were unread when the processes stopped are counted now.
+        wait_for(lambda: chat_of(product, "talk") == 30 + 7, "the talk resumes")
 
 
 @pytest.fixture
 def empty_databases(database_url: str, timescaledb: None) -> Iterator[list[str]]:
-    """Two databases of the test server, as URLs."""
+    """URLs of two empty databases on the test server."""
     names = [f"backup_{secrets.token_hex(6)}" for _ in range(2)]
     with psycopg.connect(database_url, autocommit=True) as server:
         for name in names:

@@ -1,4 +1,4 @@
-"""Two of each on one machine, started as the documentation says: they share the work, exactly."""
+"""Two processes of each kind, started as documented, share the work and count exactly."""
 
 import re
 import sys
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 SESSIONS = [f"room-{number}" for number in range(24)]
 COLLECTOR = commands.COLLECTOR
 TICKS = 4
-# Whoever waits longest is given the next entries, so both get about half.
+# Redis serves the longest waiting reader first, so both get about half.
 LEAST_SHARE = 0.1
 SCORED = re.compile(r"Scored \d+ sessions.*\[shard=(\d+) tick=(\d+)")
 
@@ -46,7 +46,7 @@ def product(
     second_port: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[RunningProcesses]:
-    # So that workers say which shard and tick they have scored.
+    # Makes workers log the shards and ticks they score.
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     names = ("web", "collector", "worker", "beat")
     with running_product(tmp_path, database_url, redis_url, *names) as product:
@@ -63,7 +63,7 @@ def product(
 
 
 def collected(client: "redis.Redis") -> dict[str, int]:
-    """Events that each collector has handed on."""
+    """Number of events that each collector has delivered."""
     counts = {
         name: client.hget(keys.collector_status(name), "events") for name in (COLLECTOR, "second")
     }
@@ -71,7 +71,7 @@ def collected(client: "redis.Redis") -> dict[str, int]:
 
 
 def scored(product: RunningProcesses, worker: str) -> Counter[tuple[int, int]]:
-    """How often a worker has scored which tick of which shard."""
+    """How often a worker has scored each tick of each shard."""
     return Counter((int(shard), int(tick)) for shard, tick in SCORED.findall(product.log(worker)))
 
 
@@ -116,7 +116,7 @@ def test_two_of_each_share_the_work_and_count_exactly(
 def same_points(
     port: int, second_port: int, session: Session, user: object, first_tick: int
 ) -> bool:
-    """Whether the pages of both web servers are told the same of the next ticks, none missing."""
+    """Whether both web servers send the same points for the next ticks, with none missing."""
     browser = Client()
     browser.force_login(user)
     cookies = {name: morsel.value for name, morsel in browser.cookies.items()}

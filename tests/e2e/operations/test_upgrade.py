@@ -1,6 +1,6 @@
-"""A product of the release before goes on in mid-session under this one, also process by process.
+"""Upgrades from the previous release in mid-session, at once and process by process.
 
-The release before is taken from the repository's own history.
+The previous release is taken from the repository's history.
 """
 
 import io
@@ -22,7 +22,7 @@ from engagement_conductor.local_stack import commands
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import TICK_SECONDS, tick_at
-from tests.e2e.driving.conference import HISTORY_SECONDS, Room, pretend, wait_until_caught_up
+from tests.e2e.driving.conference import HISTORY_SECONDS, Room, backfill, wait_until_caught_up
 from tests.e2e.driving.stack_process import (
     RunningProcesses,
     RunningServer,
@@ -36,7 +36,7 @@ from tests.requirements import missing
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-RELEASE_BEFORE = "4549d4a"
+PREVIOUS_RELEASE = "4549d4a"
 PIPELINE = ("collector", "worker", "beat")
 PEOPLE = 30
 # Of the 120 people of a room; a mass exit.
@@ -45,12 +45,12 @@ LEAVING = 60
 
 @pytest.fixture(scope="module")
 def old_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The release before, unpacked."""
+    """The unpacked code of the previous release."""
     archive = subprocess.run(
-        ["git", "archive", RELEASE_BEFORE], cwd=BASE_DIR, capture_output=True, check=False
+        ["git", "archive", PREVIOUS_RELEASE], cwd=BASE_DIR, capture_output=True, check=False
     )
     if archive.returncode:
-        missing(f"the history does not hold {RELEASE_BEFORE[:10]}, the release before")
+        missing(f"the history does not hold {PREVIOUS_RELEASE[:10]}, the previous release")
     folder = tmp_path_factory.mktemp("release")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
@@ -64,7 +64,7 @@ def servers(tmp_path: Path) -> Iterator[dict[str, RunningServer]]:
 
 
 class Upgrade:
-    """Both releases on the same servers; each process may be of either."""
+    """Both releases on the same servers; each process may run either."""
 
     def __init__(self, product: RunningProcesses, old_code: Path) -> None:
         self.product = product
@@ -117,7 +117,7 @@ class Upgrade:
         self._posted += count
 
     def wait_for_ticks(self, count: int = 2) -> None:
-        """Until so many more ticks have been scored that began after now."""
+        """Waits until ``count`` more ticks are scored."""
         due = tick_at(server_time_ms(self.client)) + count
         wait_for(lambda: scored_tick(self.client) >= due, f"tick {due} is scored", 90)
         time.sleep(0.5)
@@ -132,7 +132,7 @@ class Upgrade:
             ).fetchall()
 
     def ticks(self, session: str) -> list[int]:
-        """The ticks of which the session has a row, in the order of time."""
+        """The ticks for which the session has a row, in order of time."""
         found = self._query(
             "SELECT extract(epoch FROM metrics.time)::bigint / 5 FROM engagement_metrics metrics"
             " JOIN sessions_app_session session ON session.id = session_id"
@@ -142,7 +142,7 @@ class Upgrade:
         return [tick for (tick,) in found]
 
     def anomalies(self, session: str) -> list[tuple[Any, ...]]:
-        """ID, type and end of each anomaly of the session, the first first."""
+        """ID, type and end of each anomaly of the session, oldest first."""
         return self._query(
             "SELECT anomaly.id, anomaly.type, anomaly.ended_at FROM anomalies anomaly"
             " JOIN sessions_app_session session ON session.id = session_id"
@@ -170,7 +170,7 @@ def begin_session(upgrade: Upgrade) -> None:
 
 
 def go_on(upgrade: Upgrade) -> None:
-    """One of the voters votes again, another leaves, and a new one votes."""
+    """A voter votes again, somebody leaves, and a new voter votes."""
     upgrade.post(keys.SYNC_EVENTS, user("user_leave", "u29"))
     upgrade.post(keys.POLL_VOTE, vote("u0"), vote("u10"))
     upgrade.post_chat(25)
@@ -187,10 +187,10 @@ def assert_went_on(upgrade: Upgrade) -> None:
 
 
 def test_sessions_go_on_after_all_is_stopped_and_started_anew(upgrade: Upgrade) -> None:
-    """One that has just begun, and one in which an alert is open."""
+    """One session that has just begun, and one with an open alert."""
     upgrade.migrate_old()
     room = Room(upgrade.product.redis_url, "talk", "event-talk")
-    pretend([room], HISTORY_SECONDS)
+    backfill([room], HISTORY_SECONDS)
     for kind in PIPELINE:
         upgrade.start_old(kind)
     wait_for(lambda: scored_tick(upgrade.client), "the first tick is scored", 90)
@@ -198,7 +198,7 @@ def test_sessions_go_on_after_all_is_stopped_and_started_anew(upgrade: Upgrade) 
         begin_session(upgrade)
         wait_until_caught_up(upgrade.product.redis_url)
         room.leave(LEAVING, 1)
-        wait_for(lambda: upgrade.anomalies("talk"), "the mass exit is noticed", 60)
+        wait_for(lambda: upgrade.anomalies("talk"), "the mass exit is detected", 60)
         upgrade.wait_for_ticks()
         opened = upgrade.anomalies("talk")
         upgrade.stop(*(f"old {kind}" for kind in PIPELINE))
@@ -211,7 +211,7 @@ def test_sessions_go_on_after_all_is_stopped_and_started_anew(upgrade: Upgrade) 
         assert upgrade.anomalies("talk") == opened
         assert [ended for _, _, ended in opened] == [None]
         room.come_back(1)
-        wait_for(lambda: upgrade.anomalies("talk")[0][2], "its end is noticed", 90)
+        wait_for(lambda: upgrade.anomalies("talk")[0][2], "its end is detected", 90)
     assert [anomaly[:2] for anomaly in upgrade.anomalies("talk")] == [opened[0][:2]]
     ticks = upgrade.ticks("talk")
     assert ticks == list(range(ticks[0], ticks[0] + len(ticks))), "a hole, or a row too many"
@@ -223,7 +223,7 @@ def test_sessions_go_on_after_all_is_stopped_and_started_anew(upgrade: Upgrade) 
 def test_nothing_is_lost_while_processes_of_both_releases_work(
     upgrade: Upgrade, first: str
 ) -> None:
-    """Whichever is replaced first."""
+    """Regardless of which process is replaced first."""
     upgrade.migrate_old()
     for kind in PIPELINE:
         upgrade.start_old(kind)

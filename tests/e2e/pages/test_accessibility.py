@@ -1,4 +1,4 @@
-"""axe-core finds nothing on any page, in either colour scheme."""
+"""axe-core finds no violations on any page, in either colour scheme."""
 
 import pytest
 

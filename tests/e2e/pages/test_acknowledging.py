@@ -50,7 +50,7 @@ def test_an_alert_is_acknowledged_in_one_browser_and_seen_in_another(
     overview.wait_for_text(".card-acknowledged", alice.text(ACKNOWLEDGED))
     assert card.count() == 1
     assert overview.text("#announcement").startswith("Keynote: Mass exit: Acknowledged by alice")
-    # The detector, which does not know of it, takes nothing back.
+    # The detector's next notice, which does not contain it, does not undo it.
     pages.broadcast_changes(make_notice(cast.session, Change.ESCALATED, id=notice.id, ago=40))
     admin.wait_for_text(".banner [data-field=severity]", "Warning")
     wait_until_seen(admin, "Acknowledged by alice at ")
@@ -67,7 +67,7 @@ def test_the_keyboard_alone_is_enough(pages: Pages, cast: Cast) -> None:
     keyboard.press("Enter")
     for _ in range(3):
         keyboard.press("Tab")
-    keyboard.press("Space")  # no key acknowledges any more
+    keyboard.press("Space")  # turns the key off
     keyboard.press("Escape")
     assert window.page.evaluate("document.activeElement.localName") == "summary"
     keyboard.press("a")
@@ -82,7 +82,7 @@ def test_the_keyboard_alone_is_enough(pages: Pages, cast: Cast) -> None:
     keyboard.press("Enter")
     wait_until_seen(window, "Acknowledged by alice at ")
     assert window.page.evaluate(FOCUSED) == "acknowledged"
-    assert window.text("#announcement") == ""  # the focus says it
+    assert window.text("#announcement") == ""  # the focus moves to it
 
     window.page.focus("#chart")
     chart = window.page.locator("#chart")

@@ -1,4 +1,4 @@
-"""Alerts on the pages in a real browser: raised once, made worse in place, taken away again."""
+"""Alerts on the pages in a real browser: raised once, escalated in place, removed again."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -42,7 +42,7 @@ def session_page(cast: Cast) -> str:
 
 
 def tell(pages: Pages, notice: AnomalyChange) -> None:
-    """Stores and broadcasts, as the pipeline does."""
+    """Stores and broadcasts a notice, like the pipeline."""
     Anomaly.objects.filter(pk=notice.id).delete()
     make_anomaly(notice)
     pages.broadcast_changes(notice)
@@ -87,7 +87,7 @@ def test_a_banner_is_raised_made_worse_and_taken_away(pages: Pages, cast: Cast) 
     assert banners.count() == 1
     assert window.page.locator("#alerts .alert").count() == 1
     assert window.text("#announcement-now").startswith("Critical: Mass exit. Active users fell")
-    assert window.text("#alerts .alert-length") == "going on"
+    assert window.text("#alerts .alert-length") == "ongoing"
 
     tell(pages, ended(notice))
     window.wait_for_text(".banner [data-field=severity]", "Over")
@@ -134,7 +134,7 @@ def test_what_was_missed_meanwhile_comes_with_the_next_snapshot(pages: Pages, ca
     window = open_page(pages, session_page(cast))
     make_anomaly(make_notice(cast.session))
     later = last_tick_end() + 9 * TICK
-    pages.broadcast(make_point(cast.session, 0.4, later))  # a hole: the page asks
+    pages.broadcast(make_point(cast.session, 0.4, later))  # a gap: the page requests a snapshot
     window.wait_for_text(".banner [data-field=type]", "Mass exit")
 
 

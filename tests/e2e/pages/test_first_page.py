@@ -1,4 +1,4 @@
-"""What a page weighs when it is opened for the first time, and that nothing on it jumps."""
+"""The size of a page on its first visit, and the stability of its layout."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,8 +17,8 @@ pytestmark = [
 ]
 
 MOST_BYTES = 250_000
-# Runs before the page's own scripts. On a slow machine a card may already say that it is old, which
-# is longer than "now"; that is no part of loading.
+# Runs before the page's own scripts. Ignores ages on cards: on a slow machine a card may already be
+# stale, and its age is longer than "now".
 OBSERVE = """
 window.shifts = [];
 new PerformanceObserver((list) => {
@@ -37,7 +37,7 @@ SCENE_OF = {scene.name: scene for scene in SCENES}
 
 @dataclass
 class Load:
-    """What came over the network: addresses, and bytes as they are transferred."""
+    """What was loaded over the network: addresses, and bytes transferred."""
 
     requests: dict[str, float] = field(default_factory=dict)
 
@@ -58,7 +58,7 @@ def _url_of(sent: dict[str, Any]) -> dict[str, str]:
 
 
 def settle(page: Page) -> None:
-    """Connected, with its snapshot, and two frames later."""
+    """Waits until the page is connected and has drawn its snapshot."""
     wait_until_connected(page)
     page.wait_for_timeout(1_500)
 
@@ -76,8 +76,8 @@ def test_the_first_page_is_light_and_does_not_jump(stage: Stage, name: str, widt
     assert sum(load.requests.values()) < MOST_BYTES
 
 
-def only_begun(route: Route) -> None:
-    """Answers a page as it is while it comes in: with two of its cards."""
+def respond_partially(route: Route) -> None:
+    """Responds with a page that is still loading: with only two of its cards."""
     response = route.fetch()
     head, *cards = response.text().split('<li class="card"')
     route.fulfill(response=response, body='<li class="card"'.join([head, *cards[:2]]))
@@ -87,7 +87,7 @@ def test_cards_stand_where_they_will_while_others_are_coming_in(stage: Stage) ->
     address = stage.base + "/"
     scene = replace(
         SCENE_OF["overview-500"],
-        prepare=lambda page: page.route(address, only_begun),
+        prepare=lambda page: page.route(address, respond_partially),
         act=do_nothing,
     )
     with stage.show(scene, 1280) as page:

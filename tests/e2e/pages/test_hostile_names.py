@@ -1,4 +1,4 @@
-"""Markup in every name that comes from outside is text on every page, in every file and message."""
+"""Markup in any external name stays text on every page, and in every file and message."""
 
 import json
 from types import SimpleNamespace
@@ -34,13 +34,13 @@ HOSTILE = (
     '"><img src=x onerror="document.body.dataset.hacked=1">'
     "'--{{7*7}}${7*7}\N{RIGHT-TO-LEFT OVERRIDE}"
 )
-# Whatever could have run, or have been made of a name.
+# Everything that could have run, or been created from a name.
 INJECTED = "[data-hacked], img[src=x], script:not([src]):not([type='application/json'])"
 
 
 @pytest.fixture
 def things(cast: Cast, pages: Pages) -> SimpleNamespace:
-    """One of everything, with hostile names."""
+    """One object of each kind, with hostile names."""
     organizer = make_user(HOSTILE[:150])
     event = make_event(HOSTILE, cast.admin, organizer)
     event.external_id = HOSTILE
@@ -89,7 +89,7 @@ def test_nothing_that_is_named_so_runs(pages: Pages, things: SimpleNamespace) ->
         window.open(path)
         assert window.page.locator(INJECTED).count() == 0, path
         told += "<img src=x onerror" in window.text("body")
-    # Names are there to be read, not taken away.
+    # Names must be shown in full, not stripped.
     assert told > len(paths) / 2
     assert window.problems == []
 
@@ -120,7 +120,7 @@ def test_files_of_it_are_inert_too(pages: Pages, things: SimpleNamespace) -> Non
         assert response.headers["x-content-type-options"] == "nosniff"
         assert "attachment" in response.headers["content-disposition"]
         lines = response.text().splitlines()
-        # Neither the ID nor the title begins a formula.
+        # Neither the ID nor the title may start a formula.
         assert lines[1].startswith("\"'=x<")
         assert ',"=' not in response.text()
         assert ",=" not in response.text()

@@ -1,4 +1,4 @@
-"""An organizer without a mouse, from login to logout: the focus can be seen at every step."""
+"""Keyboard only, from login to logout: the focus is visible at every step."""
 
 import re
 
@@ -17,8 +17,8 @@ NAME = """() => {
     const { ariaLabel, labels, textContent } = element;
     return ariaLabel || (labels?.[0]?.textContent ?? textContent).trim();
 }"""
-# Where the focus is drawn: on a card and a row, around the whole of it.
-IS_SEEN = """() => {
+# Whether the focus ring is visible; on cards and rows it surrounds the whole element.
+IS_VISIBLE = """() => {
     const { activeElement: element } = document;
     const ringed = element.closest(".card, .finished li") ?? element;
     const style = getComputedStyle(ringed);
@@ -30,22 +30,22 @@ IS_SEEN = """() => {
 
 
 def step_to(page: Page, name: str) -> None:
-    """Tabs until the element of a name has the focus; wherever that is meanwhile, it is seen."""
+    """Tabs to the element with a name; the focus must be visible at every step."""
     passed = []
     for _ in range(MOST_STEPS):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement === document.body"):
-            continue  # the browser's own window, from which the next step comes back
+            continue  # the browser's own UI; the next step returns to the page
         passed.append(page.evaluate(NAME))
-        assert page.evaluate(IS_SEEN), f"the focus is not seen on {passed[-1]!r}"
+        assert page.evaluate(IS_VISIBLE), f"the focus is not visible on {passed[-1]!r}"
         if passed[-1].startswith(name):
             return
-    raise AssertionError(f"no step leads to {name!r}, only to {passed}")
+    raise AssertionError(f"no step reaches {name!r}, only {passed}")
 
 
 def log_in(window: Window) -> None:
     window.open("/login/")
-    assert window.page.evaluate(NAME) == "Name"  # it has the focus at once
+    assert window.page.evaluate(NAME) == "Name"  # focused on load
     window.page.keyboard.type("alice")
     step_to(window.page, "Password")
     window.page.keyboard.type(PASSWORD)

@@ -1,4 +1,4 @@
-"""Whatever moves on a page has one source, when it comes first and when it comes later."""
+"""Everything that changes on a page has one source, for the first paint and for updates."""
 
 import re
 from datetime import datetime
@@ -23,8 +23,8 @@ from tests.factories import (
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
-# Texts of everything that scripts may write, by where it stands. Times are the viewer's own, and
-# ages are told by scripts alone.
+# Texts of everything that scripts may write, by position. Excludes times, which depend on the
+# viewer, and ages, which only scripts write.
 SHOWN = """() => Object.fromEntries(
     [...document.querySelectorAll("main :is([data-field], [data-signal], [id], .unit, dt)")]
     .filter((place) => !place.matches(":has(*), time, path, option, script"))
@@ -37,7 +37,7 @@ SHOWN = """() => Object.fromEntries(
         return [JSON.stringify(names), place.textContent.trim()];
     })
 )"""
-# Told by the canvas, the little curves and the socket, of which the server writes nothing.
+# Written by the canvas, the sparklines and the socket only, not by the server.
 ONLY_SCRIPTS = ("range", "age", "connection", "announcement", "problem", "state", "score-title")
 
 
@@ -49,13 +49,13 @@ def texts(window: Window) -> dict[str, str]:
 
 
 def make_scores(cast: Cast, scores: list[float], end: datetime) -> None:
-    """All that there is of the session, instead of what it has."""
+    """Replaces all metrics of the session."""
     EngagementMetric.objects.filter(session=cast.session).delete()
     make_metrics(cast.session, scores, end)
 
 
 def build_troubled(cast: Cast) -> None:
-    """Scores and signals that are halves, an alert that somebody has acknowledged, thousands."""
+    """Scores and signals that end in halves, an acknowledged alert, and thousands."""
     session = cast.session
     make_scores(cast, [0.6, 0.125, 0.625], last_tick_end())
     EngagementMetric.objects.filter(session=session).update(
@@ -86,7 +86,7 @@ def test_scripts_say_what_the_first_paint_said(pages: Pages, cast: Cast, path: s
         said.append(texts(window))
     without, with_scripts = said
     assert len(without) > 10
-    # The server names its zone, which is not the viewer's.
+    # The server shows its own time zone, not the viewer's.
     assert {name: text.removesuffix(" UTC") for name, text in without.items()} == with_scripts
 
 
@@ -111,7 +111,7 @@ def test_an_update_says_what_the_next_first_paint_says(pages: Pages, cast: Cast)
 
 
 def without_script(name: str) -> Any:
-    """Keeps the script of a page from it, so that it stays as it is painted first."""
+    """Blocks the script of a page, so that its first paint stays."""
 
     def prepare(page: Page) -> None:
         page.route(f"**/js/{name}.*", lambda route: route.abort())
@@ -190,8 +190,8 @@ def test_trends_curves_and_lengths(pages: Pages, cast: Cast) -> None:
     ]
 
 
-def of_release_before(point: dict[str, Any]) -> dict[str, Any]:
-    """A point as a worker of the release before tells it."""
+def of_previous_release(point: dict[str, Any]) -> dict[str, Any]:
+    """A point as sent by a worker of the previous release."""
     return {name: value for name, value in point.items() if name != "percent"}
 
 
@@ -199,7 +199,7 @@ def of_release_before(point: dict[str, Any]) -> dict[str, Any]:
     ("path", "score"),
     [("/", ".card:visible [data-field=score]"), ("/sessions/{}/", "#score-value")],
 )
-def test_points_of_the_release_before_are_asked_for_again(
+def test_points_of_the_previous_release_are_requested_again(
     pages: Pages, cast: Cast, monkeypatch: pytest.MonkeyPatch, path: str, score: str
 ) -> None:
     end = last_tick_end()
@@ -214,7 +214,7 @@ def test_points_of_the_release_before_are_asked_for_again(
         patch.setattr(
             broadcast,
             "update_payloads",
-            lambda *given: [of_release_before(point) for point in old(*given)],
+            lambda *given: [of_previous_release(point) for point in old(*given)],
         )
         pages.broadcast(make_point(cast.session, 0.71, end))
     window.wait_for_text(score, "71")

@@ -1,4 +1,4 @@
-"""The pages in a real browser: they move by themselves, come back by themselves, and fit."""
+"""The pages in a real browser: they update and reconnect by themselves, and fit the screen."""
 
 import signal
 from datetime import timedelta
@@ -111,7 +111,7 @@ def test_cards_come_and_go_with_their_sessions(pages: Pages, cast: Cast) -> None
     for session in (new, cast.session):
         pages.broadcast_ended(EndedSession(session.pk, session.event_id, last_tick_end()))
     window.wait_for_text("#summary", "0 sessions live now")
-    assert "Nothing is live" in window.text("#empty")
+    assert "No sessions are live" in window.text("#empty")
     assert window.problems == []
 
 
@@ -125,7 +125,7 @@ def test_a_break_is_shown_while_it_lasts(pages: Pages, cast: Cast) -> None:
     for page, badge in badges:
         page.wait_until_connected()
         assert page.text(badge) == "Break"
-    # With a hole the page would ask for the database's word, which still has the break.
+    # After a gap the page would request a snapshot from the database, which still has the break.
     known = EngagementMetric.objects.filter(session=cast.session).latest("time").time
     pages.broadcast(make_point(cast.session, 0.6, known + TICK))
     for page, badge in badges:
@@ -163,7 +163,7 @@ def test_updates_go_on_after_redis_was_killed(
         5,
     )
     log = pages.product.log("web")
-    assert "socket of" not in log  # it never had to be closed
+    assert "socket of" not in log  # the socket never had to be closed
 
 
 def test_pages_connect_again_after_the_server_was_killed(pages: Pages, cast: Cast) -> None:
@@ -204,7 +204,7 @@ def test_a_page_that_is_no_longer_allowed_says_so(pages: Pages, cast: Cast) -> N
     window.wait_for_state("refused", 40)
 
 
-# As browsers do it in a hidden tab: frames come when somebody looks at it again.
+# As in a hidden tab: frames are only drawn once the tab is visible again.
 HOLD_FRAMES = """() => {
     const held = [];
     window.requestAnimationFrame = (draw) => held.push(draw);

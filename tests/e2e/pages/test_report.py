@@ -1,4 +1,4 @@
-"""The report of a session in a real browser: from the finished tab to a file of its rows."""
+"""A session's report in a real browser: from the finished tab to a download of its rows."""
 
 import csv
 import json
@@ -25,10 +25,10 @@ COUNTS = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_cou
 COLUMNS = ("score", *Signals._fields, *COUNTS)
 
 
-def downloaded(page: Page, place: int) -> str:
-    """The text of a download: 0 and 1 are the metrics as CSV and as JSON."""
+def downloaded(page: Page, index: int) -> str:
+    """The text of a download: 0 and 1 are the metrics as CSV and JSON."""
     with page.expect_download() as download:
-        page.locator("[data-download]").nth(place).click()
+        page.locator("[data-download]").nth(index).click()
     return Path(download.value.path()).read_text(encoding="utf-8")
 
 
@@ -58,7 +58,7 @@ def test_downloads_of_a_report_equal_the_database(stage: Stage) -> None:
             for row in metrics
         ] == rows
 
-        # A part of it, from the tenth to the twentieth row, in the viewer's own time.
+        # A part of it, from the tenth to the twentieth row, in the viewer's time zone.
         first, last = rows[9][0], rows[19][0]
         for name, time in (("from", first), ("to", last)):
             script = "time => new Date(time - new Date(time).getTimezoneOffset() * 60000)"

@@ -26,7 +26,7 @@ def verdicts(*anomalies: Anomaly) -> list[tuple[str, str]]:
 
 
 def act_on(window: Window, places: tuple[int, ...], action: str, note: str = "") -> None:
-    """Chooses anomalies of the list by their places, and does something with all of them."""
+    """Selects anomalies of the list by index, and runs an action on them."""
     for place in places:
         window.page.locator("#result_list tbody tr").nth(place).get_by_role("checkbox").check()
     window.page.get_by_role("combobox", name="Action:").select_option(label=action)
@@ -35,7 +35,7 @@ def act_on(window: Window, places: tuple[int, ...], action: str, note: str = "")
 
 
 def downloaded(window: Window) -> list[tuple[str, str, str]]:
-    """ID, verdict and who acknowledged it, of each anomaly in the download."""
+    """ID, verdict and acknowledging user of each anomaly in the download."""
     with window.page.expect_download() as download:
         window.page.get_by_role("link", name="Download as CSV").click()
     with download.value.path().open(newline="", encoding="utf-8") as file:

@@ -20,7 +20,7 @@ from tests.factories import (
 )
 
 SECOND = timedelta(seconds=1)
-NOTE_WHAT_IS_TOLD = """() => {
+RECORD_ANNOUNCEMENTS = """() => {
     window.told = [];
     const place = ({ target }) => (target instanceof Element ? target : target.parentElement);
     const isHeard = (change) => !place(change).closest("[aria-hidden=true]");
@@ -46,7 +46,7 @@ def wait_until_points(window: Window, count: str) -> None:
 def test_a_range_is_chosen_kept_in_the_address_and_goes_on(pages: Pages, cast: Cast) -> None:
     session = make_session(cast.session.event, "Workshop")
     end = last_tick_end()
-    # Half an hour is shown in pairs of ticks: the next one must not cut one in two.
+    # Half an hour is shown in pairs of ticks; the next tick must not split a pair.
     end -= end.timestamp() % 10 * SECOND
     make_metrics(session, [0.2] * 1_000 + [0.8] * 60, end)
     window = pages.window()
@@ -127,11 +127,11 @@ def test_scores_that_move_are_not_read_out(pages: Pages, cast: Cast) -> None:
     window.page.keyboard.press("ArrowLeft")
     chart = window.page.locator("#chart")
     chosen = [chart.get_attribute(f"aria-value{name}") for name in ("now", "text")]
-    window.page.evaluate(NOTE_WHAT_IS_TOLD)
+    window.page.evaluate(RECORD_ANNOUNCEMENTS)
     for number in range(1, 4):
         pages.broadcast(make_point(cast.session, 0.3 * number, end + number * TICK))
         window.wait_for_text("#score-value", str(30 * number))
-    # The connection's state at most, if that changes.
+    # At most the state of the connection, if that changes.
     assert set(window.page.evaluate("window.told")) <= {"Live", "No update"}
     assert [chart.get_attribute(f"aria-value{name}") for name in ("now", "text")] == chosen
     assert window.text("#score-trend") == "Rising"

@@ -1,4 +1,4 @@
-"""The wall in a real browser: its order, what is shown of it, and in which colours."""
+"""The wall in a real browser: order, filter and colours."""
 
 import re
 
@@ -62,7 +62,7 @@ def test_trouble_comes_first_and_the_focus_stays(pages: Pages, cast: Cast) -> No
     wait_until_shown(window.page, ["Beta", "Alpha", "Keynote"])
     assert window.page.evaluate(focused) == "Keynote"
 
-    # Scores move, and nothing moves with them.
+    # New scores do not change the order.
     card = window.page.locator(".card", has_text="Alpha")
     assert card.locator(".trend").inner_text() == "Steady"
     before = card.locator(".curve").get_attribute("d")
@@ -75,7 +75,7 @@ def test_trouble_comes_first_and_the_focus_stays(pages: Pages, cast: Cast) -> No
     assert window.problems == []
 
 
-# What of a card, at its middle, is not the link to its session.
+# The parts of cards whose centre is not covered by the link to the session.
 NOT_THE_LINK = """() => [...document.querySelectorAll(".card:not([hidden])")].flatMap((card) => {
     const link = card.querySelector(".card-title a");
     return [card, ...card.querySelectorAll("*")].filter((part) => {
@@ -120,7 +120,7 @@ def test_the_wall_is_searched_by_keyboard_and_the_address_keeps_it(stage: Stage)
         page.get_by_role("combobox", name="Event").focus()
         keyboard.type("Other")
         wait_until_shown(page, ["Workshop"])
-        # The only one has the whole width.
+        # A single card takes the full width.
         only = page.locator(".card:visible").bounding_box()
         assert only is not None
         assert only["width"] > 1000
@@ -139,7 +139,7 @@ def test_the_wall_is_searched_by_keyboard_and_the_address_keeps_it(stage: Stage)
         row = page.locator(".finished li")
         row.get_by_role("link", name="Rehearsal").wait_for()
         assert row.count() == 1
-        # In the viewer's zone and words, and no longer in the server's.
+        # In the viewer's time zone and locale, no longer the server's.
         wait_for(lambda: page.wait_for_timeout(20) or "UTC" not in row.inner_text(), "local times")
 
 
@@ -170,7 +170,7 @@ def test_light_and_dark_can_be_chosen(stage: Stage) -> None:
         page.get_by_label("Colour scheme").select_option("System")
         assert (page.evaluate(back), page.evaluate(grid)) == (light, light_grid)
         page.emulate_media(color_scheme="dark")
-        # The system's change arrives as an event of its own, a moment after the style's.
+        # The system's change arrives as a separate event, shortly after the style changes.
         wait_for(
             lambda: (page.evaluate(back), page.evaluate(grid)) == (dark, dark_grid),
             "the colours follow the system's",

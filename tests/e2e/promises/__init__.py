@@ -1,1 +1,1 @@
-"""What organizers are promised, end to end."""
+"""The promises to organizers, end to end."""

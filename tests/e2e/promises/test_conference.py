@@ -1,6 +1,6 @@
-"""What organizers are promised, through all the real processes and real browsers.
+"""The promises to organizers, through all the real processes and real browsers.
 
-One conference for all tests; each can also run alone.
+All tests share one conference, but each can also run alone.
 """
 
 import json
@@ -26,7 +26,7 @@ from tests.e2e.driving.traffic import stored_scores
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(420)]
 
 PROMISE_SECONDS = 10.0
-# Two thirds: no network takes so many, so the detector need not wait whether they come back.
+# Two thirds: too many for a network fault, so the detector does not wait for them to return.
 LEAVING_AT_ONCE = 80
 AT_ONCE_SECONDS = 1.0
 LEAVING = 70
@@ -56,8 +56,8 @@ def client(running: Conference) -> Iterator["redis.Redis"]:
         yield client
 
 
-class Told:
-    """What the platform is told of the anomalies of a session."""
+class Notices:
+    """The anomaly notices of a session that are published to the platform."""
 
     def __init__(self, client: "redis.Redis", session: str) -> None:
         self._session = session
@@ -92,7 +92,7 @@ def stored_anomalies(database_url: str, session: str) -> list[tuple[Any, ...]]:
 
 
 def drawn_points(window: Window) -> list[tuple[int, float]]:
-    """Times in milliseconds and scores that the chart shows, with what it has for a hole."""
+    """The times (milliseconds) and scores on the chart, including placeholders for gaps."""
     points = "Chart.getChart('chart').data.datasets[0].data.map(({ x, y }) => [x, y])"
     return [(x, y) for x, y in window.page.evaluate(points)]
 
@@ -187,7 +187,7 @@ def test_a_mass_exit_raises_one_banner_that_ends_when_people_return(
     conference: Conference, client: "redis.Redis"
 ) -> None:
     room = conference.rooms["workshop"]
-    told = Told(client, "workshop")
+    notices = Notices(client, "workshop")
     session, overview = conference.window_of("bob", "workshop"), conference.window_of("bob")
     assert session.page.locator(".banner:visible").count() == 0
 
@@ -202,19 +202,19 @@ def test_a_mass_exit_raises_one_banner_that_ends_when_people_return(
     reason = session.text(".banner [data-field=reason]")
     assert re.match(r"Active users fell from \d+ to \d+ in \d+ seconds", reason)
 
-    time.sleep(10)  # it goes on, and there is still only one
+    time.sleep(10)  # it is still open, and still the only one
     assert session.page.locator(".banner:visible").count() == 1
     room.come_back(SLOWLY_SECONDS)
     session.page.wait_for_selector(".banner[data-state=over]", timeout=180_000)
     overview.page.wait_for_selector(".card-alert", state="hidden", timeout=5_000)
     assert session.page.locator("#alerts .alert").count() == 1
 
-    [detected] = told.on(keys.ANOMALY_DETECTED)
-    [ended] = [update for update in told.on(keys.ANOMALY_UPDATED) if update["change"] == "ENDED"]
+    [detected] = notices.on(keys.ANOMALY_DETECTED)
+    [ended] = [update for update in notices.on(keys.ANOMALY_UPDATED) if update["change"] == "ENDED"]
     database_url = conference.pages.product.database_url
     [(key, kind, began_at, ended_at)] = stored_anomalies(database_url, "workshop")
     assert detected["id"] == ended["id"] == key
     assert detected["type"] == kind == "MASS_EXIT"
-    assert reason in {message["reason"] for _, message in told.messages}
+    assert reason in {message["reason"] for _, message in notices.messages}
     assert ended_at - began_at > timedelta(seconds=10)
     assert session.problems == overview.problems == []

@@ -23,7 +23,7 @@ from tests.platform import chat, user
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
-# Beyond the tick, which an event has to wait for in the worst case.
+# In the worst case an event waits for a whole tick.
 PROMISE_SECONDS = TICK_SECONDS + 0.5
 
 
@@ -82,10 +82,10 @@ def test_an_event_is_on_the_open_page_within_a_tick_and_half_a_second(
         log_in(product, page)
         page.wait_for_selector("#empty:not([hidden])")
         post(client, keys.SYNC_EVENTS, user("user_join", "u1", "talk"))
-        page.click(".card-title a", timeout=20_000)  # the session has come by itself
+        page.click(".card-title a", timeout=20_000)  # the session appears by itself
         page.wait_for_selector("#connection[data-state=live]")
         page.wait_for_function("document.querySelector('#score-value').textContent == '25'")
-        # A message early in a tick waits longest; the rate is a minute's, so nothing expires.
+        # A message early in a tick waits longest. The rate covers a minute, so nothing expires.
         waits = [seconds_to_pixel(client, page, number, 0.1) for number in range(5)]
         score = page.inner_text("#score-value")
     print("\nfrom event to pixel:", ", ".join(f"{wait:.2f} s" for wait in waits))

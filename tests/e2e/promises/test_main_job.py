@@ -27,7 +27,7 @@ MEDIAN_DELAY_SECONDS = 2.0
 
 @pytest.fixture
 def briefing() -> Path:
-    """6,685 real chat messages, which may not be part of the project."""
+    """6,685 real chat messages, which must not be part of the project."""
     if not BRIEFING.exists():
         pytest.skip(f"NOT RUN: there is no recording {BRIEFING}")
     return BRIEFING
@@ -41,7 +41,7 @@ def replay(product: RunningProcesses, path: Path, transport: str) -> str:
 
 
 def assert_whole(rows: list[StoredTick], authors: list[str]) -> None:
-    """Every message counted once, every tick there, and all of it adds up."""
+    """Every message is counted once, no tick is missing, and the totals match."""
     counts = [row.chat_count for row in rows]
     assert sum(counts) == len(authors)
     assert [row.tick for row in rows] == list(range(rows[0].tick, rows[0].tick + len(rows)))
@@ -66,7 +66,7 @@ def test_replayed_briefing_counts_once_over_both_transports_at_once(
         product.wait_until_ready()
         reports = executor.map(lambda name: replay(product, briefing, name), TRANSPORTS)
         assert all(report.startswith(f"{len(events)} events, ") for report in reports)
-        # One more: what the subscriber reads at the very end of a tick may belong to the next.
+        # One more, as messages read at the very end of a tick may belong to the next.
         last = tick_at(server_time_ms(redis_client)) + 1
         wait_for(lambda: scored_tick(redis_client) >= last, "the last tick is scored")
         wait_for(

@@ -1,1 +1,1 @@
-"""Pages in states worth looking at, for axe-core and for screenshots."""
+"""Pages in all relevant states, for axe-core and screenshots."""

@@ -45,7 +45,7 @@ REASONS = {
 
 
 def build_reviews(cast: Cast) -> list[Anomaly]:
-    """Anomalies of two events in every status, newest first; the first one goes on."""
+    """Anomalies of two events in every status, newest first; the first is open."""
     events = [make_event(name, cast.alice) for name in ("Connect 2026", "Winter school")]
     kinds = cycle(AnomalyType.values)
     anomalies = []
@@ -148,7 +148,7 @@ def fail_login(page: Page) -> None:
 
 
 def choose_rows(page: Page) -> None:
-    """Three rows, the rates in sight."""
+    """Selects three rows, with the rates visible."""
     page.locator(".rates summary").click()
     for place in range(3):
         page.locator("tr input.action-select").nth(place).check()

@@ -1,6 +1,6 @@
-"""Every page in every state that is worth looking at. Two readers: axe-core and screenshots.
+"""Every page in all relevant states, for axe-core and screenshots.
 
-A new page or state is a new line in `SCENES`, or in those of a page with many states.
+To add a page or state, add a line to `SCENES`, or to the scenes of a page with many states.
 """
 
 from datetime import timedelta
@@ -41,7 +41,7 @@ def build_one(cast: Cast) -> str:
 
 
 def build_unusual(cast: Cast) -> str:
-    """The longest title without a space, one from right to left, and an alert's beside them."""
+    """The longest title without spaces, a right-to-left title, and one with an alert."""
     cast.session.title = "W" * 255
     cast.session.save()
     falling = make_session(cast.session.event, "مرحبا بكم في مؤتمر 2026!")
@@ -57,7 +57,7 @@ def build_wall(cast: Cast) -> str:
 
 
 def build_large_wall(cast: Cast) -> str:
-    """500 live sessions in 20 events, every fifth of them falling."""
+    """500 live sessions in 20 events, a fifth of them falling."""
     end = last_tick_end()
     for number in range(20):
         event = make_event(f"Track {number + 1}", cast.alice)
@@ -122,7 +122,7 @@ def take_database_away(page: Page) -> None:
 
 
 def submit_old_form(page: Page) -> None:
-    """The page was loaded before the browser lost its cookies, as by a logout in another tab."""
+    """Submits a form after the browser has lost its cookies, as by a logout in another tab."""
     page.context.clear_cookies()
     page.get_by_role("button", name="Log out").click()
     page.get_by_role("heading", name="This form has expired").wait_for()

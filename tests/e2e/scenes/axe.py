@@ -1,4 +1,4 @@
-"""axe-core in a page: what a machine can find of what keeps people out."""
+"""Runs axe-core in a page, which finds accessibility violations automatically."""
 
 from functools import cache
 from typing import Any
@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 from engagement_conductor.configuration.env import BASE_DIR
 
 SCHEMES = ("light", "dark")
-# What is new in WCAG 2.2 axe-core leaves out unless it is asked for.
+# axe-core leaves out the rules that are new in WCAG 2.2 unless they are enabled.
 RUN = """() => axe.run(document, {
     resultTypes: ["violations"],
     rules: { "target-size": { enabled: true } },
@@ -22,12 +22,12 @@ def _source() -> str:
 
 
 def violations(page: Page) -> list[str]:
-    """All rules of axe-core that the page breaks, each with the elements that do."""
+    """All axe-core rules that the page violates, each with the elements concerned."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(_source())
-    return [_told(violation) for violation in page.evaluate(RUN)["violations"]]
+    return [_describe(violation) for violation in page.evaluate(RUN)["violations"]]
 
 
-def _told(violation: dict[str, Any]) -> str:
+def _describe(violation: dict[str, Any]) -> str:
     places = "; ".join(f"{node['target']}: {node['failureSummary']}" for node in violation["nodes"])
     return f"{violation['id']} ({violation['help']}): {places}"

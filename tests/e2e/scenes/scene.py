@@ -1,4 +1,4 @@
-"""What a scene is: a page in a state that is worth looking at; and what scenes are made of."""
+"""Scenes, which are pages in a certain state, and the data to build them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ LIVELY = [0.55, 0.58, 0.62, 0.6, 0.64, 0.68, 0.71, 0.69, 0.66, 0.7, 0.74, 0.72]
 FALLING = [0.66, 0.64, 0.65, 0.6, 0.55, 0.47, 0.4, 0.33, 0.28, 0.25, 0.22, 0.18]
 PEOPLE = 200
 COUNTS = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
-# What the four terms that add to a score can be together.
+# Maximum sum of the four positive terms of a score.
 MOST_WITHOUT_LEAVING = 0.9
 TITLES = (
     "Opening keynote",
@@ -51,13 +51,13 @@ class Scene:
     """A page in a state.
 
     Attributes:
-        name: of the screenshots.
-        build: makes the data in a database that holds the cast only; returns the path of the page.
-        user: who has logged in; nobody if empty.
-        prepare: is called with the page before it is opened.
-        act: is called with the page when it is open, and leaves it in its state.
+        name: name of the screenshots.
+        build: creates the data in a database with only the cast; returns the path of the page.
+        user: the logged-in user; nobody if empty.
+        prepare: called with the page before it is opened.
+        act: called with the open page; brings it into its state.
         whole: whether a screenshot shows the whole page, however long it is.
-        checked: whether axe-core looks at it; what is many times the same takes it minutes.
+        checked: whether axe-core checks it; pages with many equal parts would take minutes.
     """
 
     name: str
@@ -70,18 +70,18 @@ class Scene:
 
 
 def at(path: str) -> Build:
-    """Nothing but the cast, whose sessions have no score yet."""
+    """A page with nothing but the cast, whose sessions have no score yet."""
     return lambda cast: path
 
 
 def curve(shape: list[float]) -> list[float]:
-    """Five minutes of scores through the points of a shape."""
+    """Five minutes of scores, interpolated between the points of a shape."""
     steps = [(one, other) for one, other in zip(shape, [*shape[1:], shape[-1]], strict=True)]
     return [one + (other - one) * part / 5 for one, other in steps for part in range(5)]
 
 
 def make_story(session: Session, scores: list[float], end: datetime | None = None) -> None:
-    """Rows whose signals make up a course of scores, at most 0.9; the last at ``end``, or now."""
+    """Stores rows whose signals result in the scores, at most 0.9; the last at ``end`` or now."""
     share = np.clip(np.array(scores) / MOST_WITHOUT_LEAVING, 0, 1)
     minute_ago = np.concatenate([np.full(WINDOW_TICKS, share[0]), share])[: len(share)]
     signals = Signals(
@@ -109,7 +109,7 @@ def make_story(session: Session, scores: list[float], end: datetime | None = Non
 def fallen(
     session: Session, what: str, signal: str, before: int, now: int, seconds: int = 75
 ) -> AnomalyChange:
-    """A warning as long ago as the fall took."""
+    """A warning about a fall, raised ``seconds`` ago."""
     return make_notice(
         session,
         ago=seconds,
@@ -120,7 +120,7 @@ def fallen(
 
 
 def build_conference(cast: Cast) -> list[Session]:
-    """An event of six live sessions: two in trouble, one in a break, one without a score yet."""
+    """An event with six live sessions: two with alerts, one in a break, one not scored yet."""
     event = make_event("Connect 2026", cast.alice)
     sessions = [make_session(event, title) for title in TITLES]
     end = last_tick_end()

@@ -1,6 +1,6 @@
-"""``python -m tests.e2e.scenes.screenshots [NAME ...]``: a picture of every scene.
+"""``python -m tests.e2e.scenes.screenshots [NAME ...]``: takes screenshots of every scene.
 
-Works on an empty database and Redis; ``make screenshots`` starts them.
+Needs an empty database and Redis; ``make screenshots`` starts them.
 """
 
 import os
@@ -14,9 +14,9 @@ FOLDER = Path("screenshots")
 
 
 def main(names: list[str]) -> int:
-    """Takes those of the named scenes, by default all; returns the exit code."""
+    """Takes screenshots of the named scenes, all by default; returns the exit code."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engagement_conductor.settings")
-    # Playwright has a loop running in this thread, in which nothing here awaits anything.
+    # Playwright runs an event loop in this thread, but nothing here awaits in it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     django.setup()
     from tests.e2e.scenes.all_scenes import SCENES
@@ -26,7 +26,7 @@ def main(names: list[str]) -> int:
         return 2
     known = [scene.name for scene in SCENES]
     if unknown := set(names) - set(known):
-        print(f"No such scene: {', '.join(sorted(unknown))}. There are {', '.join(known)}.")
+        print(f"Unknown: {', '.join(sorted(unknown))}. The scenes are {', '.join(known)}.")
         return 2
     _take([scene for scene in SCENES if scene.name in (names or known)])
     print(f"Written to {FOLDER}/.")
@@ -44,7 +44,7 @@ def _take(scenes: list) -> None:
 
     FOLDER.mkdir(exist_ok=True)
     urls = os.environ["DATABASE_URL"], os.environ["REDIS_URL"]
-    # In the same data folder: with another secret key the server would know no login made here.
+    # The same data folder, as with another secret key the server would reject logins made here.
     product = RunningProcesses(settings.DATA_DIR, *urls)
     product.manage("migrate", "--verbosity", "0")
     with (

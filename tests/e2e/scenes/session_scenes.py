@@ -45,7 +45,7 @@ def build_warned_session(cast: Cast) -> str:
 
 
 def build_long_session(cast: Cast) -> str:
-    """Two hours with polls and alerts, one of which goes on and has been acknowledged."""
+    """Two hours with polls and alerts, one of which is open and acknowledged."""
     end = last_tick_end()
     title = "Workshop: data you can trust"
     length = timedelta(hours=2)
@@ -64,7 +64,7 @@ def build_long_session(cast: Cast) -> str:
 
 
 def build_report(cast: Cast) -> str:
-    """The same two hours, over, with a break."""
+    """The same two hours, ended, with a break."""
     path = build_long_session(cast)
     session = Session.objects.get(title="Workshop: data you can trust")
     end = last_tick_end()
@@ -102,7 +102,7 @@ def build_stale_session(cast: Cast) -> str:
 
 
 def steady(score: float) -> Build:
-    """Five minutes that end in a category."""
+    """Five minutes that end in the category of a score."""
 
     def build(cast: Cast) -> str:
         make_story(cast.session, curve([(level + 2 * score) / 3 for level in LIVELY]))
@@ -112,7 +112,7 @@ def steady(score: float) -> Build:
 
 
 def cut_off(page: Page) -> None:
-    """The server says that the page gets no more, as when its user has logged out."""
+    """The server ends the page's updates, as when its user has logged out."""
     refuse_sockets(page, NO_LONGER_ALLOWED)
 
 
@@ -130,7 +130,7 @@ def refuse_history(page: Page) -> None:
 
 
 def wait_for_message(page: Page) -> None:
-    """The chart says why it is empty."""
+    """Waits until the chart says why it is empty."""
     wait_until_connected(page)
     page.wait_for_selector("#chart-message:not([hidden])")
 
@@ -141,7 +141,7 @@ def wait_until_drawn(page: Page) -> None:
 
 
 def wait_until_marked(page: Page) -> None:
-    """The session page says that its figures are not current."""
+    """Waits until the session page says that its figures are out of date."""
     page.wait_for_selector("#state:not([hidden])")
 
 
@@ -150,7 +150,7 @@ def wait_until_over(page: Page) -> None:
 
 
 def read_with_keyboard(page: Page) -> None:
-    """The tooltip of a point."""
+    """Shows the tooltip of a point."""
     wait_until_drawn(page)
     page.focus("#chart")
     for _ in range(30):

@@ -1,4 +1,4 @@
-"""The real web server and a browser, on which one scene after another is shown."""
+"""The real web server and a browser, which show one scene after another."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +15,10 @@ from tests.factories import make_cast
 
 
 class Stage:
-    """Shows scenes, each in a database that is empty before.
+    """Shows scenes, each on a database that was empty before.
 
     Args:
-        product: whose web server runs, on the database of this process's settings.
+        product: the product, with a running web server on this process's database.
     """
 
     def __init__(self, product: RunningProcesses, browser: Browser) -> None:
@@ -27,7 +27,7 @@ class Stage:
 
     @contextmanager
     def show(self, scene: Scene, width: int, scheme: str = "light") -> Iterator[Page]:
-        """The page of a scene, with data that is current now."""
+        """Opens the page of a scene, with current data."""
         path = scene.build(make_cast())
         context = self._browser.new_context(
             viewport={"width": width, "height": round(width / 16 * 9) if width > 600 else 812},
@@ -46,7 +46,7 @@ class Stage:
             yield page
         finally:
             context.close()
-            # In Playwright's loop Django uses connections of their own, which nobody else closes.
+            # Django opens separate connections in Playwright's loop, which nothing else closes.
             connections.close_all()
 
     def _log_in(self, context: BrowserContext, name: str) -> None:
@@ -63,10 +63,10 @@ class Stage:
 
 @contextmanager
 def running_stage(product: RunningProcesses, browser: Browser) -> Iterator[Stage]:
-    """The stage, with a web server that answers until the block ends."""
+    """A stage with a web server that runs until the block ends."""
     product.start("web")
     try:
-        wait_for(lambda: product.page_status("/healthz") == 200, "the web server answers")
+        wait_for(lambda: product.page_status("/healthz") == 200, "the web server responds")
         yield Stage(product, browser)
     finally:
         product.stop()
