@@ -43,13 +43,13 @@ def test_create_admin_renews_a_password_when_asked():
 @pytest.mark.parametrize("options", [[], ["--reset-password"]])
 def test_create_admin_promotes_nobody(options):
     get_user_model().objects.create_user("bob", password="his own")
-    with pytest.raises(CommandError, match="bob exists and is no admin"):
+    with pytest.raises(CommandError, match="bob exists but is not an admin"):
         printed("create_admin", "bob", *options)
     assert not logged_in(username="bob", password="his own").is_superuser
 
 
 @pytest.mark.parametrize("name", ["a b", "", "x" * 151, "semi;colon"])
 def test_create_admin_refuses_bad_names(name):
-    with pytest.raises(CommandError, match="is no user name"):
+    with pytest.raises(CommandError, match="is not a valid user name"):
         printed("create_admin", name)
     assert not get_user_model().objects.exists()
