@@ -128,7 +128,7 @@ def test_an_open_anomaly_is_in_the_first_paint(cast: Cast) -> None:
     assert re.fullmatch(
         r"Warning Mass exit Active users fell from 190 to 121 in 40 seconds\. "
         "Engagement 28 %, expected 61 % "
-        "Moved most: Active users 190 \N{RIGHTWARDS ARROW} 121 in 40 s "
+        "Biggest change: Active users 190 \N{RIGHTWARDS ARROW} 121 in 40 s "
         rf"Since {began}, ago Acknowledge A",
         banner_of(page),
     )
