@@ -1,4 +1,4 @@
-"""Insecure code and loose versions are found, and a registry that is silent is no all-clear."""
+"""Insecure code and unpinned versions are found, and an unreachable registry is a failure."""
 
 import json
 from pathlib import Path
@@ -70,7 +70,7 @@ DIGEST = f"@sha256:{'0' * 64}"
 @pytest.mark.parametrize(
     ("dockerfile", "compose", "loose"),
     [
-        # A digest in one file says nothing of the other.
+        # A digest in one file does not cover the other.
         (
             "ARG PYTHON_IMAGE=python:3.11\nFROM ${PYTHON_IMAGE}",
             "  x:\n    args:\n      PYTHON_IMAGE: ${PYTHON_IMAGE:-python:3.11" + DIGEST + "}",

@@ -1,4 +1,4 @@
-"""The oracle on examples worked out by hand: whoever judges must be judged first."""
+"""The oracle, verified on examples worked out by hand."""
 
 import math
 
@@ -54,7 +54,7 @@ def end(session="s"):
 
 
 def rows(*events, until=30, session="s"):
-    """Rows of a session by tick, counted from the log's start; events are (second, event)."""
+    """Rows of a session by tick, relative to the log's start; events are (second, event)."""
     log = [(START_MS + round(second * 1000), *event) for second, event in events]
     return {
         tick - TICK: row
@@ -144,7 +144,7 @@ def test_leaves_count_once_until_the_user_is_heard_from():
 
 def test_the_leave_rate_compares_with_those_present_a_minute_ago():
     log = [(0, join(user)) for user in "abcd"] + [(61, leave("a")), (62, leave("b"))]
-    # Tick 12 looks back at tick 0. From tick 24 on both leaves are out of the window.
+    # Tick 12 compares with tick 0. From tick 24 on, both leaves are outside the window.
     assert column("user_leave_rate", *log, until=25) == [0] * 12 + [0.5] * 12 + [0, 0]
 
 
@@ -158,7 +158,7 @@ def test_the_leave_rate_is_zero_where_nobody_was_present_and_one_at_most():
 def test_somebody_who_leaves_twice_is_one_leaver_since_the_second_time():
     log = [(0, join("a")), (0, join("b")), (61, leave("a")), (66, join("a")), (71, leave("a"))]
     rates = column("user_leave_rate", *log, until=27)
-    # In tick 24 the one who is away at the end of tick 12 is missing from those present.
+    # In tick 24, the user who was away at the end of tick 12 is not among those present.
     assert rates[12:27] == [0.5] * 12 + [1.0, 0.5, 0.0]
 
 
