@@ -23,7 +23,7 @@ HISTORY = {
     (
         "sessions_app",
         "0003_session_ended_at",
-    ): "the index existed before; only the help text is new",
+    ): "the index existed; only the help text is new",
 }
 # Allowed to change several tables: Django's bookkeeping only, or from before the first release.
 SEVERAL_TABLES = {

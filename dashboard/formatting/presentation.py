@@ -120,6 +120,8 @@ PRESENTATION: dict[str, Any] = {
     "labels": LABELS,
     "words": WORDS,
     "severities": SEVERITIES,
+    # Counts and rates only: a label with its unit, as on a chart.
+    "signals": {row.name: f"{row.label}{row.unit}" for row in SIGNAL_CARDS if row.form == "whole"},
     "levels": CATEGORY_FLOORS,
     "attention": ATTENTION_LINE,
     "sparkline": SPARKLINE_POINTS,

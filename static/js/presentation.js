@@ -9,6 +9,7 @@ export const {
   levels: LEVELS,
   ranges: RANGES,
   severities: SEVERITIES,
+  signals: SIGNALS,
   sparkline: SPARKLINE_POINTS,
   tick: TICK,
   words: WORDS,
