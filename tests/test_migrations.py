@@ -88,13 +88,13 @@ def _has_index(field: Any) -> bool:
 
 
 @pytest.mark.parametrize("key", of_the_product(), ids=".".join)
-def test_a_migration_leaves_tables_to_those_who_use_them(key: tuple[str, str]) -> None:
+def test_a_migration_does_not_block_tables_in_use(key: tuple[str, str]) -> None:
     found = faults(of_the_product()[key])
     assert bool(found) == (key in HISTORY), found
 
 
 @pytest.mark.parametrize("key", of_the_product(), ids=".".join)
-def test_what_is_built_concurrently_is_built_in_no_transaction(key: tuple[str, str]) -> None:
+def test_concurrent_builds_run_outside_transactions(key: tuple[str, str]) -> None:
     migration = of_the_product()[key]
     concurrent = [each for each in migration.operations if isinstance(each, CONCURRENT)]
     assert not (concurrent and migration.atomic)
@@ -152,13 +152,13 @@ INDEX = models.Index(fields=["time"], name="x")
         (operations.RemoveField("anomaly", "event"), True),
     ],
 )
-def test_the_rules_are_looked_at(operation: Any, is_fault: bool) -> None:
+def test_the_rules_detect_violations(operation: Any, is_fault: bool) -> None:
     migration = migrations.Migration("0099_x", "anomalies_app")
     migration.operations = [operation]
     assert bool(faults(migration)) == is_fault
 
 
-def test_a_table_that_is_made_may_have_everything() -> None:
+def test_new_tables_are_exempt() -> None:
     migration = migrations.Migration("0099_x", "anomalies_app")
     column = ("time", models.DateTimeField(db_index=True))
     migration.operations = [

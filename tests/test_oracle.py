@@ -84,7 +84,7 @@ def test_rows_stop_with_the_tick_of_an_announced_end():
     assert column("leave_count", *log) == [0, 0, 1]
 
 
-def test_half_an_hour_after_the_last_word_an_ended_session_begins_anew():
+def test_half_an_hour_after_its_last_event_an_ended_session_starts_again():
     log = (0, join("a")), (1, end()), (1800, leave("b")), (3605, join("c"))
     assert sorted(rows(*log, until=722)) == [0, 721, 722]
     assert sorted(rows(*log[:3], (3600, join("c")), until=722)) == [0]
@@ -214,7 +214,7 @@ def test_results_close_a_poll_as_well():
     assert column("poll_participation", (0, vote("a")), (6, results), until=1) == [1, 0]
 
 
-def test_a_session_that_comes_back_after_its_end_begins_anew():
+def test_a_session_that_returns_after_its_end_starts_again():
     found = rows((0, join("a")), (1, chat("m")), (3000, chat("m")), until=600)
     assert max(tick for tick in found if tick < 600) == 359
     assert found[600][1:] == (1.0, 0.0, 1, 1, 0.0, 0.0, 1, 0, 0, 0, 0)
