@@ -1,7 +1,7 @@
-"""The names, words and thresholds that screens show: for templates, and as data for scripts.
+"""The names, words and thresholds on screens: for templates, and as data for scripts.
 
-Whatever both a template and a script need stands here only. Scripts read :data:`PRESENTATION` from
-the page (static/js/presentation.js); what no template needs is theirs alone.
+Everything that both templates and scripts need is defined here only. Scripts read
+:data:`PRESENTATION` from the page (static/js/presentation.js), and define what only they need.
 """
 
 from datetime import timedelta
@@ -12,8 +12,8 @@ from sessions_app.models import PauseKind
 from sessions_app.scoring.score import CATEGORY_FLOORS
 from sessions_app.ticks import TICK_MS
 
-# By kind, each name in words; under the empty name stands what is said of a name that is unknown,
-# as of one from a newer release. Where there is nothing, the name itself is shown.
+# Labels of names, by kind. The empty name has the label of unknown names, such as those of a newer
+# release; without one, the name itself is shown.
 LABELS: dict[str, dict[str, str]] = {
     "category": {
         "VERY_HIGH": "Very high",
@@ -28,7 +28,7 @@ LABELS: dict[str, dict[str, str]] = {
     "pause": {str(name): str(label) for name, label in PauseKind.choices},
 }
 
-# What else stands on a page both when it comes and later. In braces: what is put there.
+# Other texts that both the first paint and updates show, with placeholders in braces.
 WORDS = {
     "acknowledged": "{what} at {time}",
     "over": "Over",
@@ -43,16 +43,16 @@ WORDS = {
     "shown": "{shown} of {count} shown",
 }
 
-# The worst first, which is how they stand on the overview.
+# Most severe first, as on the overview.
 SEVERITIES = (Severity.CRITICAL.value, Severity.WARNING.value)
-# A line on every chart and card: who is below it wants to look.
+# A line on every chart and card; sessions below it need attention.
 ATTENTION_LINE = 0.3
-# Of the small curve on a card: one for each tick.
+# Length of the sparkline on a card, one point per tick.
 SPARKLINE_POINTS = 60
-# How long a banner stays when its anomaly is over.
-FAREWELL_MS = 60_000
-# Two points that are further apart than so many steps have a hole between them.
-HOLE_STEPS = 1.5
+# How long a banner stays after its anomaly has ended.
+BANNER_LINGER_MS = 60_000
+# Points that are further apart than this many steps have a gap between them.
+GAP_STEPS = 1.5
 
 
 class Range(NamedTuple):
@@ -126,8 +126,8 @@ PRESENTATION: dict[str, Any] = {
     "attention": ATTENTION_LINE,
     "sparkline": SPARKLINE_POINTS,
     "ranges": {name: each.milliseconds for name, each in RANGES.items()},
-    "farewell": FAREWELL_MS,
-    "hole": HOLE_STEPS,
+    "linger": BANNER_LINGER_MS,
+    "gap": GAP_STEPS,
     "tick": TICK_MS,
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from dashboard.formatting.presentation import HOLE_STEPS
+from dashboard.formatting.presentation import GAP_STEPS
 
 # Of the picture's own coordinates; scores go from 0 at the bottom to 1 at the top.
 WIDTH, HEIGHT = 1000, 240
@@ -70,7 +70,7 @@ def _runs(points: Iterable[dict[str, Any]], step: float) -> list[list[tuple[floa
     runs: list[list[tuple[float, float]]] = []
     for point in points:
         spot = (point["time"], point["score"])
-        if runs and point["time"] - runs[-1][-1][0] <= step * HOLE_STEPS:
+        if runs and point["time"] - runs[-1][-1][0] <= step * GAP_STEPS:
             runs[-1].append(spot)
         else:
             runs.append([spot])

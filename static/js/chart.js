@@ -2,14 +2,14 @@
 import { describeMarks, drawMarks } from "./chart-marks.js";
 import { axes, describePoint, describeTime, gradient, tooltip } from "./chart-style.js";
 import { colour, onColoursChanged } from "./colours.js";
-import { HOLE_STEPS, label } from "./presentation.js";
+import { GAP_STEPS, label } from "./presentation.js";
 
 /** The points with an empty one in every gap, so that no line is drawn across it. */
 export function withGaps(points, step) {
   const result = [];
   for (const point of points) {
     const last = result.at(-1);
-    if (last && point.time - last.x > step * HOLE_STEPS) result.push({ x: last.x + step, y: null });
+    if (last && point.time - last.x > step * GAP_STEPS) result.push({ x: last.x + step, y: null });
     result.push({ x: point.time, y: point.score, point });
   }
   return result;

@@ -4,9 +4,9 @@ const data = JSON.parse(document.getElementById("presentation").textContent);
 
 export const {
   attention: ATTENTION,
-  farewell: FAREWELL,
-  hole: HOLE_STEPS,
+  gap: GAP_STEPS,
   levels: LEVELS,
+  linger: BANNER_LINGER,
   ranges: RANGES,
   severities: SEVERITIES,
   signals: SIGNALS,

@@ -1,13 +1,13 @@
 // The recent course of each signal: a sparkline on its card, and its range in figures.
 import { FORMATS, setText } from "./format.js";
-import { HOLE_STEPS } from "./presentation.js";
+import { GAP_STEPS } from "./presentation.js";
 import { drawSparkline } from "./sparkline.js";
 
 function showCard(card, points, frame) {
   const { signalCard: name, format } = card.dataset;
   const shown = FORMATS[format];
   const series = points.map(({ time, signals }) => ({ time, value: signals[name] }));
-  drawSparkline(card.querySelector(".spark"), series, { ...frame, step: frame.step * HOLE_STEPS });
+  drawSparkline(card.querySelector(".spark"), series, { ...frame, step: frame.step * GAP_STEPS });
   const values = series.map(({ value }) => value);
   const [lowest, highest] = [shown(Math.min(...values)), shown(Math.max(...values))];
   const range = lowest === highest ? `always ${lowest}` : `${lowest} to ${highest}`;
