@@ -1,4 +1,4 @@
-"""Fixtures of all tests. Servers come from ``make test``; each process has a Valkey of its own."""
+"""Fixtures for all tests. ``make test`` starts the servers; each process has its own Valkey."""
 
 import importlib
 import os
@@ -27,7 +27,7 @@ from tests.valkey_cluster import Cluster
 from tests.valkey_cluster import running_cluster as start_cluster
 
 cleanup = ExitStack()
-# A busy machine is slow to generate examples; that is no fault of a test.
+# Examples may be generated slowly on a busy machine, which must not fail a test.
 hypothesis.settings.register_profile(
     "product", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -43,14 +43,14 @@ hypothesis.settings.load_profile("product")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Points the settings at a Valkey of this process: Pub/Sub crosses database numbers.
+    """Points the settings at a Valkey of this process, as Pub/Sub ignores database numbers.
 
-    A mutation run starts pytest for each mutant, so it brings a server for all (TEST_REDIS_URL).
+    A mutation run starts pytest for each mutant, so it brings one server for all (TEST_REDIS_URL).
     """
-    leads_others = getattr(config.option, "numprocesses", None) and not hasattr(
+    is_controller = getattr(config.option, "numprocesses", None) and not hasattr(
         config, "workerinput"
     )
-    if leads_others:
+    if is_controller:
         return
     if url := os.environ.get("TEST_REDIS_URL"):
         use_redis(url)
@@ -73,13 +73,13 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says once more, at the end, what ``make test`` could not run here."""
+    """Repeats at the end what ``make test`` could not run here."""
     for line in filter(None, os.environ.get("NOT_RUN", "").splitlines()):
         terminalreporter.write_line(f"NOT RUN: {line}", red=True, bold=True)
 
 
 def reload_settings(*names: str) -> None:
-    """Reads settings from the environment again; pytest-django read them before this file."""
+    """Reloads settings from the environment; pytest-django read them before this file."""
     from django.conf import settings
 
     module = importlib.reload(product_settings)
@@ -88,7 +88,7 @@ def reload_settings(*names: str) -> None:
 
 
 def use_plain_static_files() -> None:
-    """Pages render without a manifest, which would have to be made anew for every new file."""
+    """Renders pages without a manifest, which would have to be rebuilt for every new file."""
     from django.conf import settings
 
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
@@ -96,36 +96,36 @@ def use_plain_static_files() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_was_logged_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is logged once a minute is logged in each test."""
+def _fresh_log_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resets limits of one line a minute, so that each test logs such lines."""
     monkeypatch.setattr(outages, "_lines", OnceAMinute())
     monkeypatch.setattr(once_a_minute, "_lines", OnceAMinute())
     monkeypatch.setattr(losses, "_lines", OnceAMinute())
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _only_what_was_written_is_emptied() -> None:
-    """Django would empty every table after a test, and make content types and permissions anew."""
+def _fast_teardown() -> None:
+    """Empties only tables with rows; Django would empty all, and recreate content types."""
     from django.test import TransactionTestCase
 
     TransactionTestCase._fixture_teardown = lambda _: empty_tables()  # type: ignore[method-assign]
 
 
 def empty_tables() -> None:
-    """Deletes all rows but those that migrating makes."""
+    """Deletes all rows except those that migrations create."""
     from django.contrib.auth.models import Permission
     from django.contrib.contenttypes.models import ContentType
     from django.db import connection
 
-    made = {model._meta.db_table for model in (ContentType, Permission)}
-    tables = set(connection.introspection.django_table_names(only_existing=True)) - made
+    kept = {model._meta.db_table for model in (ContentType, Permission)}
+    tables = set(connection.introspection.django_table_names(only_existing=True)) - kept
     if not tables:
         return
-    asked = " UNION ALL ".join(
+    query = " UNION ALL ".join(
         f"(SELECT '{table}' FROM {table} LIMIT 1)" for table in sorted(tables)
     )
     with connection.cursor() as cursor:
-        cursor.execute(asked)
+        cursor.execute(query)
         if filled := [table for (table,) in cursor.fetchall()]:
             cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
 
@@ -138,7 +138,7 @@ def redis_url() -> str:
 
 @pytest.fixture
 def redis_client(redis_url: str) -> Iterator["redis.Redis"]:
-    """A client of an empty server."""
+    """A client of an emptied server."""
     with redis.Redis.from_url(redis_url, socket_timeout=10) as client:
         client.flushall()
         yield client
@@ -156,13 +156,13 @@ def url_of_database() -> str:
 
     settings = connection.settings_dict
     user, password = (quote(str(settings[name]), safe="") for name in ("USER", "PASSWORD"))
-    place = f"{settings['HOST']}:{settings['PORT']}"
-    return f"postgresql://{user}:{password}@{place}/{settings['NAME']}"
+    address = f"{settings['HOST']}:{settings['PORT']}"
+    return f"postgresql://{user}:{password}@{address}/{settings['NAME']}"
 
 
 @pytest.fixture
 def valkey_server(tmp_path: Path) -> Iterator[Callable[[], RestartableValkey]]:
-    """Makes started servers that a test may kill."""
+    """A factory of running servers that a test may kill."""
     servers: list[RestartableValkey] = []
 
     def start() -> RestartableValkey:
@@ -177,7 +177,7 @@ def valkey_server(tmp_path: Path) -> Iterator[Callable[[], RestartableValkey]]:
 
 @pytest.fixture
 def timescaledb(db: None) -> None:
-    """The test database is a TimescaleDB."""
+    """Requires a test database with TimescaleDB."""
     from django.db import connection
 
     if not connection.has_timescaledb:
@@ -186,7 +186,7 @@ def timescaledb(db: None) -> None:
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    """The program of a Chromium."""
+    """The path of a Chromium executable."""
     path = os.environ.get("CHROMIUM", "")
     if not path:
         missing("there is no Chromium (CHROMIUM is not set)")
@@ -195,7 +195,7 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="module")
 def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster; to be emptied by whoever uses it."""
+    """A cluster; its users must empty it."""
     with start_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
 
@@ -204,7 +204,7 @@ def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluste
 def empty_events(
     request: pytest.FixtureRequest, redis_client: redis.Redis, settings: Any
 ) -> Iterator[Any]:
-    """A client of where the streams are, all of it empty: a server, and then a cluster."""
+    """A client of the emptied Redis that holds the streams: a server, and then a cluster."""
     from sessions_app.redis_access.client import cluster_client, look_up_nodes_again
 
     if request.param == "cluster":

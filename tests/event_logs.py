@@ -1,4 +1,4 @@
-"""Random event logs of few people, so that they keep running into each other."""
+"""Random event logs with few users and sessions, so that events often interact."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from sessions_app.redis_access import keys
 from tests.oracle import LoggedEvent
 
-# With the ticks that are scored afterwards no more than ten minutes: for as long the platform's
-# repetitions are recognised, and missed ticks caught up with.
+# Together with the ticks scored afterwards less than ten minutes, for which duplicates are
+# recognised and missed ticks are caught up with.
 LONGEST_LOG_MS = 520_000
 
-# The first two belong to one shard, the third to another.
+# s0 and s17 are in the same shard, s1 is in another.
 sessions = st.sampled_from(["s0", "s0", "s0", "s0", "s17", "s1"])
 users = st.sampled_from(["u0", "u1", "u2", "u3"])
 polls = st.sampled_from(["p0", "p1"])
@@ -22,7 +22,7 @@ gaps_ms = st.sampled_from([0, 0, 1, 40, 700, 2_500, 2_500, 5_000, 5_000, 9_000, 
 
 @st.composite
 def platform_events(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """A channel and a payload, of any kind in the wire contract."""
+    """A channel and a payload of any kind in the wire contract."""
     return draw(
         st.one_of(
             presence(), presence(), presence(), chats(), chats(), votes(), votes(), closings()
@@ -85,7 +85,7 @@ def reactions(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 @st.composite
 def signs(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """Signs of life of a user or of the session alone, and ends of sessions."""
+    """Signs of life of a user or of the session only, and ends of sessions."""
     where = draw(_where())
     return keys.SYNC_EVENTS, draw(
         st.sampled_from(
@@ -103,12 +103,13 @@ def signs(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 @st.composite
 def event_logs(draw: st.DrawFn, start_ms: int) -> list[LoggedEvent]:
-    """A log that begins at ``start_ms`` or a little later.
+    """A log that begins at ``start_ms`` or shortly after.
 
-    Streams have no common order within a millisecond, so only events of one stream share one.
+    Entries of different streams have no order within a millisecond, so only events of the same
+    stream share one.
     """
     log: list[LoggedEvent] = []
-    # Few events alone would hardly ever meet in one window.
+    # With few events, hardly any would be in the same window.
     shortest = draw(st.sampled_from([1, 30, 60]))
     steps = draw(st.lists(st.tuples(gaps_ms, platform_events()), min_size=shortest, max_size=90))
     time_ms = start_ms

@@ -1,4 +1,4 @@
-"""Users, events, sessions and metrics for tests, with what a test does not care about filled in."""
+"""Factories of users, events, sessions and metrics, with defaults for irrelevant fields."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -57,12 +57,12 @@ def make_user(name: str, **fields: Any) -> User:
 
 @cache
 def password_hash() -> str:
-    """Made once: it takes half a second, as it should."""
+    """The hash of :data:`PASSWORD`; computed once, as it deliberately takes half a second."""
     return make_password(PASSWORD)
 
 
 def make_staff(name: str, permission: str) -> User:
-    """A member of the staff with one permission and no more."""
+    """A staff member with a single permission."""
     user = make_user(name, is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename=permission))
     return user
@@ -81,13 +81,13 @@ def make_session(event: Event, title: str, **fields: Any) -> Session:
 
 
 def last_tick_end() -> datetime:
-    """The end of the last tick that is over."""
+    """The end of the last tick that has ended."""
     now = timezone.now().timestamp()
     return datetime.fromtimestamp(now - now % TICK_SECONDS, tz=UTC)
 
 
 def make_metrics(session: Session, scores: list[float], end: datetime | None = None) -> None:
-    """A row for each score, in the order of time; the last at ``end``, by default a tick ago."""
+    """One row per score, in order of time; the last at ``end``, by default a tick ago."""
     last = end or last_tick_end() - TICK
     signals = {name: getattr(SIGNALS, name) for name in SIGNALS.__struct_fields__}
     counts = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
@@ -113,7 +113,7 @@ def make_poll_moment(
 
 
 def store_signals(session: Session, recorded: RecordedSignals) -> None:
-    """The rows of one recorded session as its metrics, the last of them a tick ago."""
+    """Stores the rows of one recorded session as metrics, the last a tick ago."""
     end = last_tick_end() - TICK
     columns = [getattr(recorded, name).tolist() for name in Signals._fields]
     counts = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
@@ -130,7 +130,7 @@ def store_signals(session: Session, recorded: RecordedSignals) -> None:
 
 
 def make_point(session: Session, score: float, time: datetime | None = None) -> SessionPoint:
-    """What the scorer says of a session at the end of a tick, by default the last one."""
+    """The scorer's point of a session at the end of a tick, by default the last one."""
     return SessionPoint(
         session_id=session.pk,
         event_id=session.event_id,
@@ -146,7 +146,7 @@ def make_point(session: Session, score: float, time: datetime | None = None) -> 
 def make_notice(
     session: Session, change: Change = Change.BEGAN, ago: int = 0, **fields: Any
 ) -> AnomalyChange:
-    """What the detector says of an anomaly, raised ``ago`` seconds before the last tick ended."""
+    """The detector's notice of an anomaly, raised ``ago`` seconds before the last tick ended."""
     last = last_tick_end()
     began_at = last - timedelta(seconds=ago)
     usual = {
@@ -172,7 +172,7 @@ def make_notice(
 
 
 def make_anomaly(notice: AnomalyChange, **fields: Any) -> Anomaly:
-    """The row of an anomaly, as the pipeline stores it."""
+    """The row of an anomaly, as stored by the pipeline."""
     usual = {
         **{name: getattr(notice, name) for name in ("id", "session_id", "event_id", "ended_at")},
         **row_values(notice),

@@ -1,7 +1,7 @@
-"""An independent computation of every signal and score: slow, obvious, from the specification only.
+"""An independent computation of all signals and scores: slow, simple, from the specification only.
 
-It shares nothing with the product but the length of a tick and the names of the channels. An event
-log is a list of ``(time in ms, channel, payload)`` in the order of arrival.
+It shares nothing with the product except the length of a tick and the names of the channels. An
+event log is a list of ``(time in ms, channel, payload)`` in order of arrival.
 """
 
 import math
@@ -19,7 +19,7 @@ SILENCE = 360
 
 
 class Row(NamedTuple):
-    """What must be stored for one session and tick; the names are those of the stored columns."""
+    """The expected row of a session and tick; the names are those of the columns."""
 
     score: float
     chat_msgs_per_min: float
@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """What a payload says: who did what, to which message or poll."""
+    """The meaning of a payload: who did what, to which message or poll."""
 
     kind: str
     session: str
@@ -47,7 +47,7 @@ class Fact(NamedTuple):
 def expected_rows(log: list[LoggedEvent], last_tick: int) -> dict[tuple[str, int], Row]:
     """The row of every session and tick up to ``last_tick``, by session ID and tick."""
     facts: dict[str, dict[int, list[Fact]]] = {}
-    # Of one millisecond nobody knows what was first: a poll does not end before its last vote.
+    # Within a millisecond the order is unknown; a closing then counts after the votes.
     in_order = sorted(log, key=lambda event: (event[0], event[1] == keys.POLL_CLOSED))
     for time_ms, channel, payload in in_order:
         fact = read(channel, payload)
@@ -60,10 +60,10 @@ def expected_rows(log: list[LoggedEvent], last_tick: int) -> dict[tuple[str, int
 
 
 def rows_of_session(by_tick: dict[int, list[Fact]], last_tick: int) -> Iterator[tuple[int, Row]]:
-    """A session's rows, from the tick of its first event on, until it is over.
+    """A session's rows, from the tick of its first event until it is over.
 
-    It is over when it has been silent too long, or after the tick in which its end is announced;
-    then only an event after as long a silence opens it again.
+    It is over after half an hour of silence, or after the tick in which its end is announced; then
+    only an event after as long a silence starts it again.
     """
     room, closed, last_heard = None, False, 0
     for tick in range(min(by_tick), last_tick + 1):
@@ -81,7 +81,7 @@ def rows_of_session(by_tick: dict[int, list[Fact]], last_tick: int) -> Iterator[
 
 
 def read(channel: str, payload: dict[str, Any]) -> Fact:
-    """What a payload says, by the table of the wire contract."""
+    """The meaning of a payload, according to the wire contract."""
     if channel == keys.CHAT_MESSAGE:
         message = payload["message"]
         return Fact("chat", payload["sessionId"], message["authorId"], message["id"])
@@ -121,7 +121,7 @@ def read_sync(payload: dict[str, Any]) -> Fact:
 
 @dataclass
 class Poll:
-    """A poll: ``voters`` in the order of their first vote; ``base`` is known when it has opened."""
+    """A poll: ``voters`` in order of their first vote; ``base`` is set once it has opened."""
 
     base: int | None = None
     voters: set[str] = field(default_factory=set)
@@ -129,7 +129,7 @@ class Poll:
 
 
 class Room:
-    """One session, from its first event on."""
+    """A session, from its first event on."""
 
     def __init__(self) -> None:
         self.connected: set[str] = set()
@@ -144,7 +144,7 @@ class Room:
         self.active_counts: dict[int, int] = {}
 
     def live_through(self, tick: int, facts: list[Fact]) -> Row:
-        """Takes in what happened in a tick, and tells what is to be stored for it."""
+        """Processes the events of a tick, and returns the expected row."""
         chat = self._count_messages(facts)
         joins, leaves = self._move_people(tick, facts)
         votes = self._count_votes(facts)
@@ -210,7 +210,7 @@ class Room:
     def _measure_new_polls(self, tick: int) -> None:
         for poll in self.polls.values():
             if poll.voters and poll.base is None:
-                # The first voter was there, even if they left before the tick was over.
+                # The first voter was present, even if they left before the end of the tick.
                 poll.base = max(1, self.active_counts[tick])
 
     def _poll_participation(self) -> float:

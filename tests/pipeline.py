@@ -1,4 +1,4 @@
-"""Driving the real collector and scorer step by step, for tests that choose the time."""
+"""Drives the real collector and scorer step by step, for tests that control the time."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,10 +16,10 @@ from sessions_app.redis_access.client import connect
 
 @contextmanager
 def collector(name: str = "test", batch_size: int = 1_000) -> Iterator[Collector]:
-    """A started collector that reads the streams from their beginning, stopped at the end."""
+    """A running collector that reads the streams from the start; stopped when the block ends."""
     running = Collector(lambda: connect(protocol=2), name, batch_size)
     for channel in keys.CHANNELS:
-        with suppress(redis.ResponseError):  # a group that is there already stays where it is
+        with suppress(redis.ResponseError):  # an existing group keeps its position
             running.events.xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
     running.start()
     try:
@@ -29,16 +29,16 @@ def collector(name: str = "test", batch_size: int = 1_000) -> Iterator[Collector
 
 
 def step_until(running: Collector, condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Lets a collector work until ``condition`` holds; fails when it does not in time."""
-    give_up_at = time.monotonic() + seconds
+    """Runs a collector until ``condition`` is true; fails if it is not in time."""
+    deadline = time.monotonic() + seconds
     while not condition():
-        if time.monotonic() > give_up_at:
-            raise AssertionError("the condition did not come true in time")
+        if time.monotonic() > deadline:
+            raise AssertionError(f"the condition was not true within {seconds:g} s")
         running.step()
 
 
 def collect_all(client: "redis.Redis", running: Collector) -> None:
-    """Lets a collector work until the streams are read and acknowledged."""
+    """Runs a collector until the streams are read and acknowledged."""
 
     def done() -> bool:
         return all(
@@ -53,7 +53,7 @@ def collect_all(client: "redis.Redis", running: Collector) -> None:
 
 
 def score_shard(client: "redis.Redis", shard: int, up_to_tick: int) -> int:
-    """Scores a shard as a worker does that has just started: it keeps nothing of earlier calls."""
+    """Scores a shard like a newly started worker, without caches from earlier calls."""
     return catching_up.score_shard(client, shard, up_to_tick, WorkerCaches(client))
 
 
@@ -64,11 +64,11 @@ def score_all(client: "redis.Redis", tick: int) -> None:
 
 
 def total(column: str, session: str = "s1") -> int:
-    """The sum of a count over all stored ticks of a session."""
+    """The sum of a column over all stored ticks of a session."""
     rows = EngagementMetric.objects.filter(session__external_id=session)
     return sum(rows.values_list(column, flat=True))
 
 
 def rows(session: str = "s1") -> list[EngagementMetric]:
-    """The stored rows of a session in the order of time."""
+    """The stored rows of a session in order of time."""
     return list(EngagementMetric.objects.filter(session__external_id=session).order_by("time"))

@@ -1,4 +1,4 @@
-"""Payloads as the platform sends them, and ways to send them, for tests."""
+"""Payloads as sent by the platform, and functions to send them."""
 
 import json
 from typing import Any
@@ -41,7 +41,7 @@ def ended(session: str = "s1", **extra: Any) -> dict[str, Any]:
 def post(
     client: "redis.Redis", channel: str, payload: Any, entry_id: str = "*", field: str = "data"
 ) -> bytes:
-    """Adds an entry to a stream; a payload in bytes is sent as it is."""
+    """Adds an entry to a stream; a payload in bytes is sent unchanged."""
     data = payload if isinstance(payload, bytes) else json.dumps(payload)
     return client.xadd(channel, {field: data}, id=entry_id)
 
@@ -52,7 +52,7 @@ def publish(client: "redis.Redis", channel: str, payload: Any) -> int:
 
 
 def post_chat(client: "redis.Redis", first: int, count: int, session: str = "s1") -> None:
-    """Posts ``count`` chat messages with IDs of their own."""
+    """Posts ``count`` chat messages with distinct IDs."""
     with client.pipeline(transaction=False) as pipeline:
         for number in range(first, first + count):
             message = chat(f"m{number}", f"u{number % 50}", session)

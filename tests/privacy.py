@@ -1,4 +1,4 @@
-"""What others on this machine could read of a folder."""
+"""Files in a folder that other users of this machine could read."""
 
 import stat
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ PASSABLE = stat.S_IXGRP | stat.S_IXOTH
 
 
 def readable_by_others(folder: Path) -> list[Path]:
-    """Files and sockets that group or others may read, if they may enter the folder itself."""
+    """Files and sockets that group or others can read, provided they can enter the folder."""
     return sorted(_readable(folder))
 
 

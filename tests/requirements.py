@@ -1,4 +1,4 @@
-"""What a test needs beside Python: without it the test skips, or fails where all is required."""
+"""Tests' requirements besides Python; without them a test is skipped, or fails if all must run."""
 
 import os
 from typing import NoReturn
@@ -7,7 +7,7 @@ import pytest
 
 
 def missing(what: str) -> NoReturn:
-    """Ends the running test, because ``what`` is missing here."""
+    """Skips or fails the running test; ``what`` says what is missing."""
     if os.environ.get("REQUIRE_ALL") == "1":
         pytest.fail(f"REQUIRE_ALL=1, but {what}")
     pytest.skip(f"NOT RUN: {what}")

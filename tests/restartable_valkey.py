@@ -8,7 +8,7 @@ from engagement_conductor.local_stack.valkey import Valkey
 
 
 class RestartableValkey:
-    """A server of a test's own, which it can kill and start again with its data."""
+    """A test's own server, which can be killed and restarted with its data."""
 
     def __init__(self, directory: Path, options: Mapping[str, str] | None = None) -> None:
         self.server = Valkey(directory, ports.find_free(), options=options or {})
@@ -20,7 +20,7 @@ class RestartableValkey:
         assert processes.wait_until(self.server.answers, self.process, 60)
 
     def kill(self) -> None:
-        """As a crash would."""
+        """Kills the server, like a crash."""
         assert self.process is not None
         self.process.stop(seconds=0)
 

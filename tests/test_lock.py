@@ -1,4 +1,4 @@
-"""Everything that is installed is locked by version and hash, and the locks fit what we ask for."""
+"""All installed packages are locked by version and hash, and the locks match the requirements."""
 
 import re
 import shutil
@@ -14,8 +14,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(settings.BASE_DIR)
 HERE = ("requirements-build", "requirements-dev")
-# Not of a registry: what `make audit`, `make fuzz`, `make mutate` and npm's wheel bring is there
-# only sometimes.
+# Installed only by `make audit`, `make fuzz`, `make mutate` and npm's wheel.
 SOMETIMES = (
     "requirements-audit",
     "requirements-fuzz",
@@ -37,7 +36,7 @@ def installed(lock: ModuleType) -> dict[str, str]:
 
 
 def locked(lock: ModuleType, *names: str) -> dict[str, str]:
-    """The versions that the locks ask for on this machine."""
+    """The versions that the locks require on this machine."""
     return {
         package: entry.version
         for name in names
@@ -47,7 +46,7 @@ def locked(lock: ModuleType, *names: str) -> dict[str, str]:
 
 
 def needed(lock: ModuleType, name: str) -> Iterator[str]:
-    """All that a requirements file asks for, directly or by what its packages ask for."""
+    """All packages that a requirements file requires, directly or indirectly."""
     lines = (ROOT / f"{name}.txt").read_text().splitlines()
     waiting = [Requirement(line) for line in lines if line and line[0] not in "#-"]
     seen: set[str] = set()

@@ -1,4 +1,4 @@
-"""What the migrations of the product may do to tables that are in use: docs/operations.md."""
+"""Which changes migrations may make to tables in use, as documented in docs/operations.md."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,16 +13,19 @@ from sessions_app.storage.concurrent_indexes import AddIndexConcurrently, AddUni
 OURS = ("sessions_app", "anomalies_app", "dashboard")
 CONCURRENT = (AddIndexConcurrently, AddUniqueConcurrently)
 BUILDS = (operations.AddIndex, operations.AddConstraint)
-NEVER_UPGRADED = "of the first days: there was no version before that was at work meanwhile"
-# What is against the rules, and why it may be.
+NEVER_UPGRADED = "before the first release: no earlier version could be running meanwhile"
+# Allowed exceptions to the rules, with reasons.
 HISTORY = {
     ("anomalies_app", "0002_anomaly_episode"): NEVER_UPGRADED,
     ("anomalies_app", "0003_anomaly_review"): NEVER_UPGRADED,
     ("anomalies_app", "0004_acknowledgement"): NEVER_UPGRADED,
     ("sessions_app", "0002_detection_settings"): NEVER_UPGRADED,
-    ("sessions_app", "0003_session_ended_at"): "the index was there; only the help text is new",
+    (
+        "sessions_app",
+        "0003_session_ended_at",
+    ): "the index existed; only the help text is new",
 }
-# Of several tables, what is changed is Django's own affair, or they are of the first days.
+# Allowed to change several tables: Django's bookkeeping only, or from before the first release.
 SEVERAL_TABLES = {
     ("anomalies_app", "0004_acknowledgement"),
     ("anomalies_app", "0006_event_is_history"),
@@ -35,7 +38,7 @@ def of_the_product() -> dict[tuple[str, str], migrations.Migration]:
 
 
 def faults(migration: migrations.Migration) -> list[str]:
-    """What it does to a table that it has not made itself, against the rules."""
+    """Violations of the rules on tables that the migration has not created itself."""
     made = {
         operation.name_lower
         for operation in migration.operations
@@ -85,13 +88,13 @@ def _has_index(field: Any) -> bool:
 
 
 @pytest.mark.parametrize("key", of_the_product(), ids=".".join)
-def test_a_migration_leaves_tables_to_those_who_use_them(key: tuple[str, str]) -> None:
+def test_a_migration_does_not_block_tables_in_use(key: tuple[str, str]) -> None:
     found = faults(of_the_product()[key])
     assert bool(found) == (key in HISTORY), found
 
 
 @pytest.mark.parametrize("key", of_the_product(), ids=".".join)
-def test_what_is_built_concurrently_is_built_in_no_transaction(key: tuple[str, str]) -> None:
+def test_concurrent_builds_run_outside_transactions(key: tuple[str, str]) -> None:
     migration = of_the_product()[key]
     concurrent = [each for each in migration.operations if isinstance(each, CONCURRENT)]
     assert not (concurrent and migration.atomic)
@@ -99,7 +102,7 @@ def test_what_is_built_concurrently_is_built_in_no_transaction(key: tuple[str, s
 
 @pytest.mark.parametrize("key", of_the_product(), ids=".".join)
 def test_a_transaction_locks_one_table_that_is_in_use(key: tuple[str, str]) -> None:
-    """Two would be a deadlock with whoever reads both, in the other order."""
+    """Two locks could deadlock with a reader that takes them in the other order."""
     migration = of_the_product()[key]
     changing = (operations.AddField, operations.RemoveField, operations.AlterField)
     changed = {
@@ -149,13 +152,13 @@ INDEX = models.Index(fields=["time"], name="x")
         (operations.RemoveField("anomaly", "event"), True),
     ],
 )
-def test_the_rules_are_looked_at(operation: Any, is_fault: bool) -> None:
+def test_the_rules_detect_violations(operation: Any, is_fault: bool) -> None:
     migration = migrations.Migration("0099_x", "anomalies_app")
     migration.operations = [operation]
     assert bool(faults(migration)) == is_fault
 
 
-def test_a_table_that_is_made_may_have_everything() -> None:
+def test_new_tables_are_exempt() -> None:
     migration = migrations.Migration("0099_x", "anomalies_app")
     column = ("time", models.DateTimeField(db_index=True))
     migration.operations = [

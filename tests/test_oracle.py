@@ -1,4 +1,4 @@
-"""The oracle on examples worked out by hand: whoever judges must be judged first."""
+"""The oracle, verified on examples worked out by hand."""
 
 import math
 
@@ -54,7 +54,7 @@ def end(session="s"):
 
 
 def rows(*events, until=30, session="s"):
-    """Rows of a session by tick, counted from the log's start; events are (second, event)."""
+    """Rows of a session by tick, relative to the log's start; events are (second, event)."""
     log = [(START_MS + round(second * 1000), *event) for second, event in events]
     return {
         tick - TICK: row
@@ -84,7 +84,7 @@ def test_rows_stop_with_the_tick_of_an_announced_end():
     assert column("leave_count", *log) == [0, 0, 1]
 
 
-def test_half_an_hour_after_the_last_word_an_ended_session_begins_anew():
+def test_half_an_hour_after_its_last_event_an_ended_session_starts_again():
     log = (0, join("a")), (1, end()), (1800, leave("b")), (3605, join("c"))
     assert sorted(rows(*log, until=722)) == [0, 721, 722]
     assert sorted(rows(*log[:3], (3600, join("c")), until=722)) == [0]
@@ -144,7 +144,7 @@ def test_leaves_count_once_until_the_user_is_heard_from():
 
 def test_the_leave_rate_compares_with_those_present_a_minute_ago():
     log = [(0, join(user)) for user in "abcd"] + [(61, leave("a")), (62, leave("b"))]
-    # Tick 12 looks back at tick 0. From tick 24 on both leaves are out of the window.
+    # Tick 12 compares with tick 0. From tick 24 on, both leaves are outside the window.
     assert column("user_leave_rate", *log, until=25) == [0] * 12 + [0.5] * 12 + [0, 0]
 
 
@@ -158,7 +158,7 @@ def test_the_leave_rate_is_zero_where_nobody_was_present_and_one_at_most():
 def test_somebody_who_leaves_twice_is_one_leaver_since_the_second_time():
     log = [(0, join("a")), (0, join("b")), (61, leave("a")), (66, join("a")), (71, leave("a"))]
     rates = column("user_leave_rate", *log, until=27)
-    # In tick 24 the one who is away at the end of tick 12 is missing from those present.
+    # In tick 24, the user who was away at the end of tick 12 is not among those present.
     assert rates[12:27] == [0.5] * 12 + [1.0, 0.5, 0.0]
 
 
@@ -214,7 +214,7 @@ def test_results_close_a_poll_as_well():
     assert column("poll_participation", (0, vote("a")), (6, results), until=1) == [1, 0]
 
 
-def test_a_session_that_comes_back_after_its_end_begins_anew():
+def test_a_session_that_returns_after_its_end_starts_again():
     found = rows((0, join("a")), (1, chat("m")), (3000, chat("m")), until=600)
     assert max(tick for tick in found if tick < 600) == 359
     assert found[600][1:] == (1.0, 0.0, 1, 1, 0.0, 0.0, 1, 0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""The harness of the soak: what it posts, and how it judges."""
+"""The soak test's traffic and verdict."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A real cluster of three masters on this machine, for tests."""
+"""A real local cluster of three masters, for tests."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ START_SECONDS = 60
 
 
 class ClusterNode(RestartableValkey):
-    """One of the nodes; its data and its place in the cluster survive a restart."""
+    """A node; its data and its role in the cluster survive a restart."""
 
     def __init__(self, directory: Path) -> None:
         self.bus_port = ports.find_free()
@@ -24,20 +24,20 @@ class ClusterNode(RestartableValkey):
             "cluster-enabled": "yes",
             "cluster-port": str(self.bus_port),
             "cluster-node-timeout": "2000",
-            # Every write is on disk before it is confirmed: a killed node has lost nothing.
+            # Every write is on disk before it is confirmed, so a killed node loses nothing.
             "appendfsync": "always",
         }
         super().__init__(directory, options)
 
     def is_ready(self) -> bool:
-        """Whether it knows that every slot is served."""
+        """Whether the node sees every slot served."""
         with redis.Redis.from_url(self.server.url) as client:
             state = client.cluster("INFO")
             return state["cluster_state"] == "ok" and int(state["cluster_known_nodes"]) == NODES
 
 
 class Cluster:
-    """All of the nodes.
+    """A cluster.
 
     Attributes:
         url: as in ``REDIS_CLUSTER_URL``.
@@ -74,7 +74,7 @@ class Cluster:
 
 @contextmanager
 def running_cluster(directory: Path) -> Iterator[Cluster]:
-    """The cluster, until the block ends."""
+    """A cluster that runs until the block ends."""
     cluster = Cluster(directory)
     try:
         cluster.start()

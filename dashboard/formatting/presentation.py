@@ -43,15 +43,15 @@ WORDS = {
     "shown": "{shown} of {count} shown",
 }
 
-# Most severe first, which is also the order on the overview.
+# Most severe first, as on the overview.
 SEVERITIES = (Severity.CRITICAL.value, Severity.WARNING.value)
-# A line on every chart and card: scores below it need attention.
+# A line on every chart and card; sessions below it need attention.
 ATTENTION_LINE = 0.3
-# Points of the small curve on a card, one per tick.
+# Length of the sparkline on a card, one point per tick.
 SPARKLINE_POINTS = 60
 # How long a banner stays after its anomaly has ended.
-ENDED_BANNER_MS = 60_000
-# Two points more than this many steps apart have a gap between them.
+BANNER_LINGER_MS = 60_000
+# Points that are further apart than this many steps have a gap between them.
 GAP_STEPS = 1.5
 
 
@@ -120,12 +120,14 @@ PRESENTATION: dict[str, Any] = {
     "labels": LABELS,
     "words": WORDS,
     "severities": SEVERITIES,
+    # Counts and rates only: a label with its unit, as on a chart.
+    "signals": {row.name: f"{row.label}{row.unit}" for row in SIGNAL_CARDS if row.form == "whole"},
     "levels": CATEGORY_FLOORS,
     "attention": ATTENTION_LINE,
     "sparkline": SPARKLINE_POINTS,
     "ranges": {name: each.milliseconds for name, each in RANGES.items()},
-    "farewell": ENDED_BANNER_MS,
-    "hole": GAP_STEPS,
+    "linger": BANNER_LINGER_MS,
+    "gap": GAP_STEPS,
     "tick": TICK_MS,
 }
 

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 from anomalies_app.models import Anomaly
 from anomalies_app.review import acknowledge_anomaly
 from dashboard.formatting.presentation import (
+    BANNER_LINGER_MS,
     CONTRIBUTION_ROWS,
-    ENDED_BANNER_MS,
     RANGES,
     SIGNAL_CARDS,
     Row,
@@ -106,7 +106,7 @@ def _banners(current: dict[str, Any]) -> list[dict[str, Any]]:
     return open_anomalies or [
         {**anomaly, "latest": anomaly["ended"]}
         for anomaly in anomalies
-        if now - anomaly["ended"] < ENDED_BANNER_MS
+        if now - anomaly["ended"] < BANNER_LINGER_MS
     ]
 
 

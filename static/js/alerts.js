@@ -1,7 +1,7 @@
 // The anomalies of a session: a banner for the open one, a list of all, and announcements for screen readers.
 import { ACKNOWLEDGED, BEGAN, ENDED, merge, newsOf } from "./anomalies.js";
 import { acknowledgement, percent, setText, timeOfDay } from "./format.js";
-import { FAREWELL, WORDS, label } from "./presentation.js";
+import { BANNER_LINGER, WORDS, label } from "./presentation.js";
 
 const element = (id) => document.getElementById(id);
 const field = (place, name) => place.querySelector(`[data-field="${name}"]`);
@@ -117,7 +117,7 @@ export class Alerts {
   show() {
     const now = this.now();
     const { open } = this;
-    const current = open.length ? open : this.all.filter(({ ended }) => now - ended < FAREWELL);
+    const current = open.length ? open : this.all.filter(({ ended }) => now - ended < BANNER_LINGER);
     const fillBanner = (banner, anomaly) => this.fillBanner(banner, anomaly);
     place(element("banners"), this.banners, current, "banner-template", fillBanner);
     place(element("alerts"), this.items, this.all, "alert-template", fillItem);

@@ -1,13 +1,15 @@
 // The chart on an anomaly's admin page: score and signals around the time it was raised.
 
 import { colour, onColoursChanged } from "./colours.js";
+import { SIGNALS } from "./presentation.js";
 
 const LINES = [
-  { name: "score", label: "Score", token: "--course-score", width: 3 },
-  { name: "active_users", label: "Active users", token: "--course-people", width: 1.5 },
-  { name: "chat_msgs_per_min", label: "Chat/min", token: "--course-chat", width: 1.5 },
-  { name: "reactions_per_min", label: "Reactions/min", token: "--course-reactions", width: 1.5 },
+  { name: "score", token: "--course-score", width: 3 },
+  { name: "active_users", token: "--course-people", width: 1.5 },
+  { name: "chat_msgs_per_min", token: "--course-chat", width: 1.5 },
+  { name: "reactions_per_min", token: "--course-reactions", width: 1.5 },
 ];
+const SCORE = "Score";
 const EXPECTED = "Expected score";
 const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
 
@@ -16,10 +18,10 @@ const course = JSON.parse(document.getElementById("course-data").textContent);
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 /** One line of the chart: the score as is, a signal as a share of its maximum. */
-function dataset({ name, label, token, width }, index) {
+function dataset({ name, token, width }, index) {
   const maximum = name === "score" ? 1 : Math.max(1, ...course.points.map((point) => point[name]));
   return {
-    label,
+    label: SIGNALS[name] ?? SCORE,
     data: course.points.map((point) => ({ x: point.time, y: point[name] / maximum, value: point[name] })),
     borderColor: colour(token),
     backgroundColor: colour(token),
@@ -87,7 +89,7 @@ function draw() {
           callbacks: {
             title: ([item]) => clock.format(item.raw.x),
             label: ({ dataset: { label }, raw: { y, value } }) =>
-              label === "Score" ? `${label}: ${Math.round(y * 100)} %` : `${label}: ${Math.round(value * 10) / 10}`,
+              label === SCORE ? `${label}: ${Math.round(y * 100)} %` : `${label}: ${Math.round(value * 10) / 10}`,
           },
         },
       },

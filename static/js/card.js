@@ -29,7 +29,7 @@ export class Card {
     this.scores = [];
     this.anomaly = null;
     this.pause = null;
-    this.heardAt = null;
+    this.measuredAt = null;
     this.changed = true;
     // What has been written to the page, because reading it back from the DOM is slow.
     this.written = {};
@@ -50,7 +50,7 @@ export class Card {
       this.point = data.point;
       this.scores = data.scores;
     }
-    if (this.point) this.hear(now);
+    if (this.point) this.setAge(now);
     this.changed = true;
   }
 
@@ -61,12 +61,12 @@ export class Card {
     this.scores = appended(this.scores, point.percent, steps);
     this.point = point;
     this.pause = point.pause;
-    this.hear(now);
+    this.setAge(now);
     this.changed = true;
   }
 
-  hear(now) {
-    this.heardAt = performance.now() - Math.max(0, now - this.point.time);
+  setAge(now) {
+    this.measuredAt = performance.now() - Math.max(0, now - this.point.time);
   }
 
   /** Takes a change of an anomaly; returns the kind of change, or null if none is worth reporting. */
@@ -82,7 +82,7 @@ export class Card {
 
   /** Age of the score in milliseconds; null without a score. */
   get age() {
-    return this.heardAt === null ? null : performance.now() - this.heardAt;
+    return this.measuredAt === null ? null : performance.now() - this.measuredAt;
   }
 
   /** Draws what has changed, and the age, which always changes. */

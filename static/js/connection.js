@@ -43,7 +43,7 @@ export class Connection {
     this.delay = FIRST_DELAY;
     this.ended = false;
     this.refused = false;
-    this.heardAt = this.aliveAt = this.askedAt = performance.now();
+    this.measuredAt = this.aliveAt = this.askedAt = performance.now();
     this.socket = null;
     this.retry = null;
     this.requested = null;
@@ -130,8 +130,8 @@ export class Connection {
   }
 
   /** Notes that current data has arrived, `age` milliseconds after it was measured. */
-  heard(age = 0) {
-    this.heardAt = performance.now() - age;
+  received(age = 0) {
+    this.measuredAt = performance.now() - age;
     this.show();
   }
 
@@ -154,7 +154,7 @@ export class Connection {
     if (this.refused) return "refused";
     if (this.socket?.readyState === WebSocket.OPEN) {
       if (this.ended) return "ended";
-      return performance.now() - this.heardAt > STALE_AFTER ? "stale" : "live";
+      return performance.now() - this.measuredAt > STALE_AFTER ? "stale" : "live";
     }
     return this.socket !== null && this.delay === FIRST_DELAY ? "connecting" : "reconnecting";
   }
@@ -163,7 +163,7 @@ export class Connection {
     const state = this.state;
     this.indicator.dataset.state = state;
     setText(this.indicator.querySelector(".words"), WORDS[state]);
-    const silence = state === "stale" ? ` for ${duration(performance.now() - this.heardAt)}` : "";
+    const silence = state === "stale" ? ` for ${duration(performance.now() - this.measuredAt)}` : "";
     // Hidden from screen readers, which should hear the state but not every second.
     setText(this.indicator.querySelector(".since"), silence);
   }

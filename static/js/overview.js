@@ -85,7 +85,7 @@ const HANDLERS = {
 /** The page is as current as its freshest card; without cards, nothing can be stale. */
 function check() {
   const ages = [...cards.values()].map(({ age }) => age).filter((age) => age !== null);
-  connection.heard(ages.length ? Math.min(...ages) : 0);
+  connection.received(ages.length ? Math.min(...ages) : 0);
   const stale = ages.filter(isStale).length;
   if (stale && stale < ages.length) checkStragglers();
   drawSoon();

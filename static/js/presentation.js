@@ -4,11 +4,12 @@ const data = JSON.parse(document.getElementById("presentation").textContent);
 
 export const {
   attention: ATTENTION,
-  farewell: FAREWELL,
-  hole: GAP_STEPS,
+  gap: GAP_STEPS,
   levels: LEVELS,
+  linger: BANNER_LINGER,
   ranges: RANGES,
   severities: SEVERITIES,
+  signals: SIGNALS,
   sparkline: SPARKLINE_POINTS,
   tick: TICK,
   words: WORDS,

@@ -107,7 +107,7 @@ function takeSnapshot(snapshot, aloud = true) {
   alerts.take(anomalies, { whole: true, aloud });
   setEnd(ended);
   showPause(element("pause"), ended === null ? pause : null);
-  if (series.last) connection.heard(Math.max(0, now - series.last.time));
+  if (series.last) connection.received(Math.max(0, now - series.last.time));
   reloadHistory(points.length > 0 && last !== undefined && points[0].time > last + TICK);
   show();
 }
@@ -120,7 +120,7 @@ function takePoints({ points, now }) {
   series.merge(ours);
   setEnd(null);
   if (ours.at(-1).time === series.last.time) showPause(element("pause"), ours.at(-1).pause);
-  connection.heard(Math.max(0, now - series.last.time));
+  connection.received(Math.max(0, now - series.last.time));
   if (last !== undefined && ours[0].time > last + TICK) connection.requestSnapshot();
   reloadHistory(false);
   show();

@@ -1,10 +1,10 @@
-"""``make chaos``: the product under faults, and whether what it promises holds.
+"""``make chaos``: runs the product under faults, and checks that its promises hold.
 
-Runs what ``make demo`` runs, on data folders of its own. While the simulated conference goes on and
-somebody looks at the overview, processes are killed, frozen and doubled, the database's disk is
-filled, connections are cut, the clock is set, and blobs, entries, sessions and cookies are
-poisoned. Afterwards every stored row and anomaly is compared with what had to be there. Fails if
-something differs, or if a dashboard is not current ten seconds after a fault has passed.
+Runs the stack of ``make demo`` on its own data folders. While the simulated conference is running
+and an overview is open, processes are killed, frozen and duplicated, the database's disk is filled,
+connections are cut, the clock is set, and blobs, entries, sessions and cookies are poisoned.
+Afterwards every stored row and anomaly is compared with the expected ones. Fails if anything
+differs, or if a dashboard is not current ten seconds after the end of a fault.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main() -> int:
     arguments = _read_arguments()
     chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if chromium is None:
-        print("There is no Chromium to look at the dashboard with.", file=sys.stderr)
+        print("Chromium is required to view the dashboard, but not found.", file=sys.stderr)
         return 2
     results = run([arguments.act] if arguments.act else [*ACTS], arguments.faults, chromium)
     for result in results:
@@ -52,13 +52,15 @@ def main() -> int:
 
 def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
-    parser.add_argument("--act", choices=[*ACTS], help="only this one")
-    parser.add_argument("faults", nargs="*", help="only faults with one of these words in them")
+    parser.add_argument("--act", choices=[*ACTS], help="run only this act")
+    parser.add_argument(
+        "faults", nargs="*", help="run only faults whose names contain one of these"
+    )
     return parser.parse_args()
 
 
 def run(names: Sequence[str], words: Sequence[str], chromium: str) -> list[Result]:
-    """The acts of these names, each on a new data folder."""
+    """Runs the named acts, each on a new data folder."""
 
     def choose(faults: Sequence[Fault]) -> list[Fault]:
         return [fault for fault in faults if not words or any(word in fault.name for word in words)]
@@ -67,7 +69,7 @@ def run(names: Sequence[str], words: Sequence[str], chromium: str) -> list[Resul
     RESULTS.parent.mkdir(exist_ok=True)
     for name in names:
         with tempfile.TemporaryDirectory(prefix="chaos-", dir=RESULTS.parent) as folder:
-            # PostgreSQL is another user's when root runs this.
+            # If root runs this, PostgreSQL runs as another user.
             Path(folder).chmod(0o755)
             say(f"{name}: starting the stack")
             result = ACTS[name](Path(folder), chromium, choose, say)

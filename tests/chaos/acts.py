@@ -1,4 +1,4 @@
-"""The product under one kind of fault each, from an empty data folder to the comparison."""
+"""Acts: the product under one kind of fault, from an empty data folder to the comparison."""
 
 import subprocess
 import sys
@@ -29,12 +29,12 @@ Choose = Callable[[Sequence[faults.Fault]], list[faults.Fault]]
 
 
 class Result(msgspec.Struct):
-    """What an act showed.
+    """The result of an act.
 
     Attributes:
         act: its name.
-        outcomes: of each fault.
-        report: what was stored, beside what had to be.
+        outcomes: the outcome of each fault.
+        report: comparison of the stored data with the expected data.
     """
 
     act: str
@@ -47,12 +47,12 @@ class Result(msgspec.Struct):
 
 
 def processes(directory: Path, chromium: str, choose: Choose, say: Say) -> Result | None:
-    """Processes and servers are killed, frozen and doubled, and the database's disk is filled."""
+    """Kills, freezes and duplicates processes and servers, and fills the database's disk."""
     data_folder = _data_folder(directory)
     with ExitStack() as stacked:
         disk = stacked.enter_context(small_disk(directory / "disk"))
         if disk is None:
-            say("Only root can fill a disk: that fault is left out.")
+            say("Only root can fill a disk: skipping that fault.")
         else:
             disk.hold_database_of(data_folder)
         chosen = choose(faults.everything(disk))
@@ -63,7 +63,7 @@ def processes(directory: Path, chromium: str, choose: Choose, say: Say) -> Resul
 
 
 def network(directory: Path, chromium: str, choose: Choose, say: Say) -> Result | None:
-    """Connections to the servers are cut, and stand still."""
+    """Cuts and stalls connections to the servers."""
     data_folder = _data_folder(directory)
     with ExitStack() as stacked:
         urls = stacked.enter_context(servers.running_pair(data_folder))
@@ -86,10 +86,10 @@ def network(directory: Path, chromium: str, choose: Choose, say: Say) -> Result 
 
 
 def clocks(directory: Path, chromium: str, choose: Choose, say: Say) -> Result | None:
-    """The clock of everything is set a minute ahead, and a minute back."""
+    """Sets the clock of all processes a minute ahead, and back again."""
     clock = FakeClock(directory)
     if not clock.is_possible():
-        say("The clock is left alone: there is no C compiler (cc).")
+        say("No C compiler (cc): skipping the clock.")
         return None
     chosen = choose([faults.moved(clock, MINUTE), faults.moved(clock, 0)])
     if not chosen:
@@ -100,7 +100,7 @@ def clocks(directory: Path, chromium: str, choose: Choose, say: Say) -> Result |
 
 
 def poison(directory: Path, chromium: str, choose: Choose, say: Say) -> Result | None:
-    """Blobs, entries, sessions and cookies that are as they must not be."""
+    """Injects malformed blobs, entries, sessions and cookies."""
     poisons = Poisons()
     chosen = choose(poisons.everything())
     if not chosen:
@@ -121,7 +121,7 @@ def _perform(
     with open_browser(chromium) as browser:
         viewer = Viewer(browser, stack, clock.now_ms) if clock else Viewer(browser, stack)
         outcomes = run_campaign(stack, viewer, chosen, say)
-        say("Comparing what is stored with what was posted")
+        say("Comparing the stored data with what was posted")
         arguments = ["--totals-only"] if clock else []
         if poisons:
             arguments += ["--victims", VICTIM, "--bad-payloads", str(poisons.bad_payloads)]

@@ -1,4 +1,4 @@
-"""One fault after the other on a running product, and what the dashboard made of each."""
+"""Runs one fault after another on a running product, and watches the dashboard recover."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,19 +10,19 @@ from tests.chaos.stack_run import ChaosError, StackRun
 from tests.chaos.viewer import Viewer
 
 CURRENT_SECONDS = 10.0
-# A page that is not current in time is given up only after so long: the rest is to be known, too.
-PATIENCE_SECONDS = 120.0
+# Wait much longer than allowed for the page to become current, to see whether it ever does.
+GIVE_UP_SECONDS = 120.0
 BETWEEN_SECONDS = 7.0
 
 
 class Outcome(msgspec.Struct):
-    """What became of a fault.
+    """The outcome of a fault.
 
     Attributes:
         fault: its name.
-        lasted_s: seconds until it had passed: all processes run again.
+        lasted_s: seconds until it was over and all processes were running again.
         current_s: seconds from then until the dashboard was current; None if it never was.
-        problem: what went wrong, if something did.
+        problem: what went wrong, if anything.
     """
 
     fault: str
@@ -38,8 +38,8 @@ class Outcome(msgspec.Struct):
 def run_campaign(
     stack: StackRun, viewer: Viewer, faults: Sequence[Fault], report: Callable[[str], None]
 ) -> list[Outcome]:
-    """Runs the faults in turn, each on a product that has recovered from the one before."""
-    viewer.wait_until_current(PATIENCE_SECONDS)
+    """Runs the faults in turn, each after the product has recovered from the previous one."""
+    viewer.wait_until_current(GIVE_UP_SECONDS)
     outcomes = []
     for number, fault in enumerate(faults, 1):
         viewer.watch(BETWEEN_SECONDS)
@@ -47,7 +47,7 @@ def run_campaign(
         outcomes.append(outcome)
         current = "never" if outcome.current_s is None else f"{outcome.current_s:.1f} s"
         report(
-            f"{number} of {len(faults)}: {fault.name}: passed after {outcome.lasted_s:.1f} s, "
+            f"{number} of {len(faults)}: {fault.name}: over after {outcome.lasted_s:.1f} s, "
             f"current again after {current} {outcome.problem}"
         )
     return outcomes
@@ -59,15 +59,15 @@ def _run(stack: StackRun, viewer: Viewer, fault: Fault) -> Outcome:
     try:
         fault.run(stack, viewer.watch)
         outcome.lasted_s = time.monotonic() - start
-        outcome.current_s = viewer.wait_until_current(PATIENCE_SECONDS)
+        outcome.current_s = viewer.wait_until_current(GIVE_UP_SECONDS)
     except ChaosError as error:
         outcome.problem = str(error)
     return outcome
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """The outcomes, for a terminal and for Markdown."""
-    lines = ["| fault | passed after | dashboard current | |", "| --- | ---: | ---: | --- |"]
+    """The outcomes as a Markdown table."""
+    lines = ["| fault | over after | dashboard current | |", "| --- | ---: | ---: | --- |"]
     for outcome in outcomes:
         current = "never" if outcome.current_s is None else f"{outcome.current_s:.1f} s"
         verdict = "" if outcome.is_good else f"**{outcome.problem or 'late'}**"

@@ -1,4 +1,4 @@
-"""A clock that can be set, for the processes that are started with it."""
+"""A settable clock for the processes started with it."""
 
 import shutil
 import subprocess
@@ -11,13 +11,13 @@ SOURCE = Path(__file__).with_name("clock_shim.c")
 
 @dataclass
 class FakeClock:
-    """The wall clock of the processes that have its environment; their monotonic clock goes on.
+    """The wall clock of processes with its environment; their monotonic clock is unaffected.
 
     Args:
-        directory: for a file that says how much it is ahead, and for what is preloaded.
+        directory: folder for the offset file and the preloaded library.
 
     Attributes:
-        ahead_s: how many seconds it is ahead of the true time.
+        ahead_s: seconds ahead of the true time.
     """
 
     directory: Path
@@ -25,23 +25,23 @@ class FakeClock:
 
     @staticmethod
     def is_possible() -> bool:
-        """Whether there is a C compiler, which makes what is preloaded."""
+        """Whether there is a C compiler to build the preloaded library."""
         return shutil.which("cc") is not None
 
     def make(self) -> None:
-        """Compiles what is preloaded. The clock shows the true time."""
+        """Compiles the preloaded library; the clock shows the true time."""
         self._file.write_bytes(bytes(8))
         command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(self._library), str(SOURCE)]
         subprocess.run(command, check=True, timeout=60)
 
     def set(self, ahead_s: int) -> None:
-        """Sets it so many seconds ahead of the true time, for all its processes at once."""
+        """Sets it ``ahead_s`` seconds ahead of the true time, for all its processes at once."""
         self.ahead_s = ahead_s
         with self._file.open("r+b", buffering=0) as file:
             file.write(ahead_s.to_bytes(8, "little", signed=True))
 
     def now_ms(self) -> float:
-        """Its time, Unix time in milliseconds."""
+        """Its Unix time in milliseconds."""
         return (time.time() + self.ahead_s) * 1000
 
     @property

@@ -1,5 +1,5 @@
-/* Preloaded, it sets the wall clock of a process ahead by as many seconds as a file says. The monotonic
- * clock goes on, as it does when somebody sets the clock of a machine. */
+/* A preloaded library that sets a process's wall clock ahead by the number of seconds in a file. The
+ * monotonic clock is unaffected, as when a machine's clock is set. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-"""A disk so small that it can be filled: a tmpfs, which only root can mount."""
+"""A disk small enough to be filled: a tmpfs, which only root can mount."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from engagement_conductor.configuration.private_files import stored_secret
 from engagement_conductor.local_stack.ports import find_free
 from engagement_conductor.local_stack.postgresql import PostgreSQL
 
-# A new cluster takes 40 MB, and its journal up to a gigabyte.
+# A new cluster takes 40 MB, and its WAL up to a gigabyte.
 SIZE = "1500m"
 BLOCK = bytes(1_000_000)
 
@@ -27,15 +27,15 @@ class SmallDisk:
     folder: Path
 
     def hold_database_of(self, data_folder: Path) -> None:
-        """Makes the database of a new data folder, here instead of there."""
-        place = self.folder / "postgresql"
+        """Creates the database of a new data folder on this disk, and links it there."""
+        directory = self.folder / "postgresql"
         password = stored_secret(data_folder / "postgresql_password")
-        PostgreSQL(place, find_free(), password).launch().prepare()
-        (data_folder / "postgresql").symlink_to(place)
+        PostgreSQL(directory, find_free(), password).launch().prepare()
+        (data_folder / "postgresql").symlink_to(directory)
 
     @contextmanager
     def filled(self) -> Iterator[None]:
-        """Not a byte is free until the block ends."""
+        """Keeps the disk completely full until the block ends."""
         filler = self.folder / "filler"
         try:
             with filler.open("wb", buffering=0) as file:
@@ -56,7 +56,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[SmallDisk | None]:
-    """A disk mounted at a new folder; None for whoever may not mount one."""
+    """A disk mounted at a new folder; None if this user may not mount one."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=0777", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:

@@ -1,4 +1,4 @@
-"""What is done to the running product. Each fault returns when it has passed."""
+"""The faults injected into the running product. Each returns when it is over."""
 
 import itertools
 import signal
@@ -17,7 +17,7 @@ PARTS = ("collector", "worker", "beat", "web", "database", "redis")
 FREEZE_SECONDS = 30.0
 SECOND_SECONDS = 25.0
 FULL_SECONDS = 20.0
-# The supervisor waits at most ten seconds, and a server that crashed reads its journal.
+# The supervisor's backoff is at most ten seconds, and a crashed server replays its journal.
 RESTART_SECONDS = 60.0
 
 Watch = Callable[[float], None]
@@ -25,11 +25,12 @@ Watch = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Fault:
-    """A disturbance.
+    """A fault.
 
     Attributes:
-        name: what is done to whom.
-        run: does it, and returns when it is over; takes the stack and what to do meanwhile.
+        name: what is done, and to what.
+        run: injects it and returns when it is over; takes the stack and a function that watches
+            the page for some seconds.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Fault:
 
 
 def killed(*names: str) -> Fault:
-    """``kill -9`` at once; over when the supervisor has started all of them again."""
+    """Simultaneous ``kill -9``; over when the supervisor has restarted all of them."""
 
     def run(stack: StackRun, watch: Watch) -> None:
         gone = {name: stack.kill(name) for name in names}
@@ -47,13 +48,13 @@ def killed(*names: str) -> Fault:
                 watch(0)
                 return stack.pid(name) not in (None, pid)
 
-            wait_for(is_back, f"{name} is started again", RESTART_SECONDS)
+            wait_for(is_back, f"{name} is restarted", RESTART_SECONDS)
 
     return Fault(f"kill -9 {' and '.join(names)}", run)
 
 
 def frozen(name: str, seconds: float = FREEZE_SECONDS) -> Fault:
-    """SIGSTOP to a process and all that it has started, and SIGCONT later."""
+    """SIGSTOP to a process and its children, and SIGCONT later."""
 
     def run(stack: StackRun, watch: Watch) -> None:
         stack.signal_group(name, signal.SIGSTOP)
@@ -66,7 +67,7 @@ def frozen(name: str, seconds: float = FREEZE_SECONDS) -> Fault:
 
 
 def doubled(*names: str) -> Fault:
-    """A second process of each kind at work for a while, ended with ``kill -9``."""
+    """A second process of each kind for a while, ended with ``kill -9``."""
 
     def run(stack: StackRun, watch: Watch) -> None:
         with ExitStack() as running:
@@ -79,14 +80,14 @@ def doubled(*names: str) -> Fault:
 
 
 def start_another(stack: StackRun, name: str) -> Process:
-    """One more process of a kind beside the one of the stack."""
+    """Starts another process of a kind in addition to that of the stack."""
     launch = commands.processes(stack.port, demo=False)[name]
     launch = replace(launch, name=f"second {name}", environment=stack.environment)
     return Process(launch, stack.directory / "logs")
 
 
 def full_disk(disk: SmallDisk) -> Fault:
-    """Nothing more can be written to the disk of the database for a while."""
+    """A full disk of the database for a while."""
 
     def run(stack: StackRun, watch: Watch) -> None:
         with disk.filled():
@@ -96,13 +97,13 @@ def full_disk(disk: SmallDisk) -> Fault:
             watch(0)
             return stack.pid("database") is not None
 
-        wait_for(is_back, "the database is started again", RESTART_SECONDS)
+        wait_for(is_back, "the database is restarted", RESTART_SECONDS)
 
     return Fault(f"disk of the database full for {FULL_SECONDS:g} s", run)
 
 
 def cut(name: str, proxy: Proxy) -> Fault:
-    """Every connection to a server is reset, at once."""
+    """A simultaneous reset of all connections to a server."""
 
     def run(stack: StackRun, watch: Watch) -> None:
         proxy.cut()
@@ -112,7 +113,7 @@ def cut(name: str, proxy: Proxy) -> Fault:
 
 
 def held(name: str, proxy: Proxy, seconds: float = FREEZE_SECONDS) -> Fault:
-    """Nothing passes between the product and a server for a while, and nobody is told."""
+    """Stalled connections between the product and a server for a while, without errors."""
 
     def run(stack: StackRun, watch: Watch) -> None:
         with proxy.held():
@@ -122,10 +123,10 @@ def held(name: str, proxy: Proxy, seconds: float = FREEZE_SECONDS) -> Fault:
 
 
 def moved(clock: FakeClock, ahead_s: int) -> Fault:
-    """The clock of all processes and servers is set.
+    """A changed clock of all processes and servers.
 
-    Over, when it is set back, as soon as it shows again what it has shown before: until then no
-    tick ends.
+    If it is set back, the fault is over when the clock has caught up with its former time: until
+    then no tick ends.
     """
 
     def run(stack: StackRun, watch: Watch) -> None:
@@ -137,7 +138,7 @@ def moved(clock: FakeClock, ahead_s: int) -> Fault:
 
 
 def everything(disk: SmallDisk | None) -> list[Fault]:
-    """Each process killed alone and in pairs, frozen, doubled, and the disk filled."""
+    """Each process killed alone and in pairs, frozen and duplicated, and the disk filled."""
     faults = [killed(name) for name in PARTS]
     faults += [killed(*pair) for pair in itertools.combinations(PARTS, 2)]
     faults += [frozen(name) for name in PARTS]

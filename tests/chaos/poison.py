@@ -1,6 +1,6 @@
-"""Bad items among good ones: each hurts itself only, and everything else goes on exactly.
+"""Malformed data among valid data: it affects only itself, and everything else stays exact.
 
-What is hurt on purpose are sessions of its own, in shards where nothing of the conference lies.
+The victims are separate sessions, in shards without sessions of the conference.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from tests.chaos.faults import Fault, Watch
 from tests.chaos.stack_run import ChaosError, StackRun, wait_for
 from tests.platform import chat, user, vote
 
-# What the IDs of its sessions begin with, so that nobody compares them with the oracle.
+# ID prefix of the victims, which are not compared with the oracle.
 VICTIM = "poisoned"
 PEOPLE = 20
 CROWD = 20_000
@@ -36,10 +36,10 @@ RECOVERY_SECONDS = 90.0
 
 
 class Poisons:
-    """The faults, and how many payloads of theirs are to be set aside.
+    """The faults, and the number of dead letters they must cause.
 
     Attributes:
-        bad_payloads: posted so far.
+        bad_payloads: number of bad payloads posted so far.
     """
 
     def __init__(self) -> None:
@@ -48,15 +48,15 @@ class Poisons:
 
     def everything(self) -> list[Fault]:
         return [
-            Fault("poison: a table of a session with a byte too many", self._table),
+            Fault("poison: a table of a session with an extra byte", self._table),
             Fault("poison: the windows of a shard", self._blob(keys.shard_windows)),
             Fault("poison: the detector's state of a shard", self._blob(keys.shard_detector)),
-            Fault("poison: the results of a shard that wait", self._blob(keys.shard_outbox)),
-            Fault("poison: blocks and identities that nobody can read", self._lists),
-            Fault(f"poison: {LARGE_ENTRIES} entries of 1 MiB, and no JSON", self._entries),
-            Fault("poison: an entry of the next second with a long number", self._long_number),
+            Fault("poison: the outbox of a shard", self._blob(keys.shard_outbox)),
+            Fault("poison: unreadable blocks and identities", self._lists),
+            Fault(f"poison: {LARGE_ENTRIES} entries of 1 MiB, and invalid JSON", self._entries),
+            Fault("poison: an entry ID a second ahead with a long number", self._long_number),
             Fault(f"poison: a session of {CROWD:,} people and {POLLS} polls", self._session),
-            Fault(f"poison: {HANDSHAKES_PER_SECOND} bad cookies a second", self._cookies),
+            Fault(f"poison: {HANDSHAKES_PER_SECOND} bad cookies per second", self._cookies),
         ]
 
     def _table(self, stack: StackRun, watch: Watch) -> None:
@@ -111,7 +111,7 @@ class Poisons:
                 watch(0)
                 return int(client.xlen(keys.DEAD_LETTERS)) >= self.bad_payloads
 
-            wait_for(is_read, "bad entries are set aside", RECOVERY_SECONDS)
+            wait_for(is_read, "bad entries are dead letters", RECOVERY_SECONDS)
 
     def _long_number(self, stack: StackRun, watch: Watch) -> None:
         with redis.Redis.from_url(stack.servers["redis"]) as client:
@@ -136,20 +136,20 @@ class Poisons:
 
     def _cookies(self, stack: StackRun, watch: Watch) -> None:
         host = stack.url.removeprefix("http://").rstrip("/")
-        give_up_at = time.monotonic() + ATTACK_SECONDS
-        while time.monotonic() < give_up_at:
+        end = time.monotonic() + ATTACK_SECONDS
+        while time.monotonic() < end:
             status = _page_status(host, "/")
             if status is not None and status >= 500:
-                raise ChaosError(f"a page answers {status} to a bad cookie")
+                raise ChaosError(f"a page returns {status} for a bad cookie")
             _shake_hands(host)
             watch(0)
             time.sleep(1 / HANDSHAKES_PER_SECOND)
 
     @contextmanager
     def _victim(self, stack: StackRun) -> Iterator[tuple["redis.Redis", str, int]]:
-        """A session with people, in a shard without others."""
+        """A session with people, in a shard with no other sessions than victims."""
         with redis.Redis.from_url(stack.servers["redis"]) as client:
-            victim, shard = self._free_place(client)
+            victim, shard = self._next_victim(client)
             joins = (user("user_join", f"u{number}", victim) for number in range(PEOPLE))
             _post(client, keys.SYNC_EVENTS, *joins)
 
@@ -159,7 +159,7 @@ class Poisons:
             wait_for(is_there, f"{victim} is scored", RECOVERY_SECONDS)
             yield client, victim, shard
 
-    def _free_place(self, client: "redis.Redis") -> tuple[str, int]:
+    def _next_victim(self, client: "redis.Redis") -> tuple[str, int]:
         while True:
             self._victims += 1
             name = f"{VICTIM}-{self._victims}"
@@ -193,7 +193,7 @@ def _post(client: "redis.Redis", channel: str, *payloads: dict[str, Any]) -> Non
 
 
 def _wait_for_ticks(client: "redis.Redis", shard: int, watch: Watch, count: int = 2) -> None:
-    """Until the shard has scored so many more ticks."""
+    """Waits until the shard has scored ``count`` more ticks."""
     due = int(client.get(keys.scored_tick(shard)) or 0) + count
 
     def is_due() -> bool:
@@ -206,7 +206,7 @@ def _wait_for_ticks(client: "redis.Redis", shard: int, watch: Watch, count: int 
 def _until_counted(
     client: "redis.Redis", shard: int, watch: Watch, hurt: Callable[[], None], *counters: str
 ) -> None:
-    """Hurts until each counter shows it: what a tick in progress writes over was never seen."""
+    """Repeats the damage until each counter shows it, as a tick in progress may overwrite it."""
     before = _counted(client)
 
     def is_counted() -> bool:
@@ -219,7 +219,7 @@ def _until_counted(
 
 
 def _counted(client: "redis.Redis") -> Counter[str]:
-    """The counters, over all labels."""
+    """The counters, summed over all labels."""
     totals: Counter[str] = Counter()
     for name, amount in read_counters(client).items():
         totals[name.partition(":")[0]] += round(amount)

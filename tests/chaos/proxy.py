@@ -1,4 +1,4 @@
-"""A network that fails between the product and a server."""
+"""A faulty network between the product and a server."""
 
 import asyncio
 import threading
@@ -11,10 +11,10 @@ CHUNK = 65_536
 
 
 class Proxy(threading.Thread):
-    """Hands on what comes in on a port of its own to another port of this machine.
+    """Forwards connections from its own port to another local port.
 
     Attributes:
-        port: where it listens.
+        port: port it listens on.
     """
 
     def __init__(self, target: int) -> None:
@@ -46,12 +46,12 @@ class Proxy(threading.Thread):
         self._writers |= {writer, inner_writer}
         try:
             await asyncio.gather(
-                self._hand_on(reader, inner_writer), self._hand_on(inner_reader, writer)
+                self._forward(reader, inner_writer), self._forward(inner_reader, writer)
             )
         finally:
             self._writers -= {writer, inner_writer}
 
-    async def _hand_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(CHUNK):
                 await self._flows.wait()
@@ -63,7 +63,7 @@ class Proxy(threading.Thread):
             writer.close()
 
     def cut(self) -> None:
-        """Resets every connection that is open; new ones work."""
+        """Resets every open connection; new ones work."""
         self._loop.call_soon_threadsafe(self._abort_all)
 
     def _abort_all(self) -> None:
@@ -72,7 +72,7 @@ class Proxy(threading.Thread):
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Nothing passes until the block ends, and no connection ends either."""
+        """Forwards nothing until the block ends, without closing connections."""
         self._loop.call_soon_threadsafe(self._flows.clear)
         try:
             yield

@@ -1,4 +1,4 @@
-"""The product as ``make demo`` runs it, on a data folder of its own, with its supervisor."""
+"""The product as run by ``make demo``, on its own data folder, with its supervisor."""
 
 import os
 import queue
@@ -19,7 +19,7 @@ from tests.e2e.driving import stack_process
 READY_SECONDS = 180.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.05
-# What in its command line tells each process from the others.
+# Parts of command lines that identify the processes.
 MARKS = {
     "collector": b"collect_events",
     "worker": b"\0worker\0",
@@ -32,14 +32,14 @@ MARKS = {
 
 
 class ChaosError(Exception):
-    """The product did not do what it had to; the message says what."""
+    """The product did not behave as required; the message says how."""
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float) -> float:
-    """Returns after how many seconds ``condition()`` held.
+    """Waits until ``condition()`` is true; returns the seconds that took.
 
     Raises:
-        ChaosError: it did not within ``seconds``.
+        ChaosError: it was not true within ``seconds``.
     """
     try:
         return stack_process.wait_for(condition, what, seconds)
@@ -53,12 +53,12 @@ class StackRun:
 
     Args:
         directory: data folder.
-        extra: environment variables on top of the usual.
+        extra: additional environment variables.
 
     Attributes:
-        url: of the pages.
-        logins: name and password, by role.
-        servers: URLs by ``redis`` and ``database``.
+        url: URL of the pages.
+        logins: name and password by role.
+        servers: URLs by name, ``redis`` and ``database``.
     """
 
     directory: Path
@@ -71,13 +71,13 @@ class StackRun:
 
     @property
     def environment(self) -> dict[str, str]:
-        """That of the stack, also for processes that are to work beside it."""
+        """The environment of the stack, also for additional processes."""
         kept = {
             name: value
             for name, value in os.environ.items()
             if name not in ("DATABASE_URL", "REDIS_URL", "MAKELEVEL")
         }
-        # The streams are the witness: nothing may be trimmed before it has been heard.
+        # The streams are the ground truth: nothing may be trimmed before the comparison.
         return {
             **kept,
             "DATA_DIR": str(self.directory),
@@ -90,7 +90,7 @@ class StackRun:
         }
 
     def start(self) -> None:
-        """Returns when the stack says that it is ready.
+        """Returns when the stack reports that it is ready.
 
         Raises:
             ChaosError: it does not.
@@ -105,23 +105,23 @@ class StackRun:
             text=True,
             start_new_session=True,
         )
-        said: queue.Queue[str] = queue.Queue()
-        self._reader = threading.Thread(target=self._read, args=(said,), daemon=True)
+        output: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, args=(output,), daemon=True)
         self._reader.start()
         deadline = time.monotonic() + READY_SECONDS
         while not self.url:
             try:
-                self._note(said.get(timeout=1))
+                self._note(output.get(timeout=1))
             except queue.Empty:
                 if time.monotonic() > deadline or self._child.poll() is not None:
                     lines = "\n".join(self.lines)
                     raise ChaosError(f"the stack is not ready:\n{lines}") from None
 
-    def _read(self, said: "queue.Queue[str]") -> None:
+    def _read(self, output: "queue.Queue[str]") -> None:
         assert self._child.stdout is not None
         for line in self._child.stdout:
             self.lines.append(line.rstrip())
-            said.put(line.rstrip())
+            output.put(line.rstrip())
 
     def _note(self, line: str) -> None:
         role, _, rest = line.partition(": ")
@@ -130,14 +130,14 @@ class StackRun:
             self.logins[role] = (name, password)
         elif role == "Ready":
             self.url, *servers = rest.split()
-            said = dict(server.split("=", 1) for server in servers)
-            # The password of a server that the stack was given is not said.
+            shown = dict(server.split("=", 1) for server in servers)
+            # The stack does not print the passwords of external servers.
             self.servers = {
-                name: self.extra.get(f"{name.upper()}_URL", url) for name, url in said.items()
+                name: self.extra.get(f"{name.upper()}_URL", url) for name, url in shown.items()
             }
 
     def pid(self, name: str) -> int | None:
-        """The process that the supervisor runs under a name; None while there is none."""
+        """The ID of the process that the supervisor runs under a name; None if there is none."""
         for pid in self._children():
             try:
                 command = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -150,32 +150,32 @@ class StackRun:
     def _children(self) -> list[int]:
         children: list[int] = []
         for task in Path(f"/proc/{self._child.pid}/task").iterdir():
-            # A thread may end while one looks.
+            # A thread may end meanwhile.
             with suppress(OSError):
                 children += map(int, (task / "children").read_text().split())
         return children
 
     def kill(self, name: str) -> int:
-        """``kill -9``; returns the process ID that is no more."""
+        """Kills a process with ``kill -9``; returns its process ID."""
         pid = self._required(name)
         os.kill(pid, signal.SIGKILL)
         return pid
 
     def signal_group(self, name: str, number: signal.Signals) -> None:
-        """Signals a process with all that it has started."""
+        """Signals a process and its children."""
         os.killpg(self._required(name), number)
 
     def _required(self, name: str) -> int:
         pid = self.pid(name)
         if pid is None:
-            raise ChaosError(f"{name} does not run:\n" + "\n".join(self.lines[-10:]))
+            raise ChaosError(f"{name} is not running:\n" + "\n".join(self.lines[-10:]))
         return pid
 
     def stop(self) -> None:
-        """Ends everything, as Ctrl-C does.
+        """Stops everything, like Ctrl-C.
 
         Raises:
-            ChaosError: it does not end in time.
+            ChaosError: it does not stop in time.
         """
         if self._child.poll() is None:
             self._child.send_signal(signal.SIGINT)
@@ -192,7 +192,7 @@ class StackRun:
 
 @contextmanager
 def running_stack(directory: Path, extra: Mapping[str, str] | None = None) -> Iterator[StackRun]:
-    """A stack that is ready; it is stopped when the block ends."""
+    """A ready stack, stopped when the block ends."""
     stack = StackRun(directory, extra or {})
     try:
         stack.start()

@@ -21,7 +21,7 @@ def test_rows_and_anomalies_are_exact_after_faults(tmp_path: Path, chromium_path
     result = acts.processes(tmp_path, chromium_path, choose, print)
     assert result is not None
     assert [outcome.fault for outcome in result.outcomes] == [*SOME]
-    # How soon is for a quiet machine to say.
+    # How soon can only be measured on a quiet machine.
     assert all(outcome.current_s is not None for outcome in result.outcomes), result.outcomes
     assert result.report.events > 0
     assert result.report.rows > 0

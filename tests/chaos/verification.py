@@ -1,11 +1,11 @@
-"""``python -m tests.chaos.verification``: what the product of the environment's servers stored.
+"""``python -m tests.chaos.verification``: verifies what the product stored on the given servers.
 
-Compares the database with the streams, which hold all that the platform has posted: every row with
-the oracle's, and the anomalies with those of an undisturbed run of the detector. Prints JSON.
+Compares the database with the streams, which contain everything the platform has posted: every row
+with the oracle's, and the anomalies with those of an undisturbed run of the detector. Prints JSON.
 
-With ``--totals-only`` it compares what was counted in all, and looks for holes: when a clock is set
-back, events count in a later tick than that of their entry. ``--victims PREFIX`` leaves out those
-sessions that were hurt on purpose, ``--bad-payloads N`` says how many dead letters there must be.
+``--totals-only`` compares only totals and looks for missing ticks: after a clock is set back,
+events count in a later tick than that of their entry. ``--victims PREFIX`` ignores sessions that
+were damaged on purpose, and ``--bad-payloads N`` is the expected number of dead letters.
 """
 
 import argparse
@@ -24,16 +24,16 @@ SETTLED_SECONDS = 90.0
 
 
 class Report(msgspec.Struct):
-    """What was found.
+    """The result of the comparison.
 
     Attributes:
         events: entries in the streams.
-        sessions, rows: in the database.
-        missing, extra, wrong: rows that should be there, should not, and differ.
-        anomalies: recorded, each with its session, tick and type.
-        anomalies_missing, anomalies_extra: against an undisturbed run.
-        dead_letters: set aside, more or fewer than there is a reason for.
-        examples: the first few of what is not as it should be.
+        sessions, rows: numbers in the database.
+        missing, extra, wrong: rows that are missing, unexpected, or different.
+        anomalies: recorded anomalies and changes of their type.
+        anomalies_missing, anomalies_extra: compared with an undisturbed run.
+        dead_letters: difference to the expected number of dead letters.
+        examples: the first few differences.
     """
 
     events: int = 0
@@ -63,21 +63,21 @@ class Report(msgspec.Struct):
         """The report in a few lines."""
         lines = [
             f"{self.events:,} events in {self.sessions} sessions: {self.rows:,} rows, of which "
-            f"{self.missing} missing, {self.extra} too many, {self.wrong} wrong.",
+            f"{self.missing} missing, {self.extra} unexpected, {self.wrong} wrong.",
             f"{self.anomalies} anomalies: {self.anomalies_missing} missing, "
-            f"{self.anomalies_extra} too many. {self.dead_letters} dead letters.",
+            f"{self.anomalies_extra} unexpected. {self.dead_letters} unexplained dead letters.",
             *self.examples,
         ]
         return "\n".join(lines)
 
 
 def main() -> int:
-    """Waits until the last posted event is scored; prints the report."""
+    """Waits until the last ended tick is scored; prints the report."""
     django.setup()
     options = _read_options()
     report = Report()
     client = _client()
-    # The platform goes on posting; what belongs to an earlier tick is all there.
+    # The platform keeps posting, but the events of earlier ticks are complete.
     last = wait_until_scored(client)
     log = read_log(client, last, options.victims)
     if options.totals_only:
@@ -111,12 +111,12 @@ def _count_dead_letters(client: Any) -> int:
 
 
 def _is_hurt(session_id: str, victims: str) -> bool:
-    """Whether it is one of the sessions that were hurt on purpose."""
+    """Whether the session was damaged on purpose."""
     return bool(victims) and session_id.startswith(victims)
 
 
 def read_log(client: Any, last: int, victims: str) -> list[tuple[int, str, dict[str, Any]]]:
-    """Everything in the streams up to a tick, in the order of its arrival."""
+    """All entries of the streams up to a tick, in order of arrival."""
     from sessions_app.redis_access import keys
     from sessions_app.ticks import tick_at
 
@@ -134,7 +134,7 @@ def read_log(client: Any, last: int, victims: str) -> list[tuple[int, str, dict[
 
 
 def _payload(data: bytes, victims: str) -> dict[str, Any] | None:
-    """A payload; None where it is none on purpose."""
+    """A payload; None if it is malformed on purpose."""
     try:
         payload: dict[str, Any] = json.loads(data)
     except ValueError:
@@ -145,14 +145,14 @@ def _payload(data: bytes, victims: str) -> dict[str, Any] | None:
 
 
 def wait_until_scored(client: Any) -> int:
-    """The last tick that is over, once it is scored and stored."""
+    """Waits until the last ended tick is scored and stored; returns it."""
     from sessions_app.redis_access.client import server_time_ms
     from sessions_app.ticks import tick_at
     from tests.chaos.stack_run import wait_for
     from tests.e2e.driving.stack_process import scored_tick
 
     last = tick_at(server_time_ms(client)) - 1
-    # What is stored follows the state, and goes before the next tick.
+    # Rows are stored after the state is committed, and before the next tick is scored.
     wait_for(lambda: scored_tick(client) > last, "the next tick is scored", SETTLED_SECONDS)
     return last
 
@@ -160,7 +160,7 @@ def wait_until_scored(client: Any) -> int:
 def compare_rows(
     report: Report, log: list[tuple[int, str, dict[str, Any]]], last: int, victims: str
 ) -> None:
-    """Each stored row up to a tick with the oracle's."""
+    """Compares each stored row up to a tick with the oracle's."""
     from sessions_app.models import EngagementMetric
     from sessions_app.ticks import tick_end, tick_ending
     from tests.oracle import Row, expected_rows
@@ -180,7 +180,7 @@ def compare_rows(
         _show(report, f"no row for {place}")
     for place in sorted(stored.keys() - expected.keys()):
         report.extra += 1
-        _show(report, f"a row too many for {place}")
+        _show(report, f"an unexpected row for {place}")
     for place in sorted(expected.keys() & stored.keys()):
         differences = {
             name: (found, right)
@@ -193,7 +193,7 @@ def compare_rows(
 
 
 def compare_totals(report: Report, log: list[tuple[int, str, dict[str, Any]]], last: int) -> None:
-    """Messages and reactions of each session in all; its ticks must follow one another."""
+    """Compares total messages and reactions of each session; its ticks must be consecutive."""
     from django.db.models import Count, Max, Min, Sum
 
     from sessions_app.models import EngagementMetric
@@ -229,7 +229,7 @@ def compare_totals(report: Report, log: list[tuple[int, str, dict[str, Any]]], l
 
 
 def compare_anomalies(report: Report, last: int, victims: str) -> None:
-    """What is recorded with what the detector raises on the stored rows without any disturbance."""
+    """Compares recorded anomalies with those of an undisturbed run on the stored rows."""
     recorded = [place for place in _recorded_anomalies(last) if not _is_hurt(place[0], victims)]
     undisturbed = {p for p in _undisturbed_anomalies(last) if not _is_hurt(p[0], victims)}
     report.anomalies = len(recorded)
@@ -238,7 +238,7 @@ def compare_anomalies(report: Report, last: int, victims: str) -> None:
         _show(report, f"no anomaly {place}")
     report.anomalies_extra = len(recorded) - len(set(recorded) & undisturbed)
     for place in sorted(set(recorded) - undisturbed):
-        _show(report, f"an anomaly too many: {place}")
+        _show(report, f"an unexpected anomaly: {place}")
 
 
 def _recorded_anomalies(last: int) -> list[tuple[str, int, str]]:

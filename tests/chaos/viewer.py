@@ -1,4 +1,4 @@
-"""A dashboard that somebody looks at all the time, in a real browser, and never loads again."""
+"""A dashboard that stays open in a real browser all the time and is never reloaded."""
 
 import json
 import time
@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sessions_app.ticks import TICK_MS
 from tests.chaos.stack_run import ChaosError, StackRun
 
-# From the end of a tick to its points on the page, on a machine that is busy with other things.
+# From the end of a tick to its points on the page, on a busy machine.
 GRACE_MS = 3_000
-LOOK_MS = 50
+POLL_MS = 50
 
 
 @contextmanager
@@ -33,10 +33,10 @@ class Viewer:
     """The organizer's overview.
 
     Args:
-        now_ms: the time by the clock of the product, Unix time in milliseconds.
+        now_ms: returns the product's Unix time in milliseconds.
 
     Attributes:
-        shown_ms: the newest time that the page was told of, Unix time in milliseconds.
+        shown_ms: the newest time that the page has received, Unix time in milliseconds.
     """
 
     def __init__(
@@ -59,29 +59,29 @@ class Viewer:
         times = [point["time"] for point in message.get("points", [])]
         self.shown_ms = max([self.shown_ms, *times])
 
-    def look(self) -> None:
-        """Lets the page go on for a moment."""
-        self.page.wait_for_timeout(LOOK_MS)
+    def poll(self) -> None:
+        """Lets the page work for a moment."""
+        self.page.wait_for_timeout(POLL_MS)
 
     def watch(self, seconds: float) -> None:
-        """Looks at the page for so long."""
+        """Watches the page for some seconds."""
         self.page.wait_for_timeout(seconds * 1000)
 
     def is_current(self, since_ms: float = 0) -> bool:
-        """Whether the page calls itself live, and shows the last tick that is over.
+        """Whether the page says it is live, and shows the last ended tick.
 
         Args:
-            since_ms: the tick must have ended later than that.
+            since_ms: time after which the tick must have ended.
         """
         last_ms = (self._now_ms() - GRACE_MS) // TICK_MS * TICK_MS
         state = self.page.locator("#connection").get_attribute("data-state")
         return state == "live" and self.shown_ms >= max(last_ms, since_ms)
 
     def wait_until_current(self, seconds: float) -> float:
-        """Returns after how many seconds the page showed a tick that had not been over yet.
+        """Waits until the page shows a tick that ends after now; returns the seconds that took.
 
         Raises:
-            ChaosError: it did not within ``seconds``, or has been loaded again.
+            ChaosError: it did not within ``seconds``, or was reloaded.
         """
         start, start_ms = time.monotonic(), self._now_ms()
         while not self.is_current(start_ms):
@@ -92,7 +92,7 @@ class Viewer:
                     f"the page is not current after {seconds:g} s: {state}, "
                     f"its newest point is {age:.0f} s old"
                 )
-            self.look()
+            self.poll()
         if not self.page.evaluate("window.notReloaded"):
-            raise ChaosError("the page has been loaded again")
+            raise ChaosError("the page was reloaded")
         return time.monotonic() - start

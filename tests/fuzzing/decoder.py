@@ -1,8 +1,8 @@
-"""``make fuzz``: coverage-guided fuzzing of the decoder of platform events, by Atheris.
+"""``make fuzz``: coverage-guided fuzzing of the decoder of platform events, with Atheris.
 
-Every payload must become a sound event or be refused with a reason; anything else is a finding,
-which libFuzzer writes to ``.data/fuzzing/findings``, beside the corpus that grows from run to run.
-Arguments are libFuzzer's, for instance ``-max_total_time=600``.
+Every payload must become a valid event or be rejected with a reason. Anything else is a finding,
+which libFuzzer writes to ``.data/fuzzing/findings``, next to the corpus that grows with every run.
+Arguments are libFuzzer's, such as ``-max_total_time=600``.
 """
 
 import json
@@ -26,7 +26,7 @@ DEFAULTS = ["-max_total_time=60", f"-max_len={MAXIMUM_PAYLOAD_BYTES + 100}"]
 
 
 def try_one(data: bytes) -> None:
-    """The first byte chooses the channel, the rest is the payload."""
+    """Decodes one input: the first byte selects the channel, the rest is the payload."""
     if not data:
         return
     channel = keys.CHANNELS[data[0] % len(keys.CHANNELS)]
@@ -45,15 +45,15 @@ def try_one(data: bytes) -> None:
 
 
 def write_corpus(folder: Path) -> None:
-    """What to begin with: an example of every shape."""
+    """Writes the seed corpus: an example of every payload shape."""
     for number, channel in enumerate(keys.CHANNELS):
-        for place, example in enumerate(EXAMPLES[channel]):
+        for index, example in enumerate(EXAMPLES[channel]):
             data = bytes([number]) + json.dumps(example).encode()
-            (folder / f"{number}-{place}").write_bytes(data)
+            (folder / f"{number}-{index}").write_bytes(data)
 
 
 def main(arguments: list[str]) -> None:
-    """Fuzzes until libFuzzer ends the process: 0 without findings."""
+    """Fuzzes until libFuzzer ends the process, with exit code 0 if there are no findings."""
     folder = Path(".data") / "fuzzing"
     corpus, findings = folder / "corpus", folder / "findings"
     for each in (corpus, findings):

@@ -1,4 +1,4 @@
-"""Payloads to begin with, and endless hostile ones, the same for a seed."""
+"""Example payloads, and any number of hostile ones, reproducible by seed."""
 
 import json
 import random
@@ -10,12 +10,12 @@ from tests.platform import chat, chat_sync, closed, ended, user, vote
 
 HTML = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 SQL = "'; DROP TABLE engagement_metrics; --"
-# Lengths around the limits of IDs and of payloads.
+# Lengths around the limits of IDs and payloads.
 LONG = (255, 256, 1_000, 60_000)
 
 
 class Hostile(NamedTuple):
-    """One payload and where it is sent."""
+    """A payload and its channel."""
 
     channel: str
     data: bytes
@@ -32,32 +32,32 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
 
 
 def hostile_payloads(seed: int, count: int) -> Iterator[Hostile]:
-    """Well-formed examples that were tampered with, each in one of many ways."""
+    """Well-formed examples, each tampered with in one of many ways."""
     random_numbers = random.Random(seed)
     channels = [*EXAMPLES]
     for number in range(count):
         channel = random_numbers.choice(channels)
         example = random_numbers.choice(EXAMPLES[channel])
-        # The large ones are slow, and all alike.
+        # Large payloads are slow and similar, so there are few of them.
         tamper = random_numbers.choice(TAMPERINGS if number % 100 else LARGE_TAMPERINGS)
         yield Hostile(channel, tamper(json.loads(json.dumps(example)), random_numbers))
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """All fields of a payload, nested ones included: a container and a key."""
+def _fields(value: Any) -> Iterator[tuple[Any, Any]]:
+    """All fields of a payload, including nested ones, as (container, key)."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield value, key
-            yield from _places(inner)
+            yield from _fields(inner)
 
 
 def _put(
     values: Callable[[random.Random], Any],
 ) -> Callable[[dict[str, Any], random.Random], bytes]:
-    """Replaces a field by one of ``values``."""
+    """Replaces a field with one of ``values``."""
 
     def tampered(payload: dict[str, Any], random_numbers: random.Random) -> bytes:
-        container, key = random_numbers.choice([*_places(payload)])
+        container, key = random_numbers.choice([*_fields(payload)])
         container[key] = values(random_numbers)
         return json.dumps(payload).encode()
 
@@ -66,12 +66,12 @@ def _put(
 
 def _any_text(random_numbers: random.Random) -> str:
     length = random_numbers.randrange(1, 12)
-    # Surrogates included: json.dumps escapes them.
+    # Including surrogates, which json.dumps escapes.
     return "".join(chr(random_numbers.randrange(0x11_0000)) for _ in range(length))
 
 
 def _drop(payload: dict[str, Any], random_numbers: random.Random) -> bytes:
-    container, key = random_numbers.choice([*_places(payload)])
+    container, key = random_numbers.choice([*_fields(payload)])
     del container[key]
     return json.dumps(payload).encode()
 

@@ -119,7 +119,7 @@ def test_a_burst_of_requests_of_one_user_waits_for_its_turn(start) -> None:
     assert_served(polite)
 
 
-def test_bodies_and_addresses_without_end_are_refused(start) -> None:
+def test_endless_bodies_and_addresses_are_refused(start) -> None:
     product = start()
     alice = target(product, "alice")
     before = memory_of(product)
@@ -150,7 +150,7 @@ def test_bodies_and_addresses_without_end_are_refused(start) -> None:
     assert memory_of(product) - before < 50 * MEGABYTE
 
 
-def test_whoever_sends_or_reads_too_slowly_is_given_up(start, cast: Cast) -> None:
+def test_slow_senders_and_readers_are_disconnected(start, cast: Cast) -> None:
     """Incomplete requests, unread pages and downloads, and sockets that send but never read."""
     product = start()
     alice, charlie = target(product, "alice"), target(product, "charlie")
@@ -273,7 +273,7 @@ def test_ten_years_are_streamed_or_cut(start) -> None:
     assert_served(polite)
 
 
-def test_one_user_cannot_take_the_sockets_of_all(start) -> None:
+def test_one_user_cannot_take_all_sockets(start) -> None:
     product = start(MAX_SOCKETS_PER_USER=str(ALLOWED_SOCKETS))
     alice, bob = target(product, "alice"), target(product, "bob")
 
@@ -292,7 +292,7 @@ def test_one_user_cannot_take_the_sockets_of_all(start) -> None:
     assert_served(polite, LONGEST_RUSH_SECONDS)
 
 
-def test_the_server_keeps_room_for_itself(start) -> None:
+def test_the_server_reserves_descriptors_for_itself(start) -> None:
     product = start(descriptors=400)
     alice = target(product, "alice")
 

@@ -72,7 +72,7 @@ def full(client: "redis.Redis") -> Iterator[None]:
     client.config_set("maxmemory", "0")
 
 
-def test_servers_that_refuse_are_a_line_a_minute(tmp_path: Path) -> None:
+def test_refusing_servers_are_logged_once_a_minute(tmp_path: Path) -> None:
     with running_servers(tmp_path) as servers:
         database_url, redis_url = servers["database"].server.url, servers["redis"].server.url
         with (

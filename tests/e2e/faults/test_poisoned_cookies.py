@@ -70,7 +70,7 @@ def refused_while_somebody_knocks(attacker: Target, victim: Target, paths: list[
     return attack(attempt())
 
 
-def test_a_cookie_with_a_nul_stops_nobody_elses_socket(
+def test_a_cookie_with_a_nul_affects_no_other_socket(
     product: RunningProcesses, cast: Cast, record_property: Callable[[str, object], None]
 ) -> None:
     alice = Target(product.web_port, cookies_of("alice"))
@@ -83,7 +83,7 @@ def test_a_cookie_with_a_nul_stops_nobody_elses_socket(
     assert "Traceback" not in product.log("web")
 
 
-def test_no_cookie_is_an_error_of_ours(product: RunningProcesses, cast: Cast) -> None:
+def test_no_session_cookie_causes_a_server_error(product: RunningProcesses, cast: Cast) -> None:
     async def ask(cookie: str) -> tuple[int, int, int, bool]:
         target = poisoned(product, cookie)
         statuses = [
@@ -105,7 +105,9 @@ def test_no_cookie_is_an_error_of_ours(product: RunningProcesses, cast: Cast) ->
 
 
 @pytest.mark.parametrize("name", ["engagement_csrf", "messages", "sessionid", "\x00"])
-def test_neither_is_another_cookie(product: RunningProcesses, cast: Cast, name: str) -> None:
+def test_no_other_cookie_causes_a_server_error(
+    product: RunningProcesses, cast: Cast, name: str
+) -> None:
     alice = cookies_of("alice")
 
     async def attempt() -> set[int]:

@@ -177,7 +177,7 @@ def test_all_recover_when_postgresql_is_restarted(stage: Stage, number: signal.S
     wait_for(lambda: stage.product.page_status("/health") == 200, "the pages work")
 
 
-def test_a_migration_applies_and_a_later_version_takes_over_while_it_all_runs(
+def test_a_migration_and_a_later_version_take_over_a_running_stack(
     stage: Stage,
 ) -> None:
     first = stage.tick()
@@ -196,7 +196,7 @@ def test_a_migration_applies_and_a_later_version_takes_over_while_it_all_runs(
     stage.verify_from(first)
 
 
-def test_every_process_ends_on_request_and_starts_where_it_stopped(stage: Stage) -> None:
+def test_every_process_stops_on_sigterm_and_resumes(stage: Stage) -> None:
     first = stage.tick()
     seconds = {name: stage.product.end(name, signal.SIGTERM) for name in PRODUCT}
     assert max(seconds.values()) < STOP_LIMIT_SECONDS, seconds

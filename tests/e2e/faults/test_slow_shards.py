@@ -93,7 +93,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
                 yield stage
 
 
-def test_a_tick_longer_than_its_lock_keeps_no_other_shard_waiting(stage: Stage) -> None:
+def test_a_tick_longer_than_its_lock_delays_no_other_shard(stage: Stage) -> None:
     stage.start_worker(SECONDS, concurrency=2)
     others = [shard for shard in range(keys.SHARD_COUNT) if shard != SLOW]
 

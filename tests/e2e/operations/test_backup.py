@@ -53,7 +53,7 @@ def chat_of(product: RunningProcesses, session: str) -> int:
     return sum(row.chat_count for row in stored_ticks(product.database_url, session))
 
 
-def test_what_was_there_at_the_backup_is_there_again_and_goes_on(
+def test_a_backup_is_restored_and_sessions_resume(
     product: RunningProcesses, tmp_path: Path
 ) -> None:
     backup = tmp_path / "night.dump"
@@ -127,7 +127,7 @@ def hypertables(server: "psycopg.Connection") -> list[tuple[str, int]]:
     ).fetchall()
 
 
-def test_hypertables_are_hypertables_again(
+def test_hypertables_are_restored_as_hypertables(
     empty_databases: list[str], redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     source, target = empty_databases

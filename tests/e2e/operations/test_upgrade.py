@@ -186,7 +186,7 @@ def assert_went_on(upgrade: Upgrade) -> None:
     assert rows[-1][4] == pytest.approx(7 / PEOPLE)
 
 
-def test_sessions_go_on_after_all_is_stopped_and_started_anew(upgrade: Upgrade) -> None:
+def test_sessions_continue_after_a_full_restart(upgrade: Upgrade) -> None:
     """One session that has just begun, and one with an open alert."""
     upgrade.migrate_old()
     room = Room(upgrade.product.redis_url, "talk", "event-talk")

@@ -63,7 +63,7 @@ def ended(notice: AnomalyChange) -> AnomalyChange:
     return replace(notice, change=Change.ENDED, changed_at=end, ended_at=end)
 
 
-def test_a_banner_is_raised_made_worse_and_taken_away(pages: Pages, cast: Cast) -> None:
+def test_a_banner_is_raised_escalated_and_removed(pages: Pages, cast: Cast) -> None:
     window = open_page(pages, session_page(cast))
     banners = window.page.locator(".banner:visible")
     assert banners.count() == 0
@@ -98,7 +98,7 @@ def test_a_banner_is_raised_made_worse_and_taken_away(pages: Pages, cast: Cast) 
     assert window.problems == []
 
 
-def test_a_banner_that_is_over_goes_after_a_minute(pages: Pages, cast: Cast) -> None:
+def test_an_ended_banner_disappears_after_a_minute(pages: Pages, cast: Cast) -> None:
     over = make_notice(
         cast.session, Change.ENDED, ago=90, changed_at=last_tick_end() - timedelta(seconds=35)
     )
@@ -109,7 +109,7 @@ def test_a_banner_that_is_over_goes_after_a_minute(pages: Pages, cast: Cast) -> 
     assert window.page.locator("#alerts .alert").count() == 1
 
 
-def test_the_first_paint_shows_what_goes_on_and_the_socket_adds_nothing(
+def test_the_first_paint_shows_open_alerts_and_the_socket_adds_nothing(
     pages: Pages, cast: Cast
 ) -> None:
     make_anomaly(make_notice(cast.session, Change.ENDED, ago=200, changed_at=last_tick_end()))
@@ -130,7 +130,7 @@ def test_the_first_paint_shows_what_goes_on_and_the_socket_adds_nothing(
     assert window.problems == []
 
 
-def test_what_was_missed_meanwhile_comes_with_the_next_snapshot(pages: Pages, cast: Cast) -> None:
+def test_missed_changes_arrive_with_the_next_snapshot(pages: Pages, cast: Cast) -> None:
     window = open_page(pages, session_page(cast))
     make_anomaly(make_notice(cast.session))
     later = last_tick_end() + 9 * TICK

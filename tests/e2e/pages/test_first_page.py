@@ -83,7 +83,7 @@ def respond_partially(route: Route) -> None:
     route.fulfill(response=response, body='<li class="card"'.join([head, *cards[:2]]))
 
 
-def test_cards_stand_where_they_will_while_others_are_coming_in(stage: Stage) -> None:
+def test_cards_keep_their_place_while_others_load(stage: Stage) -> None:
     address = stage.base + "/"
     scene = replace(
         SCENE_OF["overview-500"],

@@ -73,7 +73,7 @@ def things(cast: Cast, pages: Pages) -> SimpleNamespace:
     )
 
 
-def test_nothing_that_is_named_so_runs(pages: Pages, things: SimpleNamespace) -> None:
+def test_hostile_names_never_run(pages: Pages, things: SimpleNamespace) -> None:
     window = pages.window()
     window.log_in("admin")
     paths = ["/", "/finished/", f"/?q={HOSTILE[:30]}", "/admin/", "/admin/system/"]
@@ -94,7 +94,7 @@ def test_nothing_that_is_named_so_runs(pages: Pages, things: SimpleNamespace) ->
     assert window.problems == []
 
 
-def test_nothing_runs_that_a_page_is_told_later(pages: Pages, things: SimpleNamespace) -> None:
+def test_hostile_names_in_updates_never_run(pages: Pages, things: SimpleNamespace) -> None:
     window = pages.window()
     window.log_in("admin")
     window.open(f"/sessions/{things.session.pk}/")
@@ -110,7 +110,7 @@ def test_nothing_runs_that_a_page_is_told_later(pages: Pages, things: SimpleName
     assert window.problems == []
 
 
-def test_files_of_it_are_inert_too(pages: Pages, things: SimpleNamespace) -> None:
+def test_downloads_with_hostile_names_are_inert(pages: Pages, things: SimpleNamespace) -> None:
     window = pages.window()
     window.log_in("admin")
     base = f"{window.base}/sessions/{things.session.pk}"

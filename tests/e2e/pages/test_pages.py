@@ -82,7 +82,7 @@ def test_a_point_that_is_already_there_changes_nothing(pages: Pages, cast: Cast)
     assert window.text("#statistics-points") == "41"
 
 
-def test_a_hole_in_time_is_asked_after_and_otherwise_left_open(pages: Pages, cast: Cast) -> None:
+def test_a_gap_triggers_a_snapshot_and_otherwise_stays_open(pages: Pages, cast: Cast) -> None:
     window = open_session(pages, cast)
     last = EngagementMetric.objects.latest("time").time
     make_metrics(cast.session, [0.61], last + TICK)
@@ -139,7 +139,7 @@ def test_a_break_is_shown_while_it_lasts(pages: Pages, cast: Cast) -> None:
     assert window.problems == overview.problems == []
 
 
-def test_updates_go_on_after_redis_was_killed(
+def test_updates_resume_after_redis_was_killed(
     pages: Pages, cast: Cast, valkey: RestartableValkey
 ) -> None:
     window = open_session(pages, cast)
@@ -166,7 +166,7 @@ def test_updates_go_on_after_redis_was_killed(
     assert "socket of" not in log  # the socket never had to be closed
 
 
-def test_pages_connect_again_after_the_server_was_killed(pages: Pages, cast: Cast) -> None:
+def test_pages_reconnect_after_the_server_was_killed(pages: Pages, cast: Cast) -> None:
     window = open_session(pages, cast)
     pages.product.end("web", signal.SIGKILL)
     window.wait_for_state("reconnecting")
@@ -176,7 +176,7 @@ def test_pages_connect_again_after_the_server_was_killed(pages: Pages, cast: Cas
     window.wait_for_text("#score-value", "44")
 
 
-def test_the_indicator_says_when_nothing_new_comes(pages: Pages, cast: Cast) -> None:
+def test_the_indicator_shows_when_updates_stop(pages: Pages, cast: Cast) -> None:
     make_metrics(cast.bobs_session, [0.4], last_tick_end() - timedelta(seconds=40))
     window = pages.window()
     window.log_in("bob")
@@ -212,7 +212,7 @@ HOLD_FRAMES = """() => {
 }"""
 
 
-def test_a_hidden_page_draws_when_it_is_looked_at_again(pages: Pages, cast: Cast) -> None:
+def test_a_hidden_page_draws_when_it_becomes_visible(pages: Pages, cast: Cast) -> None:
     overview = pages.window()
     overview.log_in("alice")
     overview.wait_until_connected()

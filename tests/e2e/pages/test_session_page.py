@@ -43,7 +43,7 @@ def wait_until_points(window: Window, count: str) -> None:
     window.wait_for_text("#statistics-points", count, 15)
 
 
-def test_a_range_is_chosen_kept_in_the_address_and_goes_on(pages: Pages, cast: Cast) -> None:
+def test_a_range_is_chosen_kept_in_the_address_and_updated(pages: Pages, cast: Cast) -> None:
     session = make_session(cast.session.event, "Workshop")
     end = last_tick_end()
     # Half an hour is shown in pairs of ticks; the next tick must not split a pair.
@@ -76,7 +76,7 @@ def test_a_range_is_chosen_kept_in_the_address_and_goes_on(pages: Pages, cast: C
     assert window.problems == []
 
 
-def test_polls_and_alerts_are_told_at_their_points(pages: Pages, cast: Cast) -> None:
+def test_polls_and_alerts_are_described_at_their_points(pages: Pages, cast: Cast) -> None:
     end = EngagementMetric.objects.latest("time").time
     make_poll_moment(cast.session, "poll", "FIRST_VOTE", end - TICK)
     make_anomaly(make_notice(cast.session, began_at=end - 2 * TICK))
@@ -103,7 +103,7 @@ def test_polls_and_alerts_are_told_at_their_points(pages: Pages, cast: Cast) -> 
     assert window.problems == []
 
 
-def test_a_range_that_cannot_be_loaded_is_tried_again(pages: Pages, cast: Cast) -> None:
+def test_a_range_that_cannot_be_loaded_is_retried(pages: Pages, cast: Cast) -> None:
     window = pages.window()
     window.log_in("alice")
     window.page.route("**/history/*", lambda route: route.fulfill(status=503))
@@ -117,7 +117,7 @@ def test_a_range_that_cannot_be_loaded_is_tried_again(pages: Pages, cast: Cast) 
     assert window.page.locator("#chart-message:visible").count() == 0
 
 
-def test_scores_that_move_are_not_read_out(pages: Pages, cast: Cast) -> None:
+def test_score_updates_are_not_read_out(pages: Pages, cast: Cast) -> None:
     end = EngagementMetric.objects.latest("time").time
     window = pages.window()
     window.log_in("alice")

@@ -42,7 +42,7 @@ def wait_until_shown(page: Page, titles: list[str]) -> None:
     wait_for(is_shown, f"the wall shows {titles}", 10)
 
 
-def test_trouble_comes_first_and_the_focus_stays(pages: Pages, cast: Cast) -> None:
+def test_sessions_with_alerts_come_first_and_the_focus_stays(pages: Pages, cast: Cast) -> None:
     event = cast.session.event
     alpha, beta = make_session(event, "Alpha"), make_session(event, "Beta")
     end = last_tick_end()
