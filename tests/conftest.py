@@ -22,9 +22,9 @@ from engagement_conductor.local_stack.valkey import Valkey
 from sessions_app.telemetry import once_a_minute, outages
 from sessions_app.telemetry.once_a_minute import OnceAMinute
 from tests.requirements import missing
-from tests.restartable_valkey import RestartableValkey
-from tests.valkey_cluster import Cluster
-from tests.valkey_cluster import running_cluster as start_cluster
+from tests.servers.restartable_valkey import RestartableValkey
+from tests.servers.valkey_cluster import Cluster
+from tests.servers.valkey_cluster import running_cluster as start_cluster
 
 cleanup = ExitStack()
 # Examples may be generated slowly on a busy machine, which must not fail a test.

@@ -13,7 +13,7 @@ from tests.e2e.driving.browser import Pages, open_browser, running_pages
 from tests.e2e.driving.stack_process import RunningProcesses
 from tests.e2e.scenes.stage import Stage, running_stage
 from tests.factories import Cast, make_cast, make_metrics
-from tests.restartable_valkey import RestartableValkey
+from tests.servers.restartable_valkey import RestartableValkey
 
 
 @pytest.fixture(scope="session")

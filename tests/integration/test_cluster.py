@@ -26,7 +26,7 @@ from tests.integration.test_oracle import FIRST_TICK, assert_equal, clear, proce
 from tests.oracle import LoggedEvent, expected_rows
 from tests.pipeline import collect_all, collector, score_all, step_until, total
 from tests.platform import chat, post, publish
-from tests.valkey_cluster import Cluster
+from tests.servers.valkey_cluster import Cluster
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

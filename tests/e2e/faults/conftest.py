@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.driving.stack_process import RunningProcesses, wait_for
 from tests.factories import Cast
-from tests.restartable_valkey import RestartableValkey
+from tests.servers.restartable_valkey import RestartableValkey
 
 
 @pytest.fixture

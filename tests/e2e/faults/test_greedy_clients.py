@@ -30,7 +30,7 @@ from tests.e2e.driving.greedy import (
 )
 from tests.e2e.driving.stack_process import RunningProcesses, wait_for
 from tests.factories import Cast, last_tick_end, make_cast, make_event, make_metrics, make_session
-from tests.restartable_valkey import RestartableValkey
+from tests.servers.restartable_valkey import RestartableValkey
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 

@@ -24,7 +24,7 @@ from tests.factories import (
     make_point,
     make_session,
 )
-from tests.restartable_valkey import RestartableValkey
+from tests.servers.restartable_valkey import RestartableValkey
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

@@ -14,7 +14,7 @@ import redis
 from django.conf import settings
 
 from sessions_app.redis_access import keys
-from tests.restartable_valkey import RestartableValkey
+from tests.servers.restartable_valkey import RestartableValkey
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,7 @@ import redis
 
 from engagement_conductor.local_stack import ports
 from engagement_conductor.local_stack.processes import wait_until
-from tests.restartable_valkey import RestartableValkey
+from tests.servers.restartable_valkey import RestartableValkey
 
 NODES = 3
 SLOTS = 16_384
