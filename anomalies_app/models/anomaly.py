@@ -1,6 +1,5 @@
-"""The tables of anomalies, their reviews, interventions, and how those performed."""
+"""An anomaly, and the history of its review."""
 
-import uuid
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -8,11 +7,11 @@ from django.conf import settings
 from django.db import models
 from django.utils.timezone import localtime
 from msgspec import structs
-from timescale.db.models.fields import TimescaleDateTimeField
 
+from anomalies_app.models.session_record import SessionRecord
 from anomalies_app.queries import AnomalyQuerySet
 from anomalies_app.records import AnomalyRecord, AnomalyValues, SignalMove
-from sessions_app.models import Event, Session
+from sessions_app.models import Session
 from sessions_app.scoring.points import SignalValues
 
 # The columns that hold what people made of an anomaly.
@@ -68,40 +67,6 @@ def status_of(verdict: str, acknowledged_at: datetime | None) -> Status:
     if verdict:
         return Status(verdict)
     return Status.OPEN if acknowledged_at is None else Status.ACKNOWLEDGED
-
-
-class SessionRecord(models.Model):
-    """A row of a hypertable that belongs to a session and a time.
-
-    TimescaleDB allows no unique constraint without the time column, so the ID is only indexed, and
-    foreign keys have no database constraint.
-
-    ``event`` is history: the session's event at that time, which the session may have left, and
-    which may have been deleted. Who may see a row, on which pages it is shown, and under which
-    event it is found always follows from ``session.event``.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    time = TimescaleDateTimeField(interval="7 days")
-    session = models.ForeignKey(
-        Session,
-        on_delete=models.CASCADE,
-        related_name="%(class)s_set",
-        db_constraint=False,
-        db_index=False,
-    )
-    event = models.ForeignKey(
-        Event,
-        on_delete=models.DO_NOTHING,
-        related_name="+",
-        db_constraint=False,
-        db_index=False,
-    )
-    metadata = models.JSONField(default=dict, blank=True)
-
-    class Meta:
-        abstract = True
-        get_latest_by = "time"
 
 
 class Anomaly(SessionRecord):
@@ -254,64 +219,3 @@ class AnomalyReview(models.Model):
     @property
     def to_label(self) -> str:
         return self.get_to_verdict_display() or NOT_REVIEWED
-
-
-class InterventionKind(models.TextChoices):
-    """A way to win an audience back."""
-
-    POLL = "POLL"
-    CHAT_PROMPT = "CHAT_PROMPT"
-    NUDGE = "NUDGE"
-    QNA_PROMOTION = "QNA_PROMOTION"
-
-
-class InterventionStatus(models.TextChoices):
-    """The state of an intervention."""
-
-    SUGGESTED = "SUGGESTED"
-    APPROVED = "APPROVED"
-    EXECUTED = "EXECUTED"
-    DISMISSED = "DISMISSED"
-
-
-class Intervention(SessionRecord):
-    """Something suggested or done in response to an anomaly."""
-
-    anomaly_id = models.UUIDField(null=True, blank=True)
-    kind = models.CharField(max_length=20, choices=InterventionKind.choices)
-    status = models.CharField(
-        max_length=10, choices=InterventionStatus.choices, default=InterventionStatus.SUGGESTED
-    )
-    confidence = models.FloatField(null=True, blank=True)
-    content = models.JSONField(default=dict, blank=True)
-
-    class Meta(SessionRecord.Meta):
-        db_table = "interventions"
-        indexes = (
-            models.Index(fields=["id"], name="intervention_id"),
-            models.Index(fields=["session", "time"], name="intervention_session_time"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} for {self.session_id}: {self.get_status_display()}"
-
-
-class AgentPerformance(SessionRecord):
-    """The effect of an intervention."""
-
-    intervention_id = models.UUIDField(null=True, blank=True)
-    agent = models.CharField(max_length=100)
-    succeeded = models.BooleanField(null=True)
-    engagement_before = models.FloatField(null=True, blank=True)
-    engagement_after = models.FloatField(null=True, blank=True)
-
-    class Meta(SessionRecord.Meta):
-        db_table = "agent_performance"
-        verbose_name_plural = "agent performance"
-        indexes = (
-            models.Index(fields=["id"], name="performance_id"),
-            models.Index(fields=["agent", "time"], name="performance_agent_time"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.agent} in {self.session_id}"

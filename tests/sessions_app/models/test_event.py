@@ -1,26 +1,11 @@
-"""What the database and the models refuse."""
+"""Settings of an event that are refused."""
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
-from django.utils import timezone
 
-from sessions_app.models import Pause, Session
-from tests.factories import make_event, make_session
-from tests.sessions_app.control.test_pause_cache import MINUTE
+from tests.factories import make_event
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def session() -> Session:
-    return make_session(make_event("Conference"), "Keynote")
-
-
-def test_the_database_refuses_a_pause_that_ends_before_it_starts(session: Session) -> None:
-    now = timezone.now()
-    with pytest.raises(IntegrityError), transaction.atomic():
-        Pause.objects.create(session=session, starts_at=now, ends_at=now - MINUTE)
 
 
 @pytest.mark.parametrize(
