@@ -13,7 +13,7 @@ from typing import Any
 from django import template
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, json_script
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from dashboard.formatting import presentation, rounding
@@ -98,7 +98,7 @@ def positive(value: Any) -> Any:
 def time_span(milliseconds: Any) -> str:
     """A duration, which the browser puts into words; without scripts, as ``H:MM:SS``."""
     if not isinstance(milliseconds, Real):
-        return mark_safe("<time-span></time-span>")
+        return SafeString("<time-span></time-span>")
     plain = timedelta(seconds=rounding.whole(float(milliseconds) / 1000))
     return format_html(
         '<time-span length="{}"><noscript>{}</noscript></time-span>', str(milliseconds), plain

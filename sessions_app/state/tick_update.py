@@ -161,7 +161,6 @@ def advance(
         touched.polled, touched.polls, touched.voters, touched.votes, users
     )
     users, movements = _fold_presence(windows, tick, events, rows_of, members, touched, users)
-    users, movements = _fold_presence(windows, tick, events, rows_of, members, touched, users)
     windows.close_tick()
     folded = _fold_polls(windows, tick, events, rows_of, members, subjects, touched, stored)
     return TickUpdate(

@@ -123,8 +123,8 @@ def test_another_version_is_refused() -> None:
     ("content", "reason"),
     [
         (None, "No such file"),
-        (b"{", "no calibration"),
-        (b'{"version": 1}', "no calibration"),
+        (b"{", "not a calibration"),
+        (b'{"version": 1}', "not a calibration"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path, content, reason) -> None:

@@ -16,7 +16,10 @@ from tests.factories import PASSWORD, Cast
 def fast_passwords(cast: Cast, settings: Any) -> None:
     """A real hash takes half a second, which is too long for hundreds of guesses."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    User.objects.update(password=make_password(PASSWORD))
+    password = make_password(PASSWORD)
+    User.objects.update(password=password)
+    for user in (cast.alice, cast.bob, cast.charlie, cast.admin):
+        user.password = password
 
 
 @pytest.fixture

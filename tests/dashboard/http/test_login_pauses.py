@@ -113,7 +113,7 @@ def test_attempts_that_wait_together_count_as_one(cast: Cast) -> None:
     later = now + timedelta(seconds=5)
     stale = LoginPlace.objects.get(waits_since=now)
     assert not pause_before_login("alice", "10.0.0.9", later)
-    assert login_pauses._left(stale, timedelta(seconds=1), later)
+    assert login_pauses._remaining(stale, timedelta(seconds=1), later)
 
 
 def test_places_are_forgotten_and_not_readable(cast: Cast) -> None:

@@ -30,4 +30,4 @@ def test_a_parameter_is_named() -> None:
 
 def test_what_is_not_visible_looks_like_what_does_not_exist() -> None:
     assert not_found().response().status_code == 404
-    assert "may not see" in json.loads(not_found().response().content)["detail"]
+    assert "not visible to" in json.loads(not_found().response().content)["detail"]

@@ -53,6 +53,7 @@ def test_organizers_and_admins_acknowledge(
     assert response.json()["acknowledged"] == {
         "by": name,
         "at": round(anomaly.acknowledged_at.timestamp() * 1000),
+        "text": f"Acknowledged by {name}",
     }
     assert told == [anomaly.pk]
     [shown] = session_snapshot(cast.session)["anomalies"]

@@ -16,11 +16,11 @@ def test_every_counter_is_a_metric() -> None:
         for name, value in vars(counters).items()
         if name.isupper() and isinstance(value, str) and name not in OTHERWISE
     }
-    assert {counter.figure.partition(":")[0] for counter in COUNTERS} == kept
+    assert {counter.key.partition(":")[0] for counter in COUNTERS} == kept
 
 
 def test_none_is_there_twice() -> None:
-    for names in ([each.name for each in COUNTERS], [each.figure for each in COUNTERS]):
+    for names in ([each.name for each in COUNTERS], [each.key for each in COUNTERS]):
         assert len(set(names)) == len(names)
 
 

@@ -89,7 +89,8 @@ def placed() -> dict[str, tuple[str, str]]:
             if session.event.is_stand_in
             else "an event",
         )
-        for session in Session.objects.select_related("event")
+        # Columns of later migrations do not exist yet.
+        for session in Session.objects.select_related("event").defer("ended_by_hand")
     }
 
 

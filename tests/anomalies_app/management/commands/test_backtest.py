@@ -38,7 +38,7 @@ def test_without_changes_it_lists_what_is_raised(event):
     assert lines[0] == "2 sessions, 224 session-ticks, 0.3 session-hours"
     assert row(lines, "MASS_EXIT") == ["2", "6.429"]
     assert row(lines, "all") == ["2", "6.429"]
-    assert "Raised: 2" in lines
+    assert "Detected: 2" in lines
     assert sum("Active users fell from 200 to 80" in line for line in lines) == 2
 
 

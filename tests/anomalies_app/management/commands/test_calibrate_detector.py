@@ -74,8 +74,8 @@ def test_the_built_in_one_is_the_same_each_time(tmp_path, monkeypatch):
     ("arguments", "reason"),
     [
         (["--name", "../x"], "not allowed as a name"),
-        (["--name", "built-in"], "taken"),
-        (["--built-in", "--event", "x"], "simulated sessions only"),
+        (["--name", "built-in"], "reserved"),
+        (["--built-in", "--event", "x"], "always uses simulated sessions"),
         (["some.csv", "--since", "2026-05-01"], "--since cannot be used with files"),
         (["missing.csv"], "missing.csv: No such file"),
         (["--since", "yesterday"], "'yesterday' is no date"),
