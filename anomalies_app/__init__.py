@@ -1,0 +1,1 @@
+"""Anomalies of sessions: their detection, their review and how well it works."""

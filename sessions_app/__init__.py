@@ -1,0 +1,1 @@
+"""Sessions of live events: what people do in them, and their engagement at each tick."""

@@ -1,0 +1,1 @@
+"""The detector: features, half-space trees, calibration and episodes; pure."""

@@ -1,0 +1,1 @@
+"""How well the detector does: labelled sessions, backtests, fitted calibrations; pure."""

@@ -1,0 +1,1 @@
+"""The detector of one shard, and its part of a tick."""

@@ -164,9 +164,10 @@ class Collector:
 
     def _let_fill(self) -> None:
         """Waits until a batch is worth its blocks, unless more than one batch is waiting."""
-        into_tick_ms = self._now_ms() % TICK_MS
+        now_ms = self._now_ms()
+        into_tick_ms = now_ms % TICK_MS
         is_behind = self.reader.size.was_full or len(self.subscriber) >= self.batch_size
-        is_reported = self._reported_ms >= self._now_ms() - into_tick_ms
+        is_reported = self._reported_ms >= now_ms - into_tick_ms
         if is_reported and not (self._recovering or is_behind):
             # By a monotonic clock, so that a clock change cannot prolong the wait.
             wanted = self._read_at + FILLING_SECONDS - time.monotonic()

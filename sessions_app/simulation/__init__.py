@@ -1,0 +1,1 @@
+"""Simulated attendees, conferences and labelled sessions; pure."""

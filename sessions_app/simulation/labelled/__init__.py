@@ -1,0 +1,1 @@
+"""Sessions with anomalies whose times and types are known."""

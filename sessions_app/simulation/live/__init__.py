@@ -1,0 +1,1 @@
+"""Conferences that post what a platform posts."""

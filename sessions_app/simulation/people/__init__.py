@@ -1,0 +1,1 @@
+"""Simulated attendees: how they talk, react, come and go."""

@@ -36,7 +36,7 @@ from tests.requirements import missing
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-PREVIOUS_RELEASE = "4549d4a"
+PREVIOUS_RELEASE = "d9357c8"
 PIPELINE = ("collector", "worker", "beat")
 PEOPLE = 30
 # Of the 120 people of a room; a mass exit.
