@@ -156,10 +156,7 @@ def advance(
     members, subjects = _identities(windows, events, rows_of)
     seen_before, lost_seen = deduplication.unpack(seen)
     chat, reactions, newly_seen = _count_messages(windows, events, rows_of, subjects, seen_before)
-    users, lost = presence.unpack(touched.rows, touched.presence, windows.rows, tick)
-    stored, lost_polls = poll_tables.unpack(
-        touched.polled, touched.polls, touched.voters, touched.votes, users
-    )
+    users, stored, lost_tables = _unpacked(touched, windows, tick)
     users, movements = _fold_presence(windows, tick, events, rows_of, members, touched, users)
     windows.close_tick()
     folded = _fold_polls(windows, tick, events, rows_of, members, subjects, touched, stored)
@@ -176,12 +173,23 @@ def advance(
         touched=_packed(touched, users, folded.tables),
         seen=deduplication.pack(newly_seen),
         poll_moments=folded.moments,
-        lost=[*lost_seen, *lost, *lost_polls],
+        lost=[*lost_seen, *lost_tables],
         forgotten_users=int(windows.rows["forgotten"].sum()) - forgotten_before,
         forgotten_voters=folded.forgotten_voters,
         forgotten_polls=folded.forgotten_polls,
         late_votes=folded.late_votes,
     )
+
+
+def _unpacked(
+    touched: Touched, windows: SessionWindows, tick: int
+) -> tuple[Table, poll_tables.PollTables, list[LostTable]]:
+    """The tables of the touched sessions, and what could not be read of them."""
+    users, lost = presence.unpack(touched.rows, touched.presence, windows.rows, tick)
+    stored, lost_polls = poll_tables.unpack(
+        touched.polled, touched.polls, touched.voters, touched.votes, users
+    )
+    return users, stored, [*lost, *lost_polls]
 
 
 def _note_signs_of_life(
