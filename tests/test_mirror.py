@@ -21,7 +21,7 @@ REASONS = {
     ),
     "engagement_conductor/web_server/limits.py": "Plain numbers, which other tests keep to.",
     "sessions_app/outcomes/part.py": (
-        "An abstract class; engagement_conductor/pipeline/test_parts.py has a part of its own."
+        "An abstract class; pipeline/test_outcome_parts.py has a part of its own."
     ),
     "sessions_app/outcomes/session_parts.py": (
         "What each part keeps is in test_outbox.py beside it; how it is stored, in pipeline/."

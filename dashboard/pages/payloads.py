@@ -10,6 +10,7 @@ from msgspec import to_builtins
 
 from anomalies_app.models import Anomaly
 from anomalies_app.records import AnomalyRecord
+from dashboard.formatting.banner import acknowledged_by, movement
 from dashboard.formatting.presentation import ATTENTION_LINE
 from dashboard.formatting.rounding import (
     chart_score,
@@ -19,7 +20,6 @@ from dashboard.formatting.rounding import (
     whole,
     whole_percent,
 )
-from dashboard.formatting.sentences import acknowledged_by, movement
 from sessions_app.models import EngagementMetric, Event, Pause, PollMoment, Session
 from sessions_app.scoring.points import SessionPoint
 from sessions_app.scoring.score import ScoreSettings, Signals, explain

@@ -7,7 +7,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 
 from dashboard.live.sinks import show
-from engagement_conductor.pipeline.parts import PARTS
+from engagement_conductor.pipeline.outcome_parts import PARTS
 from engagement_conductor.pipeline.turn import Turn
 from sessions_app.outcomes.addresses import Addresses
 from sessions_app.outcomes.outbox import Outcome, UnknownOutboxError, decode_outcome

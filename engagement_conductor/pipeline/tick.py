@@ -6,7 +6,7 @@ import time
 from engagement_conductor.pipeline.counting import count_skipped, count_tick
 from engagement_conductor.pipeline.delivery import deliver
 from engagement_conductor.pipeline.opening import OpenShard, look_up_sessions
-from engagement_conductor.pipeline.parts import PARTS
+from engagement_conductor.pipeline.outcome_parts import PARTS
 from engagement_conductor.pipeline.scoring import detect, score_tick
 from engagement_conductor.pipeline.turn import Turn
 from sessions_app.control.edits import follow_edits

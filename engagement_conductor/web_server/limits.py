@@ -1,4 +1,7 @@
-"""Every limit of the web server but those of the settings, which are in docs/operations.md."""
+"""Every limit of the web server that cannot be set.
+
+Those that can are in :mod:`engagement_conductor.settings`: ``MAX_SOCKETS_PER_USER``, for one.
+"""
 
 # Requests: a browser asks for six things at a time.
 REQUESTS_PER_CALLER = 6

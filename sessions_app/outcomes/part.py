@@ -1,7 +1,7 @@
 """The parts of a tick's outcome, each provided by the app that owns it.
 
 A new kind of outcome is a new :class:`Part` and one line in
-:mod:`engagement_conductor.pipeline.parts`; nothing else in the tick depends on it.
+:mod:`engagement_conductor.pipeline.outcome_parts`; nothing else in the tick depends on it.
 """
 
 from abc import ABC, abstractmethod

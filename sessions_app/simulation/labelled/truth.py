@@ -10,7 +10,7 @@ from sessions_app.scoring.score import ScoreSettings, Signals, score
 from sessions_app.simulation.labelled.programme import Programme
 from sessions_app.simulation.people.characters import Character
 from sessions_app.simulation.people.course import Course, expected_presence
-from sessions_app.simulation.people.habits import BURST_SECONDS
+from sessions_app.simulation.people.timings import BURST_SECONDS
 from sessions_app.ticks import TICK_SECONDS, WINDOW_SECONDS, WINDOW_TICKS
 
 Floats = NDArray[np.float64]

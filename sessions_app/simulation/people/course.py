@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.simulation.people.characters import Character, Phase, plan
-from sessions_app.simulation.people.habits import ARRIVAL_SHAPE, AT_THE_START
+from sessions_app.simulation.people.timings import ARRIVAL_SHAPE, AT_THE_START
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.events.decoding import EventKind
-from sessions_app.simulation.people import habits
+from sessions_app.simulation.people import timings
 from sessions_app.simulation.people.characters import Character, Polls
 from sessions_app.simulation.people.course import Course, course_of
 
@@ -114,8 +114,8 @@ def _draw_stays(character: Character, course: Course, random: np.random.Generato
     lost_share = lost / np.maximum(leaving + lost, 1e-12)
 
     user = np.arange(character.audience)
-    start = character.arrival_s * random.beta(*habits.ARRIVAL_SHAPE, size=len(user))
-    late = random.random(len(user)) >= habits.AT_THE_START
+    start = character.arrival_s * random.beta(*timings.ARRIVAL_SHAPE, size=len(user))
+    late = random.random(len(user)) >= timings.AT_THE_START
     start[late] = coming.next(np.zeros(int(late.sum())), random)
     stays = []
     while (there := start < seconds).any():
@@ -125,7 +125,7 @@ def _draw_stays(character: Character, course: Course, random: np.random.Generato
         gone = end < seconds
         user, end = user[gone], end[gone]
         back = random.random(len(user)) < lost_share[end.astype(np.int64)]
-        away = random.uniform(*habits.DROPOUT_SECONDS, size=len(user))
+        away = random.uniform(*timings.DROPOUT_SECONDS, size=len(user))
         start = np.where(back, end + away, coming.next(end, random))
     if not stays:
         return Stays(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
@@ -137,7 +137,7 @@ def _draw_stays(character: Character, course: Course, random: np.random.Generato
 def _lost_connections(character: Character, course: Course) -> Floats:
     """Share of those present who lose their connection in each second, as a rate."""
     lost = np.full(course.seconds, character.dropouts / 60)
-    spread = int(habits.HICCUP_SECONDS)
+    spread = int(timings.HICCUP_SECONDS)
     for second, phase in course.moments:
         if phase.hiccup:
             lost[second : second + spread] -= np.log1p(-min(phase.hiccup, 0.999)) / spread
@@ -154,7 +154,7 @@ class _Crowd:
         self.random = random
         self.present = stays.present_at(np.arange(course.seconds, dtype=np.float64))
         # Twice the length, so that keys of one user never reach those of the next.
-        self._span = 2.0 * course.seconds + 2 * habits.DROPOUT_SECONDS[1]
+        self._span = 2.0 * course.seconds + 2 * timings.DROPOUT_SECONDS[1]
         self._keys = stays.user * self._span + stays.start_s
         self._found: list[CrowdEvents] = []
 
@@ -162,7 +162,7 @@ class _Crowd:
         """Adds joins and leaves, or a sign of life where the client announces neither."""
         announced = np.array(
             [
-                habits.announces(number, self.character.announced)
+                timings.announces(number, self.character.announced)
                 for number in range(self.character.audience)
             ],
             dtype=np.bool_,
@@ -177,8 +177,8 @@ class _Crowd:
         course, character = self.course, self.character
         chat = self._at_rate(character.chat * course.chat * self._excitement())
         users = self._users_at(chat)
-        typed = self.random.random(len(chat)) < habits.TYPED_SHARE
-        typing = self.random.uniform(*habits.TYPING_SECONDS, size=len(chat))
+        typed = self.random.random(len(chat)) < timings.TYPED_SHARE
+        typing = self.random.uniform(*timings.TYPING_SECONDS, size=len(chat))
         self._add(EventKind.USER_SIGN, chat[typed], users[typed])
         self._add(EventKind.CHAT, chat + np.where(typed, typing, 0.0), users)
         self._act_alone(EventKind.REACTION, self._at_rate(character.reactions * course.activity))
@@ -193,15 +193,15 @@ class _Crowd:
         for poll, opened_s in enumerate(openings.tolist()):
             activity = float(self.course.activity[int(opened_s)])
             users = self.stays.users_at(opened_s)
-            delay = habits.FIRST_VOTE_SECONDS + self.random.exponential(
-                habits.VOTE_DELAY_SECONDS, len(users)
+            delay = timings.FIRST_VOTE_SECONDS + self.random.exponential(
+                timings.VOTE_DELAY_SECONDS, len(users)
             )
-            share = habits.voting_share(polls.participation, activity)
+            share = timings.voting_share(polls.participation, activity)
             votes = (delay < polls.open_s) & (self.random.random(len(users)) < share)
             users, times = users[votes], opened_s + delay[votes]
             self._add(EventKind.VOTE, times, users, poll)
-            changed = self.random.random(len(users)) < habits.CHANGED_VOTES
-            times = times[changed] + habits.CHANGED_VOTE_SECONDS
+            changed = self.random.random(len(users)) < timings.CHANGED_VOTES
+            times = times[changed] + timings.CHANGED_VOTE_SECONDS
             self._add(EventKind.VOTE, times, users[changed], poll)
             closed = np.array([opened_s + polls.open_s])
             self._add(EventKind.POLL_CLOSED, closed, np.array([NOBODY]), poll)
@@ -236,7 +236,7 @@ class _Crowd:
             return np.ones(seconds)
         starts = self.random.random(seconds) < self.character.bursts / 60
         second = np.arange(seconds)
-        ends = second + self.random.uniform(*habits.BURST_SECONDS, size=seconds)
+        ends = second + self.random.uniform(*timings.BURST_SECONDS, size=seconds)
         latest = np.maximum.accumulate(np.where(starts, second, NOBODY))
         excited = (latest != NOBODY) & (second < ends[latest])
         return np.where(excited, burst, 1.0)
@@ -246,7 +246,7 @@ class _Crowd:
         for second, phase in self.course.moments:
             if phase.applause:
                 claps = self.random.poisson(self.present[second] * phase.applause)
-                times.append(second + self.random.random(claps) * habits.APPLAUSE_SECONDS)
+                times.append(second + self.random.random(claps) * timings.APPLAUSE_SECONDS)
         return np.concatenate(times)
 
     def _users_at(self, times: Floats) -> Ints:

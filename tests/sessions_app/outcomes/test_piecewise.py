@@ -7,7 +7,7 @@ import redis
 from django.db import connection
 
 from engagement_conductor import tasks
-from engagement_conductor.pipeline.parts import PARTS
+from engagement_conductor.pipeline.outcome_parts import PARTS
 from sessions_app.models import PollMoment
 from sessions_app.outcomes.outbox import decode_outcome, encode_outcome
 from sessions_app.redis_access import keys

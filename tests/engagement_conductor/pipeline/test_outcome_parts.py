@@ -7,7 +7,7 @@ import pytest
 import redis
 from django.db import connection
 
-from engagement_conductor.pipeline.parts import PARTS
+from engagement_conductor.pipeline.outcome_parts import PARTS
 from sessions_app.outcomes import session_parts
 from sessions_app.outcomes.addresses import Addresses
 from sessions_app.outcomes.outbox import decode_outcome

@@ -1,4 +1,4 @@
-"""Behaviour common to all simulated sessions, however they are computed."""
+"""How long what people do takes, and what share of them does it, in all simulated sessions."""
 
 # Share of the audience that arrives at the start; the others may arrive later.
 AT_THE_START = 0.9

@@ -2,7 +2,7 @@
 
 from anomalies_app.detector.explanations import fall_duration
 from anomalies_app.records import SignalMove
-from dashboard.formatting.sentences import acknowledged_by, movement
+from dashboard.formatting.banner import acknowledged_by, movement
 
 ARROW = "\N{RIGHTWARDS ARROW}"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessions_app.simulation.people.habits import announces, voting_share
+from sessions_app.simulation.people.timings import announces, voting_share
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.3, 0.9, 1.0])

@@ -1,4 +1,7 @@
-"""Sentences about anomalies, shared by pages and their live updates."""
+"""The text of an alert's banner beside the reason, on the page and in live updates.
+
+The reason itself is made once, by :mod:`anomalies_app.detector.explanations`, and stored.
+"""
 
 from anomalies_app.detector.explanations import fall_duration, grouped
 from anomalies_app.records import SignalMove
