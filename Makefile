@@ -55,7 +55,7 @@ abuse: setup ## runs all attacks on the running product, with 10,000 connections
 		tests/e2e/pages/test_hostile_names.py tests/integration/test_abuse.py tests/integration/test_floods.py \
 		tests/dashboard/test_urls.py tests/dashboard/test_access_methods.py tests/dashboard/http/test_middleware.py $(ARGS)"
 
-audit: setup ## checks for insecure code, unpinned versions, vulnerable packages (queries the registries)
+audit: setup ## checks for insecure code, unpinned versions and vulnerable packages (queries the registries)
 	@$(PIP_INSTALL) requirements-audit.lock
 	@$(RUN) scripts/audit.py
 

@@ -85,7 +85,7 @@ def test_every_documented_variable_is_passed_or_named_as_settled():
     text = (ROOT / "docs" / "operations.md").read_text()
     table = text.partition("## Environment variables")[2].partition("\n## ")[0]
     documented = set(re.findall(r"^\| `([A-Z_]+)`", table, re.MULTILINE))
-    [settled] = re.findall(r"variables above but these, [^:]+: ([^;]+);", text)
+    [settled] = re.findall(r"variables above except these, [^:]+: ([^;]+);", text)
     not_taken = set(re.findall(r"`([A-Z_]+)`", settled))
     taken = set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT))
     assert documented - taken == not_taken

@@ -164,7 +164,7 @@ class AnomalyAdmin(CheckedAdmin):
     @admin.action(description="Acknowledge", permissions=["change"])
     def acknowledge(self, request: HttpRequest, queryset: QuerySet) -> None:
         changed = acknowledge_anomalies(chosen_keys(queryset), request.user)
-        words = ngettext("%d anomaly: acknowledged.", "%d anomalies: acknowledged.", changed)
+        words = ngettext("%d anomaly acknowledged.", "%d anomalies acknowledged.", changed)
         self.message_user(request, words % changed, messages.SUCCESS)
 
     @admin.action(description="Confirm", permissions=["change"])
@@ -178,7 +178,7 @@ class AnomalyAdmin(CheckedAdmin):
     def _review(self, request: HttpRequest, queryset: QuerySet, verdict: Verdict) -> None:
         note = request.POST.get("note") or None
         changed = review_anomalies(chosen_keys(queryset), request.user, verdict, note)
-        words = ngettext("%d anomaly: %s.", "%d anomalies: %s.", changed)
+        words = ngettext("%d anomaly marked as %s.", "%d anomalies marked as %s.", changed)
         self.message_user(request, words % (changed, verdict.label.lower()), messages.SUCCESS)
 
     def _review_one(self, request: HttpRequest) -> HttpResponse:
@@ -240,7 +240,7 @@ class AnomalyAdmin(CheckedAdmin):
     def expected(self, anomaly: Anomaly) -> str:
         return share(anomaly.expected_engagement, 0)
 
-    @admin.display(description="score around it")
+    @admin.display(description="score over time")
     def picture(self, anomaly: Anomaly) -> str:
         return anomaly.picture or DASH
 
@@ -268,7 +268,7 @@ class AnomalyAdmin(CheckedAdmin):
         )
         return format_html('<div class="verdicts">{}</div>', buttons)
 
-    @admin.display(description="moved most")
+    @admin.display(description="biggest change")
     def moved(self, anomaly: Anomaly) -> str:
         return move_in_words(anomaly)
 

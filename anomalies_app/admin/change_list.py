@@ -49,7 +49,7 @@ class NoteForm(ActionForm):
     note = forms.CharField(
         required=False,
         label="Note:",
-        widget=forms.TextInput(attrs={"size": 30, "placeholder": "for the record"}),
+        widget=forms.TextInput(attrs={"size": 30, "placeholder": "optional"}),
     )
 
 

@@ -33,7 +33,7 @@ def score_picture(
     highest = max(score for _, score in points)
     return format_html(
         '<svg class="course" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'role="img" aria-label="Score between {lowest} and {highest} % around it">'
+        'role="img" aria-label="Score between {lowest} and {highest} % around the anomaly">'
         '<path class="course-raised" d="M{middle} 0V{height}"/>'
         '<path class="course-score" d="{path}"/></svg>',
         width=WIDTH,

@@ -19,7 +19,7 @@ _SIGNAL_LABELS = {
     "chat_msgs_per_min": "Chat messages a minute",
     "poll_participation": "Poll participation",
     "active_users": "Active users",
-    "total_users": "Users in all",
+    "total_users": "Total users",
     "reactions_per_min": "Reactions a minute",
     "user_leave_rate": "Leave rate",
 }

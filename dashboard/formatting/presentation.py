@@ -31,8 +31,8 @@ LABELS: dict[str, dict[str, str]] = {
 # Other texts that both the first paint and scripts write. Braces mark placeholders.
 WORDS = {
     "acknowledged": "{what} at {time}",
-    "over": "Over",
-    "over_since": "Over since",
+    "over": "Ended",
+    "over_since": "Ended at",
     "since": "Since",
     "engagement_now": "Engagement now",
     "engagement_at_end": "Engagement at the end",

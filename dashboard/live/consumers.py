@@ -229,7 +229,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             if not is_outage(error):
                 raise
             # The next renewal may succeed; until then the page shows that it is out of date.
-            log_failure(logger, "WebSockets are not renewed", error)
+            log_failure(logger, "WebSockets could not be renewed", error)
 
     async def _reauthorize(self) -> None:
         """Closes the WebSocket, or changes its groups, as the user's login and rights are now."""

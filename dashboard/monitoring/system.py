@@ -33,12 +33,12 @@ PART_LABELS = {
     "shards": "Shards",
     "lost_tables": "Lost tables",
     "logs": "Logs",
-    "figures": "Figures",
+    "figures": "Redis keys and counters",
 }
 STATUS_SENTENCES = {
     "ok": "Everything works.",
-    "degraded": "Pages work, but something behind them is wrong.",
-    "down": "The database or Redis does not answer.",
+    "degraded": "Pages work, but may be out of date: a component is failing.",
+    "down": "The database or Redis is not responding.",
 }
 
 
@@ -54,7 +54,7 @@ def show_system(request: HttpRequest) -> HttpResponse:
     except ValueError as error:
         return HttpResponseBadRequest(f"{error}\n", "text/plain; charset=utf-8")
     except redis.RedisError as error:
-        letters, reasons, problem = [], [], f"Redis does not answer: {error}"
+        letters, reasons, problem = [], [], f"Redis is not responding: {error}"
     status = overall_status(parts)
     context = {
         **admin.site.each_context(request),

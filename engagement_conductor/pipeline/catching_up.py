@@ -82,7 +82,7 @@ def score_shard(
         raise ShardFailedError(turn.stage, turn.tick) from error
     finally:
         if not lock.release():
-            logger.warning("Shard %d took longer than its lock lasts.", shard)
+            logger.warning("Shard %d: its lock expired before the work was done.", shard)
 
 
 def catch_up(
@@ -116,7 +116,7 @@ def catch_up(
                     break
                 scorer.follow_edits()
     except (NewerBlockError, TickTakenError, redis.exceptions.LockError) as error:
-        logger.info("Left to the next call: %s.", error)
+        logger.info("Left for the next call: %s.", error)
     finally:
         turn.store.abandon()
         _save_counters(turn)
@@ -154,4 +154,4 @@ def _save_counters(turn: Turn) -> None:
     try:
         turn.counters.save(turn.client)
     except redis.RedisError as error:
-        log_failure(logger, "Counters are lost", error)
+        log_failure(logger, "Counters were not saved", error)

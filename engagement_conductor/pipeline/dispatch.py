@@ -38,13 +38,13 @@ def plan_tick(client: "redis.Redis", tick: int) -> Lanes | None:
     """
     if not _wait_for_watermark(client, tick):
         with log_context(tick=tick):
-            logger.warning("Tick %d waits: the collectors have not read past its end.", tick)
+            logger.warning("Tick %d is waiting: the collectors have not read past its end.", tick)
         return None
     _advance_mark(client)
     seconds = read_seconds(client)
     lanes = plan(_loads(client, seconds), shards_apart(seconds), TASKS_PER_TICK)
     if lanes.slow and (omitted := _lines.left_out(tuple(lanes.slow))) is not None:
-        logger.warning("%s", with_count(f"Shards {lanes.slow} are slow, and scored apart", omitted))
+        logger.warning("%s", with_count(f"Shards {lanes.slow} are in the slow lane", omitted))
     return lanes
 
 

@@ -75,7 +75,7 @@ def _score_one(
         scored = score_shard(client, shard, tick, caches, seconds, failure)
         if scored and failure is not None:
             forget_failure(client, shard)
-            logger.info("Shard %d is scored again, after %d failures.", shard, failure.count)
+            logger.info("Shard %d is being scored again after %d failures.", shard, failure.count)
     except ShardFailedError as error:
         cause = error.__cause__ or error
         _reconnect(client)
@@ -86,7 +86,7 @@ def _score_one(
     except Exception as error:  # noqa: BLE001 - one shard must not stop the others
         _reconnect(client)
         with log_context(shard=shard, tick=tick):
-            log_failure(logger, "The tick waits in a shard", error)
+            log_failure(logger, "A shard's tick is waiting", error)
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
@@ -118,7 +118,7 @@ def _note_failure(
     try:
         note_failure(client, shard, stage, tick, one_line(error))
     except SERVER_ERRORS as outage:
-        log_failure(logger, "A shard's failure was not noted", outage)
+        log_failure(logger, "A shard's failure was not recorded", outage)
 
 
 def _reconnect(client: "redis.Redis") -> None:

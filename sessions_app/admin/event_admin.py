@@ -35,7 +35,7 @@ class StandInFilter(admin.SimpleListFilter):
         return [
             ("event", "events"),
             ("stand-in", "stand-ins"),
-            ("same", "stand-ins with the ID of an event"),
+            ("same", "stand-ins with the same ID as an event"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
@@ -71,7 +71,7 @@ class EventAdmin(CountedDeletion):
     fieldsets = (
         (None, {"fields": ("title", "external_id", "is_stand_in", "organizers")}),
         (
-            "Weights of the score",
+            "Score weights",
             {
                 "description": "The score, from 0 to 1, is the sum of the first four parts minus "
                 "the last. With weights that add up to 1, a session can reach 100 %; to emphasise "

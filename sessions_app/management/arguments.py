@@ -16,7 +16,7 @@ def a_time(text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no date: write 2026-05-17 or 2026-05-17T09:00"
+            f"{text!r} is not a date: use 2026-05-17 or 2026-05-17T09:00"
         ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 

@@ -17,6 +17,16 @@ class Migration(migrations.Migration):
             state_operations=[
                 migrations.AlterField(
                     model_name="engagementmetric",
+                    name="chat_count",
+                    field=models.IntegerField(help_text="Chat messages in this tick."),
+                ),
+                migrations.AlterField(
+                    model_name="engagementmetric",
+                    name="reaction_count",
+                    field=models.IntegerField(help_text="Reactions in this tick."),
+                ),
+                migrations.AlterField(
+                    model_name="engagementmetric",
                     name="vote_count",
                     field=models.IntegerField(
                         help_text="Users who cast their first vote on a poll in this tick."
@@ -94,7 +104,7 @@ class Migration(migrations.Migration):
                     name="leave_weight",
                     field=models.FloatField(
                         default=0.1,
-                        help_text="What is subtracted if everybody leaves; in proportion to the leave rate.",
+                        help_text="What is subtracted if everybody leaves; proportional to the leave rate.",
                         validators=[
                             django.core.validators.MinValueValidator(0.0),
                             django.core.validators.MaxValueValidator(1.0),
@@ -106,7 +116,7 @@ class Migration(migrations.Migration):
                     name="low_engagement_threshold",
                     field=models.FloatField(
                         default=0.2,
-                        help_text="A fall to a score below this for a minute is reported as low engagement.",
+                        help_text="A score that stays below this is reported as low engagement.",
                         validators=[
                             django.core.validators.MinValueValidator(0.0),
                             django.core.validators.MaxValueValidator(1.0),
@@ -131,7 +141,7 @@ class Migration(migrations.Migration):
                     field=models.BooleanField(
                         default=False,
                         help_text="Engagement that declines over several minutes is not reported.",
-                        verbose_name="no alerts of gradual declines",
+                        verbose_name="no alerts for gradual declines",
                     ),
                 ),
                 migrations.AlterField(
@@ -140,7 +150,25 @@ class Migration(migrations.Migration):
                     field=models.BooleanField(
                         default=False,
                         help_text="Engagement below the low engagement threshold is not reported as such.",
-                        verbose_name="no alerts of low engagement",
+                        verbose_name="no alerts for low engagement",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="event",
+                    name="mute_mass_exit",
+                    field=models.BooleanField(
+                        default=False,
+                        help_text="Many people leaving at once is not reported.",
+                        verbose_name="no alerts for mass exits",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="event",
+                    name="mute_sudden_drop",
+                    field=models.BooleanField(
+                        default=False,
+                        help_text="Engagement that falls within a minute is not reported.",
+                        verbose_name="no alerts for sudden drops",
                     ),
                 ),
                 migrations.AlterField(
@@ -194,7 +222,7 @@ class Migration(migrations.Migration):
                     name="sensitivity",
                     field=models.FloatField(
                         default=1.0,
-                        help_text="From 0.25 to 4. Above 1, alerts are more frequent and earlier; below 1, rarer. Observations are treated as this many times as improbable as they are.",
+                        help_text="From 0.25 to 4. Above 1, alerts are more frequent and earlier; below 1, rarer. At 2, an observation counts as twice as improbable as it is.",
                         validators=[
                             django.core.validators.MinValueValidator(0.25),
                             django.core.validators.MaxValueValidator(4.0),
@@ -226,12 +254,22 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 migrations.AlterField(
+                    model_name="pause",
+                    name="ends_at",
+                    field=models.DateTimeField(
+                        blank=True,
+                        db_index=True,
+                        help_text="Leave empty if the end is not known.",
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
                     model_name="session",
                     name="ended_at",
                     field=models.DateTimeField(
                         blank=True,
                         db_index=True,
-                        help_text="When it ended. Set it to end the session, clear it to reopen it; pages follow within seconds.",
+                        help_text="When it ended. Set it to end the session, clear it to reopen it; pages update within seconds.",
                         null=True,
                     ),
                 ),
@@ -259,6 +297,6 @@ class Migration(migrations.Migration):
                     name="started_at",
                     field=models.DateTimeField(help_text="When it was first seen."),
                 ),
-            ],
-        ),
+            ]
+        )
     ]

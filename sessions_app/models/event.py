@@ -66,7 +66,7 @@ class Event(models.Model):
     leave_weight = models.FloatField(
         default=0.10,
         validators=RATIO,
-        help_text="What is subtracted if everybody leaves; in proportion to the leave rate.",
+        help_text="What is subtracted if everybody leaves; proportional to the leave rate.",
     )
     chat_saturation = models.FloatField(
         default=20.0,
@@ -93,7 +93,7 @@ class Event(models.Model):
     low_engagement_threshold = models.FloatField(
         default=0.20,
         validators=RATIO,
-        help_text="A fall to a score below this for a minute is reported as low engagement.",
+        help_text="A score that stays below this is reported as low engagement.",
     )
     warning_threshold = models.FloatField(
         default=0.60,
@@ -109,25 +109,25 @@ class Event(models.Model):
         default=1.0,
         validators=SENSITIVITY,
         help_text="From 0.25 to 4. Above 1, alerts are more frequent and earlier; below 1, rarer. "
-        "Observations are treated as this many times as improbable as they are.",
+        "At 2, an observation counts as twice as improbable as it is.",
     )
     mute_sudden_drop = models.BooleanField(
-        "no alerts of sudden drops",
+        "no alerts for sudden drops",
         default=False,
         help_text="Engagement that falls within a minute is not reported.",
     )
     mute_gradual_decline = models.BooleanField(
-        "no alerts of gradual declines",
+        "no alerts for gradual declines",
         default=False,
         help_text="Engagement that declines over several minutes is not reported.",
     )
     mute_mass_exit = models.BooleanField(
-        "no alerts of mass exits",
+        "no alerts for mass exits",
         default=False,
         help_text="Many people leaving at once is not reported.",
     )
     mute_low_engagement = models.BooleanField(
-        "no alerts of low engagement",
+        "no alerts for low engagement",
         default=False,
         help_text="Engagement below the low engagement threshold is not reported as such.",
     )
@@ -153,14 +153,14 @@ class Event(models.Model):
         # No form contains both fields of the constraint, so Django does not check it.
         same = Event.objects.filter(external_id=self.external_id, is_stand_in=self.is_stand_in)
         if same.exclude(pk=self.pk).exists():
-            problems["external_id"] = "An event with this ID exists already."
+            problems["external_id"] = "An event with this ID already exists."
         if self.highest_score is not None and self.highest_score < MINIMUM_REACHABLE_SCORE:
             problems["chat_weight"] = (
-                "The weights that add to the score are 0 or nearly 0: the score would stay 0."
+                "All positive weights are 0 or nearly 0, so the score would always be 0."
             )
         for name in ("sudden_drop_threshold", "mass_exit_threshold"):
             if getattr(self, name) == 0:
-                problems[name] = "Must be more than 0: a fall of nothing is no alert."
+                problems[name] = "Must be greater than 0."
         if _all_given(self.warning_threshold, self.critical_threshold) and (
             self.warning_threshold >= self.critical_threshold
         ):

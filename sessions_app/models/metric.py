@@ -65,8 +65,8 @@ class EngagementMetric(models.Model):
     total_users = models.IntegerField()
     reactions_per_min = models.FloatField()
     user_leave_rate = models.FloatField()
-    chat_count = models.IntegerField(help_text="Chat messages of this tick.")
-    reaction_count = models.IntegerField(help_text="Reactions of this tick.")
+    chat_count = models.IntegerField(help_text="Chat messages in this tick.")
+    reaction_count = models.IntegerField(help_text="Reactions in this tick.")
     join_count = models.IntegerField(help_text="Users who joined in this tick.")
     leave_count = models.IntegerField(help_text="Users who left in this tick.")
     vote_count = models.IntegerField(

@@ -34,7 +34,7 @@ class Session(models.Model):
         null=True,
         blank=True,
         db_index=True,
-        help_text="When it ended. Set it to end the session, clear it to reopen it; pages follow "
+        help_text="When it ended. Set it to end the session, clear it to reopen it; pages update "
         "within seconds.",
     )
     edited_at = models.DateTimeField(
@@ -108,7 +108,7 @@ class Pause(models.Model):
     kind = models.CharField(max_length=10, choices=PauseKind.choices, default=PauseKind.BREAK)
     starts_at = models.DateTimeField(default=timezone.now)
     ends_at = models.DateTimeField(
-        null=True, blank=True, db_index=True, help_text="Empty: until further notice."
+        null=True, blank=True, db_index=True, help_text="Leave empty if the end is not known."
     )
     note = models.CharField(max_length=255, blank=True)
 

@@ -150,7 +150,7 @@ def _settle(client: "redis.Redis") -> str:
         client.set(keys.DATABASE_CHANGED, row.epoch.hex, ex=PAGES_WAIT_SECONDS)
     logger.warning(
         "The database does not continue from its last position (%s, now %s): looking up all live "
-        "sessions again; pages wait %d s.",
+        "sessions again; pages get no updates for %d s.",
         remembered,
         found,
         PAGES_WAIT_SECONDS,
@@ -190,7 +190,7 @@ def supports_incarnation() -> bool:
         if not isinstance(error.__cause__, _UNSUPPORTED):
             log_failure(logger, "Could not read the timeline of the database server", error)
             return False
-        logger.info("The database server does not reveal its timeline: %s", error)
+        logger.info("The database server does not report its timeline: %s", error)
         _supports_incarnation = False
         return False
     _supports_incarnation = True

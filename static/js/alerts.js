@@ -8,7 +8,7 @@ const field = (place, name) => place.querySelector(`[data-field="${name}"]`);
 
 function words(anomaly, news) {
   const what = label("anomaly", anomaly.type);
-  if (news === ENDED) return `${what} is over.`;
+  if (news === ENDED) return `${what} has ended.`;
   if (news === ACKNOWLEDGED) return `${what}: ${acknowledgement(anomaly.acknowledged)}.`;
   return `${label("severity", anomaly.severity)}: ${what}. ${anomaly.reason}`;
 }

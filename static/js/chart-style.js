@@ -33,7 +33,7 @@ export function describePoint({ percent: shown, category, signals, lowest, highe
     `${whole(shown)} %${spread} · ${label("category", category)}`,
     `${whole(signals.chat_msgs_per_min)} chat/min, ${whole(signals.reactions_per_min)} reactions/min`,
     `${whole(signals.active_users)} of ${whole(signals.total_users)} people active`,
-    `${percent(signals.poll_participation)} % in the poll, ${percent(signals.user_leave_rate)} % left`,
+    `${percent(signals.poll_participation)} % voted, ${percent(signals.user_leave_rate)} % left`,
   ];
 }
 

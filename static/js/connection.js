@@ -20,7 +20,7 @@ const WORDS = {
   live: "Live",
   stale: "No update",
   reconnecting: "Reconnecting",
-  ended: "Session over",
+  ended: "Session ended",
   refused: "No longer available: please reload",
 };
 

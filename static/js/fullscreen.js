@@ -60,7 +60,7 @@ export class FullScreen {
   set(on) {
     if (on) root.dataset.wall = "";
     else delete root.dataset.wall;
-    setText(this.button, on ? "Leave full screen" : "Full screen");
+    setText(this.button, on ? "Exit full screen" : "Full screen");
     const address = new URL(location.href);
     if (on) address.searchParams.set("wall", "1");
     else address.searchParams.delete("wall");

@@ -40,7 +40,7 @@ function limitDownloads() {
   }
   const parts = [from && `from ${moment(from)}`, to && `to ${moment(to)}`].filter(Boolean);
   const text = parts.length ? parts.join(" ") : "The whole session";
-  setText(element("range-hint"), isBackwards ? "The end is before the start: whole session" : text);
+  setText(element("range-hint"), isBackwards ? "The end is before the start: downloading the whole session" : text);
 }
 
 showTimes();

@@ -4,8 +4,8 @@ import { WORDS as SHARED } from "./presentation.js";
 
 const WORDS = {
   stale: "No new data is arriving.",
-  reconnecting: "The connection is lost; reconnecting.",
-  refused: "This page gets no more updates: please reload.",
+  reconnecting: "Connection lost; reconnecting.",
+  refused: "This page no longer receives updates: please reload.",
 };
 
 const element = (id) => document.getElementById(id);

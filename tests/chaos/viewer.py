@@ -48,7 +48,7 @@ class Viewer:
         self.page.on("websocket", lambda socket: socket.on("framereceived", self._take))
         name, password = stack.logins["organizer"]
         self.page.goto(stack.url)
-        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Username").fill(name)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Log in").click()
         self.page.wait_for_url(stack.url)

@@ -121,7 +121,7 @@ def test_the_worker_says_so_once_and_scores_afterwards(
         for tick in range(first + 1, first + 6):
             tasks.score_shards(shards, tick)
     assert len(lines) == 1, lines
-    assert lines[0].startswith("The tick waits in a shard: ")
+    assert lines[0].startswith("A shard's tick is waiting: ")
     tasks.score_shards(shards, first + 6)
     assert len(rows("s1")) == stored + 6
 

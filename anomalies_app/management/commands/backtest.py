@@ -37,10 +37,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--event", metavar="ID", help="Only this event. Default: all events.")
         parser.add_argument("--since", type=a_time, help="Only metrics since this date.")
-        parser.add_argument("--calibration", help="Name of another calibration.")
+        parser.add_argument("--calibration", help="Name of an alternative calibration.")
         for option, name in THRESHOLDS.items():
             description = Event._meta.get_field(name).verbose_name
-            parser.add_argument(option, type=float, metavar="X", help=f"Another {description}.")
+            parser.add_argument(option, type=float, metavar="X", help=f"Alternative {description}.")
         parser.add_argument(
             "--mute",
             action="append",
@@ -105,5 +105,5 @@ def _changed(
     }
     thresholds: DetectionSettings = replace(present.settings, **columns)
     if np.any(np.asarray(thresholds.warning_threshold) >= thresholds.critical_threshold):
-        raise CommandError("the threshold of a warning must be below that of a critical anomaly")
+        raise CommandError("the warning threshold must be below the critical threshold")
     return Variant(calibration, present.score_settings, thresholds)

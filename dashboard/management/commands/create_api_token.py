@@ -20,7 +20,7 @@ class Command(BaseCommand):
             action="append",
             dest="events",
             metavar="ID",
-            help="The platform's ID of an event the token sees; repeatable; default: all events.",
+            help="The platform's ID of an event that the token may see; repeatable. Default: all.",
         )
         parser.add_argument(
             "--session",

@@ -10,7 +10,7 @@ from engagement_conductor.database.backups import BackupError, dump
 
 
 class Command(BaseCommand):
-    help = "Writes the whole database to a new file. The product may keep running."
+    help = "Writes the whole database to a new file. The product can keep running."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -21,9 +21,9 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="Written by manage.py back_up.")
+        parser.add_argument("file", type=Path, help="A file written by manage.py back_up.")
         parser.add_argument(
-            "--replace", action="store_true", help="Delete the present contents of the database."
+            "--replace", action="store_true", help="Delete the current contents of the database."
         )
 
     def handle(self, *args: Any, file: Path, replace: bool, **options: Any) -> None:
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         try:
             if active := active_processes(client):
                 raise CommandError(
-                    f"Still active within the last 20 s: {', '.join(active)}. Stop collectors, "
+                    f"Active within the last 20 s: {', '.join(active)}. Stop collectors, "
                     "workers, beat and web servers, and try again after 20 seconds."
                 )
             self.stdout.write("Restoring ...")

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         # RESP2, because the reader processes raw replies.
         collector = Collector(lambda: connect(protocol=2), name, batch_size, retention_ms)
         with log_context(collector=name):
-            logger.info("Collector %s listens at %s.", name, masked(settings.REDIS_URL))
+            logger.info("Collector %s is listening on %s.", name, masked(settings.REDIS_URL))
             run(collector, stopping)
             logger.info("Collector %s has stopped.", name)
 
@@ -57,7 +57,7 @@ def run(collector: Collector, stopping: StopSignal) -> None:
             connected = False
             if is_outage(error):
                 reason = first_line(error).rstrip(".")
-                logger.warning("Redis: %s. Trying again in %.1f s.", reason, backoff.delay)
+                logger.warning("Redis: %s. Retrying in %.1f s.", reason, backoff.delay)
             else:
                 log_failure(logger, "Redis rejected a command", error)
             stopping.wait(backoff.delay)

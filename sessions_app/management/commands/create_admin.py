@@ -8,7 +8,7 @@ from sessions_app.simulation import demo
 
 
 class Command(BaseCommand):
-    help = "Creates an admin and prints its password; an existing admin keeps its password."
+    help = "Creates an admin and prints the password; an existing admin keeps the current one."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name")
@@ -25,8 +25,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if password is None:
             self.stderr.write(
-                f"Admin {name} exists and keeps the password. "
-                f"For a new one: manage.py create_admin {name} --reset-password"
+                f"Admin {name} already exists; the password is unchanged. "
+                f"To reset it: manage.py create_admin {name} --reset-password"
             )
         else:
             self.stdout.write(f"admin: {name} {password}")

@@ -8,7 +8,7 @@ from sessions_app.simulation import demo
 
 
 class Command(BaseCommand):
-    help = "Creates the demo's organizer and admin, or resets their passwords, and prints these."
+    help = "Creates the demo's organizer and admin, or resets their passwords, and prints them."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--event", default=demo.DEMO_EVENT_ID, help="The demo's event ID.")

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--limit", type=int, default=20, help="Number of letters. Default: 20.")
         parser.add_argument("--before", default="", metavar="ID", help="Only those older than ID.")
         parser.add_argument(
-            "--json", action="store_true", help="One JSON object a line, with the whole data."
+            "--json", action="store_true", help="One JSON object per line, with the full payload."
         )
 
     def handle(self, *args: Any, limit: int, before: str, json: bool, **options: Any) -> None:
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         for letter in letters:
             self.stdout.write(msgspec.json.encode(letter).decode() if json else _as_text(letter))
         if not letters and not json:
-            self.stdout.write("There are none.")
+            self.stdout.write("No dead letters.")
 
 
 def _as_text(letter: KeptLetter) -> str:

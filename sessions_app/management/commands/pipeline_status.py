@@ -19,7 +19,7 @@ class Command(BaseCommand):
         try:
             status = pipeline_status(connect())
         except REDIS_ERRORS as error:
-            raise CommandError(f"Redis does not answer: {error}") from error
+            raise CommandError(f"Redis is not responding: {error}") from error
         self.stdout.write(msgspec.json.encode(status).decode() if json else _as_text(status))
 
 
@@ -39,8 +39,8 @@ def _as_text(status: PipelineStatus) -> str:
         lines.append(f"{stream.name}: {counts}")
     totals = ", ".join(f"{name} {count:,}" for name, count in sorted(status.totals.items()))
     kept = _shown(status.dead_letters)
-    lines.append(f"In all: {totals or 'nothing yet'}; dead letters kept {kept}")
-    lines += [f"Cannot be read: {name}: {why}" for name, why in sorted(status.unreadable.items())]
+    lines.append(f"Total: {totals or 'nothing yet'}; dead letters stored: {kept}")
+    lines += [f"Unreadable: {name}: {why}" for name, why in sorted(status.unreadable.items())]
     return "\n".join(lines)
 
 

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         client = cluster_client(connect())
         try:
             if pubsub:
-                self.stdout.write(f"Received by {client.publish(name, payload)}.")
+                self.stdout.write(f"Subscribers that received it: {client.publish(name, payload)}.")
             else:
                 self.stdout.write(client.xadd(name, {"data": payload}).decode())
         except redis.RedisError as error:

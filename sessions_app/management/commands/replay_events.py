@@ -73,7 +73,7 @@ class Command(BaseCommand):
         if summary.misplaced:
             self.stderr.write(
                 f"{file}: {summary.misplaced} of {summary.events} events are earlier than the line "
-                "before them; they are posted in the order of the file."
+                "before them; they are posted in file order."
             )
 
     def _warn_of_missing_listeners(self, poster: Poster) -> None:
@@ -134,7 +134,7 @@ class Replay:
         return f"{posted}{of_total} events, {seconds:.2f} s, {rate:.1f} events/s"
 
     def _report_outage(self, error: Exception, delay: float) -> None:
-        self.progress.say(f"Redis: {error}. Trying again in {delay:.1f} s.")
+        self.progress.say(f"Redis: {error}. Retrying in {delay:.1f} s.")
 
 
 class Progress:

@@ -10,8 +10,8 @@ from sessions_app.storage.stand_in_repair import separate_stand_ins
 
 class Command(BaseCommand):
     help = (
-        "Repeats the migration of the same name, for sessions that processes of the release before "
-        "have created since. Run it once, when all processes are of this release."
+        "Repeats the migration of the same name, for sessions that the previous release has "
+        "created since. Run it once, when all processes run this release."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

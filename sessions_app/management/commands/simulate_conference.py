@@ -27,16 +27,16 @@ STANDSTILL_SECONDS = 1.0
 
 
 class Command(BaseCommand):
-    help = "Posts what happens at a simulated conference to Redis, in real time, until stopped."
+    help = "Posts the events of a simulated conference to Redis, in real time, until stopped."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--event", type=_event_id, default=demo.DEMO_EVENT_ID)
         parser.add_argument("--seed", type=whole_number(0), default=1)
         parser.add_argument(
-            "--speed", type=number_above_zero, default=1.0, help="Shortens time. Default: 1."
+            "--speed", type=number_above_zero, default=1.0, help="Speed factor. Default: 1."
         )
         parser.add_argument(
-            "--duration", type=number_above_zero, help="Seconds of the conference to play."
+            "--duration", type=number_above_zero, help="How many seconds of the conference to play."
         )
 
     def handle(self, *args: Any, event: str, **options: Any) -> None:
@@ -95,7 +95,7 @@ class Broadcast:
         try:
             return demo.next_runs(self.event_id, [each.key for each in CHARACTERS], restarted)
         except DatabaseError as error:
-            logger.warning("Sessions start at number 1, as the database is away: %s", error)
+            logger.warning("Numbering sessions from 1 without the database: %s", error)
             return {}
 
     def _name_sessions(self) -> None:
@@ -121,11 +121,11 @@ class Broadcast:
             self._outage_s += seconds
 
     def _report_outage(self, error: Exception, delay: float) -> None:
-        logger.warning("Redis: %s. Trying again in %.1f s.", error, delay)
+        logger.warning("Redis: %s. Retrying in %.1f s.", error, delay)
 
 
 def _event_id(text: str) -> str:
     try:
         return check_session_id(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no event ID") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid event ID") from None

@@ -15,11 +15,11 @@ from sessions_app.ticks import TICK_SECONDS
 
 
 class Command(BaseCommand):
-    help = "Simulates sessions and writes their signals, and what is wrong with them, to a folder."
+    help = "Simulates sessions and writes their signals and labels to a folder."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--output", type=Path, required=True, help="A folder.")
+        parser.add_argument("--output", type=Path, required=True, help="Output folder.")
         parser.add_argument("--sessions", type=whole_number(1), default=200, help="Default: 200.")
         parser.add_argument(
             "--seed",
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             help="The same seed gives the same files. Default: 1.",
         )
         parser.add_argument("--kind", choices=sorted(KINDS_BY_KEY), help="Default: all kinds.")
-        parser.add_argument("--unlabelled", action="store_true", help="Write no labels.")
+        parser.add_argument("--unlabelled", action="store_true", help="Do not write labels.")
 
     def handle(self, *args: Any, output: Path, **options: Any) -> None:
         start = time.monotonic()

@@ -127,7 +127,7 @@ def test_many_are_judged_at_once(cast: Cast, reviewer: User, action: str, verdic
     chosen = [make_anomaly(make_notice(cast.session, ago=ago)) for ago in (0, 60)]
     left = make_anomaly(make_notice(cast.bobs_session), verdict_note="kept")
     page = act(logged_in(reviewer), action, *chosen).content.decode()
-    assert "2 anomalies: " in page
+    assert "2 anomalies marked as " in page
     assert verdicts() == {(verdict, "", "reviewer"), ("", "kept", None)}
     left.refresh_from_db()
     assert left.verdict == ""

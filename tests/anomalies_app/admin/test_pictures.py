@@ -28,7 +28,7 @@ def test_a_picture_runs_from_edge_to_edge_with_a_line_where_it_was_raised() -> N
     assert 'd="M60 0V32"' in picture
     # What is missing for long is no line.
     assert 'd="M0.0 0.0L1.0 16.0M120.0 32.0"' in picture
-    assert "Score between 0 and 100 % around it" in picture
+    assert "Score between 0 and 100 % around the anomaly" in picture
     assert score_picture([], NOON, FIVE_MINUTES) == ""
 
 
@@ -62,4 +62,4 @@ def test_a_row_has_its_picture(cast: Cast) -> None:
     make_metrics(cast.session, [0.25, 0.75], anomaly.time)
     page = logged_in(cast.admin).get(LIST).content.decode()
     assert page.count('<svg class="course"') == 1
-    assert "Score between 25 and 75 % around it" in page
+    assert "Score between 25 and 75 % around the anomaly" in page

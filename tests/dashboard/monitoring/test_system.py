@@ -79,4 +79,4 @@ def test_the_page_says_that_redis_is_down(client: Client, cast: Cast, settings) 
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     response = client.get("/admin/system/")
     assert response.context["status"] == "down"
-    assert "Redis does not answer" in response.content.decode()
+    assert "Redis is not responding" in response.content.decode()

@@ -149,7 +149,7 @@ def test_an_anomaly_that_is_over_says_so_for_a_minute(
     ended = timezone.now() - timedelta(seconds=seconds)
     make_anomaly(make_notice(cast.session, Change.ENDED, ago=120, changed_at=ended))
     page = session_page(cast)
-    assert ("Over since" in banner_of(page)) is shown
+    assert ("Ended at" in banner_of(page)) is shown
     assert page.count('<li class="alert"') == 1
     assert 'data-severity="WARNING"' not in overview_of(cast.alice)
 

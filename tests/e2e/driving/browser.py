@@ -68,7 +68,7 @@ class Window:
 
     def log_in(self, name: str) -> None:
         self.open("/login/")
-        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Username").fill(name)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Log in").click()
         self.page.wait_for_url(self.base + "/")

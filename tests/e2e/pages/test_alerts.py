@@ -90,10 +90,10 @@ def test_a_banner_is_raised_escalated_and_removed(pages: Pages, cast: Cast) -> N
     assert window.text("#alerts .alert-length") == "ongoing"
 
     tell(pages, ended(notice))
-    window.wait_for_text(".banner [data-field=severity]", "Over")
-    assert window.text(".banner-when").startswith("Over since ")
+    window.wait_for_text(".banner [data-field=severity]", "Ended")
+    assert window.text(".banner-when").startswith("Ended at ")
     assert window.text("#alerts .alert-length").startswith("lasted ")
-    assert window.text("#announcement") == "Mass exit is over."
+    assert window.text("#announcement") == "Mass exit has ended."
     assert not window.page.title().startswith("\N{WARNING SIGN}")
     assert window.problems == []
 
@@ -104,7 +104,7 @@ def test_an_ended_banner_disappears_after_a_minute(pages: Pages, cast: Cast) -> 
     )
     make_anomaly(over)
     window = open_page(pages, session_page(cast))
-    assert window.text(".banner [data-field=severity]") == "Over"
+    assert window.text(".banner [data-field=severity]") == "Ended"
     window.page.wait_for_selector("#banners", state="hidden", timeout=30_000)
     assert window.page.locator("#alerts .alert").count() == 1
 
@@ -142,7 +142,7 @@ def test_alerts_end_with_their_session(pages: Pages, cast: Cast) -> None:
     make_anomaly(make_notice(cast.session, ago=60))
     window = open_page(pages, session_page(cast))
     pages.broadcast_ended(EndedSession(cast.session.pk, cast.session.event_id, last_tick_end()))
-    window.wait_for_text(".banner [data-field=severity]", "Over")
+    window.wait_for_text(".banner [data-field=severity]", "Ended")
 
 
 def test_a_card_shows_the_alert_of_its_session(pages: Pages, cast: Cast) -> None:

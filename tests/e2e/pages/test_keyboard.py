@@ -45,7 +45,7 @@ def step_to(page: Page, name: str) -> None:
 
 def log_in(window: Window) -> None:
     window.open("/login/")
-    assert window.page.evaluate(NAME) == "Name"  # focused on load
+    assert window.page.evaluate(NAME) == "Username"  # focused on load
     window.page.keyboard.type("alice")
     step_to(window.page, "Password")
     window.page.keyboard.type(PASSWORD)

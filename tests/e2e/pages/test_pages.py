@@ -189,7 +189,7 @@ def test_the_indicator_shows_when_updates_stop(pages: Pages, cast: Cast) -> None
         EndedSession(cast.bobs_session.pk, cast.bobs_session.event_id, last_tick_end())
     )
     window.wait_for_state("ended", 5)
-    assert window.text("#connection") == "Session over"
+    assert window.text("#connection") == "Session ended"
     assert window.text(".crumbs").startswith("Finished sessions")
     assert window.text("#no-alerts") == "No alerts in this session."
     assert not window.page.is_visible("#score-trend")

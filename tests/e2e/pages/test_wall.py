@@ -151,7 +151,7 @@ def test_the_wall_fills_the_screen_and_comes_back(stage: Stage) -> None:
         assert page.url.endswith("/?wall=1")
         overflow = "document.documentElement.scrollHeight - innerHeight"
         assert page.evaluate(overflow) <= 0
-        page.get_by_role("button", name="Leave full screen").click()
+        page.get_by_role("button", name="Exit full screen").click()
         page.wait_for_selector(":root:not([data-wall])")
         assert page.get_by_role("searchbox").is_visible()
 

@@ -97,7 +97,7 @@ def build_forbidden(cast: Cast) -> str:
 
 
 def fail_login(page: Page) -> None:
-    page.get_by_label("Name").fill("alice")
+    page.get_by_label("Username").fill("alice")
     page.get_by_label("Password").fill("not hers")
     with page.expect_navigation():
         page.get_by_role("button", name="Log in").click()

@@ -50,7 +50,7 @@ def test_an_event_may_have_the_id_of_a_stand_in_but_not_of_an_event(admin_client
     for event in (None, make_event("Other")):
         response = save(admin_client, event, external_id="42")
         errors = response.context["adminform"].form.errors
-        assert errors == {"external_id": ["An event with this ID exists already."]}
+        assert errors == {"external_id": ["An event with this ID already exists."]}
     assert save(admin_client, Event.objects.real().get(external_id="42"), external_id="42")
 
 

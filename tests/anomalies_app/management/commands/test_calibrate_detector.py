@@ -78,7 +78,7 @@ def test_the_built_in_one_is_the_same_each_time(tmp_path, monkeypatch):
         (["--built-in", "--event", "x"], "always uses simulated sessions"),
         (["some.csv", "--since", "2026-05-01"], "--since cannot be used with files"),
         (["missing.csv"], "missing.csv: No such file"),
-        (["--since", "yesterday"], "'yesterday' is no date"),
+        (["--since", "yesterday"], "'yesterday' is not a date"),
     ],
 )
 def test_what_cannot_be_done_is_said_at_once(arguments, reason):

@@ -18,7 +18,7 @@ def test_nothing_is_restored_under_whoever_works(
     db: None, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     note_heartbeat(redis_client, WORKER)
-    with pytest.raises(CommandError, match="Still active within the last 20 s: worker"):
+    with pytest.raises(CommandError, match="Active within the last 20 s: worker"):
         call_command("restore", str(tmp_path / "backup"))
 
 

@@ -28,7 +28,7 @@ def test_create_admin_keeps_the_password_of_an_existing_one():
     password = password_of(printed("create_admin", "zoe")[0], "admin", "zoe")
     errors = StringIO()
     assert printed("create_admin", "zoe", stderr=errors) == []
-    assert "keeps the password" in errors.getvalue()
+    assert "the password is unchanged" in errors.getvalue()
     assert "--reset-password" in errors.getvalue()
     assert logged_in(username="zoe", password=password) is not None
 

@@ -58,7 +58,7 @@ def test_the_command_writes_json(redis_client: redis.Redis, letters: None) -> No
 
 
 def test_the_command_without_letters_says_so(redis_client: redis.Redis) -> None:
-    assert printed() == ["There are none."]
+    assert printed() == ["No dead letters."]
     assert printed("--json") == []
 
 

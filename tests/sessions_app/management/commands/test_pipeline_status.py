@@ -25,7 +25,7 @@ def test_it_says_that_nothing_runs(redis_client: redis.Redis) -> None:
     text = printed()
     assert "Last tick scored: none yet" in text
     assert "No collector is running: no tick is scored." in text
-    assert "In all: nothing yet; dead letters kept 0" in text
+    assert "Total: nothing yet; dead letters stored: 0" in text
 
 
 def test_it_tells_what_runs(redis_client: redis.Redis) -> None:
@@ -41,7 +41,7 @@ def test_it_tells_what_runs(redis_client: redis.Redis) -> None:
     assert f"{keys.POLL_VOTE}: 1 entries, backlog 1, pending 0" in text
     assert f"{keys.CHAT_MESSAGE}: 0 entries, backlog unknown" in text
     assert "dead letters kept unknown" in text
-    assert f"Cannot be read: {keys.DEAD_LETTERS}: " in text
+    assert f"Unreadable: {keys.DEAD_LETTERS}: " in text
 
 
 def test_programs_get_json(redis_client: redis.Redis) -> None:
@@ -51,5 +51,5 @@ def test_programs_get_json(redis_client: redis.Redis) -> None:
 
 def test_it_says_that_redis_is_away(settings: Any) -> None:
     settings.REDIS_URL = f"redis://127.0.0.1:{ports.find_free()}"
-    with pytest.raises(CommandError, match="Redis does not answer"):
+    with pytest.raises(CommandError, match="Redis is not responding"):
         printed()

@@ -36,7 +36,7 @@ def test_it_publishes_the_payload_to_listeners(client):
     with client.pubsub() as listener:
         listener.subscribe(keys.SYNC_EVENTS)
         listener.get_message(timeout=5)
-        assert posted(keys.SYNC_EVENTS, PAYLOAD, "--pubsub") == "Received by 1."
+        assert posted(keys.SYNC_EVENTS, PAYLOAD, "--pubsub") == "Subscribers that received it: 1."
         assert listener.get_message(timeout=5)["data"] == PAYLOAD.encode()
     assert not client.exists(keys.SYNC_EVENTS)
 

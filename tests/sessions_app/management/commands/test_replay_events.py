@@ -156,7 +156,7 @@ def test_loses_nothing_when_redis_restarts_in_between(valkey, client, tmp_path):
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0
     assert REPORT.match(output)[1] == "2000"
-    assert "Trying again in 0.1 s." in errors
+    assert "Retrying in 0.1 s." in errors
     # In order, each at least once: what was on its way when Redis went may be there twice.
     found = posted(client)
     assert list(dict.fromkeys(found)) == payloads
@@ -184,7 +184,7 @@ def test_stops_while_redis_is_away(valkey, client, tmp_path):
     process = start(valkey, path)
     wait_for_entries(client, 5)
     valkey.kill()
-    assert "Trying again" in process.stderr.readline()
+    assert "Retrying" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=5)
     assert process.returncode == 130
