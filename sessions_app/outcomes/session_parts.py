@@ -1,5 +1,6 @@
 """The parts of a tick's outcome about sessions: metrics, last-seen times, polls, and ends."""
 
+import logging
 from collections.abc import Iterable
 
 import msgspec
@@ -15,6 +16,8 @@ from sessions_app.storage.metrics import store_metrics
 from sessions_app.storage.polls import store_poll_notices
 from sessions_app.storage.sessions import end_sessions, store_last_seen
 from sessions_app.ticks import WINDOW_TICKS
+
+logger = logging.getLogger(__name__)
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_metrics = msgspec.msgpack.Decoder(tuple[list[str], bytes]).decode
@@ -63,6 +66,9 @@ class MetricsPart(Part[TickMetrics, TickMetrics]):
     def publish(self, stored: TickMetrics, delivery: Delivery) -> None:
         external_ids = delivery.event_settings.external_ids
         publish_updates(delivery.node, stored.points(delivery.tick, external_ids))
+
+    def note_delivered(self, stored: TickMetrics, delivery: Delivery) -> None:
+        logger.debug("Scored %d sessions.", len(stored.rows))
 
     def sessions(self, value: TickMetrics) -> Iterable[tuple[int, str]]:
         return zip(value.rows["session_id"].tolist(), value.external_ids, strict=True)
