@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import redis
 
@@ -11,7 +12,9 @@ from engagement_conductor.pipeline.caches import WorkerCaches
 from sessions_app.ingest.collector import Collector
 from sessions_app.models import EngagementMetric
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import connect
+from sessions_app.redis_access.client import connect, server_time_ms
+from sessions_app.ticks import TICK_MS, tick_at
+from tests.platform import post
 
 
 @contextmanager
@@ -61,6 +64,26 @@ def score_all(client: "redis.Redis", tick: int) -> None:
     """Scores all shards up to ``tick``."""
     for shard in range(keys.SHARD_COUNT):
         score_shard(client, shard, tick)
+
+
+class Stage:
+    """Plays tick by tick, from five minutes ago on."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self.client = client
+        self.tick = tick_at(server_time_ms(client)) - 60
+
+    def play(self, *happened: tuple[str, Any]) -> None:
+        """One tick later: collects what happened, payloads by their channels, and scores it."""
+        self.tick += 1
+        with collector() as running:
+            for channel, payload in happened:
+                post(self.client, channel, payload, f"{self.tick * TICK_MS + 1}-*")
+            collect_all(self.client, running)
+        self.score()
+
+    def score(self) -> None:
+        score_all(self.client, self.tick)
 
 
 def total(column: str, session: str = "s1") -> int:

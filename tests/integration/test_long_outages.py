@@ -1,7 +1,5 @@
 """After an outage too long to catch up with nobody was silent, has left, or is alarmed."""
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 
@@ -14,15 +12,11 @@ from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, rows, score_all
 from tests.platform import chat, post
 
-pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(autouse=True)
-def _new_process(redis_client: redis.Redis) -> Iterator[None]:
-    tasks._client = None
-    yield
-    tasks.client().close()
-    tasks._client = None
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("new_worker"),
+]
 
 
 def say(client: redis.Redis, tick: int) -> None:

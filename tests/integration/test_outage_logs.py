@@ -17,7 +17,7 @@ from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect, server_time_ms
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.conftest import url_of_database
-from tests.factories import make_cast
+from tests.factories import Cast
 from tests.pipeline import collect_all, collector, rows
 from tests.platform import chat, post
 
@@ -143,8 +143,7 @@ def test_redis_that_is_full_is_a_line(
 
 
 @pytest.mark.parametrize("name", ["sessions locked", "read only"])
-def test_pages_say_so_once(lines: list[str], name: str, client: Client) -> None:
-    cast = make_cast()
+def test_pages_say_so_once(lines: list[str], name: str, client: Client, cast: Cast) -> None:
     client.raise_request_exception = False
     client.force_login(cast.admin)
     with DATABASE_OUTAGES[name]():

@@ -15,7 +15,7 @@ from dashboard.api.session_addresses import ROOT
 from sessions_app.models import Pause, Session
 from tests.conftest import url_of_database
 from tests.dashboard.api.described import make_token
-from tests.factories import Cast, make_cast
+from tests.factories import Cast
 
 pytestmark = [
     pytest.mark.integration,
@@ -25,11 +25,6 @@ pytestmark = [
 
 MOVED = "UPDATE sessions_app_session SET event_id = %(event)s WHERE id = %(session)s"
 DELETED = "DELETE FROM sessions_app_session WHERE id = %(session)s"
-
-
-@pytest.fixture
-def cast(transactional_db: None) -> Cast:
-    return make_cast()
 
 
 def announced_while(change: Callable[[Any], Any], path: str, secret: str) -> Any:

@@ -15,7 +15,7 @@ from dashboard.pages.payloads import EndedSession
 from sessions_app.models import PollMoment
 from sessions_app.scoring.points import SessionPoint, SignalValues
 from sessions_app.scoring.score import ScoreSettings
-from tests.factories import last_tick_end, make_anomaly, make_cast, make_notice
+from tests.factories import Cast, last_tick_end, make_anomaly, make_notice
 
 
 class RecordingLayer:
@@ -179,8 +179,7 @@ def test_polls_are_told_to_their_sessions_pages_only(layer: RecordingLayer) -> N
 
 
 @pytest.mark.integration
-def test_a_changed_row_is_told_wherever_it_may_stand(layer: RecordingLayer, db: None) -> None:
-    cast = make_cast()
+def test_a_changed_row_is_told_wherever_it_may_stand(layer: RecordingLayer, cast: Cast) -> None:
     anomaly = make_anomaly(make_notice(cast.session))
     broadcast.broadcast_anomalies([anomaly.pk])
     session, event = anomaly.session_id, anomaly.event_id
@@ -191,9 +190,8 @@ def test_a_changed_row_is_told_wherever_it_may_stand(layer: RecordingLayer, db: 
 
 @pytest.mark.integration
 def test_many_changed_rows_are_read_and_told_together(
-    layer: RecordingLayer, db: None, django_assert_num_queries: Any
+    layer: RecordingLayer, cast: Cast, django_assert_num_queries: Any
 ) -> None:
-    cast = make_cast()
     anomalies = [make_anomaly(make_notice(cast.session, ago=ago)) for ago in range(40, 160, 20)]
     with django_assert_num_queries(1):
         broadcast.broadcast_anomalies([anomaly.pk for anomaly in anomalies])

@@ -16,7 +16,7 @@ from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import tick_end_ms
 from tests.dashboard.monitoring.test_metrics import TOKEN, run_pipeline, scrape, value
-from tests.factories import make_anomaly, make_cast, make_notice
+from tests.factories import Cast, make_anomaly, make_notice
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -50,8 +50,7 @@ def test_what_the_pipeline_did_is_counted(redis_client: redis.Redis) -> None:
     assert 0 <= value(samples, "last_tick_age_seconds") <= oldest
 
 
-def test_open_anomalies_are_told_by_severity(redis_client: redis.Redis) -> None:
-    cast = make_cast()
+def test_open_anomalies_are_told_by_severity(cast: Cast) -> None:
     make_anomaly(make_notice(cast.session, severity="CRITICAL"))
     samples = scrape()
     assert value(samples, "open_anomalies", severity="CRITICAL") == 1

@@ -7,7 +7,7 @@ import redis
 from sessions_app.models import Event, Session
 from sessions_app.redis_access import keys
 from tests.pipeline import rows
-from tests.sessions_app.shards.test_database_epochs import ALICE, Stage, says
+from tests.sessions_app.shards.test_database_epochs import ALICE, Restorable, says
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -31,12 +31,12 @@ TABLES = (
 
 
 @pytest.fixture
-def stage(redis_client: redis.Redis) -> Stage:
-    return Stage(redis_client)
+def stage(redis_client: redis.Redis) -> Restorable:
+    return Restorable(redis_client)
 
 
 def test_results_that_waited_are_stored_under_the_keys_of_now(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Restorable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bob = BOBS["later shard"]
     stage.play(says("carols-talk", "carol", 0))

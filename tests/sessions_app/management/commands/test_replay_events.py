@@ -22,11 +22,6 @@ REPORT = re.compile(r"^(\d+)(?: of (\d+))? events, (\d+\.\d\d) s, (\d+\.\d) even
 
 
 @pytest.fixture
-def valkey(valkey_server):
-    return valkey_server()
-
-
-@pytest.fixture
 def client(valkey):
     with redis.Redis.from_url(valkey.url) as client:
         # What it has confirmed must be there after a kill.

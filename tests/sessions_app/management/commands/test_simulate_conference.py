@@ -18,11 +18,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def valkey(valkey_server):
-    return valkey_server()
-
-
-@pytest.fixture
 def start(valkey, database_url):
     processes = []
 
