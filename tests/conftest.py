@@ -200,6 +200,22 @@ def stage(redis_client: redis.Redis, new_worker: None) -> Any:
 
 
 @pytest.fixture
+def letters(redis_client: redis.Redis) -> None:
+    """Thirty letters that were set aside, the last of them hostile."""
+    from sessions_app.redis_access import keys
+    from tests.pipeline import collect_all, collector
+    from tests.platform import HOSTILE_LETTER, chat, post
+
+    for number in range(29):
+        post(redis_client, keys.CHAT_MESSAGE, {"sessionId": number})
+    with collector() as running:
+        collect_all(redis_client, running)
+        post(redis_client, keys.SYNC_EVENTS, HOSTILE_LETTER)
+        post(redis_client, keys.CHAT_MESSAGE, chat("m1"))
+        collect_all(redis_client, running)
+
+
+@pytest.fixture
 def valkey_server(tmp_path: Path) -> Iterator[Callable[[], RestartableValkey]]:
     """A factory of running servers that a test may kill."""
     servers: list[RestartableValkey] = []

@@ -4,12 +4,11 @@ import pytest
 import redis
 
 from engagement_conductor import tasks
-from engagement_conductor.pipeline import tick as pipeline
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.telemetry.counters import SKIPPED, read_counters
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS, tick_at
-from tests.pipeline import collect_all, collector, rows, score_all
+from tests.pipeline import collect_all, collector, failing, rows, score_all
 from tests.platform import chat, post
 
 pytestmark = [
@@ -47,7 +46,7 @@ def test_what_nobody_counts_any_more_is_counted_as_skipped(
 
 
 def test_what_is_skipped_is_counted_once_though_the_shard_fails(
-    redis_client: redis.Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = tick_at(server_time_ms(redis_client)) - 1
     first = now - CATCH_UP_TICKS - 5
@@ -57,11 +56,9 @@ def test_what_is_skipped_is_counted_once_though_the_shard_fails(
         collect_all(redis_client, running)
     score_all(redis_client, first)
 
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError("a fault of our own")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "read_tick", fail)
+    with failing(
+        "engagement_conductor.pipeline.tick.read_tick", ZeroDivisionError("a fault of our own")
+    ):
         for _ in range(5):
             tasks.score_shards([keys.shard_of("s1")], now)
     assert f"{SKIPPED}:ticks" not in read_counters(redis_client), "it is not stored yet"

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from dashboard.monitoring import probe
 from sessions_app.models import EngagementMetric
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
@@ -24,9 +23,8 @@ OPERATIONS = Path(settings.BASE_DIR) / "docs" / "operations.md"
 
 
 @pytest.fixture(autouse=True)
-def _monitored(settings: Any, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis) -> None:
+def _monitored(settings: Any, redis_client: redis.Redis) -> None:
     settings.METRICS_TOKEN = "secret"
-    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
 
 
 def test_what_the_pipeline_did_is_counted(redis_client: redis.Redis) -> None:

@@ -10,7 +10,6 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse
 from prometheus_client.samples import Sample
 
-from dashboard.monitoring import probe
 from engagement_conductor.local_stack import ports
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
@@ -27,9 +26,8 @@ TOKEN = {"authorization": "Bearer secret"}
 
 
 @pytest.fixture(autouse=True)
-def _monitored(settings: Any, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis) -> None:
+def _monitored(settings: Any, redis_client: redis.Redis) -> None:
     settings.METRICS_TOKEN = "secret"
-    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
 
 
 def scrape() -> list[Sample]:

@@ -12,7 +12,7 @@ from sessions_app.redis_access import keys
 from sessions_app.shards.remedies import REPEATS
 from sessions_app.telemetry.counters import read_counters
 from sessions_app.telemetry.shard_conditions import read_failures
-from tests.pipeline import rows
+from tests.pipeline import failing, rows
 from tests.sessions_app.shards.test_remedies import PATIENCE
 from tests.two_shards import BAD, GOOD, OTHERS, SHARD, TwoShards
 
@@ -65,14 +65,11 @@ def test_a_tick_that_takes_too_long_loses_its_shard_nothing(
     assert [row.chat_count for row in rows(BAD)] == [1] * (PATIENCE + 2)
 
 
-def test_an_outage_is_nobodys_failure_and_sets_nothing_aside(
-    stage: TwoShards, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(*_: object) -> None:
-        raise OperationalError("the server closed the connection unexpectedly")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
+def test_an_outage_is_nobodys_failure_and_sets_nothing_aside(stage: TwoShards) -> None:
+    with failing(
+        "sessions_app.outcomes.session_parts.store_metrics",
+        OperationalError("the server closed the connection unexpectedly"),
+    ):
         for _ in range(2 * REPEATS + 1):
             stage.play()
     assert not read_failures(stage.client)

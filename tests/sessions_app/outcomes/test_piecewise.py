@@ -9,21 +9,15 @@ from sessions_app.outcomes.outbox import decode_outcome, encode_outcome
 from sessions_app.redis_access import keys
 from sessions_app.shards.remedies import REPEATS
 from sessions_app.state.poll_notices import PollMomentKind, PollNotice
-from tests.pipeline import rows
+from tests.pipeline import failing, rows
 from tests.platform import chat, vote
 from tests.two_shards import BAD, GOOD, SHARD, TwoShards
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
-def test_results_of_which_one_cannot_be_stored_lose_only_that(
-    stage: TwoShards, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
+def test_results_of_which_one_cannot_be_stored_lose_only_that(stage: TwoShards) -> None:
+    with failing("sessions_app.outcomes.session_parts.store_metrics"):
         stage.play((keys.POLL_VOTE, vote("u1", "p2", BAD)))
     key = keys.shard_outbox(SHARD)
     outcome = decode_outcome(stage.client.get(key), PARTS)
@@ -40,9 +34,7 @@ def test_results_of_which_one_cannot_be_stored_lose_only_that(
     assert b"pppp" in kept
 
 
-def test_a_row_that_the_database_refuses_costs_only_itself(
-    stage: TwoShards, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_that_the_database_refuses_costs_only_itself(stage: TwoShards) -> None:
     neighbour = next(
         name for name in map("next-{}".format, range(99)) if keys.shard_of(name) == SHARD
     )
@@ -53,11 +45,7 @@ def test_a_row_that_the_database_refuses_costs_only_itself(
             "ALTER TABLE engagement_metrics ADD CONSTRAINT refused CHECK (chat_count < 1000)"
         )
 
-    def away(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
+    with failing("sessions_app.outcomes.session_parts.store_metrics"):
         stage.play()
     key = keys.shard_outbox(SHARD)
     outcome = decode_outcome(stage.client.get(key), PARTS)

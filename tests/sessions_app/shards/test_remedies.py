@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import redis
@@ -20,7 +19,7 @@ from sessions_app.shards.remedies import REPEATS
 from sessions_app.telemetry.counters import SET_ASIDE, read_counters
 from sessions_app.telemetry.shard_conditions import read_failures
 from sessions_app.ticks import TICK_MS, tick_end
-from tests.pipeline import rows
+from tests.pipeline import failing, rows, updates_told
 from tests.platform import vote
 from tests.two_shards import BAD, GOOD, OTHERS, SHARD, TwoShards
 
@@ -195,25 +194,15 @@ def test_screens_that_cannot_be_told_stop_nothing(
     assert read_counters(stage.client)["missed_broadcasts"] == 2
 
 
-def test_results_that_waited_go_to_the_event_of_now(
-    stage: TwoShards, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sessions_app.outcomes.session_parts.publish_updates", away)
+def test_results_that_waited_go_to_the_event_of_now(stage: TwoShards) -> None:
+    with failing("sessions_app.outcomes.session_parts.publish_updates"):
         stage.play()
     session = rows(BAD)[0].session
     session.event = type(session.event).objects.create(external_id="bobs", title="Bob's")
     session.save_edit("event")
-    with stage.client.pubsub(ignore_subscribe_messages=True) as listener:
-        listener.subscribe(keys.ENGAGEMENT_UPDATE)
-        listener.get_message(timeout=1)
+    with updates_told(stage.client) as told:
         stage.play()
-        told = [listener.get_message(timeout=1) for _ in range(4)]
-    updates = [msgspec.json.decode(message["data"]) for message in told if message]
-    of_bad = [update for update in updates if update["sessionId"] == BAD]
+    of_bad = [update for update in told if update["sessionId"] == BAD]
     assert [update["timestamp"] for update in of_bad] == [
         tick_end(stage.tick - 1).isoformat(),
         tick_end(stage.tick).isoformat(),
