@@ -3,7 +3,7 @@
 import importlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,61 @@ def url_of_database() -> str:
 
 
 @pytest.fixture
+def cast(db: None) -> Any:
+    """Alice, Bob, Charlie and an admin, with a session each of Alice and Bob."""
+    from tests.factories import make_cast
+
+    return make_cast()
+
+
+@pytest.fixture
+async def connections_closed() -> AsyncIterator[None]:
+    """Those of the thread that asks the database for asynchronous code, which outlives the test."""
+    from asgiref.sync import sync_to_async
+    from django.db import connections
+
+    yield
+    await sync_to_async(connections.close_all)()
+
+
+@pytest.fixture
+def new_worker(redis_client: redis.Redis) -> Iterator[None]:
+    """Tasks run as in a process that has just started."""
+    from engagement_conductor import tasks
+
+    tasks._client = None
+    yield
+    tasks.client().close()
+    tasks._client = None
+
+
+@pytest.fixture
+def stage(redis_client: redis.Redis, new_worker: None) -> Any:
+    """Two sessions in two shards that have been scored twice."""
+    from tests.two_shards import TwoShards
+
+    made = TwoShards(redis_client)
+    made.begin()
+    return made
+
+
+@pytest.fixture
+def letters(redis_client: redis.Redis) -> None:
+    """Thirty letters that were set aside, the last of them hostile."""
+    from sessions_app.redis_access import keys
+    from tests.pipeline import collect_all, collector
+    from tests.platform import HOSTILE_LETTER, chat, post
+
+    for number in range(29):
+        post(redis_client, keys.CHAT_MESSAGE, {"sessionId": number})
+    with collector() as running:
+        collect_all(redis_client, running)
+        post(redis_client, keys.SYNC_EVENTS, HOSTILE_LETTER)
+        post(redis_client, keys.CHAT_MESSAGE, chat("m1"))
+        collect_all(redis_client, running)
+
+
+@pytest.fixture
 def valkey_server(tmp_path: Path) -> Iterator[Callable[[], RestartableValkey]]:
     """A factory of running servers that a test may kill."""
     servers: list[RestartableValkey] = []
@@ -173,6 +228,11 @@ def valkey_server(tmp_path: Path) -> Iterator[Callable[[], RestartableValkey]]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def valkey(valkey_server: Callable[[], RestartableValkey]) -> RestartableValkey:
+    return valkey_server()
 
 
 @pytest.fixture

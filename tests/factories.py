@@ -23,6 +23,16 @@ from sessions_app.ticks import TICK_SECONDS
 
 PASSWORD = "correct horse"
 SIGNALS = SignalValues(14.0, 0.4, 120, 150, 3.0, 0.01)
+# What pages, programs and the platform are told of them.
+SIGNALS_ON_WIRE = {
+    "chat_msgs_per_min": 14.0,
+    "poll_participation": 0.4,
+    "active_users": 120,
+    "total_users": 150,
+    "reactions_per_min": 3.0,
+    "user_leave_rate": 0.01,
+}
+COUNTS = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
 TICK = timedelta(seconds=TICK_SECONDS)
 numbers = count(1)
 
@@ -80,6 +90,11 @@ def make_session(event: Event, title: str, **fields: Any) -> Session:
     return Session.objects.create(event=event, title=title, **{**usual, **fields})
 
 
+def unsaved_session(key: int, event_key: int = 1, event: str = "conference") -> Session:
+    """A session that is in no database; ``event`` is the platform's ID of its event."""
+    return Session(pk=key, external_id=f"s{key}", event=Event(pk=event_key, external_id=event))
+
+
 def last_tick_end() -> datetime:
     """The end of the last tick that has ended."""
     now = timezone.now().timestamp()
@@ -90,14 +105,13 @@ def make_metrics(session: Session, scores: list[float], end: datetime | None = N
     """One row per score, in order of time; the last at ``end``, by default a tick ago."""
     last = end or last_tick_end() - TICK
     signals = {name: getattr(SIGNALS, name) for name in SIGNALS.__struct_fields__}
-    counts = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
     EngagementMetric.objects.bulk_create(
         EngagementMetric(
             session=session,
             time=last - (len(scores) - 1 - number) * TICK,
             score=score,
             **signals,
-            **dict.fromkeys(counts, 0),
+            **dict.fromkeys(COUNTS, 0),
         )
         for number, score in enumerate(scores)
     )
@@ -116,14 +130,13 @@ def store_signals(session: Session, recorded: RecordedSignals) -> None:
     """Stores the rows of one recorded session as metrics, the last a tick ago."""
     end = last_tick_end() - TICK
     columns = [getattr(recorded, name).tolist() for name in Signals._fields]
-    counts = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
     EngagementMetric.objects.bulk_create(
         EngagementMetric(
             session=session,
             time=end - (int(recorded.tick[-1]) - tick) * TICK,
             score=0.5,
             **dict(zip(Signals._fields, values, strict=True)),
-            **dict.fromkeys(counts, 0),
+            **dict.fromkeys(COUNTS, 0),
         )
         for tick, *values in zip(recorded.tick.tolist(), *columns, strict=True)
     )

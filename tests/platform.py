@@ -7,6 +7,9 @@ import redis
 
 from sessions_app.redis_access import keys
 
+# No JSON, and neither for browsers nor for terminals.
+HOSTILE_LETTER = b'{"sessionId":"<script>alert(1)</script>\x1b[2J'
+
 
 def chat(message_id: str, author: str = "u1", session: str = "s1", **extra: Any) -> dict[str, Any]:
     return {"sessionId": session, "message": {"id": message_id, "authorId": author}, **extra}

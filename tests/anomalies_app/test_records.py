@@ -16,10 +16,9 @@ from anomalies_app.records import (
     decode_changes,
     encode_changes,
 )
-from sessions_app.scoring.points import SignalValues
 from sessions_app.ticks import tick_end
+from tests.factories import SIGNALS
 
-SIGNALS = SignalValues(14.0, 0.4, 120, 150, 3.0, 0.01)
 BEGAN = EpisodeChange(
     change=Change.BEGAN,
     session_id=1,

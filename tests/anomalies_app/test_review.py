@@ -19,11 +19,6 @@ from tests.factories import Cast, make_anomaly, make_notice, make_session, make_
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def anomaly(cast: Cast) -> Anomaly:
-    return make_anomaly(make_notice(cast.session))
-
-
 def reviews(anomaly: Anomaly) -> list[tuple[str, str, str, str]]:
     """Who changed what to what with which note, oldest first."""
     rows = AnomalyReview.objects.filter(anomaly_id=anomaly.pk).order_by("time", "id")

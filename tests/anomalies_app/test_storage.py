@@ -8,7 +8,7 @@ from anomalies_app.records import AnomalyChange, Change, EpisodeChange, SignalMo
 from anomalies_app.storage import store_changes
 from sessions_app.scoring.points import SignalValues
 from sessions_app.ticks import tick_end
-from tests.factories import Cast
+from tests.factories import SIGNALS, Cast
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -29,7 +29,7 @@ def began(cast: Cast) -> EpisodeChange:
         current_engagement=0.25,
         expected_engagement=0.5,
         reason="Chat fell from 42 to 9 messages a minute in 40 seconds",
-        signals=SignalValues(14.0, 0.4, 120, 150, 3.0, 0.01),
+        signals=SIGNALS,
         moved=SignalMove("chat_msgs_per_min", 42.0, 9.0, 40),
     )
 

@@ -18,7 +18,6 @@ from tests.e2e.driving import stack_process
 
 READY_SECONDS = 180.0
 STOP_SECONDS = 60.0
-POLL_SECONDS = 0.05
 # Parts of command lines that identify the processes.
 MARKS = {
     "collector": b"collect_events",

@@ -10,64 +10,16 @@ from django.test import Client
 from anomalies_app.models import Anomaly
 from anomalies_app.review import acknowledge_anomalies
 from dashboard.live import broadcast
-from dashboard.live.subscriptions import ALL_EVENTS, event_group, session_group
+from dashboard.live.subscriptions import ALL_EVENTS, event_group
 from dashboard.models import ApiToken
 from dashboard.pages.overview import live_cards
 from dashboard.pages.payloads import session_snapshot
 from dashboard.pages.report import session_report
 from sessions_app.models import Session
-from tests.dashboard.conftest import logged_in
-from tests.dashboard.live.test_broadcast import RecordingLayer
-from tests.factories import (
-    Cast,
-    make_anomaly,
-    make_metrics,
-    make_notice,
-    make_session,
-)
+from tests.dashboard.conftest import RecordingLayer, assert_told, logged_in
+from tests.factories import Cast, make_anomaly, make_notice, make_session
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def layer(monkeypatch: pytest.MonkeyPatch) -> RecordingLayer:
-    layer = RecordingLayer()
-    monkeypatch.setattr(broadcast, "get_channel_layer", lambda: layer)
-    return layer
-
-
-@pytest.fixture
-def moved(cast: Cast) -> SimpleNamespace:
-    """Alice's session with an anomaly, as it was scored before it was moved to Bob's event."""
-    make_metrics(cast.session, [0.5] * 3)
-    notice = make_notice(cast.session, ago=40)
-    anomaly = make_anomaly(notice)
-    old, new = cast.session.event, cast.bobs_session.event
-    form = {
-        "title": cast.session.title,
-        "event": new.pk,
-        "ended_at_0": "",
-        "ended_at_1": "",
-        "initial-ended_at_0": "",
-        "initial-ended_at_1": "",
-        "pauses-TOTAL_FORMS": 0,
-        "pauses-INITIAL_FORMS": 0,
-    }
-    address = f"/admin/sessions_app/session/{cast.session.pk}/change/"
-    assert logged_in(cast.admin).post(address, form).status_code == 302
-    session = Session.objects.select_related("event").get(pk=cast.session.pk)
-    assert session.event_id == new.pk
-    assert Anomaly.objects.get().event_id == old.pk, "the copy is stale"
-    return SimpleNamespace(session=session, anomaly=anomaly, notice=notice, old=old, new=new)
-
-
-def assert_told(layer: RecordingLayer, moved: SimpleNamespace) -> None:
-    """The session's page, Bob's overview and the admin's; not Alice's."""
-    assert layer.sent.keys() == {
-        session_group(moved.session.pk),
-        event_group(moved.new.pk),
-        ALL_EVENTS,
-    }
 
 
 def test_an_acknowledgement_is_told_to_the_new_event(

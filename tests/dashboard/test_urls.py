@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
-from django.db import connections
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
@@ -17,7 +16,7 @@ from tests.dashboard import access
 from tests.dashboard.access import LOGIN, ROLES, ROWS, SOCKETS
 from tests.dashboard.conftest import logged_in
 from tests.dashboard.sockets import refused
-from tests.factories import Cast, make_anomaly, make_cast, make_notice, make_user
+from tests.factories import Cast, make_anomaly, make_notice, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("redis_client")]
 HINT = "say in tests/dashboard/access.py who may open it"
@@ -78,15 +77,14 @@ def test_everybody_gets_what_the_table_says(cast: Cast) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_sockets_open_for_those_whom_the_table_names() -> None:
-    cast = await sync_to_async(make_cast)()
+@pytest.mark.usefixtures("connections_closed")
+async def test_sockets_open_for_those_whom_the_table_names(cast: Cast) -> None:
     staff = await sync_to_async(make_user)("clerk", is_staff=True)
     users: dict[str, Any] = {**vars(cast), "nobody": None, "staff": staff}
     for path, accepted in SOCKETS.values():
         for role, expected in zip(ROLES[:5], accepted, strict=True):
             is_refused = await refused(path.format(session=cast.session), users[role])
             assert is_refused is not expected, (path, role)
-    await sync_to_async(connections.close_all)()
 
 
 def test_the_icon_needs_no_login() -> None:

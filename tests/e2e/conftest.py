@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,11 +20,6 @@ from tests.servers.restartable_valkey import RestartableValkey
 def _collected() -> None:
     """Collects this checkout's current static files for the server."""
     subprocess.run([sys.executable, "scripts/set_up.py"], cwd=settings.BASE_DIR, check=True)
-
-
-@pytest.fixture
-def valkey(valkey_server: Callable[[], RestartableValkey]) -> RestartableValkey:
-    return valkey_server()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 
 from engagement_conductor.local_stack import ports
-from tests.engagement_conductor.local_stack.test_stack import START_SECONDS
+from tests.engagement_conductor.local_stack.conftest import START_SECONDS
 
 pytestmark = pytest.mark.e2e
 

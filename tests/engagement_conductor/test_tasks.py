@@ -1,6 +1,5 @@
 """The worker's tasks."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,15 +16,11 @@ from tests.factories import make_event, make_session
 from tests.integration.test_long_outages import say
 from tests.pipeline import collect_all, collector, score_all
 
-pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(autouse=True)
-def _new_process(redis_client: redis.Redis) -> Iterator[None]:
-    tasks._client = None
-    yield
-    tasks.client().close()
-    tasks._client = None
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("new_worker"),
+]
 
 
 def test_sessions_that_a_shard_knows_are_not_ended_by_the_clock(

@@ -10,22 +10,22 @@ from sessions_app.events.identification import Identification
 from sessions_app.ingest.claims import CLAIM_IDLE_MS
 from sessions_app.ingest.collector import Collector
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import TICK_MS, tick_at
-from tests.pipeline import collect_all, collector, rows, score_all, step_until, total
+from tests.pipeline import (
+    collect_all,
+    collector,
+    now_tick,
+    rows,
+    score_all,
+    start_of,
+    step_until,
+    total,
+)
 from tests.platform import post, user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 SHARD = keys.shard_of("s1")
-
-
-def start_of(client: redis.Redis, ticks_ago: int) -> int:
-    return (tick_at(server_time_ms(client)) - ticks_ago) * TICK_MS
-
-
-def now_tick(client: redis.Redis) -> int:
-    return tick_at(server_time_ms(client))
 
 
 @pytest.mark.parametrize("first", [2**32 - 1, 2**32, 2**40, 2**63, 2**64 - 2_000])

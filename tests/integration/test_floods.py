@@ -10,12 +10,10 @@ import redis
 
 from sessions_app.models import PollMoment
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import server_time_ms
 from sessions_app.state.polls import MAXIMUM_POLLS
 from sessions_app.state.presence import MAXIMUM_USERS
 from sessions_app.telemetry.counters import FORGOTTEN, read_counters
-from sessions_app.ticks import tick_at
-from tests.pipeline import collect_all, collector, rows, score_all, total
+from tests.pipeline import collect_all, collector, now_tick, rows, score_all, total
 from tests.platform import chat, user, vote
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -34,16 +32,11 @@ def post_all(client: redis.Redis, channel: str, payloads: Iterable[dict[str, Any
     pipeline.execute()
 
 
-@pytest.fixture
-def score(redis_client: redis.Redis) -> Callable[[], None]:
+def score(client: redis.Redis, ticks_later: int = 0) -> None:
     """Collects everything that was posted, and scores it."""
-
-    def collect_and_score() -> None:
-        with collector(batch_size=5_000) as running:
-            collect_all(redis_client, running)
-        score_all(redis_client, tick_at(server_time_ms(redis_client)))
-
-    return collect_and_score
+    with collector(batch_size=5_000) as running:
+        collect_all(client, running)
+    score_all(client, now_tick(client) + ticks_later)
 
 
 def state_bytes(client: redis.Redis, *names: Callable[[int], str]) -> int:
@@ -55,14 +48,12 @@ def state_bytes(client: redis.Redis, *names: Callable[[int], str]) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_users_without_end_in_one_session(
-    redis_client: redis.Redis, score: Callable[[], None]
-) -> None:
+def test_users_without_end_in_one_session(redis_client: redis.Redis) -> None:
     before = psutil.Process().memory_info().rss
     post_all(redis_client, keys.SYNC_EVENTS, (user("user_join", f"u{n}") for n in range(FLOOD)))
     post_all(redis_client, keys.POLL_VOTE, (vote(f"v{n}") for n in range(20_000)))
     post_all(redis_client, keys.CHAT_MESSAGE, (chat("m", session="calm"),))
-    score()
+    score(redis_client)
     # All of them are counted; who would be remembered beyond the limit is not.
     assert total("join_count") == FLOOD
     assert rows()[-1].total_users == FLOOD + 20_000
@@ -73,11 +64,9 @@ def test_users_without_end_in_one_session(
     assert psutil.Process().memory_info().rss - before < 300 * MEGABYTE
 
 
-def test_polls_without_end_in_one_session(
-    redis_client: redis.Redis, score: Callable[[], None]
-) -> None:
+def test_polls_without_end_in_one_session(redis_client: redis.Redis) -> None:
     post_all(redis_client, keys.POLL_VOTE, (vote("u1", f"poll {n}") for n in range(POLLS)))
-    score()
+    score(redis_client)
     assert total("vote_count") == POLLS
     assert rows()[-1].poll_participation <= 1
     assert PollMoment.objects.count() <= MAXIMUM_POLLS

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,17 +20,9 @@ from sessions_app.telemetry.counters import DROPPED_MESSAGES, read_counters
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import collect_all, collector, score_all, step_until, total
 from tests.platform import chat, post, post_chat, publish, user
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-
-PATIENCE_SECONDS = 120
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.01)
 
 
 @pytest.fixture

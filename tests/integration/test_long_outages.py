@@ -1,28 +1,21 @@
 """After an outage too long to catch up with nobody was silent, has left, or is alarmed."""
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 
 from engagement_conductor import tasks
-from engagement_conductor.pipeline import tick as pipeline
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.telemetry.counters import SKIPPED, read_counters
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS, tick_at
-from tests.pipeline import collect_all, collector, rows, score_all
+from tests.pipeline import collect_all, collector, failing, rows, score_all
 from tests.platform import chat, post
 
-pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(autouse=True)
-def _new_process(redis_client: redis.Redis) -> Iterator[None]:
-    tasks._client = None
-    yield
-    tasks.client().close()
-    tasks._client = None
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("new_worker"),
+]
 
 
 def say(client: redis.Redis, tick: int) -> None:
@@ -53,7 +46,7 @@ def test_what_nobody_counts_any_more_is_counted_as_skipped(
 
 
 def test_what_is_skipped_is_counted_once_though_the_shard_fails(
-    redis_client: redis.Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = tick_at(server_time_ms(redis_client)) - 1
     first = now - CATCH_UP_TICKS - 5
@@ -63,11 +56,9 @@ def test_what_is_skipped_is_counted_once_though_the_shard_fails(
         collect_all(redis_client, running)
     score_all(redis_client, first)
 
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError("a fault of our own")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "read_tick", fail)
+    with failing(
+        "engagement_conductor.pipeline.tick.read_tick", ZeroDivisionError("a fault of our own")
+    ):
         for _ in range(5):
             tasks.score_shards([keys.shard_of("s1")], now)
     assert f"{SKIPPED}:ticks" not in read_counters(redis_client), "it is not stored yet"

@@ -14,12 +14,13 @@ from django.test import Client
 from engagement_conductor import tasks
 from engagement_conductor.logs.formats import OutageHandler
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import connect, server_time_ms
+from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.conftest import url_of_database
-from tests.factories import make_cast
+from tests.factories import Cast
 from tests.pipeline import collect_all, collector, rows
 from tests.platform import chat, post
+from tests.servers import outages
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -65,8 +66,7 @@ def locked(table: str) -> Iterator[None]:
     options["options"] = "-c lock_timeout=100"
     connection.close()
     try:
-        with psycopg.connect(url_of_database()) as other:
-            other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        with outages.locked(url_of_database(), table):
             yield
     finally:
         options["options"] = before
@@ -79,15 +79,6 @@ def cancelled(table: str) -> Iterator[None]:
         stack.enter_context(locked(table))
         connection.settings_dict["OPTIONS"]["options"] = "-c statement_timeout=100"
         yield
-
-
-@contextmanager
-def full(client: "redis.Redis") -> Iterator[None]:
-    client.config_set("maxmemory", "1")
-    try:
-        yield
-    finally:
-        client.config_set("maxmemory", "0")
 
 
 def chatter(client: "redis.Redis", ticks_ago: int) -> int:
@@ -110,9 +101,8 @@ DATABASE_OUTAGES: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("name", DATABASE_OUTAGES)
 def test_the_worker_says_so_once_and_scores_afterwards(
-    redis_client: "redis.Redis", lines: list[str], name: str, monkeypatch: pytest.MonkeyPatch
+    redis_client: "redis.Redis", new_worker: None, lines: list[str], name: str
 ) -> None:
-    monkeypatch.setattr(tasks, "_client", connect())
     first = chatter(redis_client, 20)
     shards = list(range(keys.SHARD_COUNT))
     tasks.score_shards(shards, first)
@@ -127,13 +117,12 @@ def test_the_worker_says_so_once_and_scores_afterwards(
 
 
 def test_redis_that_is_full_is_a_line(
-    redis_client: "redis.Redis", lines: list[str], monkeypatch: pytest.MonkeyPatch
+    redis_client: "redis.Redis", new_worker: None, lines: list[str]
 ) -> None:
-    monkeypatch.setattr(tasks, "_client", connect())
     first = chatter(redis_client, 20)
     shards = list(range(keys.SHARD_COUNT))
     tasks.score_shards(shards, first)
-    with full(redis_client):
+    with outages.full(redis_client):
         for tick in range(first + 1, first + 6):
             tasks.score_shards(shards, tick)
     assert 1 <= len(lines) <= 2, lines
@@ -143,8 +132,7 @@ def test_redis_that_is_full_is_a_line(
 
 
 @pytest.mark.parametrize("name", ["sessions locked", "read only"])
-def test_pages_say_so_once(lines: list[str], name: str, client: Client) -> None:
-    cast = make_cast()
+def test_pages_say_so_once(lines: list[str], name: str, client: Client, cast: Cast) -> None:
     client.raise_request_exception = False
     client.force_login(cast.admin)
     with DATABASE_OUTAGES[name]():

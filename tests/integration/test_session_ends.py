@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 import pytest
 import redis
 from django.utils import timezone
@@ -14,11 +13,20 @@ from dashboard.live.subscriptions import WatchedGroups
 from dashboard.pages.payloads import EndedSession
 from engagement_conductor.pipeline import tick as pipeline
 from sessions_app.models import EngagementMetric, Event, Session
-from sessions_app.outcomes import session_parts
 from sessions_app.redis_access import keys
 from sessions_app.ticks import SILENCE_TICKS, TICK_MS, WINDOW_TICKS, tick_at, tick_end
 from tests.factories import make_event, make_session
-from tests.pipeline import collect_all, collector, rows, score_all, score_shard, step_until, total
+from tests.pipeline import (
+    collect_all,
+    collector,
+    failing,
+    rows,
+    score_all,
+    score_shard,
+    step_until,
+    total,
+    updates_told,
+)
 from tests.platform import chat, ended, post, publish, user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -27,12 +35,6 @@ SHARD = keys.shard_of("s1")
 # One of a minute's ticks in which the shard compares all its sessions with the database.
 FIRST = tick_at(1_750_000_000_000) // WINDOW_TICKS * WINDOW_TICKS + SHARD % WINDOW_TICKS + 1
 Happened = tuple[int, str, dict[str, Any]]
-
-
-@pytest.fixture(autouse=True)
-def _new_process(redis_client: redis.Redis) -> None:
-    for channel in keys.CHANNELS:
-        redis_client.xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
 
 
 def play(client: redis.Redis, log: list[Happened], up_to: int) -> None:
@@ -97,28 +99,17 @@ def test_an_end_is_told_once_on_whatever_ways_it_comes(
 
 def test_nothing_is_published_of_a_session_that_is_over(redis_client: redis.Redis) -> None:
     opening(redis_client)
-    with redis_client.pubsub(ignore_subscribe_messages=True) as listener:
-        listener.subscribe(keys.ENGAGEMENT_UPDATE)
-        listener.get_message(timeout=1)
+    with updates_told(redis_client) as told:
         play(redis_client, [end(3), leave(4, "u1")], 6)
-        messages = [listener.get_message(timeout=0.3) for _ in range(2)]
-    assert msgspec.json.decode(messages[0]["data"])["timestamp"] == tick_end(FIRST + 3).isoformat()
-    assert messages[1] is None
+    assert [update["timestamp"] for update in told] == [tick_end(FIRST + 3).isoformat()]
 
 
 @pytest.mark.parametrize("step", ["store_metrics", "end_sessions", "publish_updates"])
-def test_an_end_survives_the_worker_that_noted_it(
-    redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_an_end_survives_the_worker_that_noted_it(redis_client: redis.Redis, step: str) -> None:
     opening(redis_client)
 
-    def fail(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(session_parts, step, fail)
-        with pytest.raises(ConnectionError):
-            play(redis_client, [end(3), leave(3, "u1"), leave(4, "u2")], 3)
+    with failing(f"sessions_app.outcomes.session_parts.{step}"), pytest.raises(ConnectionError):
+        play(redis_client, [end(3), leave(3, "u1"), leave(4, "u2")], 3)
     score_shard(redis_client, SHARD, FIRST + 6)
     assert [row.active_users for row in rows()] == [2, 2, 2, 1]
     assert Session.objects.get().ended_at == tick_end(FIRST + 3)

@@ -1,6 +1,5 @@
 """From the platform's words to who sees what, where IDs of sessions and events are the same."""
 
-import json
 from typing import Any
 
 import pytest
@@ -10,51 +9,34 @@ from django.utils import timezone
 
 from sessions_app.models import Event, Session
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.recovery import rebuild_windows
 from sessions_app.shards.shard_store import ShardStore
 from sessions_app.state.session_windows import SessionWindows
 from sessions_app.storage.stand_in_repair import separate_stand_ins
-from sessions_app.ticks import TICK_MS, tick_at
 from tests.factories import make_user
-from tests.pipeline import collect_all, collector, score_all
-from tests.platform import chat, post
+from tests.pipeline import Stage, updates_told
+from tests.platform import chat
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
-class Platform:
+class Platform(Stage):
     """Says something in every tick, and has it scored."""
-
-    def __init__(self, client: redis.Redis) -> None:
-        self.client = client
-        self.tick = tick_at(server_time_ms(client)) - 20
-        self.told = client.pubsub(ignore_subscribe_messages=True)
-        self.told.subscribe(keys.ENGAGEMENT_UPDATE)
-        self.told.get_message(timeout=1)
 
     def says(self, *pairs: tuple[str, str | None]) -> dict[str, str]:
         """A message in each session; returns the event that is published for each."""
-        self.tick += 1
-        for number, (session, event) in enumerate(pairs):
-            named: dict[str, Any] = {} if event is None else {"eventId": event}
-            message = chat(f"m{self.tick}-{number}", session=session, **named)
-            post(self.client, keys.CHAT_MESSAGE, message, f"{self.tick * TICK_MS}-*")
-        with collector() as running:
-            collect_all(self.client, running)
-        score_all(self.client, self.tick)
-        published = {}
-        while (message := self.told.get_message(timeout=0.2)) is not None:
-            update = json.loads(message["data"])
-            published[update["sessionId"]] = update["eventId"]
-        return published
+        said = [
+            chat(f"m{self.tick}-{number}", session=session, **({"eventId": event} if event else {}))
+            for number, (session, event) in enumerate(pairs)
+        ]
+        with updates_told(self.client) as told:
+            self.play(*((keys.CHAT_MESSAGE, message) for message in said))
+        return {update["sessionId"]: update["eventId"] for update in told}
 
 
 @pytest.fixture
-def platform(redis_client: redis.Redis) -> Any:
-    speaking = Platform(redis_client)
-    yield speaking
-    speaking.told.close()
+def platform(redis_client: redis.Redis) -> Platform:
+    return Platform(redis_client)
 
 
 def seen_by(user: Any) -> set[str]:

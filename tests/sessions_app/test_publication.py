@@ -9,42 +9,31 @@ import redis
 
 from sessions_app import publication
 from sessions_app.publication import engagement_update, publish_updates, wire_time
-from sessions_app.redis_access import keys
-from sessions_app.scoring.points import SessionPoint, SignalValues
+from sessions_app.scoring.points import SessionPoint
+from tests.factories import SIGNALS_ON_WIRE, make_point, unsaved_session
+from tests.pipeline import updates_told
 
 NOON = datetime(2026, 11, 22, 12, 0, 5, tzinfo=UTC)
 
 
-def point(number: int, event: str = "event") -> SessionPoint:
-    signals = SignalValues(14.0, 0.4, 120, 150, 3.0, 0.01)
-    return SessionPoint(number, 1, f"s{number}", event, NOON, 0.5, "MODERATE", signals)
+def point(number: int, **event: str) -> SessionPoint:
+    return make_point(unsaved_session(number, **event), 0.5, NOON)
 
 
 def heard(client: redis.Redis, points: list[SessionPoint]) -> list[dict[str, Any]]:
-    with client.pubsub(ignore_subscribe_messages=True) as listener:
-        listener.subscribe(keys.ENGAGEMENT_UPDATE)
-        listener.get_message(timeout=5)
+    with updates_told(client) as told:
         publish_updates(client, points)
-        messages = [listener.get_message(timeout=2) for _ in points]
-        assert listener.get_message(timeout=0.1) is None
-    return [json.loads(message["data"]) for message in messages]
+    return told
 
 
 def test_an_update_has_the_shape_of_the_contract() -> None:
     assert json.loads(engagement_update(point(7), wire_time(NOON))) == {
         "timestamp": "2026-11-22T12:00:05+00:00",
         "sessionId": "s7",
-        "eventId": "event",
+        "eventId": "conference",
         "score": 0.5,
         "category": "MODERATE",
-        "signals": {
-            "chat_msgs_per_min": 14.0,
-            "poll_participation": 0.4,
-            "active_users": 120,
-            "total_users": 150,
-            "reactions_per_min": 3.0,
-            "user_leave_rate": 0.01,
-        },
+        "signals": SIGNALS_ON_WIRE,
     }
 
 

@@ -18,11 +18,6 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def anomaly(cast: Cast) -> Anomaly:
-    return make_anomaly(make_notice(cast.session))
-
-
-@pytest.fixture
 def reviewer(cast: Cast) -> User:
     user = make_staff("reviewer", "change_anomaly")
     user.user_permissions.add(Permission.objects.get(codename="view_anomaly"))

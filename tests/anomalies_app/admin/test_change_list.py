@@ -8,10 +8,8 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
-from django.db import connections
 from django.test import AsyncClient
 
 from anomalies_app.models import Anomaly, AnomalyReview
@@ -19,13 +17,7 @@ from anomalies_app.records import Change
 from anomalies_app.review import acknowledge_anomaly, review_anomalies
 from sessions_app.queries import pages
 from tests.dashboard.conftest import logged_in
-from tests.factories import (
-    Cast,
-    make_anomaly,
-    make_cast,
-    make_notice,
-    make_staff,
-)
+from tests.factories import Cast, make_anomaly, make_notice, make_staff
 
 pytestmark = pytest.mark.integration
 
@@ -120,17 +112,10 @@ def test_only_a_list_that_is_narrowed_offers_all(cast: Cast) -> None:
 class TestExport:
     """What is downloaded is what is stored."""
 
-    pytestmark = pytest.mark.django_db(transaction=True)
-
-    @pytest.fixture
-    def cast(self, transactional_db: None) -> Cast:
-        return make_cast()
-
-    @pytest.fixture(autouse=True)
-    async def _close_connections(self) -> AsyncIterator[None]:
-        """Those of the thread that asks the database for the download."""
-        yield
-        await sync_to_async(connections.close_all)()
+    pytestmark = [
+        pytest.mark.django_db(transaction=True),
+        pytest.mark.usefixtures("connections_closed"),
+    ]
 
     @pytest.mark.parametrize("size", [1, 2, 100])
     async def test_rows_are_those_of_the_database(

@@ -2,17 +2,11 @@
 
 import pytest
 
-from anomalies_app.models import Anomaly
 from tests.anomalies_app.admin.test_anomaly_admin import page_of
 from tests.dashboard.conftest import logged_in
 from tests.factories import Cast, make_anomaly, make_notice
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def anomaly(cast: Cast) -> Anomaly:
-    return make_anomaly(make_notice(cast.session))
 
 
 def test_a_page_shows_why(cast: Cast) -> None:

@@ -9,14 +9,9 @@ from asgiref.sync import async_to_sync
 from anomalies_app.admin import export
 from anomalies_app.models import Anomaly
 from sessions_app.queries import pages
-from tests.factories import Cast, make_anomaly, make_cast, make_notice
+from tests.factories import Cast, make_anomaly, make_notice
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def cast(transactional_db: None) -> Cast:
-    return make_cast()
 
 
 def exported() -> list[dict[str, str]]:

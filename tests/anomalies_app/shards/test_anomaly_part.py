@@ -1,32 +1,15 @@
 """Anomalies as a part of what a tick leads to."""
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 
 from anomalies_app.models import Anomaly
 from sessions_app.redis_access import keys
 from sessions_app.ticks import tick_end
-from tests.anomalies_app.shards.test_shard_detector import EXIT_TICK, STAYING, Room, messages
+from tests.anomalies_app.conftest import messages
+from tests.anomalies_app.shards.conftest import EXIT_TICK, STAYING, Room
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def room(redis_client: redis.Redis) -> Room:
-    room = Room(redis_client)
-    room.play()
-    return room
-
-
-@pytest.fixture
-def told(redis_client: redis.Redis) -> Iterator[redis.client.PubSub]:
-    with redis_client.pubsub(ignore_subscribe_messages=True) as subscription:
-        subscription.subscribe(keys.ANOMALY_DETECTED, keys.ANOMALY_UPDATED)
-        for _ in subscription.channels:
-            subscription.get_message(timeout=1)  # that it listens
-        yield subscription
 
 
 def test_a_mass_exit_is_stored_and_told_once(room: Room, told: redis.client.PubSub) -> None:

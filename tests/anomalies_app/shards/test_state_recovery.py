@@ -1,32 +1,15 @@
 """A detector's state that was lost."""
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 
 from anomalies_app.models import Anomaly
 from sessions_app.redis_access import keys
 from sessions_app.ticks import tick_end
-from tests.anomalies_app.shards.test_shard_detector import EXIT_TICK, Room, messages
+from tests.anomalies_app.conftest import messages
+from tests.anomalies_app.shards.conftest import EXIT_TICK, Room
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def room(redis_client: redis.Redis) -> Room:
-    room = Room(redis_client)
-    room.play()
-    return room
-
-
-@pytest.fixture
-def told(redis_client: redis.Redis) -> Iterator[redis.client.PubSub]:
-    with redis_client.pubsub(ignore_subscribe_messages=True) as subscription:
-        subscription.subscribe(keys.ANOMALY_DETECTED, keys.ANOMALY_UPDATED)
-        for _ in subscription.channels:
-            subscription.get_message(timeout=1)  # that it listens
-        yield subscription
 
 
 @pytest.mark.parametrize("lost", [b"", b"not a state"])

@@ -1,7 +1,6 @@
 """Announcements while an admin is at the same session."""
 
 import threading
-import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +14,8 @@ from dashboard.api.session_addresses import ROOT
 from sessions_app.models import Pause, Session
 from tests.conftest import url_of_database
 from tests.dashboard.api.described import make_token
-from tests.factories import Cast, make_cast
+from tests.factories import Cast
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.integration,
@@ -25,11 +25,6 @@ pytestmark = [
 
 MOVED = "UPDATE sessions_app_session SET event_id = %(event)s WHERE id = %(session)s"
 DELETED = "DELETE FROM sessions_app_session WHERE id = %(session)s"
-
-
-@pytest.fixture
-def cast(transactional_db: None) -> Cast:
-    return make_cast()
 
 
 def announced_while(change: Callable[[Any], Any], path: str, secret: str) -> Any:
@@ -45,11 +40,8 @@ def announced_while(change: Callable[[Any], Any], path: str, secret: str) -> Any
         change(link)
         asking = threading.Thread(target=announce)
         asking.start()
-        deadline = time.monotonic() + 20
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-        while not link.execute(waiting).fetchone()[0]:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: link.execute(waiting).fetchone()[0], 20)
     asking.join(20)
     return answers[0]
 

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import ApplicationCommunicator
-from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +21,7 @@ from dashboard.models import ApiToken
 from engagement_conductor.asgi import application
 from sessions_app.models import Pause, Session
 from tests.dashboard.api.described import Program, make_token
-from tests.factories import Cast, make_cast, make_metrics, make_session
+from tests.factories import Cast, make_metrics, make_session
 
 ODD = [
     "a",
@@ -129,10 +128,8 @@ async def ask(secret: str, method: str, path: str) -> tuple[int, Any]:
 
 @pytest.mark.integration
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("redis_client")
-async def test_each_session_is_found_paused_and_paged_by_its_own_address() -> None:
-    cast: Cast = await sync_to_async(make_cast)()
-
+@pytest.mark.usefixtures("redis_client", "connections_closed")
+async def test_each_session_is_found_paused_and_paged_by_its_own_address(cast: Cast) -> None:
     def prepare() -> str:
         for external_id in ODD:
             session = make_session(cast.session.event, "Odd", external_id=external_id)
@@ -160,15 +157,12 @@ async def test_each_session_is_found_paused_and_paged_by_its_own_address() -> No
         assert (await ask(secret, "POST", f"{path}/"))[0] == 405
         assert await sync_to_async(paused)() == [external_id]
         await sync_to_async(Pause.objects.all().delete)()
-    await sync_to_async(connections.close_all)()
 
 
 @pytest.mark.integration
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("redis_client")
-async def test_an_encoded_root_leads_to_no_other_session() -> None:
-    cast: Cast = await sync_to_async(make_cast)()
-
+@pytest.mark.usefixtures("redis_client", "connections_closed")
+async def test_an_encoded_root_leads_to_no_other_session(cast: Cast) -> None:
     def prepare() -> str:
         for external_id in ("a", "a/pause", "pause"):
             make_session(cast.session.event, "Odd", external_id=external_id)
@@ -184,7 +178,6 @@ async def test_an_encoded_root_leads_to_no_other_session() -> None:
     assert await sync_to_async(paused)() == []
     assert (await ask(secret, "POST", "/api/v1/%73essions/a%2Fpause/pause/"))[0] == 200
     assert await sync_to_async(paused)() == ["a/pause"]
-    await sync_to_async(connections.close_all)()
 
 
 def paused() -> list[str]:

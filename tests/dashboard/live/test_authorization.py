@@ -1,31 +1,20 @@
 """What sockets may go on showing, looked up for many at once."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
-from django.db import connections
 from django.test import Client
 
 from dashboard.live.authorization import View, allowed_groups, authorize
 from dashboard.live.subscriptions import ALL_EVENTS, event_group, session_group
 from sessions_app.queries.querysets import sees_everything
-from tests.factories import Cast, make_cast
+from tests.factories import Cast
 
-pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def cast(transactional_db: None) -> Cast:
-    return make_cast()
-
-
-@pytest.fixture(autouse=True)
-async def _close_connections() -> AsyncIterator[None]:
-    """The thread in which the database is asked outlives the tests, and so would its connection."""
-    yield
-    await sync_to_async(connections.close_all)()
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("connections_closed"),
+]
 
 
 def login(user: object) -> str:

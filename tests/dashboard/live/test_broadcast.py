@@ -1,51 +1,28 @@
 """Which groups are told what."""
 
-import json
-from collections import defaultdict
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from anomalies_app.records import AnomalyChange, Change, SignalMove
+from anomalies_app.records import Change
 from dashboard.live import broadcast
-from dashboard.live.messages import Update, messages
 from dashboard.live.subscriptions import WatchedGroups
 from dashboard.pages.payloads import EndedSession
 from sessions_app.models import PollMoment
-from sessions_app.scoring.points import SessionPoint, SignalValues
 from sessions_app.scoring.score import ScoreSettings
-from tests.factories import last_tick_end, make_anomaly, make_cast, make_notice
+from tests.dashboard.conftest import RecordingLayer
+from tests.factories import (
+    Cast,
+    last_tick_end,
+    make_anomaly,
+    make_notice,
+    make_point,
+    unsaved_session,
+)
 
-
-class RecordingLayer:
-    """A channel layer that notes what pages will be told."""
-
-    def __init__(self) -> None:
-        self.sent: dict[str, list[dict[str, Any]]] = defaultdict(list)
-
-    async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        update = Update(**message)
-        assert update.group == group
-        (text,) = messages([update])
-        told = json.loads(text)
-        assert told.pop("now") > 0
-        self.sent[group].append(told)
-
-
-@pytest.fixture
-def layer(monkeypatch: pytest.MonkeyPatch) -> RecordingLayer:
-    layer = RecordingLayer()
-    monkeypatch.setattr(broadcast, "get_channel_layer", lambda: layer)
-    return layer
-
-
-def point(session_id: int, event_id: int) -> SessionPoint:
-    signals = SignalValues(1.0, 0.0, 2, 3, 0.0, 0.0)
-    return SessionPoint(session_id, event_id, "s", "e", last_tick_end(), 0.5, "MODERATE", signals)
-
-
-POINTS = [point(1, 10), point(2, 10), point(3, 30)]
+POINTS = [
+    make_point(unsaved_session(key, event), 0.5) for key, event in ((1, 10), (2, 10), (3, 30))
+]
 
 
 def sessions_by_group(layer: RecordingLayer, field: str) -> dict[str, list[int]]:
@@ -111,31 +88,11 @@ def test_ends_are_told_to_pages_and_overviews(layer: RecordingLayer) -> None:
     }
 
 
-def notice(session_id: int, event_id: int, change: Change) -> AnomalyChange:
-    time = last_tick_end()
-    return AnomalyChange(
-        id=uuid4(),
-        session_id=session_id,
-        event_id=event_id,
-        external_id="s",
-        event_external_id="e",
-        change=change,
-        began_at=time,
-        changed_at=time,
-        ended_at=time if change is Change.ENDED else None,
-        type="MASS_EXIT",
-        severity="CRITICAL",
-        anomaly_score=0.9,
-        current_engagement=0.25,
-        expected_engagement=0.5,
-        reason="Many left.",
-        signals=POINTS[0].signals,
-        moved=SignalMove("active_users", 190, 121, 40),
-    )
-
-
 def test_changes_of_anomalies_are_told_to_pages_and_overviews(layer: RecordingLayer) -> None:
-    notices = [notice(1, 10, Change.BEGAN), notice(3, 30, Change.ENDED)]
+    notices = [
+        make_notice(unsaved_session(1, 10)),
+        make_notice(unsaved_session(3, 30), Change.ENDED),
+    ]
     broadcast.broadcast_changes(notices, WatchedGroups(frozenset({3}), frozenset({10}), True))
     assert sessions_by_group(layer, "anomalies") == {
         "event.10": [1],
@@ -151,12 +108,12 @@ def test_changes_of_anomalies_are_told_to_pages_and_overviews(layer: RecordingLa
             "session": 3,
             "event": 30,
             "type": "MASS_EXIT",
-            "severity": "CRITICAL",
-            "anomaly_score": 0.9,
-            "current": 0.25,
-            "expected": 0.5,
-            "deviation": 0.25,
-            "reason": "Many left.",
+            "severity": "WARNING",
+            "anomaly_score": 0.71,
+            "current": 0.35,
+            "expected": 0.61,
+            "deviation": 0.26,
+            "reason": "Active users fell from 190 to 121 in 40 seconds.",
             "moved": {"signal": "active_users", "before": 190, "now": 121, "seconds": 40},
             "movement": "Active users 190 \N{RIGHTWARDS ARROW} 121 in 40 s",
             "acknowledged": None,
@@ -179,8 +136,7 @@ def test_polls_are_told_to_their_sessions_pages_only(layer: RecordingLayer) -> N
 
 
 @pytest.mark.integration
-def test_a_changed_row_is_told_wherever_it_may_stand(layer: RecordingLayer, db: None) -> None:
-    cast = make_cast()
+def test_a_changed_row_is_told_wherever_it_may_stand(layer: RecordingLayer, cast: Cast) -> None:
     anomaly = make_anomaly(make_notice(cast.session))
     broadcast.broadcast_anomalies([anomaly.pk])
     session, event = anomaly.session_id, anomaly.event_id
@@ -191,9 +147,8 @@ def test_a_changed_row_is_told_wherever_it_may_stand(layer: RecordingLayer, db: 
 
 @pytest.mark.integration
 def test_many_changed_rows_are_read_and_told_together(
-    layer: RecordingLayer, db: None, django_assert_num_queries: Any
+    layer: RecordingLayer, cast: Cast, django_assert_num_queries: Any
 ) -> None:
-    cast = make_cast()
     anomalies = [make_anomaly(make_notice(cast.session, ago=ago)) for ago in range(40, 160, 20)]
     with django_assert_num_queries(1):
         broadcast.broadcast_anomalies([anomaly.pk for anomaly in anomalies])

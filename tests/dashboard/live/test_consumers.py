@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 import redis
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
-from django.db import OperationalError, connections
+from django.db import OperationalError
 
 from anomalies_app.records import Change
 from dashboard.http.losses import Losses
@@ -29,7 +28,6 @@ from tests.factories import (
     Cast,
     last_tick_end,
     make_anomaly,
-    make_cast,
     make_event,
     make_metrics,
     make_notice,
@@ -41,20 +39,8 @@ from tests.factories import (
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("redis_client"),
+    pytest.mark.usefixtures("redis_client", "connections_closed"),
 ]
-
-
-@pytest.fixture
-def cast(transactional_db: None) -> Cast:
-    return make_cast()
-
-
-@pytest.fixture(autouse=True)
-async def _close_connections() -> AsyncIterator[None]:
-    """The thread in which consumers ask the database outlives the tests, and so would theirs."""
-    yield
-    await sync_to_async(connections.close_all)()
 
 
 @pytest.fixture

@@ -7,62 +7,20 @@ import numpy as np
 import pytest
 import redis
 
-from anomalies_app.models import Anomaly
 from anomalies_app.records import Change
-from dashboard.live import broadcast, sinks
+from dashboard.live import sinks
 from dashboard.live.subscriptions import WatchedGroups, event_group
 from engagement_conductor.pipeline.caches import WorkerCaches
 from sessions_app.control.event_settings_cache import EventSettingsCache
-from sessions_app.models import Event, Session
+from sessions_app.models import Event
 from sessions_app.outcomes.outbox import ANOMALIES, ENDS, METRICS, POLLS
 from sessions_app.state.poll_notices import PollMomentKind
 from sessions_app.state.tick_metrics import METRIC, TickMetrics
 from sessions_app.ticks import TICK_SECONDS
-from tests.dashboard.conftest import logged_in
-from tests.dashboard.live.test_broadcast import RecordingLayer
-from tests.dashboard.test_moved_sessions import assert_told
-from tests.factories import (
-    Cast,
-    last_tick_end,
-    make_anomaly,
-    make_metrics,
-    make_notice,
-    make_poll_moment,
-)
+from tests.dashboard.conftest import RecordingLayer, assert_told
+from tests.factories import last_tick_end, make_notice, make_poll_moment
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def layer(monkeypatch: pytest.MonkeyPatch) -> RecordingLayer:
-    layer = RecordingLayer()
-    monkeypatch.setattr(broadcast, "get_channel_layer", lambda: layer)
-    return layer
-
-
-@pytest.fixture
-def moved(cast: Cast) -> SimpleNamespace:
-    """Alice's session with an anomaly, as it was scored before it was moved to Bob's event."""
-    make_metrics(cast.session, [0.5] * 3)
-    notice = make_notice(cast.session, ago=40)
-    anomaly = make_anomaly(notice)
-    old, new = cast.session.event, cast.bobs_session.event
-    form = {
-        "title": cast.session.title,
-        "event": new.pk,
-        "ended_at_0": "",
-        "ended_at_1": "",
-        "initial-ended_at_0": "",
-        "initial-ended_at_1": "",
-        "pauses-TOTAL_FORMS": 0,
-        "pauses-INITIAL_FORMS": 0,
-    }
-    address = f"/admin/sessions_app/session/{cast.session.pk}/change/"
-    assert logged_in(cast.admin).post(address, form).status_code == 302
-    session = Session.objects.select_related("event").get(pk=cast.session.pk)
-    assert session.event_id == new.pk
-    assert Anomaly.objects.get().event_id == old.pk, "the copy is stale"
-    return SimpleNamespace(session=session, anomaly=anomaly, notice=notice, old=old, new=new)
 
 
 def watched(moved: SimpleNamespace) -> WatchedGroups:

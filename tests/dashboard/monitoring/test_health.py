@@ -9,37 +9,16 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from dashboard.monitoring import health, probe
+from dashboard.monitoring import health
 from engagement_conductor.local_stack import ports
 from sessions_app.redis_access import keys
-from sessions_app.telemetry.heartbeats import PROCESSES, note_heartbeat
+from sessions_app.telemetry.heartbeats import PROCESSES
 from sessions_app.telemetry.unwritten_logs import note_unwritten_logs
-from sessions_app.ticks import tick_at
 from tests.dashboard.conftest import logged_in
+from tests.dashboard.monitoring.conftest import set_scored
 from tests.factories import Cast
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(autouse=True)
-def _ask_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
-
-
-@pytest.fixture
-def working(redis_client: redis.Redis) -> redis.Redis:
-    """The Redis of a product in which everything works."""
-    set_scored(redis_client, ticks_ago=0)
-    redis_client.zadd(keys.COLLECTORS, {"c1": int(time.time() * 1000)})
-    redis_client.hset(keys.collector_status("c1"), "events", 7)
-    for process in PROCESSES:
-        note_heartbeat(redis_client, process)
-    return redis_client
-
-
-def set_scored(client: redis.Redis, ticks_ago: int) -> None:
-    tick = tick_at(int(time.time() * 1000)) - 1 - ticks_ago
-    client.mset({keys.scored_tick(shard): tick for shard in range(keys.SHARD_COUNT)})
 
 
 def report_to(user: User | None, **headers: str) -> tuple[int, dict[str, Any]]:

@@ -10,13 +10,12 @@ from django.conf import settings
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from dashboard.monitoring import probe
 from sessions_app.models import EngagementMetric
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import tick_end_ms
 from tests.dashboard.monitoring.test_metrics import TOKEN, run_pipeline, scrape, value
-from tests.factories import make_anomaly, make_cast, make_notice
+from tests.factories import Cast, make_anomaly, make_notice
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -24,9 +23,8 @@ OPERATIONS = Path(settings.BASE_DIR) / "docs" / "operations.md"
 
 
 @pytest.fixture(autouse=True)
-def _monitored(settings: Any, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis) -> None:
+def _monitored(settings: Any, redis_client: redis.Redis) -> None:
     settings.METRICS_TOKEN = "secret"
-    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
 
 
 def test_what_the_pipeline_did_is_counted(redis_client: redis.Redis) -> None:
@@ -50,8 +48,7 @@ def test_what_the_pipeline_did_is_counted(redis_client: redis.Redis) -> None:
     assert 0 <= value(samples, "last_tick_age_seconds") <= oldest
 
 
-def test_open_anomalies_are_told_by_severity(redis_client: redis.Redis) -> None:
-    cast = make_cast()
+def test_open_anomalies_are_told_by_severity(cast: Cast) -> None:
     make_anomaly(make_notice(cast.session, severity="CRITICAL"))
     samples = scrape()
     assert value(samples, "open_anomalies", severity="CRITICAL") == 1

@@ -5,13 +5,11 @@ from typing import Any
 import pytest
 import redis
 from asgiref.sync import sync_to_async
-from django.db import connections
 from django.test import Client
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse
 from prometheus_client.samples import Sample
 
-from dashboard.monitoring import probe
 from engagement_conductor.local_stack import ports
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
@@ -19,7 +17,7 @@ from sessions_app.telemetry.heartbeats import PROCESSES, note_heartbeat
 from sessions_app.ticks import tick_at
 from tests.dashboard.conftest import logged_in
 from tests.dashboard.sockets import connected, session_path
-from tests.factories import Cast, make_cast
+from tests.factories import Cast
 from tests.pipeline import collect_all, collector, score_all
 from tests.platform import chat, chat_sync, post
 
@@ -28,9 +26,8 @@ TOKEN = {"authorization": "Bearer secret"}
 
 
 @pytest.fixture(autouse=True)
-def _monitored(settings: Any, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis) -> None:
+def _monitored(settings: Any, redis_client: redis.Redis) -> None:
     settings.METRICS_TOKEN = "secret"
-    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
 
 
 def scrape() -> list[Sample]:
@@ -71,14 +68,12 @@ def test_a_tick_scored_again_is_not_counted_again(redis_client: redis.Redis) -> 
     assert value(scrape(), "session_scores_total") == before
 
 
-async def test_open_sockets_are_counted(redis_client: redis.Redis) -> None:
-    cast: Cast = await sync_to_async(make_cast)()
+@pytest.mark.usefixtures("connections_closed")
+async def test_open_sockets_are_counted(cast: Cast, redis_client: redis.Redis) -> None:
     socket, _ = await connected(session_path(cast), cast.alice)
     assert value(await sync_to_async(scrape)(), "open_sockets") == 1
     await socket.disconnect()
     assert value(await sync_to_async(scrape)(), "open_sockets") == 0
-    # The thread of consumers outlives the tests, and so would its connection.
-    await sync_to_async(connections.close_all)()
 
 
 @pytest.mark.parametrize("version", ["abc", "1.x", "", "9" * 5_000, "\xff", "-1", "2.0.0"])
@@ -107,8 +102,7 @@ def test_without_redis_the_rest_is_told(redis_client: redis.Redis, settings: Any
     assert value(samples, "session_scores_total") is None
 
 
-def test_only_admins_and_monitoring_may_read(redis_client: redis.Redis) -> None:
-    cast = make_cast()
+def test_only_admins_and_monitoring_may_read(cast: Cast, redis_client: redis.Redis) -> None:
     assert Client().get("/metrics").status_code == 401
     wrong = Client().get("/metrics", headers={"authorization": "Bearer wrong"})
     assert wrong.status_code == 401

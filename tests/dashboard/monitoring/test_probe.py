@@ -11,28 +11,10 @@ import redis
 
 from dashboard.monitoring import probe
 from dashboard.monitoring.probe import Probe, ask_all
-from sessions_app.redis_access import keys
-from sessions_app.telemetry.heartbeats import PROCESSES, note_heartbeat
-from tests.dashboard.monitoring.test_health import report_to, set_scored
+from tests.dashboard.monitoring.test_health import report_to
 from tests.factories import Cast
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(autouse=True)
-def _ask_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
-
-
-@pytest.fixture
-def working(redis_client: redis.Redis) -> redis.Redis:
-    """The Redis of a product in which everything works."""
-    set_scored(redis_client, ticks_ago=0)
-    redis_client.zadd(keys.COLLECTORS, {"c1": int(time.time() * 1000)})
-    redis_client.hset(keys.collector_status("c1"), "events", 7)
-    for process in PROCESSES:
-        note_heartbeat(redis_client, process)
-    return redis_client
 
 
 @pytest.fixture

@@ -1,36 +1,12 @@
 """The system page of the admin, and the dead letters that it shows."""
 
 import pytest
-import redis
 from django.test import Client
 
-from dashboard.monitoring import probe
 from sessions_app.redis_access import keys
 from tests.factories import Cast, make_staff
-from tests.pipeline import collect_all, collector
-from tests.platform import chat, post
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.integration]
-
-
-@pytest.fixture(autouse=True)
-def _ask_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
-
-
-HOSTILE = b'{"sessionId":"<script>alert(1)</script>\x1b[2J'
-
-
-@pytest.fixture
-def letters(redis_client: redis.Redis) -> None:
-    """Thirty letters, the last of them hostile."""
-    for number in range(29):
-        post(redis_client, keys.CHAT_MESSAGE, {"sessionId": number})
-    with collector() as running:
-        collect_all(redis_client, running)
-        post(redis_client, keys.SYNC_EVENTS, HOSTILE)
-        post(redis_client, keys.CHAT_MESSAGE, chat("m1"))
-        collect_all(redis_client, running)
 
 
 def test_the_page_shows_parts_streams_and_letters(

@@ -2,15 +2,12 @@
 
 import csv
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
-from django.db import connections
 from django.test import AsyncClient
 
 from anomalies_app.models import Anomaly
@@ -22,30 +19,21 @@ from tests.factories import (
     TICK,
     Cast,
     make_anomaly,
-    make_cast,
     make_event,
     make_metrics,
     make_notice,
     make_session,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("connections_closed"),
+]
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FORMATS = ("metrics.csv", "metrics.json", "anomalies.csv", "anomalies.json")
 HOSTILE = '=HYPERLINK("http://evil.example","won")'
-
-
-@pytest.fixture
-def cast(transactional_db: None) -> Cast:
-    return make_cast()
-
-
-@pytest.fixture(autouse=True)
-async def _close_connections() -> AsyncIterator[None]:
-    """Those of the thread that asks the database for the download."""
-    yield
-    await sync_to_async(connections.close_all)()
 
 
 async def download(

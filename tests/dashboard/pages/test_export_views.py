@@ -1,35 +1,20 @@
 """Downloads: who gets which, of what range, and under which name."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
-from django.db import connections
 from django.test import AsyncClient
 
 from tests.dashboard.conftest import logged_in
 from tests.dashboard.pages.test_export import FORMATS, NOON, download
-from tests.factories import (
-    Cast,
-    make_cast,
-    make_session,
-)
+from tests.factories import Cast, make_session
 
-pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def cast(transactional_db: None) -> Cast:
-    return make_cast()
-
-
-@pytest.fixture(autouse=True)
-async def _close_connections() -> AsyncIterator[None]:
-    """Those of the thread that asks the database for the download."""
-    yield
-    await sync_to_async(connections.close_all)()
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("connections_closed"),
+]
 
 
 @pytest.mark.parametrize("what", FORMATS)

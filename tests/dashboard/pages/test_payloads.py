@@ -18,6 +18,7 @@ from dashboard.pages.payloads import (
 from sessions_app.models import EngagementMetric
 from sessions_app.scoring.score import ScoreSettings, Signals, score
 from tests.factories import (
+    SIGNALS_ON_WIRE,
     TICK,
     Cast,
     last_tick_end,
@@ -48,14 +49,7 @@ def test_a_point_holds_all_that_a_page_shows(cast: Cast) -> None:
         "score": 0.85,
         "percent": 85,
         "category": "VERY_HIGH",
-        "signals": {
-            "chat_msgs_per_min": 14.0,
-            "poll_participation": 0.4,
-            "active_users": 120,
-            "total_users": 150,
-            "reactions_per_min": 3.0,
-            "user_leave_rate": 0.01,
-        },
+        "signals": SIGNALS_ON_WIRE,
         "pause": "BREAK",
     }
 

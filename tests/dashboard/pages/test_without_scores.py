@@ -3,12 +3,9 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 
-import psycopg
 import pytest
-from asgiref.sync import sync_to_async
-from django.db import connection, connections
+from django.db import connection
 from django.test import Client
 
 from dashboard.live import consumers
@@ -23,19 +20,18 @@ from tests.factories import (
     Cast,
     last_tick_end,
     make_anomaly,
-    make_cast,
     make_metrics,
     make_notice,
     make_session,
 )
+from tests.servers.outages import locked
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("redis_client")]
 WORDS = "The scores cannot be read at the moment"
 
 
 @pytest.fixture
-def cast(transactional_db: None) -> Iterator[Cast]:
-    cast = make_cast()
+def cast(transactional_db: None, cast: Cast) -> Iterator[Cast]:
     for session in (cast.session, cast.bobs_session):
         make_metrics(session, [0.5] * 3)
     over = make_session(cast.session.event, "Over", ended_at=last_tick_end())
@@ -47,21 +43,12 @@ def cast(transactional_db: None) -> Iterator[Cast]:
     connection.close()
 
 
-@contextmanager
-def locked(table: str = "engagement_metrics") -> Iterator[None]:
-    """As maintenance does it, in a connection of its own."""
-    forget_lock()
-    with psycopg.connect(url_of_database()) as link:
-        link.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-        yield
-
-
 def test_pages_show_the_rest_and_say_so(cast: Cast) -> None:
     anomaly = make_anomaly(make_notice(cast.session))
     alice = logged_in(cast.alice)
     pages = ["/", f"/sessions/{cast.session.pk}/", "/finished/"]
     before = [alice.get(page).content.decode() for page in pages]
-    with locked():
+    with locked(url_of_database()):
         for page in pages:
             response = alice.get(page)
             text = response.content.decode()
@@ -78,7 +65,7 @@ def test_what_is_made_of_scores_is_asked_for_again(cast: Cast) -> None:
     alice = logged_in(cast.alice)
     alice.raise_request_exception = False
     base = f"/sessions/{cast.session.pk}"
-    with locked():
+    with locked(url_of_database()):
         for page in ("report/", "history/?range=5m", "metrics.csv", "metrics.json"):
             response = alice.get(f"{base}/{page}")
             assert response.status_code == 503, page
@@ -89,7 +76,7 @@ def test_what_is_made_of_scores_is_asked_for_again(cast: Cast) -> None:
 def test_the_admin_goes_on(cast: Cast) -> None:
     anomaly = make_anomaly(make_notice(cast.session))
     admin = logged_in(cast.admin)
-    with locked():
+    with locked(url_of_database()):
         for page in (
             "/admin/",
             "/admin/sessions_app/session/",
@@ -105,7 +92,7 @@ def test_programs_are_told_to_come_back_and_may_announce(cast: Cast) -> None:
     _, secret = ApiToken.objects.issue(name="all", all_events=True, can_write=True)
     program = Client(headers={"authorization": f"Bearer {secret}"})
     path = f"/api/v1/sessions/{cast.session.external_id}/"
-    with locked():
+    with locked(url_of_database()):
         for address in ("/api/v1/sessions/", path, f"{path}history/"):
             response = program.get(address)
             assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
@@ -118,12 +105,21 @@ def test_programs_are_told_to_come_back_and_may_announce(cast: Cast) -> None:
     assert Pause.objects.count() == 1
 
 
+def test_another_table_is_not_done_without(cast: Cast) -> None:
+    """An alert that is not shown would be worse than a page that comes later."""
+    alice = logged_in(cast.alice)
+    alice.raise_request_exception = False
+    with locked(url_of_database(), "anomalies"):
+        response = alice.get("/")
+    assert (response.status_code, response.headers["Refresh"]) == (503, "5")
+
+
+@pytest.mark.usefixtures("connections_closed")
 async def test_a_socket_that_waits_for_scores_notices_that_its_client_has_gone(
-    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = KeyedLimit(2)
     monkeypatch.setattr(consumers, "open_sockets", count)
-    cast = await sync_to_async(make_cast)()
 
     def fail(keys: list[int]) -> list[str | None]:
         raise ScoresLockedError("locked")
@@ -141,16 +137,14 @@ async def test_a_socket_that_waits_for_scores_notices_that_its_client_has_gone(
     await socket.wait()
     others = asyncio.all_tasks() - {asyncio.current_task()}
     assert not [task for task in others if "_retry_snapshot" in repr(task)]
-    await sync_to_async(connections.close_all)()
 
 
+@pytest.mark.usefixtures("connections_closed")
 async def test_a_socket_keeps_its_page_until_scores_can_be_read(
-    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumers, "LOCKED_SECONDS", 0.1)
     monkeypatch.setattr("sessions_app.storage.locked_scores.RETRY_AFTER_SECONDS", 0.0)
-    cast = await sync_to_async(make_cast)()
-    await sync_to_async(make_metrics)(cast.session, [0.5] * 3)
     snapshot = consumers._load_session_pages
     locks = [ScoresLockedError("locked")] * 3
 
@@ -165,4 +159,3 @@ async def test_a_socket_keeps_its_page_until_scores_can_be_read(
     again = await socket.receive_json_from(timeout=10)
     assert (again["type"], len(again["points"]), locks) == ("snapshot", 3, [])
     await socket.disconnect()
-    await sync_to_async(connections.close_all)()

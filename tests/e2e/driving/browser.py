@@ -1,6 +1,6 @@
 """A real browser on real pages, and control of the messages that the pages receive."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -87,12 +87,16 @@ class Window:
 
     def wait_for_text(self, selector: str, text: str, seconds: float = 5) -> None:
         def shown() -> bool:
-            # Not `wait_for_function`: it uses eval, which the pages' CSP forbids.
-            self.page.wait_for_timeout(20)
             # The text of hidden elements is undefined.
             return self.page.is_visible(selector) and self.text(selector) == text
 
-        wait_for(shown, f"{selector} shows {text!r}", seconds)
+        wait_on(self.page, shown, f"{selector} shows {text!r}", seconds)
+
+
+def wait_on(page: Page, condition: Callable[[], object], what: str, seconds: float = 5) -> None:
+    """Waits for a condition while the page goes on."""
+    # Not `wait_for_function`: it uses eval, which the pages' CSP forbids.
+    wait_for(lambda: page.wait_for_timeout(20) or condition(), what, seconds)
 
 
 @dataclass
@@ -112,6 +116,15 @@ class Pages:
         window = Window(context, context.new_page(), base)
         note_problems(window.page, window.problems)
         self.windows.append(window)
+        return window
+
+    def log_in(self, name: str, path: str = "", **options: Any) -> Window:
+        """A window in which somebody has logged in; with a path, connected there."""
+        window = self.window(**options)
+        window.log_in(name)
+        if path:
+            window.open(path)
+            window.wait_until_connected()
         return window
 
     def watched(self) -> WatchedGroups:

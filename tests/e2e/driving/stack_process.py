@@ -198,3 +198,15 @@ def running_product(
         yield product
     finally:
         product.stop()
+
+
+@contextmanager
+def running_installation(
+    directory: Path,
+) -> Iterator[tuple[RunningProcesses, dict[str, RunningServer]]]:
+    """The product without a process yet, on servers of its own with a migrated database."""
+    with running_servers(directory) as servers:
+        urls = servers["database"].server.url, servers["redis"].server.url
+        with running_product(directory, *urls) as product:
+            product.manage("migrate", "--verbosity", "0")
+            yield product, servers

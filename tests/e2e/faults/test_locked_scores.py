@@ -3,16 +3,14 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import psycopg
 import pytest
 
 from tests.e2e.driving.greedy import Polite, Target, attack, cookies_of
 from tests.e2e.driving.live_socket import LiveSocket
 from tests.e2e.driving.stack_process import RunningProcesses
 from tests.factories import Cast, make_cast, make_metrics
+from tests.servers.outages import locked
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
@@ -27,13 +25,6 @@ def cast(transactional_db: None) -> Cast:
     for session in (cast.session, cast.bobs_session):
         make_metrics(session, [0.5] * 40)
     return cast
-
-
-@contextmanager
-def locked(product: RunningProcesses) -> Iterator[None]:
-    with psycopg.connect(product.database_url) as link:
-        link.execute("LOCK TABLE engagement_metrics IN ACCESS EXCLUSIVE MODE")
-        yield
 
 
 def test_pages_logins_and_health_answer_while_the_scores_are_locked(
@@ -56,7 +47,7 @@ def test_pages_logins_and_health_answer_while_the_scores_are_locked(
     with LiveSocket(product.web_port, path, cookies_of("alice")) as screen:
         assert screen.snapshot["points"]
         with (
-            locked(product),
+            locked(product.database_url),
             Polite(bob).browsing() as polite,
             Polite(admin, "/admin/anomalies_app/anomaly/").browsing() as reviewing,
             Polite(nobody, "/login/").browsing() as newcomer,

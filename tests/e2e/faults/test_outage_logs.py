@@ -14,12 +14,12 @@ import redis
 from tests.e2e.driving.stack_process import (
     PRODUCT,
     RunningProcesses,
-    running_product,
-    running_servers,
+    running_installation,
     scored_tick,
     wait_for,
 )
 from tests.e2e.driving.traffic import SteadyChat, stored_ticks
+from tests.servers.outages import full, locked
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -58,41 +58,25 @@ def read_only(database_url: str) -> Iterator[None]:
         connection.execute("SELECT pg_reload_conf()")
 
 
-@contextmanager
-def locked(database_url: str) -> Iterator[None]:
-    with psycopg.connect(database_url) as connection:
-        connection.execute("LOCK TABLE engagement_metrics IN ACCESS EXCLUSIVE MODE")
-        yield
-
-
-@contextmanager
-def full(client: "redis.Redis") -> Iterator[None]:
-    client.config_set("maxmemory", "1")
-    yield
-    client.config_set("maxmemory", "0")
-
-
 def test_refusing_servers_are_logged_once_a_minute(tmp_path: Path) -> None:
-    with running_servers(tmp_path) as servers:
-        database_url, redis_url = servers["database"].server.url, servers["redis"].server.url
-        with (
-            running_product(tmp_path, database_url, redis_url) as product,
-            SteadyChat(redis_url, ["talk", "workshop"]),
-            redis.Redis.from_url(redis_url, socket_timeout=5) as client,
-        ):
-            product.manage("migrate", "--verbosity", "0")
-            product.start_missing()
-            wait_for(lambda: stored_ticks(database_url, "talk"), "first rows")
-            visitors = Visitors(product)
-            visitors.start()
-            for outage in (read_only(database_url), locked(database_url), full(client)):
-                with outage:
-                    time.sleep(OUTAGE_SECONDS)
-                before = scored_tick(client)
-                wait_for(lambda before=before: scored_tick(client) > before + 1, "scoring resumes")
-            visitors.stop()
-            logs = {name: product.log(name) for name in PRODUCT}
-            assert all(product.is_running(name) for name in PRODUCT)
+    with (
+        running_installation(tmp_path) as (product, _),
+        SteadyChat(product.redis_url, ["talk", "workshop"]),
+        redis.Redis.from_url(product.redis_url, socket_timeout=5) as client,
+    ):
+        database_url = product.database_url
+        product.start_missing()
+        wait_for(lambda: stored_ticks(database_url, "talk"), "first rows")
+        visitors = Visitors(product)
+        visitors.start()
+        for outage in (read_only(database_url), locked(database_url), full(client)):
+            with outage:
+                time.sleep(OUTAGE_SECONDS)
+            before = scored_tick(client)
+            wait_for(lambda before=before: scored_tick(client) > before + 1, "scoring resumes")
+        visitors.stop()
+        logs = {name: product.log(name) for name in PRODUCT}
+        assert all(product.is_running(name) for name in PRODUCT)
     (tmp_path / "all.log").write_text("\n".join(logs.values()))
     for name, text in logs.items():
         lines = re.findall(r"^.* (?:WARNING|ERROR) .*$", text, re.MULTILINE)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.driving.greedy import Target, attack, cookies_of
 from tests.e2e.driving.stack_process import RunningProcesses
-from tests.factories import Cast, make_cast
+from tests.factories import Cast
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
@@ -29,11 +29,6 @@ POISON = [
     "' OR ''='",
     "-1",
 ]
-
-
-@pytest.fixture
-def cast(transactional_db: None) -> Cast:
-    return make_cast()
 
 
 def poisoned(product: RunningProcesses, cookie: str) -> Target:

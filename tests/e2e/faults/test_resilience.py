@@ -23,8 +23,7 @@ from tests.e2e.driving.stack_process import (
     PRODUCT,
     RunningProcesses,
     RunningServer,
-    running_product,
-    running_servers,
+    running_installation,
     scored_tick,
     wait_for,
 )
@@ -93,16 +92,13 @@ class Stage:
 @pytest.fixture(scope="module")
 def running_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     directory = tmp_path_factory.mktemp("stage")
-    with running_servers(directory) as servers:
-        database_url, redis_url = servers["database"].server.url, servers["redis"].server.url
-        with (
-            running_product(directory, database_url, redis_url) as product,
-            SteadyChat(redis_url, SESSIONS),
-            UpdateListener(redis_url) as listener,
-            redis.Redis.from_url(redis_url, socket_timeout=5) as client,
-        ):
-            product.manage("migrate", "--verbosity", "0")
-            yield Stage(product, servers, client, listener)
+    with (
+        running_installation(directory) as (product, servers),
+        SteadyChat(product.redis_url, SESSIONS),
+        UpdateListener(product.redis_url) as listener,
+        redis.Redis.from_url(product.redis_url, socket_timeout=5) as client,
+    ):
+        yield Stage(product, servers, client, listener)
 
 
 @pytest.fixture

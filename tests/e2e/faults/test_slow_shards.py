@@ -19,12 +19,7 @@ from sessions_app.redis_access.client import server_time_ms
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.telemetry.shard_conditions import scored_ticks
 from sessions_app.ticks import tick_at
-from tests.e2e.driving.stack_process import (
-    RunningProcesses,
-    running_product,
-    running_servers,
-    wait_for,
-)
+from tests.e2e.driving.stack_process import RunningProcesses, running_installation, wait_for
 from tests.e2e.driving.traffic import SteadyChat
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(240)]
@@ -77,20 +72,17 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    with running_servers(tmp_path) as servers:
-        database_url, redis_url = servers["database"].server.url, servers["redis"].server.url
-        with (
-            running_product(tmp_path, database_url, redis_url) as product,
-            redis.Redis.from_url(redis_url, socket_timeout=5) as client,
-        ):
-            product.manage("migrate", "--verbosity", "0")
-            for name in ("collector", "beat", "worker"):
-                product.start(name)
-            stage = Stage(product, client)
-            wait_for(lambda: max(stage.lags().values()) <= 1, "all are scored")
-            with SteadyChat(redis_url, SESSIONS):
-                product.end("worker", signal.SIGTERM)
-                yield stage
+    with (
+        running_installation(tmp_path) as (product, _),
+        redis.Redis.from_url(product.redis_url, socket_timeout=5) as client,
+    ):
+        for name in ("collector", "beat", "worker"):
+            product.start(name)
+        stage = Stage(product, client)
+        wait_for(lambda: max(stage.lags().values()) <= 1, "all are scored")
+        with SteadyChat(product.redis_url, SESSIONS):
+            product.end("worker", signal.SIGTERM)
+            yield stage
 
 
 def test_a_tick_longer_than_its_lock_delays_no_other_shard(stage: Stage) -> None:

@@ -19,8 +19,7 @@ from sessions_app.redis_access import keys
 from tests.e2e.driving.stack_process import (
     PRODUCT,
     RunningProcesses,
-    running_product,
-    running_servers,
+    running_installation,
     wait_for,
 )
 from tests.e2e.driving.traffic import stored_ticks
@@ -31,11 +30,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 @pytest.fixture
 def product(tmp_path: Path) -> Iterator[RunningProcesses]:
-    with running_servers(tmp_path) as servers:
-        urls = servers["database"].server.url, servers["redis"].server.url
-        with running_product(tmp_path, *urls) as product:
-            product.manage("migrate", "--verbosity", "0")
-            yield product
+    with running_installation(tmp_path) as (product, _):
+        yield product
 
 
 def attempt(product: RunningProcesses, *arguments: str) -> "subprocess.CompletedProcess[str]":

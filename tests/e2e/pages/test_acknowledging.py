@@ -5,8 +5,7 @@ import pytest
 from anomalies_app.models import Anomaly
 from anomalies_app.records import Change
 from sessions_app.ticks import TICK_MS
-from tests.e2e.driving.browser import Pages, Window
-from tests.e2e.driving.stack_process import wait_for
+from tests.e2e.driving.browser import Pages, Window, wait_on
 from tests.factories import Cast, make_anomaly, make_notice
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -15,20 +14,9 @@ ACKNOWLEDGED = ".banner [data-field=acknowledged]"
 FOCUSED = "document.activeElement.dataset.field"
 
 
-def open_page(pages: Pages, name: str, path: str) -> Window:
-    window = pages.window()
-    window.log_in(name)
-    window.open(path)
-    window.wait_until_connected()
-    return window
-
-
 def wait_until_seen(window: Window, words: str) -> None:
-    def seen() -> bool:
-        window.page.wait_for_timeout(20)
-        return window.text(ACKNOWLEDGED).startswith(words)
-
-    wait_for(seen, f"the banner says {words!r}", 5)
+    said = window.page.locator(ACKNOWLEDGED)
+    wait_on(window.page, lambda: said.inner_text().startswith(words), f"the banner says {words!r}")
 
 
 def test_an_alert_is_acknowledged_in_one_browser_and_seen_in_another(
@@ -37,8 +25,8 @@ def test_an_alert_is_acknowledged_in_one_browser_and_seen_in_another(
     notice = make_notice(cast.session, ago=40)
     make_anomaly(notice)
     path = f"/sessions/{cast.session.pk}/"
-    alice, admin = open_page(pages, "alice", path), open_page(pages, "admin", path)
-    overview = open_page(pages, "alice", "/")
+    alice, admin = pages.log_in("alice", path), pages.log_in("admin", path)
+    overview = pages.log_in("alice", "/")
     button = admin.page.get_by_role("button", name="Acknowledge")
     alice.page.keyboard.press("a")
     for window in (alice, admin):
@@ -60,7 +48,7 @@ def test_an_alert_is_acknowledged_in_one_browser_and_seen_in_another(
 
 def test_the_keyboard_alone_is_enough(pages: Pages, cast: Cast) -> None:
     make_anomaly(make_notice(cast.session, ago=40))
-    window = open_page(pages, "alice", f"/sessions/{cast.session.pk}/")
+    window = pages.log_in("alice", f"/sessions/{cast.session.pk}/")
     keyboard = window.page.keyboard
 
     window.page.focus("#preferences summary")

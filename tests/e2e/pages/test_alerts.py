@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from anomalies_app.models import Anomaly
 from anomalies_app.records import AnomalyChange, Change
 from dashboard.pages.payloads import EndedSession
-from tests.e2e.driving.browser import Pages, Window
+from tests.e2e.driving.browser import Pages
 from tests.factories import (
     TICK,
     Cast,
@@ -27,14 +27,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 WIDTHS = (320, 375, 1400, 2560)
 HOSTILE = '<img src=x onerror="document.body.dataset.hacked=1"></script><script>x</script>'
 REASON = "Active users fell from 190 to 121 in 40 seconds."
-
-
-def open_page(pages: Pages, path: str, **options: str) -> Window:
-    window = pages.window(**options)
-    window.log_in("alice")
-    window.open(path)
-    window.wait_until_connected()
-    return window
 
 
 def session_page(cast: Cast) -> str:
@@ -64,7 +56,7 @@ def ended(notice: AnomalyChange) -> AnomalyChange:
 
 
 def test_a_banner_is_raised_escalated_and_removed(pages: Pages, cast: Cast) -> None:
-    window = open_page(pages, session_page(cast))
+    window = pages.log_in("alice", session_page(cast))
     banners = window.page.locator(".banner:visible")
     assert banners.count() == 0
     notice = make_notice(cast.session, ago=40)
@@ -103,7 +95,7 @@ def test_an_ended_banner_disappears_after_a_minute(pages: Pages, cast: Cast) -> 
         cast.session, Change.ENDED, ago=90, changed_at=last_tick_end() - timedelta(seconds=35)
     )
     make_anomaly(over)
-    window = open_page(pages, session_page(cast))
+    window = pages.log_in("alice", session_page(cast))
     assert window.text(".banner [data-field=severity]") == "Ended"
     window.page.wait_for_selector("#banners", state="hidden", timeout=30_000)
     assert window.page.locator("#alerts .alert").count() == 1
@@ -115,13 +107,12 @@ def test_the_first_paint_shows_open_alerts_and_the_socket_adds_nothing(
     make_anomaly(make_notice(cast.session, Change.ENDED, ago=200, changed_at=last_tick_end()))
     notice = make_notice(cast.session, ago=40)
     make_anomaly(notice)
-    without = pages.window(java_script_enabled=False)
-    without.log_in("alice")
+    without = pages.log_in("alice", java_script_enabled=False)
     without.open(session_page(cast))
     assert without.page.locator(".banner:visible").count() == 1
     assert without.text(".banner [data-field=reason]") == REASON
     assert without.text(".banner-when").endswith(" UTC")
-    window = open_page(pages, session_page(cast))
+    window = pages.log_in("alice", session_page(cast))
     pages.broadcast_changes(notice)
     window.page.wait_for_timeout(300)
     assert window.page.locator(".banner:visible").count() == 1
@@ -131,7 +122,7 @@ def test_the_first_paint_shows_open_alerts_and_the_socket_adds_nothing(
 
 
 def test_missed_changes_arrive_with_the_next_snapshot(pages: Pages, cast: Cast) -> None:
-    window = open_page(pages, session_page(cast))
+    window = pages.log_in("alice", session_page(cast))
     make_anomaly(make_notice(cast.session))
     later = last_tick_end() + 9 * TICK
     pages.broadcast(make_point(cast.session, 0.4, later))  # a gap: the page requests a snapshot
@@ -140,14 +131,14 @@ def test_missed_changes_arrive_with_the_next_snapshot(pages: Pages, cast: Cast) 
 
 def test_alerts_end_with_their_session(pages: Pages, cast: Cast) -> None:
     make_anomaly(make_notice(cast.session, ago=60))
-    window = open_page(pages, session_page(cast))
+    window = pages.log_in("alice", session_page(cast))
     pages.broadcast_ended(EndedSession(cast.session.pk, cast.session.event_id, last_tick_end()))
     window.wait_for_text(".banner [data-field=severity]", "Ended")
 
 
 def test_a_card_shows_the_alert_of_its_session(pages: Pages, cast: Cast) -> None:
     calm = make_session(cast.session.event, "Calm")
-    window = open_page(pages, "/")
+    window = pages.log_in("alice", "/")
     notice = make_notice(cast.session)
     card = f".card[data-session='{cast.session.pk}']"
     assert window.page.locator(".card-alert:visible").count() == 0
@@ -170,7 +161,7 @@ def test_a_card_shows_the_alert_of_its_session(pages: Pages, cast: Cast) -> None
 
 def test_hostile_sentences_stay_text(pages: Pages, cast: Cast) -> None:
     notice = make_notice(cast.session, reason=HOSTILE, type=HOSTILE, severity=HOSTILE)
-    window = open_page(pages, session_page(cast))
+    window = pages.log_in("alice", session_page(cast))
     pages.broadcast_changes(notice)
     window.wait_for_text(".banner [data-field=reason]", HOSTILE)
     make_anomaly(make_notice(cast.session, reason=HOSTILE))
@@ -194,7 +185,7 @@ def test_pages_with_alerts_fit_every_screen(
     make_anomaly(make_notice(cast.session, Change.ENDED, ago=170, changed_at=earlier))
     make_anomaly(make_notice(cast.session, ago=45))
     make_anomaly(escalated(make_notice(worse, ago=45)))
-    window = open_page(pages, "/", color_scheme=scheme)
+    window = pages.log_in("alice", "/", color_scheme=scheme)
     paths = {
         "overview": "/",
         "warning": session_page(cast),

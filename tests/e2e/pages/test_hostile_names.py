@@ -74,8 +74,7 @@ def things(cast: Cast, pages: Pages) -> SimpleNamespace:
 
 
 def test_hostile_names_never_run(pages: Pages, things: SimpleNamespace) -> None:
-    window = pages.window()
-    window.log_in("admin")
+    window = pages.log_in("admin")
     paths = ["/", "/finished/", f"/?q={HOSTILE[:30]}", "/admin/", "/admin/system/"]
     for session in (things.session, things.over):
         paths += [f"/sessions/{session.pk}/", f"/sessions/{session.pk}/report/"]
@@ -95,10 +94,7 @@ def test_hostile_names_never_run(pages: Pages, things: SimpleNamespace) -> None:
 
 
 def test_hostile_names_in_updates_never_run(pages: Pages, things: SimpleNamespace) -> None:
-    window = pages.window()
-    window.log_in("admin")
-    window.open(f"/sessions/{things.session.pk}/")
-    window.wait_until_connected()
+    window = pages.log_in("admin", f"/sessions/{things.session.pk}/")
     notice = make_notice(things.session, reason=HOSTILE, type=HOSTILE, severity="CRITICAL")
     pages.broadcast(make_point(things.session, 0.2))
     pages.broadcast_changes(notice)
@@ -111,8 +107,7 @@ def test_hostile_names_in_updates_never_run(pages: Pages, things: SimpleNamespac
 
 
 def test_downloads_with_hostile_names_are_inert(pages: Pages, things: SimpleNamespace) -> None:
-    window = pages.window()
-    window.log_in("admin")
+    window = pages.log_in("admin")
     base = f"{window.base}/sessions/{things.session.pk}"
     for name in ("metrics.csv", "anomalies.csv"):
         response = window.context.request.get(f"{base}/{name}")

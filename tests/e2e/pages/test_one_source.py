@@ -78,8 +78,7 @@ def test_scripts_say_what_the_first_paint_said(pages: Pages, cast: Cast, path: s
     build_troubled(cast)
     said = []
     for options in ({"java_script_enabled": False}, {"locale": "en-GB"}):
-        window = pages.window(timezone_id="UTC", **options)
-        window.log_in("alice")
+        window = pages.log_in("alice", timezone_id="UTC", **options)
         window.open(path.format(cast.session.pk))
         if "locale" in options:
             window.wait_until_connected()
@@ -93,10 +92,9 @@ def test_scripts_say_what_the_first_paint_said(pages: Pages, cast: Cast, path: s
 def test_an_update_says_what_the_next_first_paint_says(pages: Pages, cast: Cast) -> None:
     end = last_tick_end()
     make_scores(cast, [0.6] * 20, end - TICK)
-    window = pages.window(locale="en-GB", timezone_id="UTC")
-    window.log_in("alice")
-    window.open(f"/sessions/{cast.session.pk}/")
-    window.wait_until_connected()
+    window = pages.log_in(
+        "alice", f"/sessions/{cast.session.pk}/", locale="en-GB", timezone_id="UTC"
+    )
     make_metrics(cast.session, [0.125], end)
     pages.broadcast(make_point(cast.session, 0.125, end))
     window.wait_for_text("#score-value", "13")
@@ -125,8 +123,7 @@ def test_what_only_scripts_draw_is_in_the_first_paint(
 ) -> None:
     make_scores(cast, [0.6] * 12 + [0.2] * 3, last_tick_end())
     make_anomaly(make_notice(cast.session, ago=3_600))
-    window = pages.window()
-    window.log_in("alice")
+    window = pages.log_in("alice")
     without_script(script)(window.page)
     window.open(path.format(cast.session.pk))
     assert window.text(".trend >> visible=true") == "Falling"
@@ -168,8 +165,7 @@ def test_trends_curves_and_lengths(pages: Pages, cast: Cast) -> None:
         3_599_000: "1 h 0 min",
         3_900_000: "1 h 5 min",
     }
-    window = pages.window()
-    window.log_in("alice")
+    window = pages.log_in("alice")
     window.open("/")
     shown = window.page.evaluate(
         """async ([series, lengths]) => {
@@ -204,10 +200,7 @@ def test_points_of_the_previous_release_are_requested_again(
 ) -> None:
     end = last_tick_end()
     make_scores(cast, [0.5] * 15, end - TICK)
-    window = pages.window()
-    window.log_in("alice")
-    window.open(path.format(cast.session.pk))
-    window.wait_until_connected()
+    window = pages.log_in("alice", path.format(cast.session.pk))
     make_metrics(cast.session, [0.71], end)
     old = payloads.update_payloads
     with monkeypatch.context() as patch:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from dashboard.pages.payloads import EndedSession
 from sessions_app.control.announcements import begin_break
 from sessions_app.models import EngagementMetric
-from tests.e2e.driving.browser import Pages, Window
+from tests.e2e.driving.browser import Pages, Window, wait_on
 from tests.e2e.driving.stack_process import wait_for
 from tests.factories import (
     TICK,
@@ -34,11 +34,7 @@ HOSTILE = '<img src=x onerror="document.body.dataset.hacked=1"></script><script>
 
 
 def open_session(pages: Pages, cast: Cast) -> Window:
-    window = pages.window()
-    window.log_in("alice")
-    window.open(f"/sessions/{cast.session.pk}/")
-    window.wait_until_connected()
-    return window
+    return pages.log_in("alice", f"/sessions/{cast.session.pk}/")
 
 
 def chart_points(window: Window) -> list[dict[str, Any]]:
@@ -50,8 +46,7 @@ def chart_points(window: Window) -> list[dict[str, Any]]:
 def test_an_organizer_logs_in_and_sees_a_session_move(
     pages: Pages, cast: Cast, tmp_path: Path
 ) -> None:
-    window = pages.window()
-    window.log_in("alice")
+    window = pages.log_in("alice")
     card = window.page.locator(".card:visible")
     assert card.count() == 1
     card.click()
@@ -95,17 +90,13 @@ def test_a_gap_triggers_a_snapshot_and_otherwise_stays_open(pages: Pages, cast: 
 
 
 def test_cards_come_and_go_with_their_sessions(pages: Pages, cast: Cast) -> None:
-    window = pages.window()
-    window.log_in("alice")
+    window = pages.log_in("alice")
     window.wait_until_connected()
     new = make_session(cast.session.event, HOSTILE)
     pages.broadcast(make_point(cast.session, 0.71), make_point(new, 0.25))
     window.wait_for_text("#summary", "2 sessions live now")
-    wait_for(
-        lambda: window.page.wait_for_timeout(20) or "71" in window.text(".card >> nth=1"),
-        "the other card moves too",
-        5,
-    )
+    second = window.page.locator(".card >> nth=1")
+    wait_on(window.page, lambda: "71" in second.inner_text(), "the other card moves too")
     assert window.page.locator(".card-title:visible").all_inner_texts() == [HOSTILE, "Keynote"]
     assert window.page.evaluate("document.body.dataset.hacked") is None
     for session in (new, cast.session):
@@ -116,8 +107,7 @@ def test_cards_come_and_go_with_their_sessions(pages: Pages, cast: Cast) -> None
 
 
 def test_a_break_is_shown_while_it_lasts(pages: Pages, cast: Cast) -> None:
-    overview = pages.window()
-    overview.log_in("alice")
+    overview = pages.log_in("alice")
     begin_break(cast.session, timezone.now() - TICK)
     overview.open("/")
     window = open_session(pages, cast)
@@ -157,11 +147,8 @@ def test_updates_resume_after_redis_was_killed(
 
     wait_for(moves, "the page moves again", 15)
     assert window.page.evaluate("window.notReloaded")
-    wait_for(
-        lambda: window.page.wait_for_timeout(20) or chart_points(window)[-2]["y"] == 0.44,
-        "what was scored meanwhile is there",
-        5,
-    )
+    missed = "what was scored meanwhile is there"
+    wait_on(window.page, lambda: chart_points(window)[-2]["y"] == 0.44, missed)
     log = pages.product.log("web")
     assert "socket of" not in log  # the socket never had to be closed
 
@@ -178,8 +165,7 @@ def test_pages_reconnect_after_the_server_was_killed(pages: Pages, cast: Cast) -
 
 def test_the_indicator_shows_when_updates_stop(pages: Pages, cast: Cast) -> None:
     make_metrics(cast.bobs_session, [0.4], last_tick_end() - timedelta(seconds=40))
-    window = pages.window()
-    window.log_in("bob")
+    window = pages.log_in("bob")
     window.open(f"/sessions/{cast.bobs_session.pk}/")
     window.wait_for_state("stale")
     assert window.text("#connection").startswith("No update for")
@@ -213,8 +199,7 @@ HOLD_FRAMES = """() => {
 
 
 def test_a_hidden_page_draws_when_it_becomes_visible(pages: Pages, cast: Cast) -> None:
-    overview = pages.window()
-    overview.log_in("alice")
+    overview = pages.log_in("alice")
     overview.wait_until_connected()
     overview.page.evaluate(HOLD_FRAMES)
     window = open_session(pages, cast)
@@ -244,8 +229,7 @@ def test_pages_fit_every_screen(pages: Pages, cast: Cast, scheme: str, tmp_path:
     begin_break(session, timezone.now())
     make_session(event, LONG[:255], ended_at=timezone.now())
     paths = {"overview": "/", "finished": "/finished/", "session": f"/sessions/{session.pk}/"}
-    window = pages.window(color_scheme=scheme)
-    window.log_in("alice")
+    window = pages.log_in("alice", color_scheme=scheme)
     for width in WIDTHS:
         window.page.set_viewport_size({"width": width, "height": 800})
         for name, path in paths.items():
@@ -273,8 +257,7 @@ def test_all_pages_write_numbers_in_the_viewers_language(pages: Pages, cast: Cas
     session.metrics.update(active_users=1_308, total_users=1_500)
     session.ended_at = last_tick_end()
     session.save()
-    window = pages.window(locale="de-DE")
-    window.log_in("alice")
+    window = pages.log_in("alice", locale="de-DE")
     for path in ("/finished/", f"/sessions/{session.pk}/report/", f"/sessions/{session.pk}/"):
         window.open(path)
         window.page.get_by_text("1.308").first.wait_for()
@@ -283,8 +266,7 @@ def test_all_pages_write_numbers_in_the_viewers_language(pages: Pages, cast: Cas
 
 def test_the_admin_works_under_the_policy(pages: Pages, cast: Cast) -> None:
     anomaly = make_anomaly(make_notice(cast.session))
-    window = pages.window()
-    window.log_in("admin")
+    window = pages.log_in("admin")
     for path in (
         "/admin/",
         "/admin/sessions_app/event/",

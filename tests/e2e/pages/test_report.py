@@ -14,6 +14,7 @@ from tests.e2e.driving.browser import note_problems
 from tests.e2e.scenes.scene import Scene
 from tests.e2e.scenes.session_scenes import build_report
 from tests.e2e.scenes.stage import Stage
+from tests.factories import COUNTS
 
 pytestmark = [
     pytest.mark.e2e,
@@ -21,7 +22,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
-COUNTS = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
 COLUMNS = ("score", *Signals._fields, *COUNTS)
 
 

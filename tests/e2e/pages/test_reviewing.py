@@ -6,8 +6,7 @@ import pytest
 
 from anomalies_app.models import Anomaly, AnomalyReview
 from anomalies_app.records import Change
-from tests.e2e.driving.browser import Pages, Window
-from tests.e2e.driving.stack_process import wait_for
+from tests.e2e.driving.browser import Pages, Window, wait_on
 from tests.factories import Cast, make_anomaly, make_notice
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -47,12 +46,8 @@ def test_anomalies_are_reviewed_one_by_one_many_at_once_and_downloaded(
 ) -> None:
     newest = make_anomaly(make_notice(cast.session, ago=40))
     others = [make_anomaly(make_notice(cast.session, Change.ENDED, ago)) for ago in (400, 800)]
-    alice = pages.window()
-    alice.log_in("alice")
-    alice.open(f"/sessions/{cast.session.pk}/")
-    alice.wait_until_connected()
-    admin = pages.window()
-    admin.log_in("admin")
+    alice = pages.log_in("alice", f"/sessions/{cast.session.pk}/")
+    admin = pages.log_in("admin")
     admin.open(LIST)
     rows = admin.page.locator("#result_list tbody tr")
     assert rows.count() == 3
@@ -69,8 +64,9 @@ def test_anomalies_are_reviewed_one_by_one_many_at_once_and_downloaded(
 
     act_on(admin, (0,), "Acknowledge")
     said = alice.page.locator(".banner [data-field=acknowledged]")
-    wait_for(
-        lambda: alice.page.wait_for_timeout(20) or said.inner_text().startswith("Acknowledged by"),
+    wait_on(
+        alice.page,
+        lambda: said.inner_text().startswith("Acknowledged by"),
         "the organizer sees that the admin acknowledged it",
         10,
     )

@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 
 from sessions_app.models import EngagementMetric
-from tests.e2e.driving.browser import Pages, Window
-from tests.e2e.driving.stack_process import wait_for
+from tests.e2e.driving.browser import Pages, Window, wait_on
 from tests.factories import (
     TICK,
     Cast,
@@ -49,10 +48,7 @@ def test_a_range_is_chosen_kept_in_the_address_and_updated(pages: Pages, cast: C
     # Half an hour is shown in pairs of ticks; the next tick must not split a pair.
     end -= end.timestamp() % 10 * SECOND
     make_metrics(session, [0.2] * 1_000 + [0.8] * 60, end)
-    window = pages.window()
-    window.log_in("alice")
-    window.open(f"/sessions/{session.pk}/")
-    window.wait_until_connected()
+    window = pages.log_in("alice", f"/sessions/{session.pk}/")
     wait_until_points(window, "60")
 
     window.page.get_by_role("link", name="30 min").click()
@@ -80,10 +76,7 @@ def test_polls_and_alerts_are_described_at_their_points(pages: Pages, cast: Cast
     end = EngagementMetric.objects.latest("time").time
     make_poll_moment(cast.session, "poll", "FIRST_VOTE", end - TICK)
     make_anomaly(make_notice(cast.session, began_at=end - 2 * TICK))
-    window = pages.window()
-    window.log_in("alice")
-    window.open(f"/sessions/{cast.session.pk}/")
-    window.wait_until_connected()
+    window = pages.log_in("alice", f"/sessions/{cast.session.pk}/")
     chart = window.page.locator("#chart")
     closed = make_poll_moment(cast.session, "poll", "CLOSED", end, voters=30)
     pages.broadcast_polls(closed)
@@ -104,25 +97,19 @@ def test_polls_and_alerts_are_described_at_their_points(pages: Pages, cast: Cast
 
 
 def test_a_range_that_cannot_be_loaded_is_retried(pages: Pages, cast: Cast) -> None:
-    window = pages.window()
-    window.log_in("alice")
+    window = pages.log_in("alice")
     window.page.route("**/history/*", lambda route: route.fulfill(status=503))
     window.open(f"/sessions/{cast.session.pk}/?range=2h")
     window.wait_for_text("#chart-message", "This range could not be loaded; retrying.")
     assert drawn(window) == []
     window.page.unroute("**/history/*")
-    wait_for(
-        lambda: window.page.wait_for_timeout(20) or len(drawn(window)) == 40, "it is there", 15
-    )
+    wait_on(window.page, lambda: len(drawn(window)) == 40, "it is there", 15)
     assert window.page.locator("#chart-message:visible").count() == 0
 
 
 def test_score_updates_are_not_read_out(pages: Pages, cast: Cast) -> None:
     end = EngagementMetric.objects.latest("time").time
-    window = pages.window()
-    window.log_in("alice")
-    window.open(f"/sessions/{cast.session.pk}/")
-    window.wait_until_connected()
+    window = pages.log_in("alice", f"/sessions/{cast.session.pk}/")
     window.page.focus("#chart")
     window.page.keyboard.press("ArrowLeft")
     chart = window.page.locator("#chart")

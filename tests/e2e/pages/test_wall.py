@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from anomalies_app.records import Change
 from dashboard.pages.payloads import EndedSession
-from tests.e2e.driving.browser import Pages
+from tests.e2e.driving.browser import Pages, wait_on
 from tests.e2e.driving.stack_process import wait_for
 from tests.e2e.scenes.scene import Scene, wait_until_connected
 from tests.e2e.scenes.session_scenes import build_quiet_session
@@ -35,11 +35,7 @@ def shown(page: Page) -> list[str]:
 
 
 def wait_until_shown(page: Page, titles: list[str]) -> None:
-    def is_shown() -> bool:
-        page.wait_for_timeout(20)
-        return shown(page) == titles
-
-    wait_for(is_shown, f"the wall shows {titles}", 10)
+    wait_on(page, lambda: shown(page) == titles, f"the wall shows {titles}", 10)
 
 
 def test_sessions_with_alerts_come_first_and_the_focus_stays(pages: Pages, cast: Cast) -> None:
@@ -47,8 +43,7 @@ def test_sessions_with_alerts_come_first_and_the_focus_stays(pages: Pages, cast:
     alpha, beta = make_session(event, "Alpha"), make_session(event, "Beta")
     end = last_tick_end()
     make_metrics(alpha, [0.6] * 20, end - TICK)
-    window = pages.window()
-    window.log_in("alice")
+    window = pages.log_in("alice")
     window.wait_until_connected()
     assert shown(window.page) == ["Alpha", "Beta", "Keynote"]
     window.page.get_by_role("link", name="Keynote").focus()
@@ -92,8 +87,7 @@ def test_a_card_is_a_link_wherever_it_is_clicked(pages: Pages, cast: Cast) -> No
     silent = make_session(cast.session.event, "Silent")
     make_metrics(silent, [0.2] * 20 + [0.6] * 3, last_tick_end() - 8 * TICK)
     make_metrics(cast.session, [0.9], last_tick_end())
-    window = pages.window()
-    window.log_in("alice")
+    window = pages.log_in("alice")
     window.wait_until_connected()
     page = window.page
     page.locator(".card.stale", has_text="Silent").wait_for()
@@ -140,7 +134,7 @@ def test_the_wall_is_searched_by_keyboard_and_the_address_keeps_it(stage: Stage)
         row.get_by_role("link", name="Rehearsal").wait_for()
         assert row.count() == 1
         # In the viewer's time zone and locale, no longer the server's.
-        wait_for(lambda: page.wait_for_timeout(20) or "UTC" not in row.inner_text(), "local times")
+        wait_on(page, lambda: "UTC" not in row.inner_text(), "local times", 60)
 
 
 def test_the_wall_fills_the_screen_and_comes_back(stage: Stage) -> None:

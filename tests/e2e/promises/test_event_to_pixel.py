@@ -1,6 +1,5 @@
 """From an event on Redis to the open page, through all the real processes and a real browser."""
 
-import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -13,13 +12,8 @@ from playwright.sync_api import Page
 from sessions_app.redis_access import keys
 from sessions_app.ticks import TICK_MS, TICK_SECONDS
 from tests.e2e.driving.browser import note_problems, open_browser
-from tests.e2e.driving.stack_process import (
-    PRODUCT,
-    RunningProcesses,
-    running_product,
-    running_servers,
-)
-from tests.platform import chat, user
+from tests.e2e.driving.stack_process import RunningProcesses, running_installation
+from tests.platform import chat, post, user
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
@@ -29,24 +23,15 @@ PROMISE_SECONDS = TICK_SECONDS + 0.5
 
 @pytest.fixture
 def product(tmp_path: Path) -> Iterator[RunningProcesses]:
-    with running_servers(tmp_path) as servers:
-        urls = servers["database"].server.url, servers["redis"].server.url
-        with running_product(tmp_path, *urls) as running:
-            running.manage("migrate", "--verbosity", "0")
-            for name in PRODUCT:
-                running.start(name)
-            running.wait_until_ready()
-            yield running
+    with running_installation(tmp_path) as (running, _):
+        running.start_missing()
+        yield running
 
 
 @pytest.fixture
 def page(chromium_path: str) -> Iterator[Page]:
     with open_browser(chromium_path) as browser:
         yield browser.new_page()
-
-
-def post(client: redis.Redis, channel: str, payload: dict) -> None:
-    client.xadd(channel, {"data": json.dumps(payload)})
 
 
 def log_in(product: RunningProcesses, page: Page) -> None:

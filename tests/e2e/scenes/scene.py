@@ -14,6 +14,7 @@ from sessions_app.models import EngagementMetric, Session
 from sessions_app.scoring.score import ScoreSettings, Signals, score
 from sessions_app.ticks import WINDOW_TICKS
 from tests.factories import (
+    COUNTS,
     TICK,
     Cast,
     last_tick_end,
@@ -29,7 +30,6 @@ OnPage = Callable[[Page], None]
 LIVELY = [0.55, 0.58, 0.62, 0.6, 0.64, 0.68, 0.71, 0.69, 0.66, 0.7, 0.74, 0.72]
 FALLING = [0.66, 0.64, 0.65, 0.6, 0.55, 0.47, 0.4, 0.33, 0.28, 0.25, 0.22, 0.18]
 PEOPLE = 200
-COUNTS = ("chat_count", "reaction_count", "join_count", "leave_count", "vote_count")
 # Maximum sum of the four positive terms of a score.
 MOST_WITHOUT_LEAVING = 0.9
 TITLES = (

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -13,6 +12,7 @@ import psutil
 from engagement_conductor.local_stack.guard import guard
 from engagement_conductor.local_stack.processes import Launch
 from engagement_conductor.local_stack.supervisor import Supervisor
+from tests.waiting import wait_until
 
 OWNER = """
 import sys, time
@@ -26,13 +26,6 @@ while True:
     supervisor.check()
     time.sleep(0.05)
 """
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 15) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
 
 
 def test_a_killed_guardian_is_replaced_by_one_with_all_groups(tmp_path: Path) -> None:

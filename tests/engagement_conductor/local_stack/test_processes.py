@@ -15,6 +15,7 @@ from engagement_conductor.local_stack import ports, servers
 from engagement_conductor.local_stack.processes import stop_leftover
 from engagement_conductor.local_stack.valkey import Valkey
 from tests.engagement_conductor.local_stack.test_servers import working_in
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -54,9 +55,7 @@ def test_leftover_server_is_ended_and_its_data_taken_over(tmp_path):
     launch = first.launch()
     launch.prepare()
     leftover = subprocess.Popen(launch.arguments, stdout=subprocess.DEVNULL)
-    give_up_at = time.monotonic() + 10
-    while not first.answers():
-        assert time.monotonic() < give_up_at
+    wait_until(first.answers, 10)
     with redis.Redis.from_url(first.url) as client:
         client.set("kept", "1")
     second = Valkey(tmp_path / "valkey", ports.find_free())

@@ -1,28 +1,11 @@
 """Given servers that do not answer are named, with what to do."""
 
-from pathlib import Path
-
 import pytest
 from django.conf import settings
 
 from engagement_conductor.local_stack import ports
-from tests.engagement_conductor.local_stack.test_stack import RunningStack
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Starts stacks, and leaves nothing of them behind."""
-    stacks: list[RunningStack] = []
-
-    def start_stack(*arguments: str, data_dir: Path = tmp_path / "data", **variables: str):
-        stacks.append(RunningStack(data_dir, *arguments, **variables))
-        return stacks[-1]
-
-    yield start_stack
-    for stack in stacks:
-        stack.kill_all()
 
 
 def test_refused_credentials_are_named_at_once(start, tmp_path):

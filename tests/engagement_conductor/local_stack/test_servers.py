@@ -16,11 +16,6 @@ from tests.privacy import readable_by_others
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("data")
-
-
 def execute(url, statement):
     with psycopg.connect(url, connect_timeout=5, autocommit=True) as connection:
         cursor = connection.execute(statement)

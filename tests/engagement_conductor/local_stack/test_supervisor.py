@@ -1,7 +1,6 @@
 """The supervisor restarts what ends, and reports logs that cannot be written."""
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,15 +14,9 @@ from engagement_conductor.local_stack.supervisor import Supervisor
 from engagement_conductor.logs import files
 from sessions_app.telemetry import counters
 from sessions_app.telemetry.unwritten_logs import unwritten_logs
+from tests.waiting import wait_until
 
 CHATTER = "import time\nwhile True:\n    print('x' * 1000, flush=True)\n    time.sleep(0.001)"
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 15) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
 
 
 @pytest.mark.integration

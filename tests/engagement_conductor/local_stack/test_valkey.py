@@ -8,11 +8,6 @@ from engagement_conductor.local_stack import servers
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("data")
-
-
 def test_valkey_never_evicts_and_saves_every_second(data_dir):
     with (
         servers.running_pair(data_dir) as urls,

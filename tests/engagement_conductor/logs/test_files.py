@@ -16,6 +16,7 @@ from engagement_conductor.local_stack.processes import Launch, Process
 from engagement_conductor.logs import files
 from engagement_conductor.logs.files import MAX_WAITING_BYTES, LogFile
 from tests.requirements import missing
+from tests.waiting import wait_until
 
 # Says a number twenty times a second, and to a file how far it has come.
 TALKER = """
@@ -29,13 +30,6 @@ for number in range(100_000):
     progress.with_suffix(".new").replace(progress)
     time.sleep(float(sys.argv[3]))
 """
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 15) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,15 @@ from engagement_conductor.pipeline.catching_up import catch_up
 from engagement_conductor.pipeline.turn import Turn
 from sessions_app.redis_access import keys
 from sessions_app.ticks import CATCH_UP_TICKS, TICK_MS, tick_at, tick_end
-from tests.engagement_conductor.pipeline.test_tick import collect_chat, start_of
-from tests.pipeline import collect_all, collector, rows, score_all, score_shard
+from tests.pipeline import (
+    collect_all,
+    collect_chat,
+    collector,
+    rows,
+    score_all,
+    score_shard,
+    start_of,
+)
 from tests.platform import chat, post, user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

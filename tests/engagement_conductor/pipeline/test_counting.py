@@ -10,7 +10,6 @@ import redis
 from engagement_conductor.pipeline.catching_up import ShardFailedError
 from sessions_app.models import Session
 from sessions_app.redis_access import keys
-from sessions_app.shards.shard_store import ShardStore
 from sessions_app.telemetry.counters import (
     AFTER_END,
     LEFT_OUT,
@@ -22,8 +21,16 @@ from sessions_app.telemetry.counters import (
     read_counters,
 )
 from sessions_app.ticks import TICK_MS, tick_at
-from tests.engagement_conductor.pipeline.test_tick import collect_chat, start_of
-from tests.pipeline import collect_all, collector, score_all, score_shard, total
+from tests.pipeline import (
+    collect_all,
+    collect_chat,
+    collector,
+    failing,
+    score_all,
+    score_shard,
+    start_of,
+    total,
+)
 from tests.platform import chat, closed, ended, post, vote
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -90,15 +97,12 @@ def test_each_reason_has_its_number(
 def test_results_of_a_session_that_is_gone_meanwhile(
     redis_client: redis.Redis,
     play: Callable[[list[list[Happened]]], None],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def away(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
-        with pytest.raises(ConnectionError):
-            play([[(keys.POLL_VOTE, vote("u1"))]])
+    with (
+        failing("sessions_app.outcomes.session_parts.store_metrics"),
+        pytest.raises(ConnectionError),
+    ):
+        play([[(keys.POLL_VOTE, vote("u1"))]])
     Session.objects.all().delete()
     score_shard(redis_client, SHARD, FIRST + 1)
     assert left_out(redis_client, SESSION_GONE) == 2, "a score and a first vote"
@@ -107,21 +111,19 @@ def test_results_of_a_session_that_is_gone_meanwhile(
 def test_a_shard_that_fails_counts_nothing_again(
     redis_client: redis.Redis,
     play: Callable[[list[list[Happened]]], None],
-    monkeypatch: pytest.MonkeyPatch,
     settings: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+
     settings.MAX_LIVE_SESSIONS = 16
     play(SAID_AFTER_THE_END)
     new = [(keys.CHAT_MESSAGE, chat(f"m-{name}", session=name)) for name in NEIGHBOURS[:4]]
     caplog.set_level(logging.WARNING)
 
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError("a fault of our own")
-
     before = read_counters(redis_client)
-    with monkeypatch.context() as patch:
-        patch.setattr(ShardStore, "commit", fail)
+    with failing(
+        "sessions_app.shards.shard_store.ShardStore.commit", ZeroDivisionError("a fault of our own")
+    ):
         with pytest.raises(ShardFailedError):
             play([[], [], [*new, (keys.CHAT_MESSAGE, chat("later"))]])
         for _ in range(4):

@@ -1,13 +1,11 @@
 """What a tick has led to is stored, then published, whatever cannot be read of it."""
 
-import msgspec
 import pytest
 import redis
 
 from sessions_app.redis_access import keys
 from sessions_app.ticks import tick_at, tick_end
-from tests.engagement_conductor.pipeline.test_tick import collect_chat, start_of
-from tests.pipeline import rows, score_all
+from tests.pipeline import collect_chat, rows, score_all, start_of, updates_told
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -27,16 +25,10 @@ def test_an_update_is_published_for_every_session_after_it_is_stored(
     start = start_of(redis_client, 5)
     collect_chat(redis_client, start, "s1", 4)
     collect_chat(redis_client, start, "s2", 1)
-    with redis_client.pubsub(ignore_subscribe_messages=True) as listener:
-        listener.subscribe(keys.ENGAGEMENT_UPDATE)
-        listener.get_message(timeout=1)
+    with updates_told(redis_client) as told:
         score_all(redis_client, tick_at(start))
-        messages = [listener.get_message(timeout=1) for _ in range(3)]
-    assert messages[2] is None
-    updates = {}
-    for message in messages[:2]:
-        update = msgspec.json.decode(message["data"])
-        updates[update["sessionId"]] = update
+    assert len(told) == 2
+    updates = {update["sessionId"]: update for update in told}
     assert set(updates) == {"s1", "s2"}
     row = rows("s1")[0]
     assert updates["s1"] == {

@@ -3,30 +3,23 @@
 import pytest
 import redis
 
-from sessions_app.outcomes import session_parts
 from sessions_app.redis_access import keys
 from sessions_app.ticks import TICK_MS, tick_at
-from tests.engagement_conductor.pipeline.test_tick import collect_chat, start_of
-from tests.pipeline import rows, score_all, score_shard
+from tests.pipeline import collect_chat, failing, rows, score_all, score_shard, start_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.mark.parametrize("step", ["store_metrics", "publish_updates"])
 def test_what_was_scored_but_not_stored_is_stored_first(
-    redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, step: str
+    redis_client: redis.Redis, step: str
 ) -> None:
     start = start_of(redis_client, 5)
     collect_chat(redis_client, start, count=2)
     shard, tick = keys.shard_of("s1"), tick_at(start)
 
-    def fail(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(session_parts, step, fail)
-        with pytest.raises(ConnectionError):
-            score_shard(redis_client, shard, tick)
+    with failing(f"sessions_app.outcomes.session_parts.{step}"), pytest.raises(ConnectionError):
+        score_shard(redis_client, shard, tick)
     assert redis_client.exists(keys.shard_outbox(shard))
     score_shard(redis_client, shard, tick + 1)
     assert [row.chat_count for row in rows()] == [2, 0]

@@ -8,13 +8,12 @@ import redis
 from django.db import connection
 
 from engagement_conductor.pipeline.outcome_parts import PARTS
-from sessions_app.outcomes import session_parts
 from sessions_app.outcomes.addresses import Addresses
 from sessions_app.outcomes.outbox import decode_outcome
 from sessions_app.outcomes.part import Delivery, Part, ScoredTick
 from sessions_app.redis_access import keys
 from sessions_app.ticks import TICK_MS, tick_at
-from tests.pipeline import collect_all, collector, rows, score_shard
+from tests.pipeline import collect_all, collector, failing, rows, score_shard
 from tests.platform import chat, post
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -57,7 +56,7 @@ class TrialPart(Part[list[int], int]):
 
 
 @pytest.fixture
-def part(monkeypatch: pytest.MonkeyPatch) -> Any:
+def part() -> Any:
     """The trial, registered: the one line that a new outcome needs."""
     part = TrialPart()
     with connection.cursor() as cursor:
@@ -92,24 +91,17 @@ def test_a_part_that_is_registered_is_stored_and_published(
     assert not redis_client.exists(keys.shard_outbox(SHARD))
 
 
-def kill_a_worker_in(step: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def kill_a_worker_in(step: str, client: redis.Redis) -> None:
     """Lets a worker commit the tick and die in a step of its delivery."""
     score_shard(client, SHARD, TICK - 1)
     say(client, TICK)
 
-    def away(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(session_parts, step, away)
-        with pytest.raises(ConnectionError):
-            score_shard(client, SHARD, TICK)
+    with failing(f"sessions_app.outcomes.session_parts.{step}"), pytest.raises(ConnectionError):
+        score_shard(client, SHARD, TICK)
 
 
-def test_it_survives_the_worker_that_made_it(
-    redis_client: redis.Redis, part: TrialPart, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kill_a_worker_in("publish_updates", redis_client, monkeypatch)
+def test_it_survives_the_worker_that_made_it(redis_client: redis.Redis, part: TrialPart) -> None:
+    kill_a_worker_in("publish_updates", redis_client)
     kept = decode_outcome(redis_client.get(keys.shard_outbox(SHARD)), PARTS)
     assert part.name in kept.values
     score_shard(redis_client, SHARD, TICK + 1)
@@ -118,9 +110,9 @@ def test_it_survives_the_worker_that_made_it(
 
 
 def test_one_that_nobody_knows_any_more_is_set_aside_and_the_rest_is_stored(
-    redis_client: redis.Redis, part: TrialPart, monkeypatch: pytest.MonkeyPatch
+    redis_client: redis.Redis, part: TrialPart
 ) -> None:
-    kill_a_worker_in("store_metrics", redis_client, monkeypatch)
+    kill_a_worker_in("store_metrics", redis_client)
     PARTS.remove(part)
     try:
         score_shard(redis_client, SHARD, TICK + 1)

@@ -6,8 +6,7 @@ from django.utils import timezone
 
 from sessions_app.models import Event, Session
 from sessions_app.ticks import TICK_MS, tick_at
-from tests.engagement_conductor.pipeline.test_tick import collect_chat, start_of
-from tests.pipeline import rows, score_all
+from tests.pipeline import collect_chat, rows, score_all, start_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

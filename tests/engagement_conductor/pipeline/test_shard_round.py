@@ -1,46 +1,26 @@
 """One shard that fails in a round, or takes too long, costs the others nothing."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError
 
 from engagement_conductor import tasks
 from engagement_conductor.pipeline import tick as pipeline
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.remedies import REPEATS
 from sessions_app.telemetry.counters import read_counters
 from sessions_app.telemetry.shard_conditions import read_failures
-from sessions_app.ticks import tick_at
-from tests.pipeline import rows
-from tests.platform import user, vote
-from tests.sessions_app.shards.test_remedies import BAD, GOOD, OTHERS, PATIENCE, SHARD, Stage
+from tests.pipeline import failing, rows
+from tests.sessions_app.shards.test_remedies import PATIENCE
+from tests.two_shards import BAD, GOOD, OTHERS, SHARD, TwoShards
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture
-def stage(redis_client: redis.Redis) -> Iterator[Stage]:
-    tasks._client = None
-    made = Stage(redis_client, tick_at(server_time_ms(redis_client)) - 60)
-    joins = [
-        (keys.SYNC_EVENTS, user("user_join", f"u{number}", name))
-        for name in (BAD, GOOD)
-        for number in range(30)
-    ]
-    made.play(*joins, (keys.POLL_VOTE, vote("u1", "p1", BAD)))
-    made.play()
-    yield made
-    tasks.client().close()
-    tasks._client = None
-
-
 def test_an_error_of_any_kind_in_one_shard_leaves_the_others_alone(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    stage: TwoShards, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     score_next = pipeline.ShardScorer.score_next
 
@@ -66,7 +46,7 @@ def test_an_error_of_any_kind_in_one_shard_leaves_the_others_alone(
 
 
 def test_a_tick_that_takes_too_long_loses_its_shard_nothing(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: TwoShards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(self: Any, *_: Any) -> None:
         self.stage = "advance"
@@ -85,14 +65,11 @@ def test_a_tick_that_takes_too_long_loses_its_shard_nothing(
     assert [row.chat_count for row in rows(BAD)] == [1] * (PATIENCE + 2)
 
 
-def test_an_outage_is_nobodys_failure_and_sets_nothing_aside(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(*_: object) -> None:
-        raise OperationalError("the server closed the connection unexpectedly")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
+def test_an_outage_is_nobodys_failure_and_sets_nothing_aside(stage: TwoShards) -> None:
+    with failing(
+        "sessions_app.outcomes.session_parts.store_metrics",
+        OperationalError("the server closed the connection unexpectedly"),
+    ):
         for _ in range(2 * REPEATS + 1):
             stage.play()
     assert not read_failures(stage.client)

@@ -7,24 +7,11 @@ import redis
 from dashboard.models import ApiToken
 from sessions_app.models import Event, Session
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import SILENCE_TICKS, TICK_MS, tick_at, tick_end
-from tests.pipeline import collect_all, collector, rows, score_all, total
+from tests.pipeline import collect_all, collect_chat, collector, rows, score_all, start_of, total
 from tests.platform import chat, post
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-
-
-def start_of(client: redis.Redis, ticks_ago: int) -> int:
-    return (tick_at(server_time_ms(client)) - ticks_ago) * TICK_MS
-
-
-def collect_chat(client: redis.Redis, start: int, session: str = "s1", count: int = 1) -> None:
-    for number in range(count):
-        message = chat(f"{start}-{number}", session=session, eventId="e1")
-        post(client, keys.CHAT_MESSAGE, message, f"{start}-*")
-    with collector() as running:
-        collect_all(client, running)
 
 
 def test_scoring_a_tick_again_changes_nothing(redis_client: redis.Redis) -> None:

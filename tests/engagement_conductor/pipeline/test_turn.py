@@ -6,8 +6,7 @@ import redis
 from engagement_conductor.pipeline import tick as pipeline
 from sessions_app.redis_access import keys
 from sessions_app.ticks import tick_at
-from tests.engagement_conductor.pipeline.test_tick import collect_chat, start_of
-from tests.pipeline import rows, score_shard
+from tests.pipeline import collect_chat, rows, score_shard, start_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

@@ -7,11 +7,7 @@ import pytest
 
 from dashboard.http.losses import losses
 from engagement_conductor.web_server import limits
-from engagement_conductor.web_server.concurrency import (
-    HandshakeLimiter,
-    RequestLimiter,
-    caller_of,
-)
+from engagement_conductor.web_server.concurrency import HandshakeLimiter, RequestLimiter, caller_of
 from engagement_conductor.web_server.error_responses import SECURITY_HEADERS
 
 
@@ -60,11 +56,6 @@ class Application:
         self.running += 1
         await send({"type": self.first, "status": 200})
         await self.finish.wait()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_counted() -> None:
-    losses.take()
 
 
 async def test_requests_wait_and_are_answered_503(monkeypatch: pytest.MonkeyPatch) -> None:

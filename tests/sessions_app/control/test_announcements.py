@@ -10,24 +10,11 @@ from django.utils import timezone
 
 from sessions_app.control.announcements import begin_break, end_break, overlap
 from sessions_app.models import Pause, Session
-from sessions_app.redis_access import keys
-from tests.factories import make_event, make_session
-from tests.integration.test_session_ends import (
-    end,
-    join,
-    leave,
-    opening,
-    play,
-)
+from tests.integration.test_session_ends import end, join, leave, opening, play
 from tests.pipeline import rows
 from tests.sessions_app.control.test_pause_cache import MINUTE, SECOND
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def session() -> Session:
-    return make_session(make_event("Conference"), "Keynote")
 
 
 def test_a_break_is_announced_once(session: Session) -> None:
@@ -68,12 +55,6 @@ def test_pauses_overlap(pauses: list[tuple[int, int | None]], expected: bool) ->
         return None if minute is None else datetime(2026, 1, 1, 12, minute, tzinfo=UTC)
 
     assert overlap((at(start), at(end)) for start, end in pauses) is expected
-
-
-@pytest.fixture(autouse=True)
-def _new_process(redis_client: redis.Redis) -> None:
-    for channel in keys.CHANNELS:
-        redis_client.xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
 
 
 def test_an_admin_ends_sessions(redis_client: redis.Redis, admin_client: Client) -> None:

@@ -13,17 +13,13 @@ from django.utils import timezone
 from sessions_app.control.announcements import begin_break
 from sessions_app.control.pause_cache import PauseCache
 from sessions_app.models import Pause, Session
-from tests.factories import make_event, make_session
+from tests.factories import make_session
+from tests.sessions_app.admin.test_session_admin import act
 
 pytestmark = pytest.mark.django_db
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def session() -> Session:
-    return make_session(make_event("Conference"), "Keynote")
 
 
 def cache() -> PauseCache:
@@ -114,12 +110,6 @@ def test_breaks_are_announced_from_the_list_of_sessions(
     ]
     act(admin_client, "end_breaks", session, paused)
     assert not Pause.objects.at(timezone.now()).exists()
-
-
-def act(client: Client, action: str, *sessions: Session) -> None:
-    form = {"action": action, "_selected_action": [session.pk for session in sessions]}
-    url = reverse("admin:sessions_app_session_changelist")
-    assert client.post(url, form).status_code == 302
 
 
 def post_pauses(client: Client, session: Session, *pauses: tuple[str, str]) -> Any:

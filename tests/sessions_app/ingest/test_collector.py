@@ -13,19 +13,19 @@ from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect, server_time_ms
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import TICK_MS, tick_at
-from tests.pipeline import collect_all, collector, rows, score_all, step_until, total
+from tests.pipeline import (
+    collect_all,
+    collector,
+    now_tick,
+    rows,
+    score_all,
+    score_now,
+    step_until,
+    total,
+)
 from tests.platform import chat, chat_sync, closed, post, post_chat, publish, user, vote
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-
-
-def now_tick(client: redis.Redis) -> int:
-    return tick_at(server_time_ms(client))
-
-
-def score_now(client: redis.Redis) -> None:
-    """Scores everything that has been collected, the running tick included."""
-    score_all(client, now_tick(client))
 
 
 def test_chat_on_both_channels_counts_once(redis_client: redis.Redis) -> None:

@@ -7,14 +7,12 @@ import random
 import pytest
 import redis
 
-from dashboard.monitoring import probe
 from sessions_app.ingest.dead_letters import kept_letters
 from sessions_app.redis_access import keys
 from sessions_app.telemetry.pipeline_status import pipeline_status
-from tests.pipeline import collect_all, collector, step_until, total
+from tests.pipeline import collect_all, collector, score_now, step_until, total
 from tests.platform import chat, post, publish
 from tests.sessions_app.events.test_decoding import BAD_CHAT
-from tests.sessions_app.ingest.test_collector import score_now
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -55,11 +53,6 @@ def test_bad_pubsub_messages_are_set_aside_too(redis_client: redis.Redis) -> Non
         step_until(running, lambda: redis_client.pubsub_numsub(keys.CHAT_MESSAGE)[0][1] == 1)
         publish(redis_client, keys.CHAT_MESSAGE, b"broken")
         step_until(running, lambda: redis_client.xlen(keys.DEAD_LETTERS) == 1)
-
-
-@pytest.fixture(autouse=True)
-def _ask_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
 
 
 def test_a_letter_without_fields_can_be_read(redis_client: redis.Redis) -> None:

@@ -11,10 +11,19 @@ from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect, server_time_ms
 from sessions_app.telemetry.counters import TOO_LATE, read_counters
 from sessions_app.ticks import TICK_MS, TICK_SECONDS, tick_at
-from tests.integration.test_entry_ids import SHARD, start_of, wait_for_claims
-from tests.pipeline import collect_all, collector, rows, score_all, score_shard, step_until, total
+from tests.integration.test_entry_ids import SHARD, wait_for_claims
+from tests.pipeline import (
+    collect_all,
+    collector,
+    now_tick,
+    rows,
+    score_all,
+    score_shard,
+    start_of,
+    step_until,
+    total,
+)
 from tests.platform import chat, post, user
-from tests.sessions_app.ingest.test_collector import now_tick
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

@@ -1,7 +1,6 @@
 """The thread that listens on Pub/Sub: its queue is bounded, and it listens on whatever it meets."""
 
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from sessions_app.ingest import pubsub_listener
 from sessions_app.ingest.pubsub_listener import OVERHEAD_BYTES, Subscriber
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect
+from tests.waiting import wait_until
 
 MEBIBYTE = 1024 * 1024
 
@@ -93,11 +93,8 @@ def test_no_error_leaves_the_collector_deaf(
     listening = Subscriber(Client(failure))
     listening.start()
     try:
-        give_up_at = time.monotonic() + 20
-        while not any(message.channel >= 0 for message in listening.take(100, MEBIBYTE)):
-            assert time.monotonic() < give_up_at
-            redis_client.publish(keys.CHAT_MESSAGE, "{}")
-            time.sleep(0.05)
+        wait_until(lambda: redis_client.publish(keys.CHAT_MESSAGE, "{}"), 20)
+        wait_until(lambda: any(each.channel >= 0 for each in listening.take(100, MEBIBYTE)), 20)
         assert listening.interruptions == 1
         assert "subscriber" in [thread.name for thread in threading.enumerate()]
     finally:

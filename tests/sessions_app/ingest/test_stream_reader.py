@@ -8,9 +8,8 @@ from sessions_app.ingest.collector import Collector
 from sessions_app.ingest.stream_reader import create_groups
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect, server_time_ms
-from tests.pipeline import collect_all, collector, total
+from tests.pipeline import collect_all, collector, score_now, total
 from tests.platform import chat, post, vote
-from tests.sessions_app.ingest.test_collector import score_now
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

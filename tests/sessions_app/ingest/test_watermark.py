@@ -7,9 +7,8 @@ from sessions_app.ingest.watermark import has_passed
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import cluster_client
 from sessions_app.ticks import tick_end_ms
-from tests.pipeline import collector, step_until
+from tests.pipeline import collector, now_tick, step_until
 from tests.platform import post, vote
-from tests.sessions_app.ingest.test_collector import now_tick
 
 pytestmark = pytest.mark.integration
 END_MS = 10_000

@@ -8,15 +8,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from sessions_app.models import Pause, Session
-from tests.factories import make_event, make_session
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def session() -> Session:
-    return make_session(make_event("Conference"), "Keynote")
 
 
 def test_the_database_refuses_a_pause_that_ends_before_it_starts(session: Session) -> None:

@@ -1,13 +1,12 @@
 """Whose the parts of an outcome are that waited."""
 
-import msgspec
 import pytest
 import redis
 
 from sessions_app.models import Event, Session
 from sessions_app.redis_access import keys
-from tests.pipeline import rows
-from tests.sessions_app.shards.test_database_epochs import ALICE, Stage, says
+from tests.pipeline import failing, rows, updates_told
+from tests.sessions_app.shards.test_database_epochs import ALICE, Restorable, says
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -31,26 +30,22 @@ TABLES = (
 
 
 @pytest.fixture
-def stage(redis_client: redis.Redis) -> Stage:
-    return Stage(redis_client)
+def stage(redis_client: redis.Redis) -> Restorable:
+    return Restorable(redis_client)
 
 
-def test_results_that_waited_are_stored_under_the_keys_of_now(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_results_that_waited_are_stored_under_the_keys_of_now(stage: Restorable) -> None:
     bob = BOBS["later shard"]
     stage.play(says("carols-talk", "carol", 0))
     with stage.going_back(*TABLES):
         stage.play(says(ALICE, "alice", 0))
         alices_key = Session.objects.get(external_id=ALICE).pk
 
-        def away(*_: object) -> None:
-            raise ConnectionError("the worker is killed here")
-
-        with monkeypatch.context() as patch:
-            patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
-            with pytest.raises(ConnectionError):
-                stage.play(says(ALICE, "alice", 1))
+        with (
+            failing("sessions_app.outcomes.session_parts.store_metrics"),
+            pytest.raises(ConnectionError),
+        ):
+            stage.play(says(ALICE, "alice", 1))
         assert stage.client.exists(keys.shard_outbox(SHARD))
     Session.objects.create(
         external_id=bob,
@@ -60,13 +55,9 @@ def test_results_that_waited_are_stored_under_the_keys_of_now(
         last_seen_at="2026-01-01T00:00:00Z",
     )
     assert Session.objects.get(external_id=bob).pk == alices_key
-    with stage.client.pubsub(ignore_subscribe_messages=True) as listener:
-        listener.subscribe(keys.ENGAGEMENT_UPDATE)
-        listener.get_message(timeout=1)
+    with updates_told(stage.client) as told:
         stage.play(says(ALICE, "alice", 2))
-        told = [listener.get_message(timeout=0.5) for _ in range(9)]
-    updates = [msgspec.json.decode(message["data"]) for message in told if message]
-    assert {(update["sessionId"], update["eventId"]) for update in updates} == {
+    assert {(update["sessionId"], update["eventId"]) for update in told} == {
         ("carols-talk", "carol"),
         (ALICE, "alice"),
     }

@@ -1,51 +1,23 @@
 """One thing that cannot be stored costs only itself."""
 
-from collections.abc import Iterator
-
 import pytest
-import redis
 from django.db import connection
 
-from engagement_conductor import tasks
 from engagement_conductor.pipeline.outcome_parts import PARTS
 from sessions_app.models import PollMoment
 from sessions_app.outcomes.outbox import decode_outcome, encode_outcome
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.remedies import REPEATS
 from sessions_app.state.poll_notices import PollMomentKind, PollNotice
-from sessions_app.ticks import tick_at
-from tests.pipeline import rows
-from tests.platform import chat, user, vote
-from tests.sessions_app.shards.test_remedies import BAD, GOOD, SHARD, Stage
+from tests.pipeline import failing, rows
+from tests.platform import chat, vote
+from tests.two_shards import BAD, GOOD, SHARD, TwoShards
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture
-def stage(redis_client: redis.Redis) -> Iterator[Stage]:
-    tasks._client = None
-    made = Stage(redis_client, tick_at(server_time_ms(redis_client)) - 60)
-    joins = [
-        (keys.SYNC_EVENTS, user("user_join", f"u{number}", name))
-        for name in (BAD, GOOD)
-        for number in range(30)
-    ]
-    made.play(*joins, (keys.POLL_VOTE, vote("u1", "p1", BAD)))
-    made.play()
-    yield made
-    tasks.client().close()
-    tasks._client = None
-
-
-def test_results_of_which_one_cannot_be_stored_lose_only_that(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
+def test_results_of_which_one_cannot_be_stored_lose_only_that(stage: TwoShards) -> None:
+    with failing("sessions_app.outcomes.session_parts.store_metrics"):
         stage.play((keys.POLL_VOTE, vote("u1", "p2", BAD)))
     key = keys.shard_outbox(SHARD)
     outcome = decode_outcome(stage.client.get(key), PARTS)
@@ -62,9 +34,7 @@ def test_results_of_which_one_cannot_be_stored_lose_only_that(
     assert b"pppp" in kept
 
 
-def test_a_row_that_the_database_refuses_costs_only_itself(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_that_the_database_refuses_costs_only_itself(stage: TwoShards) -> None:
     neighbour = next(
         name for name in map("next-{}".format, range(99)) if keys.shard_of(name) == SHARD
     )
@@ -75,11 +45,7 @@ def test_a_row_that_the_database_refuses_costs_only_itself(
             "ALTER TABLE engagement_metrics ADD CONSTRAINT refused CHECK (chat_count < 1000)"
         )
 
-    def away(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sessions_app.outcomes.session_parts.store_metrics", away)
+    with failing("sessions_app.outcomes.session_parts.store_metrics"):
         stage.play()
     key = keys.shard_outbox(SHARD)
     outcome = decode_outcome(stage.client.get(key), PARTS)

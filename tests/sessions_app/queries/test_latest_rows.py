@@ -9,21 +9,9 @@ from pytest_django import DjangoAssertNumQueries
 from anomalies_app.models import Anomaly
 from sessions_app.models import EngagementMetric, PollMoment
 from sessions_app.queries.latest_rows import newest_of_sessions
-from tests.factories import (
-    Cast,
-    make_anomaly,
-    make_cast,
-    make_metrics,
-    make_notice,
-    make_poll_moment,
-)
+from tests.factories import Cast, make_anomaly, make_metrics, make_notice, make_poll_moment
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def cast(db: None) -> Cast:
-    return make_cast()
 
 
 def test_each_session_has_its_newest_first_in_one_query(

@@ -14,7 +14,6 @@ from tests.factories import (
     TICK,
     Cast,
     last_tick_end,
-    make_cast,
     make_event,
     make_metrics,
     make_poll_moment,
@@ -25,11 +24,6 @@ from tests.factories import (
 
 pytestmark = pytest.mark.integration
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def cast(db: None) -> Cast:
-    return make_cast()
 
 
 def visible(user: object) -> tuple[set[str], set[str]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sessions_app.models import EngagementMetric
 from sessions_app.queries.time_buckets import EPOCH, bucket_width
 from sessions_app.scoring.score import Signals
-from tests.factories import SIGNALS, TICK, make_event, make_metrics, make_session
+from tests.factories import SIGNALS, TICK, make_metrics, make_session
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TEN_YEARS = timedelta(days=3653)
@@ -25,11 +25,6 @@ def function(request, db, monkeypatch):
     else:
         request.getfixturevalue("timescaledb")
     return request.param
-
-
-@pytest.fixture
-def session(db):
-    return make_session(make_event("Conference"), "Keynote")
 
 
 @given(

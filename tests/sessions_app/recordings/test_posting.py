@@ -14,11 +14,6 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def valkey(valkey_server):
-    return valkey_server()
-
-
-@pytest.fixture
 def client(valkey):
     with redis.Redis.from_url(valkey.url) as client:
         # What it has confirmed must be there after a kill.

@@ -15,31 +15,20 @@ from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.database_epochs import Position, RecentEpoch, advance_mark, current_epoch
 from sessions_app.state.session_windows import SessionWindows
-from sessions_app.ticks import TICK_MS, tick_at
-from tests.pipeline import collect_all, collector, score_all
-from tests.platform import chat, post
+from tests.pipeline import Stage
+from tests.platform import chat
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 ALICE = "alices-talk"
 
 
-class Stage:
+class Restorable(Stage):
     """A pipeline whose database can be put back."""
 
-    def __init__(self, client: redis.Redis) -> None:
-        self.client = client
-        self.tick = tick_at(server_time_ms(client)) - 60
-
-    def play(self, *happened: tuple[str, Any]) -> None:
-        """Scores one more tick, with these events."""
-        self.tick += 1
-        with collector() as running:
-            for channel, payload in happened:
-                post(self.client, channel, payload, f"{self.tick * TICK_MS + 1}-*")
-            collect_all(self.client, running)
+    def score(self) -> None:
         advance_mark(self.client)
-        score_all(self.client, self.tick)
+        super().score()
 
     @contextmanager
     def going_back(self, *tables: str) -> Iterator[None]:
@@ -67,15 +56,15 @@ class Stage:
 
 
 @pytest.fixture
-def stage(redis_client: redis.Redis) -> Stage:
-    return Stage(redis_client)
+def stage(redis_client: redis.Redis) -> Restorable:
+    return Restorable(redis_client)
 
 
 def says(session: str, event: str, tick: int, author: str = "u1") -> tuple[str, Any]:
     return keys.CHAT_MESSAGE, chat(f"{session}-{tick}", author, session, eventId=event)
 
 
-def test_pages_are_told_nothing_until_their_rights_were_looked_up_again(stage: Stage) -> None:
+def test_pages_are_told_nothing_until_their_rights_were_looked_up_again(stage: Restorable) -> None:
     stage.play(says(ALICE, "alice", 0))
     stage.client.zadd(keys.WATCHED_GROUPS, {"session.7": server_time_ms(stage.client)})
     assert watched_groups(stage.client).session_ids == {7}
@@ -88,7 +77,7 @@ def test_pages_are_told_nothing_until_their_rights_were_looked_up_again(stage: S
     assert watched_groups(stage.client).session_ids == {7}
 
 
-def test_an_ordinary_life_needs_one_epoch(stage: Stage) -> None:
+def test_an_ordinary_life_needs_one_epoch(stage: Restorable) -> None:
     epochs = set()
     for number in range(4):
         stage.play(says(f"talk-{number}", "alice", number))
@@ -97,7 +86,7 @@ def test_an_ordinary_life_needs_one_epoch(stage: Stage) -> None:
     assert not stage.client.exists(keys.DATABASE_CHANGED)
 
 
-def test_shards_in_turn_share_a_look_that_no_other_connection_takes_over(stage: Stage) -> None:
+def test_shards_in_turn_share_a_look_that_no_other_connection_takes_over(stage: Restorable) -> None:
     epochs = RecentEpoch(stage.client)
     epoch = epochs.recent()
     with CaptureQueriesContext(connection) as queries:
@@ -111,7 +100,7 @@ def test_shards_in_turn_share_a_look_that_no_other_connection_takes_over(stage: 
     assert changed == current_epoch(stage.client) != epoch
 
 
-def test_a_redis_without_memory_takes_the_database_as_it_is(stage: Stage) -> None:
+def test_a_redis_without_memory_takes_the_database_as_it_is(stage: Restorable) -> None:
     stage.play(says(ALICE, "alice", 0))
     epoch = current_epoch(stage.client)
     stage.client.flushall()

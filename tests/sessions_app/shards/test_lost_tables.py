@@ -11,8 +11,7 @@ import pytest
 import redis
 
 from anomalies_app.models import Anomaly
-from engagement_conductor.pipeline import tick as pipeline
-from sessions_app.models import EngagementMetric, Session
+from sessions_app.models import Session
 from sessions_app.redis_access import keys
 from sessions_app.shards.lost_tables import MAXIMUM_KEPT, KeptTable, LostTableLog
 from sessions_app.simulation.live.cast import CHARACTERS
@@ -21,9 +20,10 @@ from sessions_app.state import deduplication, poll_tables, presence
 from sessions_app.state.packed_tables import LostTable, Table, combine, pack_table, unpack_table
 from sessions_app.telemetry.counters import LOST_TABLES, named, read_counters
 from sessions_app.telemetry.pipeline_status import pipeline_status
-from sessions_app.ticks import TICK_MS, tick_at, tick_ending
+from sessions_app.ticks import TICK_MS, tick_at
+from tests.integration.test_oracle import stored_rows
 from tests.oracle import LoggedEvent, Row, expected_rows
-from tests.pipeline import collect_all, collector, score_all
+from tests.pipeline import collect_all, collector, failing, score_all
 from tests.platform import chat, closed, user, vote
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -45,12 +45,6 @@ POISONS: dict[str, Poison] = {
     "garbage": lambda blob: b"\x80" * 34,
     "gone": lambda blob: None,
 }
-
-
-@pytest.fixture(autouse=True)
-def _streams(redis_client: redis.Redis) -> None:
-    for channel in keys.CHANNELS:
-        redis_client.xgroup_create(channel, keys.CONSUMER_GROUP, id="0", mkstream=True)
 
 
 def lecture(session: str) -> Iterator[LoggedEvent]:
@@ -89,18 +83,9 @@ def play(client: redis.Redis, log: list[LoggedEvent], first: int, last: int) -> 
     score_all(client, last)
 
 
-def stored() -> dict[tuple[str, int], Row]:
-    return {
-        (metric.session.external_id, tick_ending(metric.time)): Row(
-            *(getattr(metric, name) for name in Row._fields)
-        )
-        for metric in EngagementMetric.objects.select_related("session")
-    }
-
-
 def differing(log: list[LoggedEvent], last: int) -> dict[str, set[str]]:
     """By session, the columns in which some stored row is not what it should be."""
-    found, expected = stored(), expected_rows(log, last)
+    found, expected = stored_rows(), expected_rows(log, last)
     assert found.keys() == expected.keys()
     wrong: dict[str, set[str]] = {}
     for key, row in found.items():
@@ -165,7 +150,7 @@ def test_of_lost_polls_nothing_but_the_polls_suffers(
     assert SPARED not in wrong
     assert wrong.get(HIT, set()) <= {"score", "poll_participation"}
     assert not Anomaly.objects.exists()
-    row = stored()[HIT, FIRST + LAST]
+    row = stored_rows()[HIT, FIRST + LAST]
     # Polls begin anew with the next vote; without voters the poll keeps its numbers.
     expected = {"shard_polls": 5 / 69, "shard_voters": (35 + 5) / PEOPLE}
     assert row.poll_participation == pytest.approx(expected[lost])
@@ -187,21 +172,14 @@ def test_lost_identities_cost_nobody_a_tick(redis_client: redis.Redis) -> None:
     assert read_counters(redis_client)[named(LOST_TABLES, "identities")] == 2
 
 
-def test_a_tick_that_is_not_committed_sets_nothing_aside(
-    redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tick_that_is_not_committed_sets_nothing_aside(redis_client: redis.Redis) -> None:
     log = everything()
     score_all(redis_client, FIRST - 1)
     play(redis_client, log, FIRST, FIRST + 5)
     poison(redis_client, keys.shard_presence(SHARD), lambda blob: b"junk")
 
-    def fail(*_: object) -> None:
-        raise redis.ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "score_tick", fail)
-        with pytest.raises(redis.ConnectionError):
-            play(redis_client, log, FIRST + 6, FIRST + 6)
+    with failing("engagement_conductor.pipeline.tick.score_tick"), pytest.raises(ConnectionError):
+        play(redis_client, log, FIRST + 6, FIRST + 6)
     assert kept(redis_client) == []
     play(redis_client, [], 0, FIRST + 7)
     assert len(kept(redis_client)) == 1

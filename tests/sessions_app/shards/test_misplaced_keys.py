@@ -1,8 +1,6 @@
 """A key that is not what its name says stops nobody: by the task of the tick, on real servers."""
 
 import inspect
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 import redis
@@ -10,19 +8,15 @@ import redis
 from engagement_conductor import tasks
 from engagement_conductor.pipeline import dispatch
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.shard_store import ShardStore
 from sessions_app.telemetry.counters import SET_ASIDE, read_counters
 from sessions_app.telemetry.shard_conditions import read_failures, scored_ticks
-from sessions_app.ticks import TICK_MS, tick_at
-from tests.pipeline import collect_all, collector, rows
-from tests.platform import chat, post, user
+from sessions_app.ticks import TICK_MS
+from tests.pipeline import rows, updates_told
+from tests.two_shards import BAD, GOOD, SHARD, TwoShards
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
-BAD = "poisoned"
-SHARD = keys.shard_of(BAD)
-GOOD = next(name for name in map("room-{}".format, range(99)) if keys.shard_of(name) != SHARD)
 OF_A_SHARD = [
     function
     for name, function in vars(keys).items()
@@ -33,27 +27,13 @@ OF_A_SHARD = [
 ]
 
 
-@dataclass
-class Stage:
-    """Two sessions in two shards, scored by the task that beat sends."""
-
-    client: redis.Redis
-    patch: pytest.MonkeyPatch
-    tick: int
-
-    def play(self) -> None:
-        """One tick later: a message in each session."""
-        self.tick += 1
-        with collector() as running:
-            for name in (BAD, GOOD):
-                said = chat(f"m{self.tick}", "u1", name)
-                post(self.client, keys.CHAT_MESSAGE, said, f"{self.tick * TICK_MS + 1}-*")
-            collect_all(self.client, running)
-        self.score()
+class TickTask(TwoShards):
+    """The two sessions, scored by the task that beat sends."""
 
     def score(self) -> None:
-        self.patch.setattr(tasks, "server_time_ms", lambda _: (self.tick + 1) * TICK_MS)
-        tasks.score_tick()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tasks, "server_time_ms", lambda _: (self.tick + 1) * TICK_MS)
+            tasks.score_tick()
 
     def misplace(self, key: str) -> None:
         """A set, as which nothing of ours is kept."""
@@ -62,26 +42,16 @@ class Stage:
 
 
 @pytest.fixture
-def stage(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    tasks._client = None
+def stage(redis_client: redis.Redis, new_worker: None, monkeypatch: pytest.MonkeyPatch) -> TickTask:
     monkeypatch.setattr(dispatch, "_wait_for_watermark", lambda *_: True)
     for task in (tasks.score_shards, tasks.score_slow_shards):
         monkeypatch.setattr(task, "apply_async", lambda to, task=task, **_: task(*to))
-    made = Stage(redis_client, monkeypatch, tick_at(server_time_ms(redis_client)) - 60)
-    with collector() as running:
-        for name in (BAD, GOOD):
-            for number in range(30):
-                joined = user("user_join", f"u{number}", name)
-                post(redis_client, keys.SYNC_EVENTS, joined, f"{(made.tick + 1) * TICK_MS}-*")
-        collect_all(redis_client, running)
-    made.play()
-    made.play()
-    yield made
-    tasks.client().close()
-    tasks._client = None
+    made = TickTask(redis_client)
+    made.begin()
+    return made
 
 
-def is_all_right(stage: Stage, ticks: int) -> None:
+def is_all_right(stage: TickTask, ticks: int) -> None:
     assert scored_ticks(stage.client) == [stage.tick] * keys.SHARD_COUNT
     assert not read_failures(stage.client)
     for name in (BAD, GOOD):
@@ -89,7 +59,7 @@ def is_all_right(stage: Stage, ticks: int) -> None:
         assert rows(name)[-1].active_users == 30
 
 
-def test_keys_of_another_type_are_moved_away_before_a_tick(stage: Stage) -> None:
+def test_keys_of_another_type_are_moved_away_before_a_tick(stage: TickTask) -> None:
     for played, key in enumerate(keys.TYPES, 1):
         stage.misplace(key)
         stage.score()
@@ -100,7 +70,7 @@ def test_keys_of_another_type_are_moved_away_before_a_tick(stage: Stage) -> None
         assert read_counters(stage.client)[f"{SET_ASIDE}:misplaced"] >= 1
 
 
-def test_a_shards_keys_of_another_type_are_set_aside_in_the_next_tick(stage: Stage) -> None:
+def test_a_shards_keys_of_another_type_are_set_aside_in_the_next_tick(stage: TickTask) -> None:
     for played, key in enumerate(OF_A_SHARD, 1):
         name = key(SHARD)
         stage.misplace(name)
@@ -118,7 +88,7 @@ def test_all_that_a_shard_keeps_has_a_type() -> None:
     assert set(keys.SHARD_STATE) < set(keys.SHARD_TYPES)
 
 
-def test_counters_that_are_no_numbers_stop_no_collector(stage: Stage) -> None:
+def test_counters_that_are_no_numbers_stop_no_collector(stage: TickTask) -> None:
     totals = stage.client.hgetall(keys.COLLECTOR_TOTALS)
     stage.client.hset(keys.COLLECTOR_TOTALS, "events", "junk")
     figure = f"received:{keys.CHAT_MESSAGE}:stream"
@@ -135,7 +105,7 @@ def test_counters_that_are_no_numbers_stop_no_collector(stage: Stage) -> None:
     assert figures[f"{SET_ASIDE}:misplaced"] == 2
 
 
-def test_a_lock_that_never_ends_is_no_lock(stage: Stage) -> None:
+def test_a_lock_that_never_ends_is_no_lock(stage: TickTask) -> None:
     stage.client.set(keys.shard_lock(SHARD), "somebody's")
     stage.client.set(keys.SLOW_LANE, "somebody's")
     stage.client.set(keys.SUBSCRIBER_LEASE, "somebody's")
@@ -148,29 +118,28 @@ def test_a_lock_that_never_ends_is_no_lock(stage: Stage) -> None:
 
 @pytest.mark.parametrize("junk", ["junk", "1e9", "-5", ""])
 def test_where_the_number_of_the_last_tick_is_junk_none_is_scored_again(
-    stage: Stage, junk: str
+    stage: TickTask, junk: str
 ) -> None:
     stage.client.set(keys.scored_tick(SHARD), junk)
     stage.play()
     is_all_right(stage, ticks=3)
 
 
-def test_whoever_was_frozen_does_not_set_the_number_of_the_last_tick_back(stage: Stage) -> None:
+def test_whoever_was_frozen_does_not_set_the_number_of_the_last_tick_back(
+    stage: TickTask,
+) -> None:
     ShardStore(stage.client, SHARD).restore_scored(stage.tick - 7)
     assert scored_ticks(stage.client)[SHARD] == stage.tick
 
 
 @pytest.mark.parametrize("lost", [(), (keys.shard_windows,)], ids=["number", "number and windows"])
 def test_where_the_number_of_the_last_tick_is_lost_none_is_scored_again(
-    stage: Stage, lost: tuple[object, ...]
+    stage: TickTask, lost: tuple[object, ...]
 ) -> None:
     before = [(row.time, row.score) for row in rows(BAD)]
     stage.client.delete(keys.scored_tick(SHARD), *(key(SHARD) for key in lost))
-    with stage.client.pubsub(ignore_subscribe_messages=True) as listener:
-        listener.subscribe(keys.ENGAGEMENT_UPDATE)
-        listener.get_message(timeout=1)
+    with updates_told(stage.client) as told:
         stage.play()
-        told = [listener.get_message(timeout=0.2) for _ in range(6)]
     is_all_right(stage, ticks=3)
     assert [(row.time, row.score) for row in rows(BAD)][:2] == before
-    assert len([update for update in told if update]) == 2, "one for each session"
+    assert len(told) == 2, "one for each session"

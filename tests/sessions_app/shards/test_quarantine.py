@@ -1,38 +1,16 @@
 """What is set aside is kept, counted and told."""
 
-from collections.abc import Iterator
-
 import pytest
-import redis
 
-from engagement_conductor import tasks
 from sessions_app.events.blocks import Mention
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards.remedies import REPEATS
 from sessions_app.telemetry.counters import SET_ASIDE, read_counters
 from sessions_app.telemetry.pipeline_status import pipeline_status
-from sessions_app.ticks import tick_at
-from tests.platform import user, vote
-from tests.sessions_app.shards.test_remedies import BAD, GOOD, SHARD, Stage, bad_block, junk
+from tests.sessions_app.shards.test_remedies import bad_block, junk
+from tests.two_shards import SHARD, TwoShards
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def stage(redis_client: redis.Redis) -> Iterator[Stage]:
-    tasks._client = None
-    made = Stage(redis_client, tick_at(server_time_ms(redis_client)) - 60)
-    joins = [
-        (keys.SYNC_EVENTS, user("user_join", f"u{number}", name))
-        for name in (BAD, GOOD)
-        for number in range(30)
-    ]
-    made.play(*joins, (keys.POLL_VOTE, vote("u1", "p1", BAD)))
-    made.play()
-    yield made
-    tasks.client().close()
-    tasks._client = None
 
 
 @pytest.mark.parametrize(
@@ -44,7 +22,7 @@ def stage(redis_client: redis.Redis) -> Iterator[Stage]:
     ],
 )
 def test_state_that_cannot_be_read_is_kept_counted_and_told(
-    stage: Stage, what: str, key: str
+    stage: TwoShards, what: str, key: str
 ) -> None:
     junk(key)(stage.client, stage.tick)
     stage.play()
@@ -55,7 +33,7 @@ def test_state_that_cannot_be_read_is_kept_counted_and_told(
     assert told.what == what
 
 
-def test_what_was_set_aside_is_kept_counted_and_told(stage: Stage) -> None:
+def test_what_was_set_aside_is_kept_counted_and_told(stage: TwoShards) -> None:
     bad_block(Mention("NUL \0", None), 0)(stage.client, stage.tick)
     for _ in range(REPEATS + 1):
         stage.play()

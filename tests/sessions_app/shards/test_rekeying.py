@@ -19,15 +19,15 @@ from tests.factories import last_tick_end, make_event, make_session
 from tests.pipeline import rows
 from tests.platform import user
 from tests.sessions_app.outcomes.test_addresses import BOBS, SHARD, TABLES
-from tests.sessions_app.shards.test_database_epochs import ALICE, Stage, says
+from tests.sessions_app.shards.test_database_epochs import ALICE, Restorable, says
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def stage(redis_client: redis.Redis) -> Stage:
-    return Stage(redis_client)
+def stage(redis_client: redis.Redis) -> Restorable:
+    return Restorable(redis_client)
 
 
 def joins(session: str, count: int) -> list[tuple[str, Any]]:
@@ -39,7 +39,7 @@ def joins(session: str, count: int) -> list[tuple[str, Any]]:
     "tables", [TABLES, TABLES[:-1]], ids=["a restored dump", "without the mark"]
 )
 def test_a_reused_key_gives_nobody_anothers_row(
-    stage: Stage, place: str, tables: tuple[str, ...]
+    stage: Restorable, place: str, tables: tuple[str, ...]
 ) -> None:
     bob = BOBS[place]
     stage.play(says("carols-talk", "carol", 0))
@@ -75,7 +75,7 @@ def test_a_reused_key_gives_nobody_anothers_row(
     assert not EngagementMetric.objects.exclude(session__in=sessions.values()).exists()
 
 
-def test_windows_of_the_release_before_are_looked_up_once_and_stay(stage: Stage) -> None:
+def test_windows_of_the_release_before_are_looked_up_once_and_stay(stage: Restorable) -> None:
     stage.play(says(ALICE, "alice", 0), *joins(ALICE, 20))
     windows = stage.windows(ALICE)
     epoch = windows.epoch
@@ -88,7 +88,7 @@ def test_windows_of_the_release_before_are_looked_up_once_and_stay(stage: Stage)
     assert REKEYED not in read_counters(stage.client)
 
 
-def test_what_is_edited_under_a_key_of_another_session_is_not_taken_over(stage: Stage) -> None:
+def test_what_is_edited_under_a_key_of_another_session_is_not_taken_over(stage: Restorable) -> None:
     """The key of a live row is another session's, and nothing else has told so."""
     stage.play(says(ALICE, "alice", 0), *joins(ALICE, 20))
     key = Session.objects.get(external_id=ALICE).pk

@@ -1,10 +1,8 @@
 """One shard that fails stops none, and is mended: by the worker's tasks, on real servers."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import redis
@@ -16,64 +14,19 @@ from engagement_conductor.pipeline import tick as pipeline
 from sessions_app.events.blocks import COLUMNS, Block, Mention, encode_block
 from sessions_app.models import EngagementMetric
 from sessions_app.redis_access import keys
-from sessions_app.redis_access.client import server_time_ms
 from sessions_app.shards import remedies
 from sessions_app.shards.remedies import REPEATS
 from sessions_app.telemetry.counters import SET_ASIDE, read_counters
 from sessions_app.telemetry.shard_conditions import read_failures
-from sessions_app.ticks import TICK_MS, tick_at, tick_end
-from tests.pipeline import collect_all, collector, rows
-from tests.platform import chat, post, user, vote
+from sessions_app.ticks import TICK_MS, tick_end
+from tests.pipeline import failing, rows, updates_told
+from tests.platform import vote
+from tests.two_shards import BAD, GOOD, OTHERS, SHARD, TwoShards
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
-BAD = "poisoned"
-SHARD = keys.shard_of(BAD)
-OTHERS = [shard for shard in range(keys.SHARD_COUNT) if shard != SHARD]
-GOOD = next(name for name in map("room-{}".format, range(99)) if keys.shard_of(name) == OTHERS[0])
 # Until a shard has had every remedy for a stage.
 PATIENCE = 3 * REPEATS + 2
-
-
-@dataclass
-class Stage:
-    """Two sessions in two shards, one after the other in the same task."""
-
-    client: redis.Redis
-    tick: int
-
-    def play(self, *more: tuple[str, Any]) -> None:
-        """One tick later: a message in each session, and what else happened."""
-        self.tick += 1
-        happened = [(keys.CHAT_MESSAGE, chat(f"m{self.tick}", "u1", name)) for name in (BAD, GOOD)]
-        with collector() as running:
-            for channel, payload in (*happened, *more):
-                post(self.client, channel, payload, f"{self.tick * TICK_MS + 1}-*")
-            collect_all(self.client, running)
-        self.score()
-
-    def score(self) -> None:
-        """As the task does it, the poisoned shard first."""
-        tasks.score_shards([SHARD, OTHERS[0]], self.tick)
-
-    def scored(self, shard: int = SHARD) -> int:
-        return int(self.client.get(keys.scored_tick(shard)))
-
-
-@pytest.fixture
-def stage(redis_client: redis.Redis) -> Iterator[Stage]:
-    tasks._client = None
-    made = Stage(redis_client, tick_at(server_time_ms(redis_client)) - 60)
-    joins = [
-        (keys.SYNC_EVENTS, user("user_join", f"u{number}", name))
-        for name in (BAD, GOOD)
-        for number in range(30)
-    ]
-    made.play(*joins, (keys.POLL_VOTE, vote("u1", "p1", BAD)))
-    made.play()
-    yield made
-    tasks.client().close()
-    tasks._client = None
 
 
 def one_byte_more(hash_key: str) -> Callable[[redis.Redis, int], None]:
@@ -147,7 +100,7 @@ def fail_in(stage: str) -> Callable[..., None]:
 
 
 def test_a_remedy_that_fails_counts_as_tried_and_the_next_follows(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: TwoShards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline.ShardScorer, "score_next", fail_in("advance"))
     tried = []
@@ -166,7 +119,7 @@ def test_a_remedy_that_fails_counts_as_tried_and_the_next_follows(
 
 
 def test_whatever_fails_before_a_shard_is_read_is_no_other_failure(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: TwoShards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("where remedies are chosen")
@@ -182,7 +135,7 @@ def test_whatever_fails_before_a_shard_is_read_is_no_other_failure(
 
 
 def test_a_remedy_is_not_tried_again_when_a_tick_takes_too_long(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: TwoShards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:
         raise SoftTimeLimitExceeded
@@ -198,7 +151,7 @@ def test_a_remedy_is_not_tried_again_when_a_tick_takes_too_long(
 
 
 @pytest.mark.parametrize("kind", POISONS)
-def test_poison_is_set_aside_and_the_shard_goes_on(stage: Stage, kind: str) -> None:
+def test_poison_is_set_aside_and_the_shard_goes_on(stage: TwoShards, kind: str) -> None:
     POISONS[kind](stage.client, stage.tick)
     for _ in range(PATIENCE):
         stage.play((keys.POLL_VOTE, vote("u2", "p1", BAD)))
@@ -211,7 +164,7 @@ def test_poison_is_set_aside_and_the_shard_goes_on(stage: Stage, kind: str) -> N
 
 
 def test_where_most_shards_fail_their_state_stays(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: TwoShards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: Any, *_: Any) -> None:
         self.stage = "advance"
@@ -230,7 +183,7 @@ def test_where_most_shards_fail_their_state_stays(
 
 
 def test_screens_that_cannot_be_told_stop_nothing(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: TwoShards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise ValueError("a payload that cannot be encoded")
@@ -241,25 +194,15 @@ def test_screens_that_cannot_be_told_stop_nothing(
     assert read_counters(stage.client)["missed_broadcasts"] == 2
 
 
-def test_results_that_waited_go_to_the_event_of_now(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sessions_app.outcomes.session_parts.publish_updates", away)
+def test_results_that_waited_go_to_the_event_of_now(stage: TwoShards) -> None:
+    with failing("sessions_app.outcomes.session_parts.publish_updates"):
         stage.play()
     session = rows(BAD)[0].session
     session.event = type(session.event).objects.create(external_id="bobs", title="Bob's")
     session.save_edit("event")
-    with stage.client.pubsub(ignore_subscribe_messages=True) as listener:
-        listener.subscribe(keys.ENGAGEMENT_UPDATE)
-        listener.get_message(timeout=1)
+    with updates_told(stage.client) as told:
         stage.play()
-        told = [listener.get_message(timeout=1) for _ in range(4)]
-    updates = [msgspec.json.decode(message["data"]) for message in told if message]
-    of_bad = [update for update in updates if update["sessionId"] == BAD]
+    of_bad = [update for update in told if update["sessionId"] == BAD]
     assert [update["timestamp"] for update in of_bad] == [
         tick_end(stage.tick - 1).isoformat(),
         tick_end(stage.tick).isoformat(),

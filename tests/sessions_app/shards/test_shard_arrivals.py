@@ -14,8 +14,8 @@ from sessions_app.ingest.delivery import FENCE_SECONDS
 from sessions_app.redis_access import keys
 from sessions_app.telemetry.counters import TOO_LATE, UNREADABLE, named, read_counters
 from sessions_app.ticks import TICK_MS, TICK_SECONDS, tick_at
-from tests.integration.test_entry_ids import SHARD, start_of
-from tests.pipeline import collect_all, collector, score_all, total
+from tests.integration.test_entry_ids import SHARD
+from tests.pipeline import collect_all, collector, score_all, start_of, total
 from tests.platform import chat, post
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

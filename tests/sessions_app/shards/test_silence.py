@@ -1,6 +1,5 @@
 """Whom nobody has heard of, and who was only not counted."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -17,19 +16,15 @@ from tests.integration.test_long_outages import say
 from tests.pipeline import collect_all, collector, rows, score_all
 from tests.platform import post, user
 
-pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("new_worker"),
+]
 
 OUTAGE_TICKS = 41 * 12
 
 BEFORE_TICKS = 3
-
-
-@pytest.fixture(autouse=True)
-def _new_process(redis_client: redis.Redis) -> Iterator[None]:
-    tasks._client = None
-    yield
-    tasks.client().close()
-    tasks._client = None
 
 
 def post_people(client: redis.Redis, tick: int, count: int) -> None:

@@ -7,14 +7,13 @@ from dashboard.live import sinks
 from dashboard.live.subscriptions import WatchedGroups
 from dashboard.pages.payloads import SHOWN_POLL_MOMENTS, poll_payload, session_snapshot
 from sessions_app.models import PollMoment, Session
-from sessions_app.outcomes import session_parts
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.state.poll_notices import PollMomentKind, PollNotice
 from sessions_app.storage.polls import drop_poll_moments_before, store_poll_notices
 from sessions_app.ticks import TICK_MS, tick_at, tick_end
 from tests.factories import make_event, make_session
-from tests.pipeline import collect_all, collector, score_all, score_shard
+from tests.pipeline import collect_all, collector, failing, score_all, score_shard
 from tests.platform import closed, post, user, vote
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -112,18 +111,13 @@ def test_polls_of_the_same_name_belong_to_their_sessions(
 
 @pytest.mark.parametrize("step", ["store_metrics", "publish_updates"])
 def test_a_tick_that_is_stored_again_changes_nothing(
-    redis_client: redis.Redis, start: int, step: str, monkeypatch: pytest.MonkeyPatch
+    redis_client: redis.Redis, start: int, step: str
 ) -> None:
     collect(redis_client, *votes(start, "u1", "u2"))
     shard = keys.shard_of("s1")
 
-    def fail(*_: object) -> None:
-        raise ConnectionError("the worker is killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(session_parts, step, fail)
-        with pytest.raises(ConnectionError):
-            score_shard(redis_client, shard, tick_at(start))
+    with failing(f"sessions_app.outcomes.session_parts.{step}"), pytest.raises(ConnectionError):
+        score_shard(redis_client, shard, tick_at(start))
     score_shard(redis_client, shard, tick_at(start) + 1)
     assert stored() == [("s1", "p1", "FIRST_VOTE", tick_end(tick_at(start)), 2, 2)]
 

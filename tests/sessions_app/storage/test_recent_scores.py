@@ -4,14 +4,9 @@ import pytest
 
 from sessions_app.models import EngagementMetric
 from sessions_app.storage.recent_scores import recent_scores
-from tests.factories import SIGNALS, TICK, Cast, last_tick_end, make_cast, make_metrics
+from tests.factories import SIGNALS, TICK, Cast, last_tick_end, make_metrics
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def cast(db: None) -> Cast:
-    return make_cast()
 
 
 def test_scores_are_whole_percents_up_to_the_newest_row(cast: Cast) -> None:

@@ -4,16 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import redis
 
 from sessions_app.redis_access import keys
-from tests.pipeline import total
+from tests.pipeline import score_now, total
 from tests.platform import post_chat
-from tests.sessions_app.ingest.test_collector import score_now
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -29,14 +28,9 @@ def test_the_process_stops_cleanly_and_hands_everything_on(
         stderr=log,
     )
     try:
-        give_up_at = time.monotonic() + 30
-        while not redis_client.zscore(keys.COLLECTORS, "proc"):
-            assert time.monotonic() < give_up_at, (tmp_path / "log").read_text()
-            time.sleep(0.05)
+        wait_until(lambda: redis_client.zscore(keys.COLLECTORS, "proc"), 30)
         post_chat(redis_client, 0, 500)
-        while redis_client.xinfo_groups(keys.CHAT_MESSAGE)[0]["lag"]:
-            assert time.monotonic() < give_up_at
-            time.sleep(0.02)
+        wait_until(lambda: not redis_client.xinfo_groups(keys.CHAT_MESSAGE)[0]["lag"], 30)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
     finally:

@@ -7,30 +7,10 @@ import pytest
 import redis
 from django.core.management import CommandError, call_command
 
-from dashboard.monitoring import probe
 from sessions_app.redis_access import keys
-from tests.dashboard.monitoring.test_system import HOSTILE
-from tests.pipeline import collect_all, collector
-from tests.platform import chat, post
+from tests.platform import HOSTILE_LETTER
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.integration]
-
-
-@pytest.fixture(autouse=True)
-def _ask_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
-
-
-@pytest.fixture
-def letters(redis_client: redis.Redis) -> None:
-    """Thirty letters, the last of them hostile."""
-    for number in range(29):
-        post(redis_client, keys.CHAT_MESSAGE, {"sessionId": number})
-    with collector() as running:
-        collect_all(redis_client, running)
-        post(redis_client, keys.SYNC_EVENTS, HOSTILE)
-        post(redis_client, keys.CHAT_MESSAGE, chat("m1"))
-        collect_all(redis_client, running)
 
 
 def printed(*arguments: str) -> list[str]:
@@ -51,7 +31,7 @@ def test_the_command_lists_the_newest_first_and_is_safe_for_terminals(letters: N
 def test_the_command_writes_json(redis_client: redis.Redis, letters: None) -> None:
     lines = [json.loads(line) for line in printed("--limit", "100", "--json")]
     assert len(lines) == 30
-    assert lines[0]["size"] == len(HOSTILE)
+    assert lines[0]["size"] == len(HOSTILE_LETTER)
     assert lines[0]["channel"] == keys.SYNC_EVENTS
     older = printed("--limit", "100", "--json", "--before", lines[9]["id"])
     assert [json.loads(line)["id"] for line in older] == [line["id"] for line in lines[10:]]

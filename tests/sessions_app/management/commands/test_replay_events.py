@@ -15,15 +15,11 @@ from django.conf import settings
 
 from sessions_app.redis_access import keys
 from tests.servers.restartable_valkey import RestartableValkey
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
 REPORT = re.compile(r"^(\d+)(?: of (\d+))? events, (\d+\.\d\d) s, (\d+\.\d) events/s\n$")
-
-
-@pytest.fixture
-def valkey(valkey_server):
-    return valkey_server()
 
 
 @pytest.fixture
@@ -75,13 +71,6 @@ def posted(client: redis.Redis, channel: str = keys.CHAT_MESSAGE) -> list[bytes]
     entries = client.xrange(channel)
     assert all(list(fields) == [b"data"] for _, fields in entries)
     return [fields[b"data"] for _, fields in entries]
-
-
-def wait_for_entries(client: redis.Redis, count: int) -> None:
-    give_up_at = time.monotonic() + 30
-    while client.xlen(keys.CHAT_MESSAGE) < count:
-        assert time.monotonic() < give_up_at, "too few entries"
-        time.sleep(0.01)
 
 
 def test_posts_every_event_to_its_stream_in_order(valkey, client, tmp_path):
@@ -148,7 +137,7 @@ def test_loses_nothing_when_redis_restarts_in_between(valkey, client, tmp_path):
     path = tmp_path / "recording.jsonl"
     payloads = record(path, 2000, 4.0)
     process = start(valkey, path)
-    wait_for_entries(client, 400)
+    wait_until(lambda: client.xlen(keys.CHAT_MESSAGE) >= 400, 30)
     valkey.kill()
     time.sleep(1.5)
     assert process.poll() is None
@@ -170,7 +159,7 @@ def test_stops_with_the_report_so_far(valkey, client, tmp_path, number, code):
     path = tmp_path / "recording.jsonl"
     payloads = record(path, 1000, 1000.0)
     process = start(valkey, path, "--speed", "20")
-    wait_for_entries(client, 5)
+    wait_until(lambda: client.xlen(keys.CHAT_MESSAGE) >= 5, 30)
     process.send_signal(number)
     output, errors = process.communicate(timeout=5)
     report = REPORT.match(output)
@@ -182,7 +171,7 @@ def test_stops_while_redis_is_away(valkey, client, tmp_path):
     path = tmp_path / "recording.jsonl"
     record(path, 1000, 100.0)
     process = start(valkey, path)
-    wait_for_entries(client, 5)
+    wait_until(lambda: client.xlen(keys.CHAT_MESSAGE) >= 5, 30)
     valkey.kill()
     assert "Retrying" in process.stderr.readline()
     process.send_signal(signal.SIGINT)

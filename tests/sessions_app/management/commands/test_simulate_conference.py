@@ -13,13 +13,9 @@ from django.conf import settings
 from sessions_app.models import Event, Session
 from sessions_app.redis_access import keys
 from sessions_app.simulation.live.cast import CHARACTERS
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def valkey(valkey_server):
-    return valkey_server()
 
 
 @pytest.fixture
@@ -44,18 +40,11 @@ def start(valkey, database_url):
         process.communicate()
 
 
-def wait_for_entries(client, count: int) -> None:
-    give_up_at = time.monotonic() + 30
-    while client.xlen(keys.SYNC_EVENTS) < count:
-        assert time.monotonic() < give_up_at, "too few entries"
-        time.sleep(0.02)
-
-
 def test_names_its_sessions_and_stops_cleanly(valkey, start, django_user_model):
     django_user_model.objects.create_user("organizer")
     process = start("--speed", "5")
     with redis.Redis.from_url(valkey.url) as client:
-        wait_for_entries(client, 100)
+        wait_until(lambda: client.xlen(keys.SYNC_EVENTS) >= 100, 30)
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=5)
         entries = sum(client.xlen(channel) for channel in keys.CHANNELS)
@@ -81,13 +70,13 @@ def test_plays_for_a_duration_and_goes_on_with_the_same_sessions_next_time(valke
 def test_stands_still_while_redis_is_away(valkey, start):
     process = start("--speed", "5")
     with redis.Redis.from_url(valkey.url) as client:
-        wait_for_entries(client, 50)
+        wait_until(lambda: client.xlen(keys.SYNC_EVENTS) >= 50, 30)
         valkey.kill()
         time.sleep(2)
         assert process.poll() is None
         valkey.start()
         before = client.xlen(keys.SYNC_EVENTS)
-        wait_for_entries(client, before + 50)
+        wait_until(lambda: client.xlen(keys.SYNC_EVENTS) >= before + 50, 30)
         times = [int(entry.split(b"-")[0]) for entry, _ in client.xrange(keys.SYNC_EVENTS)]
     assert process.poll() is None
     # What happened in the two seconds away would come all at once otherwise.
