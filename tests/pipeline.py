@@ -67,13 +67,18 @@ def collect_all(client: "redis.Redis", running: Collector) -> None:
     running.step()
 
 
+def collect(client: "redis.Redis", batch_size: int = 1_000) -> None:
+    """Has a new collector read and acknowledge the streams."""
+    with collector(batch_size=batch_size) as running:
+        collect_all(client, running)
+
+
 def collect_chat(client: "redis.Redis", start: int, session: str = "s1", count: int = 1) -> None:
     """Posts messages of a session of the event ``e1`` at a time in ms, and collects them."""
     for number in range(count):
         message = chat(f"{start}-{number}", session=session, eventId="e1")
         post(client, keys.CHAT_MESSAGE, message, f"{start}-*")
-    with collector() as running:
-        collect_all(client, running)
+    collect(client)
 
 
 def score_shard(client: "redis.Redis", shard: int, up_to_tick: int) -> int:

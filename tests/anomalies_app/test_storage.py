@@ -8,29 +8,22 @@ from anomalies_app.records import AnomalyChange, Change, EpisodeChange, SignalMo
 from anomalies_app.storage import store_changes
 from sessions_app.scoring.points import SignalValues
 from sessions_app.ticks import tick_end
-from tests.factories import SIGNALS, Cast
+from tests.anomalies_app.test_records import BEGAN
+from tests.factories import Cast
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
-TICK = 359_082_840
+TICK = BEGAN.tick
 
 
 def began(cast: Cast) -> EpisodeChange:
-    return EpisodeChange(
-        change=Change.BEGAN,
+    return structs.replace(
+        BEGAN,
         session_id=cast.session.pk,
         event_id=cast.session.event_id,
         external_id=cast.session.external_id,
-        tick=TICK,
-        raised_tick=TICK,
-        type="SUDDEN_DROP",
-        severity="WARNING",
-        anomaly_score=0.71,
         current_engagement=0.25,
         expected_engagement=0.5,
-        reason="Chat fell from 42 to 9 messages a minute in 40 seconds",
-        signals=SIGNALS,
-        moved=SignalMove("chat_msgs_per_min", 42.0, 9.0, 40),
     )
 
 

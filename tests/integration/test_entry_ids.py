@@ -12,6 +12,7 @@ from sessions_app.ingest.collector import Collector
 from sessions_app.redis_access import keys
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import (
+    collect,
     collect_all,
     collector,
     now_tick,
@@ -37,8 +38,7 @@ def test_long_sequence_numbers_are_told_apart(redis_client: redis.Redis, first: 
             entry_id = f"{start}-{first + number}"
             post(pipeline, keys.SYNC_EVENTS, user("emoji", f"u{number}"), entry_id)
         pipeline.execute()
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     score_all(redis_client, now_tick(redis_client))
     assert total("reaction_count") == 1_001
 
@@ -132,7 +132,6 @@ def test_people_of_a_session_that_began_without_keys_stay_the_same(
         user("user_join", "a", session="s17"),
         f"{start + TICK_MS}-2",
     )
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     score_all(redis_client, tick_at(start) + 1)
     assert [(row.active_users, row.total_users) for row in rows()] == [(2, 2), (1, 2)]

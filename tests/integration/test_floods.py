@@ -13,7 +13,7 @@ from sessions_app.redis_access import keys
 from sessions_app.state.polls import MAXIMUM_POLLS
 from sessions_app.state.presence import MAXIMUM_USERS
 from sessions_app.telemetry.counters import FORGOTTEN, read_counters
-from tests.pipeline import collect_all, collector, now_tick, rows, score_all, total
+from tests.pipeline import collect, now_tick, rows, score_all, total
 from tests.platform import chat, user, vote
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -34,8 +34,7 @@ def post_all(client: redis.Redis, channel: str, payloads: Iterable[dict[str, Any
 
 def score(client: redis.Redis, ticks_later: int = 0) -> None:
     """Collects everything that was posted, and scores it."""
-    with collector(batch_size=5_000) as running:
-        collect_all(client, running)
+    collect(client, batch_size=5_000)
     score_all(client, now_tick(client) + ticks_later)
 
 

@@ -18,7 +18,7 @@ from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.conftest import url_of_database
 from tests.factories import Cast
-from tests.pipeline import collect_all, collector, rows
+from tests.pipeline import collect, rows
 from tests.platform import chat, post
 from tests.servers import outages
 
@@ -86,8 +86,7 @@ def chatter(client: "redis.Redis", ticks_ago: int) -> int:
     for session in ("s1", "s2", "s3", "s4"):
         message = chat(f"{session}-{start}", session=session, eventId="e1")
         post(client, keys.CHAT_MESSAGE, message, f"{start}-*")
-    with collector() as running:
-        collect_all(client, running)
+    collect(client)
     return tick_at(start)
 
 

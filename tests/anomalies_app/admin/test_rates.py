@@ -50,6 +50,6 @@ def test_rates_are_those_of_what_was_judged_lately(cast: Cast) -> None:
 def test_without_verdicts_there_are_no_rates(cast: Cast) -> None:
     make_anomaly(make_notice(cast.session))
     page = logged_in(cast.admin).get(LIST).content.decode()
-    assert "no anomaly of the last 90 days was reviewed" in page
+    assert "no anomalies reviewed in the last 90 days" in page
     assert "By event</caption>" not in page
     assert '<details class="rates"' not in page

@@ -6,7 +6,7 @@ import redis
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import server_time_ms
 from sessions_app.ticks import TICK_MS, tick_at
-from tests.pipeline import collect_all, collector, score_all
+from tests.pipeline import collect, score_all
 from tests.platform import post, user
 
 PEOPLE = 40
@@ -34,8 +34,7 @@ class Room:
         for tick in range(1, EXIT_TICK):
             self.happen("presence_update", tick, range(1))
         self.happen("user_leave", EXIT_TICK, range(STAYING, PEOPLE))
-        with collector() as running:
-            collect_all(self.client, running)
+        collect(self.client)
 
     def score(self, tick: int) -> None:
         score_all(self.client, self.first + tick)

@@ -9,15 +9,14 @@ from sessions_app.redis_access import keys
 from sessions_app.ticks import tick_end
 from tests.anomalies_app.conftest import messages
 from tests.anomalies_app.shards.conftest import EXIT_TICK, PEOPLE, STAYING, Room
-from tests.pipeline import collect_all, collector
+from tests.pipeline import collect
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
 def test_an_episode_ends_when_people_return(room: Room, told: redis.client.PubSub) -> None:
     room.happen("user_join", EXIT_TICK + 5, range(STAYING, PEOPLE))
-    with collector() as running:
-        collect_all(room.client, running)
+    collect(room.client)
     room.score(EXIT_TICK + 30)
     anomaly = Anomaly.objects.get()
     assert tick_end(room.first + EXIT_TICK + 5) < anomaly.ended_at

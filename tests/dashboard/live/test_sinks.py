@@ -23,9 +23,12 @@ from tests.factories import last_tick_end, make_notice, make_poll_moment
 pytestmark = pytest.mark.integration
 
 
-def watched(moved: SimpleNamespace) -> WatchedGroups:
+@pytest.fixture(autouse=True)
+def _watched(moved: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session is open on pages, and so are both events and the admin's overview."""
     events = frozenset({moved.old.pk, moved.new.pk})
-    return WatchedGroups(frozenset({moved.session.pk}), events, all_events=True)
+    groups = WatchedGroups(frozenset({moved.session.pk}), events, all_events=True)
+    monkeypatch.setattr(sinks, "watched_groups", lambda client: groups)
 
 
 TICK = int(last_tick_end().timestamp()) // TICK_SECONDS - 1
@@ -48,12 +51,8 @@ def show_all(client: redis.Redis, stored: dict[str, Any]) -> EventSettingsCache:
 
 
 def test_points_and_anomalies_of_an_earlier_tick_are_too(
-    moved: SimpleNamespace,
-    layer: RecordingLayer,
-    monkeypatch: pytest.MonkeyPatch,
-    redis_client: redis.Redis,
+    moved: SimpleNamespace, layer: RecordingLayer, redis_client: redis.Redis
 ) -> None:
-    monkeypatch.setattr(sinks, "watched_groups", lambda client: watched(moved))
     over = make_notice(moved.session, Change.ENDED, event_id=moved.old.pk)
     show_all(redis_client, {ANOMALIES: [moved.notice, over]})
     assert_told(layer, moved)
@@ -63,12 +62,8 @@ def test_points_and_anomalies_of_an_earlier_tick_are_too(
 
 
 def test_the_scorer_tells_all_of_it_to_the_new_event(
-    moved: SimpleNamespace,
-    layer: RecordingLayer,
-    monkeypatch: pytest.MonkeyPatch,
-    redis_client: redis.Redis,
+    moved: SimpleNamespace, layer: RecordingLayer, redis_client: redis.Redis
 ) -> None:
-    monkeypatch.setattr(sinks, "watched_groups", lambda client: watched(moved))
     moments = [make_poll_moment(moved.session, "p", PollMomentKind.FIRST_VOTE, last_tick_end())]
     stored = {**scored_before(moved), ANOMALIES: [moved.notice], POLLS: moments}
     show_all(redis_client, stored)
@@ -78,13 +73,9 @@ def test_the_scorer_tells_all_of_it_to_the_new_event(
 
 
 def test_the_scorer_knows_an_event_that_a_session_has_just_been_moved_to(
-    moved: SimpleNamespace,
-    layer: RecordingLayer,
-    monkeypatch: pytest.MonkeyPatch,
-    redis_client: redis.Redis,
+    moved: SimpleNamespace, layer: RecordingLayer, redis_client: redis.Redis
 ) -> None:
     Event.objects.filter(pk=moved.new.pk).update(chat_weight=0.5)
-    monkeypatch.setattr(sinks, "watched_groups", lambda client: watched(moved))
     settings = show_all(redis_client, scored_before(moved))
     assert settings.external_ids[moved.new.pk] == moved.new.external_id
     assert settings.settings_of(moved.new.pk).chat_weight == 0.5

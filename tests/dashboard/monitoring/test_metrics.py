@@ -18,7 +18,7 @@ from sessions_app.ticks import tick_at
 from tests.dashboard.conftest import logged_in
 from tests.dashboard.sockets import connected, session_path
 from tests.factories import Cast
-from tests.pipeline import collect_all, collector, score_all
+from tests.pipeline import collect, score_all
 from tests.platform import chat, chat_sync, post
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -52,8 +52,7 @@ def run_pipeline(client: redis.Redis) -> int:
     post(client, keys.SYNC_EVENTS, chat_sync("m1"))
     post(client, keys.CHAT_MESSAGE, b"{not JSON")
     post(client, keys.CHAT_MESSAGE, {"sessionId": 7})
-    with collector() as running:
-        collect_all(client, running)
+    collect(client)
     tick = tick_at(server_time_ms(client)) + 1
     score_all(client, tick)
     for process in PROCESSES:

@@ -22,6 +22,7 @@ from sessions_app.telemetry.counters import (
 )
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import (
+    collect,
     collect_all,
     collect_chat,
     collector,
@@ -149,8 +150,7 @@ def test_new_sessions_beyond_the_limits_are_refused_and_counted(
         for session, event in (("first", "e1"), (f"same-{number}", "e1"), (f"own-{number}", None)):
             message = chat(f"m{number}", session=session, eventId=event)
             post(redis_client, keys.CHAT_MESSAGE, message, f"{start + TICK_MS}-*")
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     score_all(redis_client, tick + 1)
     live = Session.objects.live()
     of_event = live.filter(event__external_id="e1")

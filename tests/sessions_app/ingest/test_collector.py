@@ -14,6 +14,7 @@ from sessions_app.redis_access.client import connect, server_time_ms
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.pipeline import (
+    collect,
     collect_all,
     collector,
     now_tick,
@@ -32,8 +33,7 @@ def test_chat_on_both_channels_counts_once(redis_client: redis.Redis) -> None:
     for number in range(20):
         post(redis_client, keys.CHAT_MESSAGE, chat(f"m{number}"))
         post(redis_client, keys.SYNC_EVENTS, chat_sync(f"m{number}"))
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     score_now(redis_client)
     assert total("chat_count") == 20
 
@@ -41,16 +41,14 @@ def test_chat_on_both_channels_counts_once(redis_client: redis.Redis) -> None:
 def test_the_same_message_in_two_sessions_counts_in_both(redis_client: redis.Redis) -> None:
     for session in ("s1", "s2"):
         post(redis_client, keys.CHAT_MESSAGE, chat("m", session=session))
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     score_now(redis_client)
     assert (total("chat_count", "s1"), total("chat_count", "s2")) == (1, 1)
 
 
 def test_two_hundred_messages_a_minute_are_two_hundred(redis_client: redis.Redis) -> None:
     post_chat(redis_client, 0, 200)
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     score_now(redis_client)
     assert rows()[-1].chat_msgs_per_min == 200
 
@@ -103,8 +101,7 @@ def test_a_changed_vote_counts_once(redis_client: redis.Redis) -> None:
         post(redis_client, keys.SYNC_EVENTS, user("user_join", name))
     for name in ("a", "b", "a", "a"):
         post(redis_client, keys.POLL_VOTE, vote(name))
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     score_now(redis_client)
     assert (total("vote_count"), rows()[-1].poll_participation) == (2, 0.5)
 
@@ -116,8 +113,7 @@ def test_a_closed_poll_counts_no_longer_and_does_not_reopen(redis_client: redis.
     post(redis_client, keys.POLL_VOTE, vote("a"), f"{start + 1}-0")
     post(redis_client, keys.POLL_CLOSED, closed(), f"{start + 2 * TICK_MS}-0")
     post(redis_client, keys.POLL_VOTE, vote("b"), f"{start + 3 * TICK_MS}-0")
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     score_all(redis_client, tick_at(start) + 4)
     assert [row.poll_participation for row in rows()] == [0.5, 0.5, 0, 0, 0]
 
@@ -128,8 +124,7 @@ def test_a_silent_room_decays_to_its_floor_within_a_minute(redis_client: redis.R
     for number in range(100):
         message = chat(f"m{number}", "talker")
         post(redis_client, keys.CHAT_MESSAGE, message, f"{start + 10 * number}-0")
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     score_all(redis_client, tick_at(start) + 14)
     scores = [(row.chat_msgs_per_min, row.active_users, row.score) for row in rows()]
     assert scores[11] == (100, 2, 0.55)

@@ -13,6 +13,7 @@ from sessions_app.telemetry.counters import TOO_LATE, read_counters
 from sessions_app.ticks import TICK_MS, TICK_SECONDS, tick_at
 from tests.integration.test_entry_ids import SHARD, wait_for_claims
 from tests.pipeline import (
+    collect,
     collect_all,
     collector,
     now_tick,
@@ -122,8 +123,7 @@ def test_a_poisoned_key_of_a_shard_stops_no_collector(redis_client: redis.Redis,
     redis_client.set(poisoned, b"junk")
     for session in ("s1", "s17", "s2", "s3"):
         post(redis_client, keys.CHAT_MESSAGE, chat(f"m-{session}", session=session), f"{start}-*")
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     assert redis_client.lrange(keys.arrivals(SHARD, tick_at(start)), 0, -1)
     for shard in {keys.shard_of(name) for name in ("s2", "s3")} - {SHARD}:
         score_shard(redis_client, shard, tick_at(start))

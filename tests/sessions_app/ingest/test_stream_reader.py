@@ -8,7 +8,7 @@ from sessions_app.ingest.collector import Collector
 from sessions_app.ingest.stream_reader import create_groups
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect, server_time_ms
-from tests.pipeline import collect_all, collector, score_now, total
+from tests.pipeline import collect, collect_all, collector, score_now, total
 from tests.platform import chat, post, vote
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -19,8 +19,7 @@ def test_a_fresh_group_begins_ten_minutes_back(redis_client: redis.Redis) -> Non
     post(redis_client, keys.CHAT_MESSAGE, chat("too old"), f"{now - 11 * 60_000}-0")
     post(redis_client, keys.CHAT_MESSAGE, chat("recent"), f"{now - 9 * 60_000}-0")
     create_groups(redis_client, server_time_ms(redis_client))
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     score_now(redis_client)
     assert total("chat_count") == 1
 

@@ -5,6 +5,7 @@ import redis
 
 from sessions_app.models import Event, Session
 from sessions_app.redis_access import keys
+from tests.factories import make_session
 from tests.pipeline import failing, rows, updates_told
 from tests.sessions_app.shards.test_database_epochs import ALICE, Restorable, says
 
@@ -47,13 +48,8 @@ def test_results_that_waited_are_stored_under_the_keys_of_now(stage: Restorable)
         ):
             stage.play(says(ALICE, "alice", 1))
         assert stage.client.exists(keys.shard_outbox(SHARD))
-    Session.objects.create(
-        external_id=bob,
-        title=bob,
-        event=Event.objects.create(external_id="bob", title="Bob's"),
-        started_at="2026-01-01T00:00:00Z",
-        last_seen_at="2026-01-01T00:00:00Z",
-    )
+    event = Event.objects.create(external_id="bob", title="Bob's")
+    make_session(event, bob, external_id=bob)
     assert Session.objects.get(external_id=bob).pk == alices_key
     with updates_told(stage.client) as told:
         stage.play(says(ALICE, "alice", 2))

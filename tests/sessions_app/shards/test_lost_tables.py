@@ -23,7 +23,7 @@ from sessions_app.telemetry.pipeline_status import pipeline_status
 from sessions_app.ticks import TICK_MS, tick_at
 from tests.integration.test_oracle import stored_rows
 from tests.oracle import LoggedEvent, Row, expected_rows
-from tests.pipeline import collect_all, collector, failing, score_all
+from tests.pipeline import collect, failing, score_all
 from tests.platform import chat, closed, user, vote
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -78,8 +78,7 @@ def play(client: redis.Redis, log: list[LoggedEvent], first: int, last: int) -> 
             if first <= tick_at(time_ms) <= last:
                 entries.xadd(channel, {"data": json.dumps(payload)}, id=f"{time_ms}-*")
         entries.execute()
-    with collector() as running:
-        collect_all(client, running)
+    collect(client)
     score_all(client, last)
 
 

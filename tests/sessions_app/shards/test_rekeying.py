@@ -49,14 +49,8 @@ def test_a_reused_key_gives_nobody_anothers_row(
         alices_key = Session.objects.get(external_id=ALICE).pk
     assert not Session.objects.filter(external_id=ALICE).exists()
     # Bob's session comes first in the restored database, from the admin, and gets Alice's old key.
-    Session.objects.create(
-        external_id=bob,
-        title=bob,
-        event=Event.objects.create(external_id="bob", title="Bob's"),
-        started_at="2026-01-01T00:00:00Z",
-        last_seen_at="2026-01-01T00:00:00Z",
-        edited_at=timezone.now(),
-    )
+    event = Event.objects.create(external_id="bob", title="Bob's")
+    make_session(event, bob, external_id=bob, edited_at=timezone.now())
     assert Session.objects.get(external_id=bob).pk == alices_key
     stage.play(says(bob, "bob", 0), says(ALICE, "alice", 2))
     stage.play(says(bob, "bob", 1), says(ALICE, "alice", 3))

@@ -15,7 +15,7 @@ from sessions_app.redis_access import keys
 from sessions_app.telemetry.counters import TOO_LATE, UNREADABLE, named, read_counters
 from sessions_app.ticks import TICK_MS, TICK_SECONDS, tick_at
 from tests.integration.test_entry_ids import SHARD
-from tests.pipeline import collect_all, collector, score_all, start_of, total
+from tests.pipeline import collect, score_all, start_of, total
 from tests.platform import chat, post
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -65,8 +65,7 @@ def test_blocks_that_nobody_can_read_are_set_aside_and_counted(
     start = start_of(redis_client, 4)
     redis_client.rpush(keys.arrivals(SHARD, tick_at(start)), blob)
     post(redis_client, keys.CHAT_MESSAGE, chat("m1"), f"{start}-0")
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     score_all(redis_client, tick_at(start) + 1)
     assert total("chat_count") == 1
     assert redis_client.lrange(keys.unreadable_blocks(SHARD), 0, -1) == [blob]
@@ -76,8 +75,7 @@ def test_blocks_that_nobody_can_read_are_set_aside_and_counted(
 def test_a_list_of_strays_that_nobody_can_read_is_counted_once(redis_client: redis.Redis) -> None:
     tick = tick_at(start_of(redis_client, 10))
     post(redis_client, keys.CHAT_MESSAGE, chat("m1"), f"{tick * TICK_MS}-0")
-    with collector() as running:
-        collect_all(redis_client, running)
+    collect(redis_client)
     redis_client.rpush(keys.shard_strays(SHARD), b"junk")
     for passed in range(4):
         score_all(redis_client, tick + passed)

@@ -40,7 +40,7 @@ def test_it_tells_what_runs(redis_client: redis.Redis) -> None:
     assert "Collector one: 1,234.5 events/s, 2 broken subscriptions" in text
     assert f"{keys.POLL_VOTE}: 1 entries, backlog 1, pending 0" in text
     assert f"{keys.CHAT_MESSAGE}: 0 entries, backlog unknown" in text
-    assert "dead letters kept unknown" in text
+    assert "dead letters stored: unknown" in text
     assert f"Unreadable: {keys.DEAD_LETTERS}: " in text
 
 
