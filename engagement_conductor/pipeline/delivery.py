@@ -1,6 +1,7 @@
 """Delivers the outcome of a tick: stores, publishes and shows it, then empties the outbox."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -23,11 +24,11 @@ from sessions_app.telemetry.shard_conditions import one_line
 logger = logging.getLogger(__name__)
 
 
-def deliver(turn: Turn, outcome: Outcome, is_current: bool = False) -> None:
+def deliver(turn: Turn, outcome: Outcome, is_current: Callable[[], bool] = lambda: False) -> None:
     """Stores, publishes and shows an outcome, then empties the outbox.
 
     Args:
-        is_current: whether the sessions' events have just been looked up.
+        is_current: says whether the sessions' events have just been looked up.
 
     Raises:
         redis.RedisError, django.db.Error, OSError: a server does not answer; the outbox is kept.
@@ -70,7 +71,6 @@ def deliver_waiting(turn: Turn, scored: int, outbox: bytes, epoch: str) -> None:
     except UnknownOutboxError as error:
         turn.set_state_aside(keys.shard_outbox(turn.shard), OUTBOX, one_line(error))
         return
-    _set_unreadable_aside(turn, outcome)
     keys_hold = epoch != "" and epoch == turn.caches.current_epoch()
     values = outcome.values
     sessions = [
@@ -90,6 +90,8 @@ def deliver_waiting(turn: Turn, scored: int, outbox: bytes, epoch: str) -> None:
         deliver(turn, outcome._replace(values=kept))
     else:
         turn.store.clear_outbox(scored)
+    # Last, as the outbox is tried again in every round until it is delivered.
+    _set_unreadable_aside(turn, outcome)
     turn.counters.add(gone, LEFT_OUT, SESSION_GONE)
 
 
@@ -120,11 +122,11 @@ def _set_unreadable_aside(turn: Turn, outcome: Outcome) -> None:
         report_set_aside(turn.client, turn.shard, "results", len(outcome.unreadable), reason)
 
 
-def _show(turn: Turn, tick: int, stored: dict[str, Any], is_current: bool) -> None:
+def _show(turn: Turn, tick: int, stored: dict[str, Any], is_current: Callable[[], bool]) -> None:
     """Best effort: a page that misses a tick gets the next one and requests the gap."""
     caches = turn.caches
     try:
-        show(turn.client, tick, stored, caches.event_settings, caches.pauses, is_current)
+        show(turn.client, tick, stored, caches.event_settings, caches.pauses, is_current())
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:  # noqa: BLE001 - scoring must not depend on pages

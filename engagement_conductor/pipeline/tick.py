@@ -47,9 +47,9 @@ class ShardScorer:
             update = advance(windows, tick, read.events, read.rows, read.touched, read.seen)
         with turn.measured("score"):
             scored = score_tick(windows, update, read.polls, turn.caches, is_minute)
-        with turn.measured("detect"):
-            detect(scored, detection, turn.caches)
-        outcome = make_outcome(scored, PARTS)
+            with turn.measured("detect"):
+                detect(scored, detection, turn.caches)
+            outcome = make_outcome(scored, PARTS)
         ended = windows.remove_ended().tolist()
         with turn.measured("commit"):
             if is_minute and windows.rows["unkeyed"].any():
@@ -58,7 +58,7 @@ class ShardScorer:
             turn.store.commit(windows, update, ended, detection.to_bytes(), outbox)
         self._count_skipped()
         count_tick(turn, read.events, update, outcome)
-        deliver(turn, outcome, self._has_just_followed_edits())
+        deliver(turn, outcome, self._has_just_followed_edits)
 
     def follow_edits(self, whole: bool = False) -> None:
         """Applies edits made by people; at most once a second.

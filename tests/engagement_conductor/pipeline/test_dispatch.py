@@ -45,7 +45,7 @@ def test_a_tick_waits_for_its_events(
     monkeypatch.setattr(dispatch, "WATERMARK_TIMEOUT_SECONDS", 0.05)
     with caplog.at_level(logging.WARNING):
         assert plan_tick(collected, TICK + 1) is None
-    assert f"Tick {TICK + 1} waits" in caplog.text
+    assert f"Tick {TICK + 1} is waiting" in caplog.text
 
 
 def test_a_database_that_is_away_keeps_no_shard_waiting(
