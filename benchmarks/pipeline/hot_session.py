@@ -7,9 +7,9 @@ import numpy as np
 import redis
 
 from benchmarks import memory
-from benchmarks.detection.scorers import Scorers, running_scorers
 from benchmarks.inputs.live_sessions import activity, deliver, joins, register
 from benchmarks.measurement import Measurement
+from benchmarks.pipeline.scorers import Scorers, running_scorers
 from sessions_app.events.blocks import COLUMNS
 from sessions_app.events.decoding import EventKind
 from sessions_app.models import EngagementMetric, Session

@@ -14,9 +14,9 @@ import redis
 from django.db.models import Sum
 
 from benchmarks import memory
-from benchmarks.detection.scorers import PROCESSES, running_scorers
 from benchmarks.inputs.live_sessions import USERS_PER_SESSION, activity, deliver, joins, register
 from benchmarks.measurement import Measurement
+from benchmarks.pipeline.scorers import PROCESSES, running_scorers
 from dashboard.live.subscriptions import event_group
 from sessions_app.models import EngagementMetric, Event
 from sessions_app.redis_access import keys

@@ -59,7 +59,7 @@ class Stack:
     @property
     def restarts(self) -> list[str]:
         """The supervisor's lines about processes that exited and were restarted."""
-        return [line.strip() for line in self._lines if "again" in line]
+        return [line.strip() for line in self._lines if "Starting it again" in line]
 
     def _listen(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout is not None

@@ -6,8 +6,8 @@ import numpy as np
 from django.contrib.auth.models import User
 from django.test import Client
 
-from benchmarks.detection.scorers import Scorers
 from benchmarks.inputs.live_sessions import activity, deliver, joins, register
+from benchmarks.pipeline.scorers import Scorers
 from sessions_app.models import Event, Session
 from sessions_app.redis_access.client import connect
 from sessions_app.ticks import tick_at, tick_end_ms

@@ -9,8 +9,8 @@ from typing import Any
 from django.db import connections
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.detection.scorers import running_scorers
 from benchmarks.measurement import Measurement
+from benchmarks.pipeline.scorers import running_scorers
 from benchmarks.web.conference import SESSIONS, Conference
 from benchmarks.web.server import running_web_server
 from engagement_conductor.local_stack.ports import LOOPBACK

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from benchmarks import memory
-from benchmarks.detection.scorers import running_scorers
 from benchmarks.measurement import Measurement
+from benchmarks.pipeline.scorers import running_scorers
 from benchmarks.web.bare_pages import running_bare_pages
 from benchmarks.web.conference import Conference
 from benchmarks.web.server import running_web_server

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from benchmarks.detection.scorers import running_scorers
 from benchmarks.measurement import Measurement
+from benchmarks.pipeline.scorers import running_scorers
 from benchmarks.web.bare_server import running_bare_server
 from benchmarks.web.conference import SESSIONS, Conference
 from benchmarks.web.server import running_web_server

@@ -85,4 +85,5 @@ def _forget_old(now: datetime) -> None:
 
 def _digest(name: str, network: str) -> str:
     place = f"{name}\0{network}"
-    return salted_hmac("dashboard.http.login_pauses", place, algorithm="sha256").hexdigest()
+    # Part of every stored digest, whatever this module is called: do not rename.
+    return salted_hmac("dashboard.login_pauses", place, algorithm="sha256").hexdigest()

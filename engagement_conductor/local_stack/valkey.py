@@ -63,7 +63,7 @@ class Valkey:
 
         try:
             with connect_to(self.url, TIMEOUT_SECONDS) as client:
-                directory = client.config_get("dir")["dir"]
+                directory = client.config_get("dir").get("dir")
                 return bool(directory == str(self.directory.resolve()))
         except redis.RedisError:
             return False

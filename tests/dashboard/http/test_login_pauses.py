@@ -1,6 +1,7 @@
 """Guesses at one name from many networks are slowed down, and its owner hardly is."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
@@ -114,6 +115,13 @@ def test_attempts_that_wait_together_count_as_one(cast: Cast) -> None:
     stale = LoginPlace.objects.get(waits_since=now)
     assert not pause_before_login("alice", "10.0.0.9", later)
     assert login_pauses._remaining(stale, timedelta(seconds=1), later)
+
+
+def test_stored_digests_stay_what_they_are(settings: Any) -> None:
+    settings.SECRET_KEY = "secret"
+    assert login_pauses._digest("alice", "192.0.2.0/24") == (
+        "7627eabdda97e25ceb6acf7c8d79a3b5cd898976914bcf42ec5f0e7ec0b5f944"
+    )
 
 
 def test_places_are_forgotten_and_not_readable(cast: Cast) -> None:

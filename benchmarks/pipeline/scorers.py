@@ -7,10 +7,10 @@ from multiprocessing.connection import Connection
 
 from django.db import connections
 
+from engagement_conductor.pipeline.caches import WorkerCaches
 from engagement_conductor.pipeline.catching_up import score_shard
 from sessions_app.redis_access import keys
 from sessions_app.redis_access.client import connect
-from sessions_app.shards.database_epochs import RecentEpoch
 
 PROCESSES = 2
 
@@ -65,9 +65,9 @@ class _Worker:
 
 def _work(number: int, pipe: Connection) -> None:
     client = connect(socket_timeout=60)
+    caches = WorkerCaches(client)
     while (tick := pipe.recv()) is not None:
-        epochs = RecentEpoch(client)
         for shard in range(number, keys.SHARD_COUNT, PROCESSES):
-            score_shard(client, shard, tick, epochs=epochs)
+            score_shard(client, shard, tick, caches)
         pipe.send(tick)
     connections.close_all()
