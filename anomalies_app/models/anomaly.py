@@ -177,9 +177,13 @@ _VALUE_COLUMNS = tuple(
 
 
 def _read(kind: type[Stored], data: dict[str, Any] | None) -> Stored | None:
-    """Stored JSON as a struct; None where it is missing or damaged: the rest can be shown."""
+    """Stored JSON as a struct; None where it is missing or damaged: the rest can be shown.
+
+    Fields of a later release are left out.
+    """
+    data = data or {}
     try:
-        return kind(**data or {})
+        return kind(**{name: data[name] for name in kind.__struct_fields__ if name in data})
     except TypeError:
         return None
 

@@ -1,4 +1,4 @@
-"""Overview and finished sessions: complete without JavaScript; live updates follow by socket."""
+"""Overview and finished sessions: complete as sent; live updates follow over the WebSocket."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse

@@ -133,6 +133,9 @@ class EndsPart(_KeysPart):
         delivery.pieces.store(self.name, value, lambda keys: end_sessions(keys, delivery.time))
         return value
 
+    def note_delivered(self, stored: list[int], delivery: Delivery) -> None:
+        logger.debug("Ended %d sessions.", len(stored))
+
 
 class PollsPart(Part[list[PollNotice], list[PollMoment]]):
     """First votes and closings of polls."""

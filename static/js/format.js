@@ -45,7 +45,9 @@ export function duration(milliseconds) {
 /** Who has acknowledged an anomaly, and when; empty if nobody has. */
 export function acknowledgement(acknowledged) {
   if (!acknowledged) return "";
-  return fill(WORDS.acknowledged, { what: acknowledged.text, time: timeOfDay(acknowledged.at) });
+  // A web process of the previous release sends no text.
+  const what = acknowledged.text ?? `Acknowledged by ${acknowledged.by}`;
+  return fill(WORDS.acknowledged, { what, time: timeOfDay(acknowledged.at) });
 }
 
 /** Reformats the numbers rendered by the server in the viewer's locale. */

@@ -52,3 +52,16 @@ def test_it_is_named_after_its_type_session_and_time(cast: Cast) -> None:
     anomaly.refresh_from_db()
     assert str(anomaly).startswith("Mass exit in ")
     assert "Keynote" in str(anomaly)
+
+
+@pytest.mark.integration
+def test_a_signal_of_a_later_release_is_left_out_and_a_missing_one_hides_the_others(
+    cast: Cast,
+) -> None:
+    anomaly = make_anomaly(make_notice(cast.session))
+    known = anomaly.values.signals
+    assert known is not None
+    anomaly.signals = {**anomaly.signals, "hands_raised": 3}
+    assert anomaly.values.signals == known
+    del anomaly.signals["total_users"]
+    assert anomaly.values.signals is None

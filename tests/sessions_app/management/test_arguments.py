@@ -27,7 +27,7 @@ def test_it_keeps_its_zone() -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "17.05.2026", "2026-13-01"])
 def test_what_is_no_time_is_named(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="write 2026-05-17") as refused:
+    with pytest.raises(argparse.ArgumentTypeError, match="use 2026-05-17") as refused:
         a_time(text)
     assert repr(text) in str(refused.value)
 
