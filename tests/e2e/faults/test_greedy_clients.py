@@ -309,7 +309,7 @@ def test_the_server_reserves_descriptors_for_itself(start) -> None:
     socket_seen = attack(_socket_survives(alice, attempt))
     assert socket_seen
     wait_for(lambda: product.page_status("/health") == 200, "the pages are back", 10)
-    assert "Connections are refused: too few descriptors" in product.log("web")
+    assert "Connections are refused: descriptors are running out" in product.log("web")
     assert "Too many open files" not in product.log("web")
 
 
