@@ -35,7 +35,6 @@ class BatchBuilder:
         self._sequences: list[int] = []
         self._ticks: list[int] = []
         self._poll_ids: dict[bytes, str] = {}
-        self._poll_names: dict[tuple[int, int], str] = {}
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -78,7 +77,7 @@ class BatchBuilder:
             return
         ticks = np.array(self._ticks, dtype=np.int64)
         events = self._columns()
-        self._poll_names = self._identified_polls()
+        poll_names = self._identified_polls()
         session_ids = list(self._rows)
         shards = np.array([shard_of(session_id) for session_id in session_ids], dtype=np.int64)
         groups = ticks * SHARD_COUNT + shards[events["session"]]
@@ -86,7 +85,8 @@ class BatchBuilder:
         edges = np.flatnonzero(np.diff(groups[by_group])) + 1
         for members in np.split(by_group, edges):
             tick, shard = divmod(int(groups[members[0]]), SHARD_COUNT)
-            yield shard, self._block(tick, session_ids, events[members])
+            block = self._block(tick, session_ids, events[members])
+            yield shard, block._replace(polls=_polls_among(block.events, poll_names))
 
     def _columns(self) -> NDArray[np.void]:
         events = np.zeros(len(self._kinds), COLUMNS)
@@ -123,15 +123,17 @@ class BatchBuilder:
     def _block(self, tick: int, session_ids: list[str], events: NDArray[np.void]) -> Block:
         rows, events["session"] = np.unique(events["session"], return_inverse=True)
         mentions = [Mention(session_ids[row], self._event_ids[row]) for row in rows.tolist()]
-        return Block(tick, self._batch, mentions, events, self._polls_among(events))
+        return Block(tick, self._batch, mentions, events)
 
-    def _polls_among(self, events: NDArray[np.void]) -> tuple[PollName, ...]:
-        if not self._poll_names:
-            return ()
-        kinds = events["kind"]
-        of_polls = events[(kinds == EventKind.VOTE) | (kinds == EventKind.POLL_CLOSED)]
-        pairs = set(of_polls[["subject", "unkeyed_subject"]].tolist())
-        return tuple(
-            PollName(keyed, unkeyed, self._poll_names[keyed, unkeyed])
-            for keyed, unkeyed in sorted(pairs)
-        )
+
+def _polls_among(
+    events: NDArray[np.void], names: dict[tuple[int, int], str]
+) -> tuple[PollName, ...]:
+    if not names:
+        return ()
+    kinds = events["kind"]
+    of_polls = events[(kinds == EventKind.VOTE) | (kinds == EventKind.POLL_CLOSED)]
+    pairs = set(of_polls[["subject", "unkeyed_subject"]].tolist())
+    return tuple(
+        PollName(keyed, unkeyed, names[keyed, unkeyed]) for keyed, unkeyed in sorted(pairs)
+    )

@@ -180,7 +180,7 @@ def _reaction(payload: bytes) -> PlatformEvent:
 
 def _sync(payload: bytes) -> PlatformEvent:
     body = payloads.decode_sync(payload)
-    kind = _USER_KINDS.get(body.type) if body.type is not None else None
+    kind = _USER_KINDS.get(body.type or "")
     if kind is not None:
         return _user_event(kind, body, payload)
     if _is_message_created(body):

@@ -51,6 +51,8 @@ def merge_late(late: Sequence[Block], counted: Sequence[Block]) -> TickEvents:
     """
     batches = {block.batch for block in counted}
     merged = merge_tick([block for block in late if block.batch not in batches])
+    if not len(merged.events):
+        return merged
     now, before = _entry_numbers(merged.events, _join(counted).events)
     fresh = ~np.isin(now, before) | (merged.events["source"] >= PUBSUB_SOURCE)
     events = merged.events[fresh]
@@ -62,13 +64,12 @@ def merge_late(late: Sequence[Block], counted: Sequence[Block]) -> TickEvents:
 def join_all(parts: Iterable[TickEvents]) -> TickEvents:
     """The events of several ticks as one."""
     parts = list(parts)
-    joined = _join([Block(0, b"", *part[:3]) for part in parts])
-    return joined._replace(strays=np.concatenate([part.strays for part in parts]))
+    return _join(parts)._replace(strays=np.concatenate([part.strays for part in parts]))
 
 
 def without_entries(tick_events: TickEvents, entries: NDArray[np.void]) -> TickEvents:
     """The events without those of ``entries``, records of :data:`ENTRY`."""
-    if not len(entries) or not len(tick_events.events):
+    if not len(entries):
         return tick_events
     now, strays, known = _entry_numbers(tick_events.events, tick_events.strays, entries)
     fresh = ~np.isin(now, known) | (tick_events.events["source"] >= PUBSUB_SOURCE)
@@ -81,7 +82,7 @@ def _distinct_batches(blocks: Sequence[Block]) -> list[Block]:
     return list({block.batch: block for block in blocks}.values())
 
 
-def _join(blocks: Sequence[Block]) -> TickEvents:
+def _join(blocks: Sequence[Block] | Sequence[TickEvents]) -> TickEvents:
     event_ids: dict[str, str | None] = {}
     rows: dict[str, int] = {}
     parts = [np.zeros(0, COLUMNS)]
@@ -101,12 +102,12 @@ def _join(blocks: Sequence[Block]) -> TickEvents:
 
 
 def _entry_numbers(*tables: NDArray[np.void]) -> list[NDArray[np.uint64]]:
-    """A number for the stream entry of each event, equal where the entries are."""
+    """A number for the stream entry of each event, of one at least, equal where the entries are."""
     sources = np.concatenate([events["source"] for events in tables])
     times = np.concatenate([events["time"] for events in tables])
     sequences = np.concatenate([events["sequence"] for events in tables])
-    span = times - times.min() if len(times) else times
-    if not len(times) or (span.max() < 2**24 and sequences.max() < 2**32):
+    span = times - times.min()
+    if span.max() < 2**24 and sequences.max() < 2**32:
         # Usually everything fits into 64 bits, which are faster to compare.
         numbers = (sources.astype(np.uint64) << np.uint64(56)) | (span << np.uint64(32)) | sequences
     else:

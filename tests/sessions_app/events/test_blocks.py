@@ -1,6 +1,8 @@
 """Blocks of events: split, written, read and merged."""
 
+import struct
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -31,10 +33,104 @@ def test_blocks_survive_their_bytes(items: list[tuple[str, int, int]]) -> None:
         assert again.events.tobytes() == block.events.tobytes()
 
 
-@pytest.mark.parametrize("data", [b"", b"junk", b"\x95\x63\x01\xc4\x00\x90\xc4\x00"])
+NO_BLOCK = "not a block, or of a version no longer supported"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"junk", b"\x98", b"\x98\x01", b"\x98\x80"],
+)
 def test_other_bytes_are_no_block(data: bytes) -> None:
-    with pytest.raises(BadBlockError):
+    with pytest.raises(BadBlockError) as raised:
         decode_block(data)
+    assert type(raised.value) is BadBlockError
+    assert str(raised.value) == NO_BLOCK
+
+
+def written(**changes: Any) -> bytes:
+    """A block of version 3 as another process may have written it."""
+    fields = {
+        "version": 3,
+        "tick": 7,
+        "batch": b"b",
+        "mentions": [["s", None]],
+        "keyed": True,
+        "events": b"",
+        "unkeyed": b"",
+        "polls": [],
+    }
+    return msgspec.msgpack.encode([*(fields | changes).values()])
+
+
+def event_bytes(source: int = 0, session: int = 0) -> bytes:
+    return struct.pack("<BBIQQQQ", 1, source, session, 2, 0, 7 * TICK_MS, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"tick": -1}, "invalid tick -1"),
+        ({"tick": 2**48 + 1}, f"invalid tick {2**48 + 1}"),
+        *(
+            ({"events": event_bytes(source)}, "events of an unknown source or session")
+            for source in (6, 127, 134, 255)
+        ),
+        ({"events": event_bytes(session=1)}, "events of an unknown source or session"),
+        ({"events": b"x" * 39}, "39 bytes are not a multiple of 38"),
+        (
+            {"events": event_bytes() * 3, "unkeyed": bytes(32)},
+            "2 unkeyed identities of 3 events",
+        ),
+        ({"batch": 5}, "Expected `bytes`, got `int` - at `$[2]`"),
+    ],
+)
+def test_a_bad_block_is_refused_with_its_reason(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(BadBlockError) as raised:
+        decode_block(written(**changes))
+    assert str(raised.value) == reason
+
+
+@pytest.mark.parametrize("source", [0, 5, 128, 133])
+@pytest.mark.parametrize("tick", [0, 2**48])
+def test_channels_and_ticks_reach_to_their_bounds(source: int, tick: int) -> None:
+    block = decode_block(written(tick=tick, events=event_bytes(source)))
+    assert block[:3] == (tick, b"b", [("s", None)])
+    assert block.events[["kind", "source", "user", "time"]].tolist() == [
+        (1, source, 2, 7 * TICK_MS)
+    ]
+
+
+def test_bytes_of_a_block() -> None:
+    version, tick, _, mentions, keyed, events, unkeyed, polls = msgspec.msgpack.decode(
+        encode_block(identified(KEYED, VOTE))
+    )
+    identities = [keyed_identity(bytes(16), value) for value in (b"u1", b"poll")]
+    assert (version, tick, mentions, keyed, unkeyed) == (3, 7, [["s", "e"]], True, b"")
+    assert struct.unpack("<BBIQQQQ", events) == (6, 0, 0, *identities, 7 * TICK_MS, 0)
+    assert polls == [[identities[1], 0, "poll"]]
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "sequence", "version"),
+    [
+        (7 * TICK_MS + 1, 5, 2),
+        (8 * TICK_MS - 1, 2**32 - 1, 2),
+        (8 * TICK_MS, 0, 3),
+        (7 * TICK_MS - 1, 0, 3),
+        (7 * TICK_MS, 2**32, 3),
+    ],
+)
+def test_the_release_before_gets_every_entry_that_it_can_read(
+    time_ms: int, sequence: int, version: int
+) -> None:
+    builder = BatchBuilder(Identification(bytes(16), unkeyed_too=True, keyed_too=False))
+    builder.add(VOTE, 3, time_ms, sequence, tick=7)
+    ((_, block),) = builder.blocks()
+    data = encode_block(block)
+    assert data[1] == version
+    again = decode_block(data)
+    assert again._replace(events=()) == block._replace(events=())
+    assert again.events.tobytes() == block.events.tobytes()
 
 
 def identified(identification: Identification, *events: PlatformEvent) -> Block:
@@ -74,8 +170,10 @@ def test_without_keys_a_block_is_one_of_the_release_before() -> None:
 def test_a_later_version_is_told_from_what_is_no_block() -> None:
     data = bytearray(encode_block(identified(KEYED, VOTE)))
     data[1] += 1
-    with pytest.raises(NewerBlockError):
+    with pytest.raises(NewerBlockError, match=r"^block of version 4$"):
         decode_block(bytes(data))
+    with pytest.raises(NewerBlockError, match=r"^block of version 127$"):
+        decode_block(b"\x91\x7f")
     data[1] = 1
     with pytest.raises(BadBlockError, match="version"):
         decode_block(bytes(data))

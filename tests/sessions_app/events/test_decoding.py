@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions_app.events.decoding import BadEventError, EventKind, PlatformEvent, decoder
+from sessions_app.events.decoding import (
+    BadEventError,
+    EventKind,
+    Fault,
+    PlatformEvent,
+    decoder,
+    has_control_characters,
+)
 from sessions_app.redis_access import keys
+from tests.sessions_app.events.bad_payloads import BAD_CHAT
 
 MESSAGE = {"id": "m1", "text": "hi", "authorId": "u1", "timestamp": "2026-11-22T10:00:00Z"}
 
@@ -51,6 +59,27 @@ def decode(channel: str, payload: Any) -> PlatformEvent:
             PlatformEvent(EventKind.LEAVE, "s", "e", "u"),
         ),
         (
+            keys.POLL_CLOSED,
+            {"poll": {"id": "p", "sessionId": "s", "eventId": "e"}},
+            PlatformEvent(EventKind.POLL_CLOSED, "s", "e", "", b"p", "p"),
+        ),
+        (
+            keys.POLL_CLOSED,
+            {"eventId": "f", "poll": {"id": "p", "sessionId": "s", "eventId": "e"}},
+            PlatformEvent(EventKind.POLL_CLOSED, "s", "f", "", b"p", "p"),
+        ),
+        (
+            keys.LIVE_REACTION,
+            {"sessionId": "s", "userId": "u", "eventId": "e"},
+            PlatformEvent(
+                EventKind.REACTION,
+                "s",
+                "e",
+                "u",
+                b'{"sessionId": "s", "userId": "u", "eventId": "e"}',
+            ),
+        ),
+        (
             keys.SYNC_EVENTS,
             {"type": "typing", "sessionId": "s", "userId": "u"},
             PlatformEvent(EventKind.USER_SIGN, "s", None, "u"),
@@ -71,6 +100,26 @@ def decode(channel: str, payload: Any) -> PlatformEvent:
             keys.SYNC_EVENTS,
             {"resource": "MESSAGE", "action": "CREATED", "payload": {"sessionId": "s", **MESSAGE}},
             PlatformEvent(EventKind.CHAT, "s", None, "u1", b"m1"),
+        ),
+        (
+            keys.SYNC_EVENTS,
+            {"type": "message_created", "sessionId": "s", "payload": {"id": "m1"}},
+            PlatformEvent(EventKind.CHAT, "s", None, "", b"m1"),
+        ),
+        (
+            keys.SYNC_EVENTS,
+            {"resource": "MESSAGE", "action": "UPDATED", "payload": {"sessionId": "s"}},
+            PlatformEvent(EventKind.SESSION_SIGN, "s", None),
+        ),
+        (
+            keys.SYNC_EVENTS,
+            {"resource": "POLL", "payload": {"sessionId": "s", "eventId": "e"}},
+            PlatformEvent(EventKind.SESSION_SIGN, "s", "e"),
+        ),
+        (
+            keys.SYNC_EVENTS,
+            {"resource": "POLL", "sessionId": "s", "payload": ["of another shape"]},
+            PlatformEvent(EventKind.SESSION_SIGN, "s", None),
         ),
         (
             keys.SYNC_EVENTS,
@@ -110,9 +159,24 @@ def test_reactions_are_known_by_their_whole_payload(kind: str) -> None:
     assert live.kind == EventKind.REACTION
 
 
-def test_an_event_id_that_repeats_the_session_is_no_event_id() -> None:
-    event = decode(keys.CHAT_MESSAGE, {"sessionId": "s", "eventId": "s", "message": MESSAGE})
+@pytest.mark.parametrize(
+    ("channel", "payload"),
+    [
+        (keys.CHAT_MESSAGE, {"message": MESSAGE}),
+        (keys.POLL_VOTE, {"userId": "u", "pollId": "p"}),
+        (keys.POLL_CLOSED, {"pollId": "p"}),
+        (keys.LIVE_REACTION, {"userId": "u"}),
+        (keys.SYNC_EVENTS, {"type": "typing", "userId": "u"}),
+        (keys.SYNC_EVENTS, {"type": "message_created", "payload": MESSAGE}),
+        (keys.SYNC_EVENTS, {"type": "session_ended"}),
+    ],
+)
+def test_an_event_id_that_repeats_the_session_is_no_event_id(
+    channel: str, payload: dict[str, Any]
+) -> None:
+    event = decode(channel, {"sessionId": "s", "eventId": "s", **payload})
     assert event.event_id is None
+    assert decode(channel, {"sessionId": "s", "eventId": "e", **payload}).event_id == "e"
 
 
 @pytest.mark.parametrize(
@@ -126,42 +190,38 @@ def test_a_text_that_was_cut_within_an_emoji_counts(text: str) -> None:
     assert event == PlatformEvent(EventKind.CHAT, "s", None, r"\ud83d", "m😀".encode())
 
 
-BAD_CHAT = {
-    "nothing": b"",
-    "broken": b'{"sessionId":"s"',
-    "no JSON": b"hello",
-    "trailing": b'{"sessionId":"s","message":{"id":"a","authorId":"b"}} x',
-    "an array": b"[]",
-    "null": b"null",
-    "a number": b"12",
-    "a string": b'"s"',
-    "no session": b'{"message":{"id":"a","authorId":"b"}}',
-    "empty session": b'{"sessionId":"","message":{"id":"a","authorId":"b"}}',
-    "session null": b'{"sessionId":null,"message":{"id":"a","authorId":"b"}}',
-    "session number": b'{"sessionId":7,"message":{"id":"a","authorId":"b"}}',
-    "long session": b'{"sessionId":"%s","message":{"id":"a","authorId":"b"}}' % (b"x" * 256),
-    "control": b'{"sessionId":"a\\u0000","message":{"id":"a","authorId":"b"}}',
-    "newline in user": b'{"sessionId":"s","message":{"id":"a","authorId":"b\\n"}}',
-    "C1 control": b'{"sessionId":"s\\u0085","message":{"id":"a","authorId":"b"}}',
-    "surrogate": b'{"sessionId":"\\ud800","message":{"id":"a","authorId":"b"}}',
-    "half of a pair": b'{"sessionId":"s","message":{"id":"a\\ud83d","authorId":"b"}}',
-    "no message": b'{"sessionId":"s"}',
-    "message a list": b'{"sessionId":"s","message":[]}',
-    "no author": b'{"sessionId":"s","message":{"id":"a"}}',
-    "no id": b'{"sessionId":"s","message":{"authorId":"b"}}',
-    "event a number": b'{"sessionId":"s","eventId":1,"message":{"id":"a","authorId":"b"}}',
-    "not UTF-8": b'{"sessionId":"s","message":{"id":"a","authorId":"b","text":"\xff"}}',
-    "UTF-16": '{"sessionId":"s"}'.encode("utf-16"),
-    "NaN": b'{"sessionId":"s","message":NaN}',
-    "deep": b'{"sessionId":"s","x":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
-    "large": b'{"sessionId":"s","x":"' + b"x" * 70_000 + b'"}',
-}
-
-
-@pytest.mark.parametrize("payload", BAD_CHAT.values(), ids=BAD_CHAT.keys())
-def test_bad_payload_is_refused_with_a_reason(payload: bytes) -> None:
-    with pytest.raises(BadEventError, match=r"\w"):
+@pytest.mark.parametrize(
+    ("fault", "payload", "reason"),
+    [
+        pytest.param(fault, *case, id=name)
+        for fault, cases in BAD_CHAT.items()
+        for name, case in cases.items()
+    ],
+)
+def test_bad_payload_is_refused_with_its_fault_and_reason(
+    fault: Fault, payload: bytes, reason: str
+) -> None:
+    with pytest.raises(BadEventError) as raised:
         decoder(keys.CHAT_MESSAGE)(payload)
+    assert raised.value.fault is fault
+    assert str(raised.value).startswith(reason)
+
+
+def test_the_largest_payload_counts() -> None:
+    rest = b'{"sessionId":"s","message":{"id":"m","authorId":"u"},"x":"%s"}'
+    decode_chat = decoder(keys.CHAT_MESSAGE)
+    assert decode_chat(rest % (b"x" * (65_538 - len(rest)))).subject == b"m"
+    with pytest.raises(BadEventError, match="payload of 65537 bytes"):
+        decode_chat(rest % (b"x" * (65_539 - len(rest))))
+
+
+def test_ids_may_have_characters_that_do_not_print() -> None:
+    for identifier in ("a\u00a0b", "a\u200db", "\ue000"):
+        event = decode(keys.CHAT_MESSAGE, {"sessionId": identifier, "message": MESSAGE})
+        assert event.session_id == identifier
+        assert not has_control_characters(identifier)
+    for identifier in ("a\x00", "\x7f", "\ud800"):
+        assert has_control_characters(identifier)
 
 
 @given(st.sampled_from(keys.CHANNELS), st.binary(max_size=200))

@@ -12,7 +12,7 @@ from sessions_app.redis_access import keys
 from sessions_app.telemetry.pipeline_status import pipeline_status
 from tests.pipeline import collect_all, collector, score_now, step_until, total
 from tests.platform import chat, post, publish
-from tests.sessions_app.events.test_decoding import BAD_CHAT
+from tests.sessions_app.events.bad_payloads import BAD_CHAT
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -21,7 +21,9 @@ def test_malformed_payloads_are_set_aside_and_the_good_ones_count(
     redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad: list[tuple[str, bytes, str]] = [
-        (keys.CHAT_MESSAGE, payload, "data") for payload in BAD_CHAT.values()
+        (keys.CHAT_MESSAGE, payload, "data")
+        for cases in BAD_CHAT.values()
+        for payload, _ in cases.values()
     ]
     bad.append((keys.SYNC_EVENTS, b'{"type":"user_join","sessionId":"s1"}', "data"))
     bad.append((keys.POLL_CLOSED, b'{"sessionId":"s1"}', "data"))
