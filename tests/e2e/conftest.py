@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,21 @@ from django.conf import settings
 
 from tests.conftest import url_of_database
 from tests.e2e.driving.browser import Pages, open_browser, running_pages
-from tests.e2e.driving.stack_process import RunningProcesses
+from tests.e2e.driving.stack_process import RunningProcesses, ends_of_logs
 from tests.e2e.scenes.stage import Stage, running_stage
 from tests.factories import Cast, make_cast, make_metrics
 from tests.servers.restartable_valkey import RestartableValkey
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds the ends of the processes' logs to a failure, as it may take long to see it again."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"end of {path}", text) for path, text in ends_of_logs()]
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,9 @@ from sessions_app.redis_access import keys
 PRODUCT = ("collector", "worker", "beat", "web")
 WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.05
+SHOWN_BYTES = 8_000
+
+_products: "weakref.WeakSet[RunningProcesses]" = weakref.WeakSet()
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> float:
@@ -34,7 +38,7 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = WAIT_S
     return time.monotonic() - start
 
 
-@dataclass
+@dataclass(eq=False)
 class RunningProcesses:
     """Named processes, each of which a test may stop and restart.
 
@@ -48,6 +52,9 @@ class RunningProcesses:
     redis_url: str
     web_port: int = field(default_factory=ports.find_free)
     _running: dict[str, Process] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _products.add(self)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -136,6 +143,15 @@ class RunningProcesses:
             return None
         finally:
             connection.close()
+
+
+def ends_of_logs() -> list[tuple[str, str]]:
+    """Every log's path and last lines, of all processes and servers that tests have running."""
+    logs = [path for product in _products for path in product.directory.glob("logs/*.log")]
+    return [
+        (str(path), path.read_text(encoding="utf-8", errors="replace")[-SHOWN_BYTES:])
+        for path in sorted(logs)
+    ]
 
 
 def scored_tick(client: "redis.Redis") -> int:
