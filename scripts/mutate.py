@@ -42,6 +42,8 @@ PYTEST = (
     "not cluster",
 )
 NOT_TESTED = "not tested"
+# For mutmut, which then makes its mutants without testing any.
+NO_MUTANT = "none"
 # As mutmut names what pytest's exit codes mean.
 OUTCOMES = {
     **dict.fromkeys((0, 5, 33), "survived"),
@@ -59,12 +61,15 @@ class Target(NamedTuple):
         tests: paths below ``tests`` that are run.
         mutants: patterns of mutmut's names, where only some functions are meant.
         servers: whether the tests need PostgreSQL and Redis.
+        threads: whether the tests start threads. A fork does not copy them, so each mutant needs a
+            process of its own instead of mutmut's.
     """
 
     files: tuple[str, ...]
     tests: tuple[str, ...]
     mutants: tuple[str, ...] = ()
     servers: bool = False
+    threads: bool = False
 
 
 TARGETS = {
@@ -81,6 +86,7 @@ TARGETS = {
         ("dashboard/live/authorization.py", "dashboard/monitoring/access.py"),
         ("dashboard/live/test_authorization.py", "dashboard/monitoring/test_access.py"),
         servers=True,
+        threads=True,
     ),
     "access": Target(
         (
@@ -133,7 +139,7 @@ def main() -> int:
         workspace = _prepare(name, target)
         print(f"\n{name}: {', '.join(target.files)}", flush=True)
         _run_mutmut(workspace, target, options.children, deadline)
-        mutants = [*_mutated_functions(workspace, target)]
+        mutants = [*_mutated_functions(workspace, target, deadline)]
         mutants += _mutated_constants(workspace, target, deadline)
         bad |= _report(name, mutants, reasons)
     return int(bad)
@@ -183,9 +189,8 @@ def _prepare(name: str, target: Target) -> Path:
 
 def _run_mutmut(workspace: Path, target: Target, children: int, deadline: float) -> None:
     command = [Path(sys.executable).with_name("mutmut"), "run", "--max-children", str(children)]
-    with subprocess.Popen(
-        [*command, *target.mutants], cwd=workspace, env=_environment(target)
-    ) as child:
+    chosen = (NO_MUTANT,) if target.threads else target.mutants
+    with subprocess.Popen([*command, *chosen], cwd=workspace, env=_environment(target)) as child:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(max(deadline - time.monotonic(), 1))
             return
@@ -198,8 +203,8 @@ def _environment(target: Target) -> dict[str, str]:
     return {**os.environ, "TEST_REDIS_URL": url, "MUTANT_UNDER_TEST": ""}
 
 
-def _mutated_functions(workspace: Path, target: Target) -> Iterator[Mutant]:
-    """The results that mutmut left."""
+def _mutated_functions(workspace: Path, target: Target, deadline: float) -> Iterator[Mutant]:
+    """The results that mutmut left, or those of tests in processes of their own."""
     from mutmut.mutation.diff_apply import get_diff_for_mutant
     from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
@@ -207,10 +212,12 @@ def _mutated_functions(workspace: Path, target: Target) -> Iterator[Mutant]:
         for path in _files(workspace, target):
             meta = Path("mutants", f"{path}.meta")
             codes = json.loads(meta.read_text())["exit_code_by_key"] if meta.exists() else {}
-            for key, code in codes.items():
+            for key, code in tqdm(codes.items(), desc=path.name, disable=not target.threads):
                 if target.mutants and not any(Path(key).match(each) for each in target.mutants):
                     continue
                 outcome = OUTCOMES.get(code, NOT_TESTED)
+                if target.threads and time.monotonic() < deadline:
+                    outcome = _tested(Path(), target, key)
                 function, owner = orig_function_and_class_names_from_key(key)
                 place = ".".join(filter(None, (*path.with_suffix("").parts, owner, function)))
                 change = ""
@@ -269,7 +276,12 @@ def _constants(source: str) -> Iterator[tuple[str, ast.expr]]:
                 yield name, value
 
 
-def _tested(workspace: Path, target: Target) -> str:
+def _tested(workspace: Path, target: Target, mutant: str = "") -> str:
+    """Runs the tests in a new process.
+
+    Args:
+        mutant: mutmut's name of the change that its code shall make; by default, none.
+    """
     command = [
         sys.executable,
         "-m",
@@ -282,7 +294,7 @@ def _tested(workspace: Path, target: Target) -> str:
         code = subprocess.run(
             command,
             cwd=workspace / "mutants",
-            env=_environment(target),
+            env={**_environment(target), "MUTANT_UNDER_TEST": mutant},
             timeout=TIMEOUT_SECONDS,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
