@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import redis
+from celery.exceptions import SoftTimeLimitExceeded
 from numpy.typing import NDArray
 
 from anomalies_app.records import AnomalyChange
@@ -25,6 +26,7 @@ from sessions_app.control.pause_cache import PauseCache
 from sessions_app.models import PollMoment, Session
 from sessions_app.outcomes.outbox import ANOMALIES, ENDS, METRICS, POLLS
 from sessions_app.state.tick_metrics import TickMetrics
+from sessions_app.telemetry.outages import is_outage
 from sessions_app.ticks import tick_end
 
 
@@ -72,15 +74,26 @@ def show(
 
     Raises:
         django.db.Error, redis.RedisError, OSError: a server does not answer.
+        Exception: what a sink failed with otherwise, once all the others were told.
     """
     watched = watched_groups(client)
     if not any(watched):
         return
     events = {} if is_current else events_of_edited(tick_end(tick))
     screens = Screens(tick, watched, events, event_settings, pauses)
+    faults: list[Exception] = []
     for name, sink in SINKS.items():
-        if name in stored:
+        if name not in stored:
+            continue
+        try:
             sink(stored[name], screens)
+        except Exception as error:
+            # Without a server, the others would only lose time.
+            if isinstance(error, SoftTimeLimitExceeded) or is_outage(error):
+                raise
+            faults.append(error)
+    if faults:
+        raise faults[0] if len(faults) == 1 else ExceptionGroup("several sinks failed", faults)
 
 
 def _show_metrics(metrics: TickMetrics, screens: Screens) -> None:

@@ -1,7 +1,8 @@
 """Delivers the outcome of a tick: stores, publishes and shows it, then empties the outbox."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -12,20 +13,25 @@ from engagement_conductor.pipeline.outcome_parts import PARTS
 from engagement_conductor.pipeline.turn import Turn
 from sessions_app.outcomes.addresses import Addresses
 from sessions_app.outcomes.outbox import Outcome, UnknownOutboxError, decode_outcome
-from sessions_app.outcomes.part import Delivery
+from sessions_app.outcomes.part import Delivery, Part
 from sessions_app.outcomes.piecewise import BadPiece, Pieces
 from sessions_app.redis_access import keys
 from sessions_app.shards.quarantine import keep_pieces, report_set_aside
-from sessions_app.shards.remedies import OUTBOX, STORE
+from sessions_app.shards.remedies import OUTBOX, PUBLISH, STORE
 from sessions_app.telemetry.counters import LEFT_OUT, MISSED_BROADCASTS, SESSION_GONE
-from sessions_app.telemetry.outages import log_failure
+from sessions_app.telemetry.outages import is_outage, log_failure
 from sessions_app.telemetry.shard_conditions import one_line
 
 logger = logging.getLogger(__name__)
 
+# Enough to see what is wrong with an item; a whole part may be large.
+LONGEST_PIECE_BYTES = 10_000
+
 
 def deliver(turn: Turn, outcome: Outcome, is_current: Callable[[], bool] = lambda: False) -> None:
     """Stores, publishes and shows an outcome, then empties the outbox.
+
+    In pieces, a part that cannot be stored or published is set aside, and the others are delivered.
 
     Args:
         is_current: says whether the sessions' events have just been looked up.
@@ -45,10 +51,8 @@ def deliver(turn: Turn, outcome: Outcome, is_current: Callable[[], bool] = lambd
     )
     with turn.measured(STORE), transaction.atomic():
         stored = _store(turn, outcome, delivery)
-    with turn.measured("publish"):
-        for part in PARTS:
-            if part.name in stored:
-                part.publish(stored[part.name], delivery)
+    with turn.measured(PUBLISH):
+        _publish(turn, outcome, stored, delivery)
     with turn.measured("broadcast"):
         _show(turn, outcome.tick, stored, is_current)
     turn.store.clear_outbox(outcome.tick)
@@ -97,20 +101,43 @@ def deliver_waiting(turn: Turn, scored: int, outbox: bytes, epoch: str) -> None:
 
 def _store(turn: Turn, outcome: Outcome, delivery: Delivery) -> dict[str, Any]:
     """Stores each part; returns, by name, what is to be published and shown of it."""
-    stored = {
-        part.name: part.store(outcome.values[part.name], delivery)
-        for part in PARTS
-        if part.name in outcome.values
-    }
-    if delivery.pieces.bad:
-        _set_pieces_aside(turn, delivery.pieces.bad)
+    stored = {}
+    for part in PARTS:
+        if part.name in outcome.values:
+            value = outcome.values[part.name]
+            with _costing_only(part, value, delivery), delivery.pieces.savepoint():
+                stored[part.name] = part.store(value, delivery)
+    _set_pieces_aside(turn, delivery.pieces)
     return stored
 
 
-def _set_pieces_aside(turn: Turn, bad: list[BadPiece]) -> None:
+def _publish(turn: Turn, outcome: Outcome, stored: dict[str, Any], delivery: Delivery) -> None:
+    for part in PARTS:
+        if part.name in stored:
+            with _costing_only(part, outcome.values[part.name], delivery):
+                part.publish(stored[part.name], delivery)
+    _set_pieces_aside(turn, delivery.pieces)
+
+
+@contextmanager
+def _costing_only(part: Part, value: Any, delivery: Delivery) -> Iterator[None]:
+    """In pieces, lets a part fail without the others, unless a server does not answer."""
+    try:
+        yield
+    except Exception as error:
+        is_general = isinstance(error, SoftTimeLimitExceeded) or is_outage(error)
+        if is_general or not delivery.pieces.are_separate:
+            raise
+        delivery.pieces.bad.append(BadPiece(part.name, part.encode(value), error))
+
+
+def _set_pieces_aside(turn: Turn, pieces: Pieces) -> None:
+    if not (bad := pieces.take_bad()):
+        return
     for what, piece, error in bad:
-        text = f"{what}: {piece!r}: {one_line(error)}"
-        keep_pieces(turn.node, turn.shard, "results", [text.encode(errors="replace")])
+        text = f"{what}: {one_line(error)}: {piece!r}"
+        kept = text.encode(errors="replace")[:LONGEST_PIECE_BYTES]
+        keep_pieces(turn.node, turn.shard, "results", [kept])
     report_set_aside(turn.client, turn.shard, "results", len(bad), one_line(bad[0].error))
 
 

@@ -28,8 +28,8 @@ class Turn:
         store: the shard's state on Redis.
         counters: counts until they are added to the counters on Redis.
         uncommitted: counts of the next tick, kept only if it is committed.
-        is_piecewise: whether to store outcomes in pieces, so that a row that cannot be stored
-            costs only itself.
+        is_piecewise: whether to deliver outcomes in pieces, so that a row or part that cannot be
+            delivered costs only itself.
         stage: of the tick, as counters and failures name it.
         tick: the one being scored.
         done: how many ticks have been scored.

@@ -25,6 +25,7 @@ class _StoredSession(NamedTuple):
     awaits_event: bool
     has_ended: bool
     is_ended_by_hand: bool
+    describes_earlier_end: bool
 
 
 def follow_edits(windows: SessionWindows, whole: bool = False) -> None:
@@ -42,10 +43,12 @@ def follow_edits(windows: SessionWindows, whole: bool = False) -> None:
     since = min(timezone.now(), tick_end(windows.tick)) - HORIZON
     edited = _stored(Session.objects.filter(edited_at__gte=since))
     _reopen(windows, _take_over(windows, edited))
+    _clear_earlier_ends(edited)
     if whole and len(windows):
         session_ids = windows.rows["session_id"].tolist()
         known = _stored(Session.objects.filter(pk__in=session_ids))
         _take_over(windows, known)
+        _clear_earlier_ends(known)
         deleted = ~np.isin(windows.rows["session_id"], [session.session_id for session in known])
         windows.rows["end_reason"][deleted] = EndReason.DELETED
 
@@ -63,12 +66,28 @@ def events_of_edited(time: datetime) -> dict[int, int]:
 
 def _stored(sessions: SessionQuerySet) -> list[_StoredSession]:
     rows = sessions.annotate(awaits=AWAITS_EVENT, by_hand=ENDED_BY_HAND).values_list(
-        "pk", "external_id", "event_id", "awaits", "ended_at", "by_hand"
+        "pk", "external_id", "event_id", "awaits", "ended_at", "by_hand", "ended_by_hand"
     )
     return [
-        _StoredSession(*names, ended_at is not None, bool(by_hand))
-        for *names, ended_at, by_hand in rows
+        _StoredSession(
+            *names,
+            has_ended=ended_at is not None,
+            is_ended_by_hand=bool(by_hand),
+            describes_earlier_end=ended_at is None and stored is not None,
+        )
+        for *names, ended_at, by_hand, stored in rows
     ]
+
+
+def _clear_earlier_ends(sessions: Iterable[_StoredSession]) -> None:
+    """Clears ``ended_by_hand`` of live sessions: it describes an end before they were reopened.
+
+    The release before reopens and ends sessions without touching it, and may be running beside
+    this one: what it leaves would be mistaken for a description of the next end.
+    """
+    outdated = [session.session_id for session in sessions if session.describes_earlier_end]
+    if outdated:
+        Session.objects.live().filter(pk__in=outdated).update(ended_by_hand=None)
 
 
 def _take_over(windows: SessionWindows, sessions: list[_StoredSession]) -> list[_StoredSession]:

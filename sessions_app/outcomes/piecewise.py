@@ -1,6 +1,7 @@
 """Storing many items of which some may be bad: by bisection, so that only those are lost."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, TypeVar
 
 import psycopg
@@ -46,12 +47,22 @@ class Pieces:
 
     Attributes:
         bad: items that could not be stored.
+        are_separate: whether bad items cost only themselves.
     """
 
     def __init__(self, by_halves: bool) -> None:
         self.bad: list[BadPiece] = []
-        self._by_halves = by_halves
+        self.are_separate = by_halves
         self._failures = 0
+
+    def savepoint(self) -> AbstractContextManager[Any]:
+        """Within it, an error undoes only what was stored within it, if pieces are separate."""
+        return transaction.atomic() if self.are_separate else nullcontext()
+
+    def take_bad(self) -> list[BadPiece]:
+        """Removes and returns the items that could not be stored."""
+        bad, self.bad = self.bad, []
+        return bad
 
     def store(
         self, what: str, items: list[Item], store: Callable[[list[Item]], list[Stored] | None]
@@ -63,7 +74,7 @@ class Pieces:
         """
         if not items:
             return []
-        if not self._by_halves:
+        if not self.are_separate:
             return store(items) or []
         try:
             with transaction.atomic():

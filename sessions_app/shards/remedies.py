@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 REPEATS = 3
 # Maximum length of the platform's IDs in the database.
 LONGEST_ID = 255
-STORE = "store"
+STORE, PUBLISH = "store", "publish"
 
 WINDOWS = "windows"
 DETECTOR = "detector"
@@ -71,8 +71,8 @@ def is_due(failure: Failure) -> bool:
 
 
 def is_piecewise(failure: Failure) -> bool:
-    """Whether to store results in pieces, so that a bad one costs only itself."""
-    return failure.stage == STORE and failure.count >= REPEATS
+    """Whether to deliver results in pieces, so that a bad one costs only itself."""
+    return failure.stage in (STORE, PUBLISH) and failure.count >= REPEATS
 
 
 def apply_remedy(client: "redis.Redis", shard: int, failure: Failure) -> None:
@@ -111,7 +111,7 @@ def _apply(remedy: Remedy, case: Case) -> bool:
         return False
 
 
-def _store_in_pieces(_: Case) -> bool:
+def _deliver_in_pieces(_: Case) -> bool:
     return True  # by the worker, see is_piecewise()
 
 
@@ -190,8 +190,8 @@ def _can_be_an_id(text: str) -> bool:
 _REMEDIES_BY_STAGE: dict[str, tuple[Remedy, ...]] = {
     "load": (_set_state_aside,),
     "rekey": (_set_state_aside,),
-    STORE: (_store_in_pieces, _set_outbox_aside),
-    "publish": (_set_outbox_aside,),
+    STORE: (_deliver_in_pieces, _set_outbox_aside),
+    PUBLISH: (_deliver_in_pieces, _set_outbox_aside),
     "read": (_set_bad_blocks_aside, _set_all_blocks_aside, _set_state_aside),
     "place": (_set_bad_blocks_aside, _set_all_blocks_aside, _set_state_aside),
     "tables": (_set_bad_blocks_aside, _set_state_aside, _set_all_blocks_aside),

@@ -1,5 +1,6 @@
 """What the open pages are told of a tick, also of sessions that have moved since."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,3 +80,39 @@ def test_the_scorer_knows_an_event_that_a_session_has_just_been_moved_to(
     settings = show_all(redis_client, scored_before(moved))
     assert settings.external_ids[moved.new.pk] == moved.new.external_id
     assert settings.settings_of(moved.new.pk).chat_weight == 0.5
+
+
+def fail_with(error: Exception) -> Callable[..., None]:
+    def fail(*_: Any) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_sink_that_fails_leaves_the_others_theirs(
+    moved: SimpleNamespace,
+    layer: RecordingLayer,
+    redis_client: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sinks.SINKS, METRICS, fail_with(TypeError("garbage")))
+    with pytest.raises(TypeError, match="garbage"):
+        show_all(redis_client, {**scored_before(moved), ANOMALIES: [moved.notice]})
+    kinds = {message["type"] for message in layer.sent[event_group(moved.new.pk)]}
+    assert kinds == {"anomalies", "ended"}
+    monkeypatch.setitem(sinks.SINKS, ENDS, fail_with(ValueError("more garbage")))
+    with pytest.raises(ExceptionGroup) as raised:
+        show_all(redis_client, scored_before(moved))
+    assert [type(error) for error in raised.value.exceptions] == [TypeError, ValueError]
+
+
+def test_without_a_server_the_other_sinks_are_not_tried(
+    moved: SimpleNamespace,
+    layer: RecordingLayer,
+    redis_client: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sinks.SINKS, METRICS, fail_with(redis.ConnectionError("refused")))
+    with pytest.raises(redis.ConnectionError):
+        show_all(redis_client, scored_before(moved))
+    assert not layer.sent

@@ -12,9 +12,12 @@ from sessions_app.outcomes.addresses import Addresses
 from sessions_app.outcomes.outbox import decode_outcome
 from sessions_app.outcomes.part import Delivery, Part, ScoredTick
 from sessions_app.redis_access import keys
-from sessions_app.ticks import TICK_MS, tick_at
-from tests.pipeline import collect_all, collector, failing, rows, score_shard
+from sessions_app.shards.remedies import REPEATS
+from sessions_app.ticks import TICK_MS, tick_at, tick_end
+from tests.pipeline import collect_all, collector, failing, rows, score_shard, updates_told
 from tests.platform import chat, post
+from tests.two_shards import BAD, TwoShards
+from tests.two_shards import SHARD as BAD_SHARD
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -122,3 +125,34 @@ def test_one_that_nobody_knows_any_more_is_set_aside_and_the_rest_is_stored(
     (kept,) = redis_client.lrange(keys.set_aside(SHARD, "results"), 0, -1)
     assert kept.startswith(b"greetings: ")
     assert not redis_client.exists(keys.shard_outbox(SHARD))
+
+
+@pytest.mark.parametrize("step", ["store", "publish"])
+@pytest.mark.parametrize("error", [ValueError("garbage"), RuntimeError("a fault of its own")])
+def test_one_that_cannot_be_delivered_costs_the_others_nothing(
+    stage: TwoShards,
+    part: TrialPart,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    error: Exception,
+) -> None:
+    def fail(*_: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO greetings VALUES (0, 0) ON CONFLICT DO NOTHING")
+        raise error
+
+    monkeypatch.setattr(part, step, fail)
+    PARTS.insert(0, PARTS.pop())
+    first, rounds = stage.tick + 1, 2 * (REPEATS + 1)
+    with updates_told(stage.client) as told:
+        for _ in range(rounds):
+            stage.play()
+    assert stage.scored() == stage.tick
+    assert [row.chat_count for row in rows(BAD)] == [1] * (2 + rounds)
+    ends = {tick_end(tick).isoformat() for tick in range(first, stage.tick + 1)}
+    assert {update["timestamp"] for update in told if update["sessionId"] == BAD} == ends
+    kept = stage.client.lrange(keys.set_aside(BAD_SHARD, "results"), 0, -1)
+    assert len(kept) == rounds
+    assert all(piece.startswith(b"greetings: ") for piece in kept)
+    assert not stage.client.exists(keys.set_aside(BAD_SHARD, "outbox"))
+    assert greeted() == ([] if step == "store" else [0, *range(first, stage.tick + 1)])

@@ -108,6 +108,26 @@ def test_what_is_stored_says_who_ended_a_session(sessions: list[Session]) -> Non
     assert ended_by_hand() == [None] * 3
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_end_by_the_release_before_is_followed_after_an_earlier_one_by_this(
+    sessions: list[Session], whole: bool
+) -> None:
+    """It reopens a session and ends it again, and leaves the column as the first end set it."""
+    windows = windows_of(*sessions)
+    now = timezone.now()
+    end_sessions([sessions[0].pk], now)
+    same = Session.objects.filter(pk=sessions[0].pk)
+    same.update(ended_at=None, edited_at=LONG_AGO if whole else now)
+    follow_edits(windows, whole)
+    same.update(ended_at=now, edited_at=now)
+    follow_edits(windows)
+    assert windows.rows["end_reason"].tolist() == [
+        EndReason.ANNOUNCED,
+        EndReason.NOT_YET,
+        EndReason.NOT_YET,
+    ]
+
+
 def test_ends_by_the_release_before_are_told_by_their_times(sessions: list[Session]) -> None:
     """It ends sessions while this one is already at work, and leaves the column empty."""
     windows = windows_of(*sessions)
