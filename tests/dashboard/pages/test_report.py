@@ -105,7 +105,15 @@ def test_it_tells_of_breaks(client: Client, cast: Cast, finished: Session) -> No
 
 
 def test_a_session_that_was_never_scored_has_a_report(client: Client, cast: Cast) -> None:
+    cast.session.ended_at = cast.session.started_at + timedelta(minutes=1)
+    cast.session.save()
     assert "Never scored" in page(client, cast, cast.session)
+
+
+def test_a_live_session_without_a_score_may_still_get_one(client: Client, cast: Cast) -> None:
+    html = page(client, cast, cast.session)
+    assert "Never scored" not in html
+    assert "No score yet" in html.split("<h2>", 1)[1]
 
 
 def test_a_session_that_goes_on_has_a_report_so_far(client: Client, cast: Cast) -> None:
