@@ -130,6 +130,14 @@ def test_the_report_of_a_finished_session_leads_back_to_the_others(
     assert "Finished sessions</a>" in page(client, cast, finished)
 
 
+def test_it_is_sent_compressed(client: Client, cast: Cast, finished: Session) -> None:
+    client.force_login(cast.alice)
+    address = reverse("report", args=[finished.pk])
+    response = client.get(address, headers={"Accept-Encoding": "gzip"})
+    assert response["Content-Encoding"] == "gzip"
+    assert len(response.content) < len(client.get(address).content) / 2
+
+
 def test_strangers_get_404(client: Client, cast: Cast, finished: Session) -> None:
     client.force_login(cast.bob)
     assert client.get(reverse("report", args=[finished.pk])).status_code == 404
