@@ -68,7 +68,7 @@ class AnomalyAdmin(CheckedAdmin):
     sortable_by = ("raised",)
     list_filter = ("type", "severity", StatusFilter, IsOpenFilter, EventFilter, DateFilter)
     search_fields = ("session__title", "session__event__title", "session__external_id")
-    search_help_text = "Title of a session or event, or the platform's ID of a session"
+    search_help_text = "Session or event title, or the platform's session ID"
     ordering = ("-time",)
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -230,7 +230,7 @@ class AnomalyAdmin(CheckedAdmin):
     def ended(self, anomaly: Anomaly) -> str:
         ended = anomaly.closed_at
         lasted = lasted_in_words(anomaly)
-        return lasted if ended is None else f"{clock(ended)}, {lasted}"
+        return lasted if ended is None else f"{clock(ended)}, {lasted.removeprefix('ended ')}"
 
     @admin.display(description="engagement")
     def current(self, anomaly: Anomaly) -> str:

@@ -110,6 +110,7 @@ def _banners(current: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+@gzip_page
 @require_safe
 @never_cache
 def show_report(request: HttpRequest, pk: int) -> HttpResponse:

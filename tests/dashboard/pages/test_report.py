@@ -105,7 +105,15 @@ def test_it_tells_of_breaks(client: Client, cast: Cast, finished: Session) -> No
 
 
 def test_a_session_that_was_never_scored_has_a_report(client: Client, cast: Cast) -> None:
+    cast.session.ended_at = cast.session.started_at + timedelta(minutes=1)
+    cast.session.save()
     assert "Never scored" in page(client, cast, cast.session)
+
+
+def test_a_live_session_without_a_score_may_still_get_one(client: Client, cast: Cast) -> None:
+    html = page(client, cast, cast.session)
+    assert "Never scored" not in html
+    assert "No score yet" in html.split("<h2>", 1)[1]
 
 
 def test_a_session_that_goes_on_has_a_report_so_far(client: Client, cast: Cast) -> None:
@@ -120,6 +128,14 @@ def test_the_report_of_a_finished_session_leads_back_to_the_others(
     client: Client, cast: Cast, finished: Session
 ) -> None:
     assert "Finished sessions</a>" in page(client, cast, finished)
+
+
+def test_it_is_sent_compressed(client: Client, cast: Cast, finished: Session) -> None:
+    client.force_login(cast.alice)
+    address = reverse("report", args=[finished.pk])
+    response = client.get(address, headers={"Accept-Encoding": "gzip"})
+    assert response["Content-Encoding"] == "gzip"
+    assert len(response.content) < len(client.get(address).content) / 2
 
 
 def test_strangers_get_404(client: Client, cast: Cast, finished: Session) -> None:
