@@ -32,13 +32,11 @@ class Authorization(NamedTuple):
 def allowed_groups(user: Any, views: Collection[View]) -> dict[View, Groups | None]:
     """The groups to join for each view; None if the user may not have it.
 
-    Takes two queries at most.
+    Takes two queries at most, one for sessions and one for the overview.
     """
     wanted = {view.session_id for view in views} - {None}
-    visible: set[int] = set()
-    if wanted:
-        sessions = Session.objects.visible_to(user).filter(pk__in=wanted)
-        visible = set(sessions.values_list("pk", flat=True))
+    sessions = Session.objects.visible_to(user).filter(pk__in=wanted)
+    visible = set(sessions.values_list("pk", flat=True))
     overview = _overview_groups(user) if View() in views else None
     return {
         view: overview

@@ -41,9 +41,23 @@ def test_each_view_is_allowed_to_whom_it_belongs(cast: Cast, django_assert_num_q
     }
 
 
+def test_only_what_is_asked_for_is_looked_up(cast: Cast, django_assert_num_queries) -> None:
+    for view in (View(cast.session.pk), View()):
+        with django_assert_num_queries(1):
+            assert allowed_groups(cast.alice, [view])[view]
+
+
 def test_nobody_may_see_nothing(cast: Cast) -> None:
     views = [View(cast.session.pk), View()]
     assert allowed_groups(AnonymousUser(), views) == dict.fromkeys(views)
+
+
+def test_a_deactivated_account_may_see_nothing(cast: Cast) -> None:
+    views = [View(cast.session.pk), View()]
+    for user in (cast.alice, cast.admin):
+        user.is_active = False
+        user.save()
+        assert allowed_groups(user, views) == dict.fromkeys(views)
 
 
 async def test_many_sockets_each_get_their_own_answer(cast: Cast) -> None:
