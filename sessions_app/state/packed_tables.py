@@ -150,7 +150,7 @@ def positions_of(
 
 def ranks(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each element, how many equal ones precede it; ``rows`` must be sorted."""
-    preceding: NDArray[np.int64] = np.arange(len(rows)) - np.searchsorted(rows, rows, side="left")
+    preceding: NDArray[np.int64] = np.arange(len(rows)) - np.searchsorted(rows, rows)
     return preceding
 
 

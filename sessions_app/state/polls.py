@@ -130,10 +130,7 @@ def fold(tables: PollTables, events: PollEvents, tick: int, active: NDArray[np.i
     previously_closed = before["poll"][before["closed"]]
     mentioned = _open_and_close(tables.polls, events, tick, active)
     polls = _bounded(mentioned)
-    was_open = (polls.records["slot"] != _NO_SLOT) & ~np.isin(
-        polls.records["poll"], previously_closed
-    )
-    voters = _only_on(polls, was_open, tables.voters)
+    voters = _only_on(polls, polls.records["slot"] != _NO_SLOT, tables.voters)
     polls = _with_slots(polls)
     in_time = _in_time(events, previously_closed)
     votes = _votes(events, in_time)
@@ -203,7 +200,8 @@ def _bounded(polls: Table) -> Table:
     """Keeps the :data:`MAXIMUM_POLLS` polls of each session with the most recent events."""
     if not (np.bincount(polls.rows) > MAXIMUM_POLLS).any():
         return polls
-    order = np.lexsort((-polls.records["touched"].astype(np.int64), polls.rows))
+    # Inverting unsigned numbers reverses their order.
+    order = np.lexsort((~polls.records["touched"], polls.rows))
     kept = order[ranks(polls.rows[order]) < MAXIMUM_POLLS]
     return Table(polls.rows[kept], polls.records[kept])
 
@@ -219,7 +217,7 @@ def _with_slots(polls: Table) -> Table:
     concerned &= polls.records["slot"] != _NO_SLOT
     taken = np.zeros((len(sessions), MAXIMUM_POLLS), np.bool_)
     taken[index[concerned], polls.records["slot"][concerned]] = True
-    free_first = np.argsort(taken, axis=1, kind="stable")
+    free_first = np.argsort(taken, kind="stable")
     polls.records["slot"][fresh] = free_first[session, ranks(polls.rows[fresh])]
     return polls
 
@@ -228,7 +226,7 @@ def _only_on(polls: Table, chosen: NDArray[np.bool_], voters: Table) -> Table:
     """The voters with only their votes on the ``chosen`` polls, without voters who have none."""
     if not len(voters.rows):
         return voters
-    row_count = max(voters.rows.max(initial=0), polls.rows.max(initial=0)) + 1
+    row_count = max(voters.rows.max(), polls.rows.max()) + 1
     masks = np.zeros(int(row_count), np.uint64)
     np.bitwise_or.at(masks, polls.rows[chosen], slot_bits(polls.records["slot"][chosen]))
     voters.records["voted"] &= masks[voters.rows]
@@ -248,7 +246,7 @@ def _in_time(events: PollEvents, previously_closed: NDArray[np.uint64]) -> NDArr
     """
     is_vote = events.kinds == EventKind.VOTE
     closings = np.flatnonzero(~is_vote)
-    closings = closings[np.argsort(events.order[closings], kind="stable")]
+    closings = closings[np.argsort(events.order[closings])]
     closed, first = np.unique(events.polls[closings], return_index=True)
     in_time: NDArray[np.bool_] = is_vote & ~np.isin(events.polls, previously_closed)
     positions, closing = positions_of(closed, events.polls)

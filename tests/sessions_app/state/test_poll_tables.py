@@ -6,6 +6,7 @@ import pytest
 from sessions_app.state import polls, presence
 from sessions_app.state.packed_tables import Table, combine, pack_table
 from sessions_app.state.poll_tables import (
+    MAXIMUM_POLLS,
     POLL_FORM,
     POLL_WITHOUT_SLOT,
     VOTE,
@@ -61,9 +62,42 @@ def test_votes_of_the_release_before_are_known() -> None:
     assert voters == {1: 4, 2: 3, 3: 1, 101: 1, 109: 0}
 
 
-def test_polls_of_the_release_before_without_readable_ballots_keep_their_numbers() -> None:
+def test_votes_on_closed_polls_and_of_other_sessions_are_nobodys() -> None:
+    # The same user, who voted in session 0 on the open poll 5, and there and in session 1 on 6.
+    user = np.array([7], np.uint64)
+    bare, ballots = np.zeros(2, POLL_WITHOUT_SLOT), np.zeros(2, VOTE)
+    bare["poll"], bare["present"], bare["closed"] = [5, 6], 10, [False, True]
+    ballots["poll"] = [5, 6]
+    ballots["vote"] = [combine(user, np.array([poll], np.uint64))[0] for poll in (5, 6)]
+    users = np.zeros(2, presence.USER)
+    users["user"] = user
+    tables, lost = unpack(
+        np.arange(2),
+        [bare.tobytes(), bare[1:].tobytes()],
+        [None, None],
+        [ballots.tobytes(), ballots[1:].tobytes()],
+        Table(np.arange(2), users),
+    )
+    assert not lost
+    assert (tables.voters.rows.tolist(), tables.voters.records.tolist()) == ([0], [(7, 1)])
+
+
+def test_the_release_before_may_have_kept_all_polls_that_are_kept() -> None:
+    bare = np.zeros(MAXIMUM_POLLS + 1, POLL_WITHOUT_SLOT)
+    bare["present"] = 1
+    blobs = [bare[1:].tobytes(), bare.tobytes()]
+    tables, lost = unpack(np.arange(2), blobs, [None, None], [None, None], NOBODY)
+    assert lost == [("polls", 1, f"no header, and {bare.nbytes} bytes", bare.tobytes())]
+    assert tables.polls.rows.tolist() == [0] * MAXIMUM_POLLS
+    assert tables.polls.records["slot"].tolist() == [*range(MAXIMUM_POLLS)]
+
+
+@pytest.mark.parametrize("ballots", [b"not ballots", bytes(VOTE.itemsize + 8)])
+def test_polls_of_the_release_before_without_readable_ballots_keep_their_numbers(
+    ballots: bytes,
+) -> None:
     of_polls, _, audience = before_slots({0: [1, 2]}, {0: {1: [1, 2]}}, shut=set())
-    tables, lost = unpack(np.arange(1), of_polls, [None], [b"not ballots"], audience)
+    tables, lost = unpack(np.arange(1), of_polls, [None], [ballots], audience)
     assert [table.kind for table in lost] == ["ballots"]
     assert tables.polls.records["voters"].tolist() == [2]
     assert not len(tables.voters.rows)
@@ -106,9 +140,12 @@ def test_lost_voters_cost_no_poll_its_number(two_rooms: PollTables) -> None:
     assert folded.tables.polls.records["voters"].tolist() == [2, 3]
 
 
-@pytest.mark.parametrize(("field", "value"), [("slot", 64), ("slot", 255), ("present", 0)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("slot", 64), ("slot", 255), ("present", 0), ("closed", 2)]
+)
 def test_polls_that_cannot_be_are_lost(two_rooms: PollTables, field: str, value: int) -> None:
-    two_rooms.polls.records[field][0] = value
+    values = two_rooms.polls.records[field]
+    values.view(f"u{values.itemsize}")[0] = value
     tables, lost = unpack(np.arange(2), *blobs_of(two_rooms), [None, None], NOBODY)
     assert [(table.row, table.reason) for table in lost] == [(0, "impossible numbers")]
     assert tables.polls.rows.tolist() == [1]

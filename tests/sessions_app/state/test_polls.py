@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sessions_app.events.decoding import EventKind
 from sessions_app.state import polls, presence
-from sessions_app.state.packed_tables import empty_table, pack_table
+from sessions_app.state.packed_tables import Table, empty_table, pack_table
 from sessions_app.state.poll_tables import (
     MAXIMUM_POLLS,
     POLL_FORM,
@@ -241,6 +241,54 @@ def test_what_voters_take_does_not_grow_with_polls() -> None:
         tables, events_of(vote(1, *people.tolist())), TICK, np.array([2_000, 0])
     )
     assert voters.tolist() == [0, 0]
+
+
+def test_each_session_has_its_own_limit_of_voters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polls, "MAXIMUM_VOTERS", 20)
+    items = [(row, 1, voter, False, 0) for voter in range(1, 41) for row in (0, 1)]
+    # The sessions' identities alternate, as those of real users are in no order.
+    events = events_of(items)._replace(users=np.arange(80, dtype=np.uint64))
+    folded = polls.fold(PollTables.none(), events, TICK, np.array([40, 40]))
+    assert (folded.voters.tolist(), folded.forgotten_voters) == ([40, 40], 40)
+    rows, records = folded.tables.voters
+    remembered = [records["user"][rows == row].tolist() for row in (0, 1)]
+    assert remembered == [[*range(0, 40, 2)], [*range(1, 41, 2)]]
+
+
+def slots_of(tables: PollTables, row: int) -> list[int]:
+    rows, records = tables.polls
+    slots: list[int] = records["slot"][rows == row].tolist()
+    return slots
+
+
+def test_new_polls_get_the_lowest_free_slots_of_their_session() -> None:
+    active = np.array([10, 10])
+    items = [(row, poll, 1, False, 0) for poll in range(1, 31) for row in (0, 1)]
+    # The sessions' identities alternate, as those of real polls are in no order.
+    events = events_of(items)._replace(polls=np.arange(60, dtype=np.uint64))
+    first = polls.fold(PollTables.none(), events, TICK, active).tables
+    assert [slots_of(first, row) for row in (0, 1)] == [[*range(30)]] * 2
+    fewer = first._replace(polls=Table(first.polls.rows[4:], first.polls.records[4:]))
+    again = polls.fold(fewer, events_of(vote(90, 1)), TICK + 1, active).tables
+    assert [slots_of(again, row) for row in (0, 1)] == [[*range(2, 30), 0], [*range(2, 30)]]
+    # Those in one session leave the slots of the other free.
+    one = polls.fold(PollTables.none(), events_of(vote(1, 1)), TICK, active).tables
+    both = polls.fold(one, events_of([(1, 1, 1, False, 0)]), TICK + 1, active).tables
+    assert [slots_of(both, row) for row in (0, 1)] == [[0], [0]]
+
+
+def test_a_tick_without_votes_changes_nothing() -> None:
+    folded = polls.fold(PollTables.none(), events_of(vote(1, 1)), TICK, np.array([10, 0]))
+    unchanged = polls.Folded.unchanged(folded.tables, 2)
+    assert unchanged.tables is folded.tables
+    assert unchanged.voters.tolist() == [0, 0]
+    assert _spelled_out(unchanged.moments) == []
+    assert unchanged[3:] == (0, 0, 0)
+    # What is counted is of one type, whether or not there is anything to count.
+    for tick in (folded, unchanged):
+        columns = [tick.voters, *tick.moments]
+        names = [column.dtype.name for column in columns]
+        assert names == ["int64", "int64", "uint64", "bool", "int64", "int64"]
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1))

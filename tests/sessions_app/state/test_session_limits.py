@@ -33,6 +33,21 @@ def test_all_are_let_in_while_there_is_room() -> None:
     assert excess(windows, Limits(4, 4)) == set()
 
 
+def test_events_are_looked_up_only_if_one_could_be_full() -> None:
+    looked_up: list[set[str]] = []
+
+    def keys_of(names: set[str]) -> dict[str, int]:
+        looked_up.append(names)
+        return pick(names)
+
+    windows = windows_of(1, 1)
+    mentions = [Mention("a", "big"), Mention("b", None)]
+    assert excess_sessions(windows, mentions, Limits(10, 4), keys_of) == set()
+    assert not looked_up
+    assert excess_sessions(windows, mentions, Limits(10, 3), keys_of) == set()
+    assert looked_up == [{"big"}]
+
+
 def test_those_that_came_first_take_the_room() -> None:
     windows = windows_of(1, 1)
     limits = Limits(4, 10)
@@ -57,4 +72,5 @@ def test_an_event_that_is_full_leaves_room_to_others() -> None:
 
 def test_the_limits_of_all_shards_together_are_those_of_the_settings_or_a_little_more() -> None:
     assert Limits.of_shard(16, 17) == Limits(1, 2)
+    assert Limits.of_shard(17, 16) == Limits(2, 1)
     assert Limits.of_shard(250_000, 120_000) == Limits(15_625, 7_500)
