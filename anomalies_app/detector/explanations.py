@@ -43,7 +43,7 @@ def explain_changes(
     """
     nows = np.array(
         [
-            np.asarray(values, np.float32)[rows]
+            np.asarray(values)[rows]
             for values in (
                 signals.active_users,
                 signals.chat_msgs_per_min,
@@ -63,7 +63,7 @@ def explain_changes(
         _ticks_falling(chat, befores[CHAT], nows[CHAT]),
         np.full(len(rows), MINUTE_TICKS),
     ]
-    leaving = np.asarray(signals.user_leave_rate, np.float32)[rows]
+    leaving = np.asarray(signals.user_leave_rate)[rows]
     explanations = []
     for index, (signal, kind) in enumerate(
         zip(most.tolist(), state["episode"][rows].tolist(), strict=True)
@@ -105,7 +105,7 @@ def _usual_chat(history: Floats, ages: NDArray[np.uint16], levels: Floats) -> Fl
     """
     known = np.arange(len(history))[:, None] <= ages
     usual = np.nanquantile(np.where(known, history, np.nan), USUAL_QUANTILE, axis=0)
-    before: Floats = np.maximum(levels, usual).astype(np.float32)
+    before: Floats = np.maximum(levels, usual)
     return before
 
 

@@ -229,7 +229,7 @@ def _learn_others(state: DetectorState, signals: Signals, gain: Floats) -> None:
     """Updates the levels used in explanations only; a burst counts as twice the level at most."""
     levels = state.group("explaining")
     score = state.remembered("score", state.tick)
-    values = np.array([signals.chat_msgs_per_min, signals.reactions_per_min, score], np.float32)
+    values = np.array([signals.chat_msgs_per_min, signals.reactions_per_min, score])
     np.minimum(values[:2], 2 * levels[:2] + 5, out=values[:2])
     _move(levels, values, gain)
 
@@ -252,7 +252,7 @@ def _move(
 ) -> None:
     """Moves running means towards a target, in place."""
     moved = levels + gain * (target - levels)
-    np.maximum(moved, smallest, out=levels, casting="same_kind")
+    np.maximum(moved, smallest, out=levels)
 
 
 def _single(values: object) -> Floats:

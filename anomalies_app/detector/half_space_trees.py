@@ -124,4 +124,4 @@ def _rounded_up(thresholds: NDArray[np.float64], kind: np.dtype[Any]) -> Points:
     """The thresholds in the points' type, rounded so that every comparison has the same result."""
     rounded = thresholds.astype(kind)
     below = rounded < thresholds
-    return np.where(below, np.nextafter(rounded, np.array(np.inf, kind)), rounded)
+    return np.where(below, np.nextafter(rounded, np.inf), rounded)

@@ -152,7 +152,7 @@ class DetectorState:
     def remember(self, name: str, tick: int, values: Floats) -> None:
         """Writes the value of every session at ``tick`` into a ring buffer."""
         ring = self.rings[name]
-        np.minimum(values, _largest(ring), out=ring[tick % len(ring)], casting="same_kind")
+        np.minimum(values, _largest(ring), out=ring[tick % len(ring)])
 
     def fill(self, name: str, rows: NDArray[np.bool_], values: Floats) -> None:
         """Fills a ring buffer of new sessions with their first values."""

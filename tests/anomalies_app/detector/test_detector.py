@@ -2,12 +2,26 @@
 
 import re
 
+import numpy as np
 import pytest
 
+from anomalies_app.detector.calibration import SizeClasses, anomaly_score, surprises
+from anomalies_app.detector.detector import Detector
+from anomalies_app.detector.episodes import is_building_up
+from anomalies_app.detector.features import extract, initialise, is_suspicious, vitality
+from anomalies_app.detector.forest_state import learn_many, score_many, window_of
+from anomalies_app.detector.state import FOREST, DetectorState
 from anomalies_app.evaluation.offline import Detection, detect_recorded
 from anomalies_app.shards.calibration_files import load_calibration
 from sessions_app.recordings.signal_recording import RecordedSignals
 from sessions_app.scoring.detection_settings import DetectionSettings
+from sessions_app.scoring.score import ScoreSettings
+from tests.anomalies_app.detector.reference_features import (
+    COUNT,
+    TICK,
+    some_rooms,
+    some_signals,
+)
 from tests.anomalies_app.rooms import Stretch, room
 
 BUILT_IN = load_calibration()
@@ -107,3 +121,64 @@ def test_sensitivity_raises_more_or_less() -> None:
     small = room(QUIET, Stretch(40, 176, 32, over=2), seed=4)
     assert raised(small, sensitivity=4.0)
     assert not raised(small, sensitivity=0.25)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_step_puts_its_parts_together(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    state = some_rooms(random)
+    state["age"][:2] = 23, 24
+    own = window_of(FOREST, FOREST.turns(random.random((FOREST.window, 6))))
+    state.forest.set_reference(np.arange(30, 34), own)
+    state["episode"] = random.choice([0, 0, 0, 1], COUNT)
+    state["slow_run"] = random.choice([0, 0, 5], COUNT)
+    signals, scores = some_signals(random, state), random.random(COUNT)
+    muted = random.random(COUNT) < 0.2
+    score_settings = ScoreSettings(chat_weight=random.uniform(0.1, 0.5, COUNT))
+    settings = DetectionSettings(sensitivity=random.uniform(0.5, 2, COUNT))
+    after = DetectorState.from_bytes(state.to_bytes())
+    found = Detector(BUILT_IN).step(after, TICK, signals, scores, muted, score_settings, settings)
+    assert after.tick == TICK
+
+    vitalities = vitality(state, signals, score_settings)
+    initialise(state, signals, vitalities, scores)
+    features = extract(state, TICK, signals, vitalities)
+    for ours, expected in zip(found.features, features, strict=True):
+        np.testing.assert_array_equal(ours, expected)
+    sizes = SizeClasses.of(state["presence_level"])
+    assert found.sizes.classes.tolist() == sizes.classes.tolist()
+    scaled = surprises(BUILT_IN.of_features, np.array(features.forest_inputs()), sizes) / 4
+    np.testing.assert_allclose(found.points, np.minimum(scaled, 1).T, rtol=1e-6)
+    turns = FOREST.turns(found.points)
+    waiting = (state["age"] >= 24) & ~state.forest.is_live
+    for row in np.flatnonzero(waiting):
+        prior = window_of(FOREST, FOREST.turns(BUILT_IN.prior[sizes.classes[row]]))
+        state.forest.set_reference(np.array([row]), prior)
+    forest = score_many(FOREST, state.forest, turns)
+    np.testing.assert_allclose(found.forest, forest, rtol=1e-6)
+    assert (found.forest[state["age"] < 24] == 0).sum() > 5
+    deviations = features.presence_deviations + features.vitality_deviations
+    deviation = np.maximum(deviations / 2**0.5, 0)
+    np.testing.assert_allclose(found.deviation, deviation, rtol=1e-5)
+    of_forest = BUILT_IN.forest.surprise(found.forest, sizes)
+    of_deviation = BUILT_IN.deviation.surprise(found.deviation, sizes)
+    combined = 0.7 * of_forest + 0.3 * of_deviation
+    np.testing.assert_allclose(found.combined, combined, atol=1e-6)
+    surprise = BUILT_IN.combined.surprise(found.combined, sizes)
+    score = anomaly_score(0.87 * surprise + np.log10(settings.sensitivity))
+    np.testing.assert_allclose(found.score, score, atol=1e-6)
+    assert {part.dtype for part in (found.forest, found.combined, found.score)} == {
+        np.dtype(np.float32)
+    }
+
+    learning = (after["episode"] == 0) & ~muted
+    usual = ~is_suspicious(features) & ~is_building_up(after)
+    learn_many(FOREST, state.forest, turns, learning & usual & (state["age"] >= 24))
+    for name, array in vars(state.forest).items():
+        np.testing.assert_array_equal(getattr(after.forest, name), array)
+    assert after["age"].tolist() == np.minimum(state["age"] + 1.0, 60_000).tolist()
+    kept = after["vitality_level"] == state["vitality_level"]
+    expected = ~learning | (vitalities == state["vitality_level"])
+    # A room whose episode ends starts over from its present values.
+    expected[found.changes.ended] = kept[found.changes.ended]
+    np.testing.assert_array_equal(kept, expected)

@@ -100,9 +100,31 @@ def test_scores_of_a_session_do_not_depend_on_the_others(
         learn_many(forest, alone, turn)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_points_on_a_threshold_go_right(kind: type) -> None:
+    forest, random = HalfSpaceForest(3, tree_count=4, height=5), np.random.default_rng(2)
+    features, thresholds = forest.splits
+    columns = [random.choice(thresholds[features == number], 300) for number in range(3)]
+    points = np.stack(columns, axis=1).astype(kind)
+    turns = forest.turns(points)
+    for number, point in enumerate(points.tolist()):
+        for tree in range(4):
+            node = 0
+            for depth in range(5):
+                right = point[features[tree, node]] >= thresholds[tree, node]
+                assert turns[depth, tree, number] == right
+                node = 2 * node + 1 + right
+
+
+def test_batches_hold_eighty_thousand_paths() -> None:
+    batches = list(HalfSpaceForest(2, tree_count=3).batches(60_000))
+    assert batches == [slice(0, 26_666), slice(26_666, 53_332), slice(53_332, 79_998)]
+    assert list(HalfSpaceForest(2, tree_count=90_000).batches(2)) == [slice(0, 1), slice(1, 2)]
+
+
 def test_what_is_not_a_number_is_refused() -> None:
     forest = HalfSpaceForest(2)
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match=r"^points must be numbers; there is a NaN$"):
         forest.turns(np.array([[0.5, np.nan]]))
 
 
@@ -111,7 +133,14 @@ def test_points_of_another_width_are_refused() -> None:
         HalfSpaceForest(2).turns(np.zeros((1, 3)))
 
 
-@pytest.mark.parametrize("settings", [{"height": 0}, {"height": 17}, {"window": 0}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"height": 0}, {"height": 17}, {"window": 0}, {"tree_count": 0}, {"feature_count": 0}],
+)
 def test_impossible_forests_are_refused(settings: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=r"height|at least"):
-        HalfSpaceForest(2, **settings)
+    with pytest.raises(ValueError, match=r"^height must be|^a forest needs at least one feature"):
+        HalfSpaceForest(**{"feature_count": 2, **settings})
+
+
+def test_the_tallest_forest_has_sixteen_levels() -> None:
+    assert HalfSpaceForest(2, height=16).height == 16
