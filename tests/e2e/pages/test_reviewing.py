@@ -6,6 +6,7 @@ import pytest
 
 from anomalies_app.models import Anomaly, AnomalyReview
 from anomalies_app.records import Change
+from anomalies_app.review import review_anomalies
 from tests.e2e.driving.browser import Pages, Window, wait_on
 from tests.factories import Cast, make_anomaly, make_notice
 
@@ -82,3 +83,16 @@ def test_anomalies_are_reviewed_one_by_one_many_at_once_and_downloaded(
     assert verdicts(newest) == [("", "A break.")]
     assert AnomalyReview.objects.count() == 5
     assert alice.problems == admin.problems == []
+
+
+def test_the_list_and_its_rates_fit_a_phone(pages: Pages, cast: Cast) -> None:
+    anomaly = make_anomaly(make_notice(cast.session, type="LOW_ENGAGEMENT"))
+    review_anomalies([anomaly.pk], cast.admin, "FALSE_ALARM")
+    admin = pages.log_in("admin", width=320)
+    admin.open(LIST)
+    assert "100 %" in admin.text(".rates table")
+    right = "document.querySelector('{}').getBoundingClientRect().right"
+    panel, table = (admin.page.evaluate(right.format(each)) for each in (".rates", ".rates table"))
+    assert table < panel
+    assert admin.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert admin.problems == []
