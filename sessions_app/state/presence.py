@@ -108,7 +108,8 @@ class UserEvents(NamedTuple):
 class _UserActivity(NamedTuple):
     """What each user did in the tick: one element per user, sorted by user.
 
-    Times are positions in the order of arrival, -1 for never.
+    Times are positions in the order of arrival. For never, the first sign is the number of events,
+    and the others are -1.
     """
 
     rows: NDArray[np.int64]
@@ -142,15 +143,13 @@ def _activity(events: UserEvents) -> _UserActivity:
     def last(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.maximum.reduceat(np.where(chosen, positions, -1), starts)
 
-    never = len(users)
-    first_sign = np.minimum.reduceat(np.where(leaves, never, positions), starts)
     return _UserActivity(
         rows=events.rows[order][starts],
         users=users[starts],
         begins_with_join=kinds[starts] == EventKind.JOIN,
         last_join=last(kinds == EventKind.JOIN),
         last_leave=last(leaves),
-        first_sign=np.where(first_sign == never, -1, first_sign),
+        first_sign=np.minimum.reduceat(np.where(leaves, len(users), positions), starts),
         last_sign=last(~leaves),
     )
 
@@ -177,19 +176,15 @@ def fold(table: Table, events: UserEvents, tick: int, row_count: int) -> tuple[T
 
     before = table.records[index]
     has_left = activity.last_leave >= 0
-    already_left = ~before["connected"] & (before["last_seen"] == 0) & (before["last_left"] > 0)
-    returned_before_leaving = (activity.first_sign >= 0) & (
-        activity.first_sign < activity.last_leave
-    )
+    already_left = ~before["connected"] & (before["last_seen"] == 0) & (before["last_left"] != 0)
+    returned_before_leaving = activity.first_sign < activity.last_leave
     leaves = has_left & (~already_left | returned_before_leaving)
 
     after = before.copy()
     after["connected"] = np.where(
         activity.last_join > activity.last_leave, True, before["connected"] & ~has_left
     )
-    after["last_seen"] = np.where(
-        activity.last_sign > activity.last_leave, tick, np.where(has_left, 0, before["last_seen"])
-    )
+    after["last_seen"] = np.where(activity.last_sign > activity.last_leave, tick, 0)
     after["last_left"] = np.where(leaves, tick, before["last_left"])
     table.records[index] = after
     joins = (activity.last_join >= 0) & ~before["connected"]

@@ -85,7 +85,7 @@ def _decoded(data: bytes) -> tuple[Any, ...]:
     try:
         return _unpack(data)
     except msgspec.ValidationError:
-        return _unpack_2(data)
+        return *_unpack_2(data), ""
 
 
 @dataclass
@@ -140,7 +140,7 @@ class SessionWindows:
             UnknownStateError: other bytes, or those of another version.
         """
         try:
-            version, tick, external_ids, packed, tombstones, *epoch = _decoded(data)
+            version, tick, external_ids, packed, tombstones, epoch = _decoded(data)
         except msgspec.MsgspecError as error:
             raise UnknownStateError(str(error)) from error
         dtype = {2: _ROW_2, VERSION: ROW}.get(version)
@@ -153,7 +153,7 @@ class SessionWindows:
         if version == 2:
             rows["unkeyed"] = True
         restored = {name: Tombstone(*values) for name, values in tombstones.items()}
-        return cls(tick, external_ids, rows, restored, "".join(epoch), version)
+        return cls(tick, external_ids, rows, restored, epoch, version)
 
     def add_sessions(self, external_ids: list[str], rows: Rows) -> None:
         """Appends sessions with these rows."""
@@ -186,15 +186,14 @@ class SessionWindows:
             name: tombstone._replace(last_seen=tombstone.last_seen + skipped)
             for name, tombstone in self.tombstones.items()
         }
-        for next_tick in range(max(self.tick + 1, tick - WINDOW_TICKS + 1), tick + 1):
-            self.tick = next_tick - 1
-            self.open_tick(next_tick)
+        self.tick = max(self.tick, tick - WINDOW_TICKS)
+        while self.tick < tick:
+            self.open_tick(self.tick + 1)
             self.close_tick()
-        self.tick = tick
 
     def close_tick(self) -> None:
         """Records how many users are active at the end of the tick, after its events."""
-        active = self.rows["connected"] + self.rows["recent"].sum(axis=1, dtype=np.uint32)
+        active = self.rows["connected"] + self.rows["recent"].sum(axis=1)
         self.rows["active"][:, self.tick % WINDOW_TICKS] = active
 
     def active_users(self) -> Counts:
@@ -204,7 +203,7 @@ class SessionWindows:
     def signals(self, active_before: Counts) -> Signals:
         """The six signals of each row; ``active_before`` is what :meth:`open_tick` returned."""
         per_minute = 60.0 / WINDOW_SECONDS
-        departures = self.rows["departures"].sum(axis=1, dtype=np.float64)
+        departures = self.rows["departures"].sum(axis=1)
         leave_rate = np.divide(
             departures, active_before, out=np.zeros(len(self)), where=active_before > 0
         )

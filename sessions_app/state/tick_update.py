@@ -1,6 +1,6 @@
 """The update of a shard by one tick: a pure function of its state and the tick's events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -290,11 +290,9 @@ def _fold_polls(
 
 
 def _packed(touched: Touched, users: Table, tables: poll_tables.PollTables) -> Touched:
-    return Touched(
-        rows=touched.rows,
+    return replace(
+        touched,
         presence=[*pack_table(users, touched.rows, presence.FORM)],
-        polled=touched.polled,
         polls=[*pack_table(tables.polls, touched.polled, poll_tables.POLL_FORM)],
         voters=[*pack_table(tables.voters, touched.polled, poll_tables.VOTER_FORM)],
-        votes=touched.votes,
     )

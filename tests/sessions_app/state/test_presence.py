@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sessions_app.events.decoding import EventKind
 from sessions_app.state import deduplication, presence
-from sessions_app.state.packed_tables import Table, empty_table, pack_table
+from sessions_app.state.packed_tables import LostTable, Table, empty_table, pack_table
 from sessions_app.state.session_windows import ROW, SessionWindows
 
 TICK = 1_000
@@ -94,6 +94,54 @@ def test_a_full_audience_forgets_those_away_longest_but_counts_them(monkeypatch)
     assert windows["total"].tolist() == [5]
 
 
+@pytest.mark.parametrize("sessions", [4, 5])
+def test_full_audiences_lose_their_own_people_only(monkeypatch, sessions: int) -> None:
+    monkeypatch.setattr(presence, "MAXIMUM_USERS", 3)
+    sizes = [2, 5, 3, 4]
+    users = np.zeros(sum(sizes), presence.USER)
+    users["user"] = np.arange(sum(sizes))
+    users["last_left"] = users["user"]
+    windows = np.zeros(sessions, ROW)
+    windows["forgotten"][:2] = [6, 7]
+    rows = np.repeat(np.arange(4), sizes)
+    table = presence.forget_absent(Table(rows, users), windows)
+    assert dict(zip(table.records["user"].tolist(), table.rows.tolist(), strict=True)) == {
+        **{0: 0, 1: 0},
+        **{4: 1, 5: 1, 6: 1},
+        **{7: 2, 8: 2, 9: 2},
+        **{11: 3, 12: 3, 13: 3},
+    }
+    assert windows["forgotten"].tolist() == [6, 9, 0, 1, 0][:sessions]
+
+
+def test_an_audience_that_is_just_full_stays_as_it_is(monkeypatch) -> None:
+    monkeypatch.setattr(presence, "MAXIMUM_USERS", 3)
+    users = np.zeros(3, presence.USER)
+    users["user"], users["last_seen"] = [1, 2, 3], [30, 10, 20]
+    table = presence.forget_absent(Table(np.zeros(3, np.int64), users), np.zeros(1, ROW))
+    assert table.records["user"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("tick", [1, TICK])
+def test_a_leave_counts_again_only_after_a_sign(tick: int) -> None:
+    table = empty_table(presence.USER)
+
+    def left(later: int, *kinds: EventKind) -> int:
+        nonlocal table
+        events = audience_events([(0, 1, kind) for kind in kinds])
+        table, movements = presence.fold(table, events, tick + later, 1)
+        return int(movements.left[0])
+
+    leave, sign = EventKind.LEAVE, EventKind.USER_SIGN
+    assert left(0, leave) == 1
+    assert left(1, leave) == 0
+    assert left(2, leave, leave) == 0
+    assert left(3, leave, sign) == 0
+    assert left(4, leave) == 1
+    assert left(5, sign, leave) == 1
+    assert table.records.tolist() == [(1, 0, tick + 5, False)]
+
+
 # What a room looks like before its table is lost: who does what, in ticks before this one.
 BEFORE = [
     (TICK - 30, 0, 1, EventKind.JOIN),
@@ -125,14 +173,14 @@ def lived_through(
 
 def without_first(
     table: Table, windows: SessionWindows, unreadable: bytes | None
-) -> tuple[Table, list[str]]:
+) -> tuple[Table, list[LostTable]]:
     """The tables at the next tick, when that of the first session has become ``unreadable``."""
     windows.open_tick(TICK)
     [_, second] = pack_table(table, np.arange(2), presence.FORM)
     blobs = [unreadable, second]
     read, lost = presence.unpack(np.arange(2), blobs, windows.rows, TICK)
     presence.summarise(read, windows.rows, np.arange(2), TICK)
-    return read, [loss.reason for loss in lost]
+    return read, lost
 
 
 def counted(windows: SessionWindows) -> dict[str, list[int]]:
@@ -151,7 +199,7 @@ def counted(windows: SessionWindows) -> dict[str, list[int]]:
 def test_a_room_whose_table_is_lost_keeps_its_people(unreadable: bytes | None, reason: str) -> None:
     table, windows = lived_through(BEFORE)
     before = counted(windows)
-    read, reasons = without_first(table, windows, unreadable)
+    read, lost = without_first(table, windows, unreadable)
     assert counted(windows) == before
     assert before == {
         "connected": [2, 1],
@@ -159,7 +207,7 @@ def test_a_room_whose_table_is_lost_keeps_its_people(unreadable: bytes | None, r
         "departures": [1, 0],
         "total": [6, 1],
     }
-    assert reasons == [reason]
+    assert lost == [LostTable("audiences", 0, reason, unreadable or b"")]
     assert windows.rows["lost_at"].tolist() == [TICK, 0]
     # They are stored, and read again, as they are.
     again = presence.unpack(
@@ -219,6 +267,32 @@ def test_strangers_take_the_places_of_unnamed_people(
     assert numbers["total"][1] == 1 + sum(row == 1 for row, *_ in items)
 
 
+def test_who_has_taken_a_place_takes_no_other() -> None:
+    read, _ = without_first(*lived_through(BEFORE), None)
+    chat = audience_events([(0, 11, EventKind.CHAT)])
+    for tick in (TICK, TICK + 1):
+        read, _ = presence.fold(read, chat, tick, 2)
+        assert (read.records["user"] == 0).sum() == 4
+
+
+def test_the_place_of_those_seen_last_is_taken_first() -> None:
+    table, windows = lived_through(
+        [(TICK - 8, 0, 5, EventKind.USER_SIGN), (TICK - 3, 0, 6, EventKind.USER_SIGN)]
+    )
+    read, _ = without_first(table, windows, None)
+    read, _ = presence.fold(read, audience_events([(0, 11, EventKind.CHAT)]), TICK, 2)
+    assert sorted(read.records["last_seen"].tolist()) == [TICK - 8, TICK]
+
+
+@pytest.mark.parametrize(("ago", "users"), [(11, 1), (12, 2)])
+def test_the_place_of_those_not_seen_for_a_minute_is_not_taken(ago: int, users: int) -> None:
+    table, windows = lived_through([(TICK - 1, 0, 5, EventKind.USER_SIGN)])
+    read, _ = without_first(table, windows, None)
+    events = audience_events([(0, 11, EventKind.CHAT)])
+    read, _ = presence.fold(read, events, TICK - 1 + ago, 2)
+    assert len(read.records) == users
+
+
 @given(doings)
 def test_a_lost_table_never_counts_fewer_than_are_known(
     items: list[tuple[int, int, EventKind]],
@@ -234,8 +308,26 @@ def test_numbers_in_windows_that_cannot_be_fill_no_memory() -> None:
     for name in ("connected", "recent", "departures", "total"):
         windows[name] = 2**32 - 1
     table, _ = presence.unpack(np.zeros(1, np.int64), [None], windows, TICK)
-    assert len(table.rows) == presence.MAXIMUM_USERS
-    assert windows["forgotten"] == 2**32 - 1 - presence.MAXIMUM_USERS
+    assert len(table.rows) == 200_000
+    assert windows["forgotten"] == 2**32 - 1 - 200_000
+
+
+@pytest.mark.parametrize("users", [0, 5])
+def test_a_table_without_anybody_to_remember_is_not_missing(users: int) -> None:
+    windows = np.zeros(1, ROW)
+    windows["total"] = windows["forgotten"] = users
+    table, lost = presence.unpack(np.zeros(1, np.int64), [None], windows, TICK)
+    assert (len(table.rows), lost) == (0, [])
+    assert (windows["forgotten"].tolist(), windows["lost_at"].tolist()) == ([users], [0])
+
+
+@pytest.mark.parametrize("flag", [2, 255])
+def test_users_who_are_neither_connected_nor_not_are_lost(flag: int) -> None:
+    users = np.zeros(1, presence.USER)
+    users["connected"].view(np.uint8)[0] = flag
+    [blob] = pack_table(Table(np.zeros(1, np.int64), users), np.zeros(1, np.int64), presence.FORM)
+    _, lost = presence.unpack(np.zeros(1, np.int64), [blob], np.zeros(1, ROW), TICK)
+    assert lost == [LostTable("audiences", 0, "impossible numbers", blob)]
 
 
 def test_ticks_that_are_still_to_come_are_no_recent_ones() -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from sessions_app.events.blocks import COLUMNS, PUBSUB_SOURCE
 from sessions_app.events.decoding import EventKind
+from sessions_app.state import poll_tables, polls, presence
+from sessions_app.state.packed_tables import combine
 from sessions_app.state.session_windows import ROW, EndReason, SessionWindows
 from sessions_app.state.tick_update import (
     TickUpdate,
@@ -35,7 +37,7 @@ class Hall:
         self.windows.add_sessions(["a", "b"], rows)
         self.seen: list[bytes] = []
         self.tables: dict[str, dict[int, bytes | None]] = {
-            name: {} for name in ("presence", "polls", "voters")
+            name: {} for name in ("presence", "polls", "voters", "votes")
         }
         self.numbers = count(1)
 
@@ -68,11 +70,14 @@ class Hall:
                 polled,
                 stored("polls", polled),
                 stored("voters", polled),
-                [None] * len(polled),
+                stored("votes", polled),
             ),
             self.seen,
         )
         self.seen.append(update.seen)
+        assert update.session_ids.tolist() == [11, 12]
+        assert update.touched.rows.tolist() == touched.tolist()
+        assert update.touched.polled.tolist() == polled.tolist()
         self.tables["presence"] |= dict(zip(touched.tolist(), update.touched.presence, strict=True))
         self.tables["polls"] |= dict(zip(polled.tolist(), update.touched.polls, strict=True))
         self.tables["voters"] |= dict(zip(polled.tolist(), update.touched.voters, strict=True))
@@ -105,6 +110,18 @@ def test_a_reaction_counts_as_often_as_it_is_sent() -> None:
 def test_a_message_is_no_reaction_with_the_same_identity() -> None:
     update = Hall().tick((CHAT, 1, 7), (REACTION, 1, 7))
     assert (update.counts.chat_count[0], update.counts.reaction_count[0]) == (1, 1)
+
+
+def test_counts_are_whole_numbers_though_nothing_happens() -> None:
+    for happened in ((), ((CHAT, 1, 100), (VOTE, 1, 50))):
+        for column in Hall().tick(*happened).counts:
+            assert (column.dtype, len(column)) == (np.int64, 2)
+
+
+def test_what_nobody_did_adds_nobody() -> None:
+    hall = Hall()
+    update = hall.tick((JOIN, 1, 0), (CHAT, 0, 100), (CLOSED, 0, 50))
+    assert signal(hall, update, "total_users") == [1, 0]
 
 
 def test_who_comes_and_goes_is_counted() -> None:
@@ -158,6 +175,36 @@ def test_a_poll_has_its_participation_until_it_is_closed() -> None:
     assert (late.late_votes, late.counts.vote_count.tolist()) == (1, [0, 0])
 
 
+def test_what_is_over_the_limits_is_told(monkeypatch) -> None:
+    for module, limit in (
+        (presence, "MAXIMUM_USERS"),
+        (polls, "MAXIMUM_POLLS"),
+        (polls, "MAXIMUM_VOTERS"),
+    ):
+        monkeypatch.setattr(module, limit, 1)
+    hall = Hall()
+    hall.windows.rows["forgotten"] = 5
+    update = hall.tick((JOIN, 1, 0), (JOIN, 2, 0), (JOIN, 3, 0))
+    assert (update.forgotten_users, update.forgotten_voters, update.forgotten_polls) == (2, 0, 0)
+    update = hall.tick(*((VOTE, user, 50) for user in (1, 2, 3, 4)))
+    assert (update.forgotten_voters, update.forgotten_polls) == (3, 0)
+    update = hall.tick((VOTE, 1, 51))
+    assert (update.forgotten_voters, update.forgotten_polls) == (0, 1)
+
+
+def test_votes_of_the_release_before_are_known() -> None:
+    hall = Hall()
+    hall.tick((JOIN, 1, 0), (JOIN, 2, 0))
+    user, poll = (combine(np.array([each], "u8"), np.array([11], "u8")) for each in (1, 50))
+    bare = np.array([(poll[0], FIRST, 2, 1, False)], poll_tables.POLL_WITHOUT_SLOT)
+    hall.tables["polls"][0] = bare.tobytes()
+    ballot = np.array([(poll[0], combine(user, poll)[0])], poll_tables.VOTE)
+    hall.tables["votes"][0] = ballot.tobytes()
+    update = hall.tick((VOTE, 1, 50), (VOTE, 2, 50))
+    assert update.counts.vote_count.tolist() == [1, 0]
+    assert signal(hall, update, "poll_participation") == [1, 0]
+
+
 def test_only_sessions_that_were_heard_of_are_heard_of() -> None:
     hall = Hall()
     hall.tick((EventKind.USER_SIGN, 1, 0))
@@ -172,6 +219,14 @@ def test_an_end_that_is_announced_is_the_end_of_its_session() -> None:
     assert update.counts.chat_count.tolist() == [1, 0]
     hall.tick((EventKind.SESSION_ENDED, 0, 0), session=1)
     assert hall.windows.rows["end_reason"][1] == EndReason.DELETED
+
+
+def test_no_other_session_ends_with_one() -> None:
+    hall = Hall()
+    hall.tick((CHAT, 1, 100))
+    assert not hall.windows.ended_rows().any()
+    hall.tick((EventKind.SESSION_ENDED, 0, 0))
+    assert hall.windows.ended_rows().tolist() == [True, False]
 
 
 def test_a_table_that_cannot_be_read_is_told_and_costs_no_other_session() -> None:
