@@ -342,6 +342,11 @@ def test_ticks_that_are_still_to_come_are_no_recent_ones() -> None:
     assert (windows["recent"].sum(), windows["departures"].sum()) == (1, 0)
 
 
+def test_where_nobody_moves_the_counts_are_zero_and_whole() -> None:
+    for column in presence.Movements.none(2):
+        assert (column.dtype, column.tolist()) == (np.int64, [0, 0])
+
+
 def test_tables_of_the_release_before_are_read() -> None:
     users = np.zeros(2, presence.USER)
     users["user"], users["connected"] = [5, 6], [True, False]

@@ -160,7 +160,8 @@ def test_a_poll_has_its_participation_until_it_is_closed() -> None:
         [False],
     )
     assert (first.voters.tolist(), first.present.tolist()) == ([1], [4])
-    update = hall.tick((VOTE, 2, 50))
+    update = hall.tick((VOTE, 1, 50), (VOTE, 2, 50))
+    assert update.counts.vote_count.tolist() == [1, 0]
     assert signal(hall, update, "poll_participation") == [0.5, 0]
     assert len(update.poll_moments.rows) == 0
     update = hall.tick((CLOSED, 0, 50))
