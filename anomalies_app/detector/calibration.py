@@ -86,7 +86,7 @@ class TailTable:
         expected = (len(AUDIENCE_SIZES) + 1, len(TAIL_PROBABILITIES))
         if self.knots.shape != expected:
             raise CalibrationError(f"a table of shape {self.knots.shape}, not {expected}")
-        if not (np.isfinite(self.knots).all() and (np.diff(self.knots, axis=1) > 0).all()):
+        if not (np.isfinite(self.knots).all() and (np.diff(self.knots) > 0).all()):
             raise CalibrationError("the knots of a table must increase")
 
     @classmethod
@@ -151,7 +151,8 @@ def surprises(tables: TableRow, values: Floats, sizes: "SizeClasses") -> Floats:
 
 def _quantiles(values: Floats) -> NDArray[np.float64]:
     shares = 1 - np.array(TAIL_PROBABILITIES)
-    return np.asarray(np.quantile(values, shares), np.float64)
+    quantiles: NDArray[np.float64] = np.quantile(values, shares)
+    return quantiles
 
 
 def _increasing(row: NDArray[np.float64]) -> NDArray[np.float64]:

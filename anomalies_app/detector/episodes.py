@@ -190,7 +190,7 @@ def _sum_low_scores(state: DetectorState, muted: Flags, settings: DetectionSetti
 
 def is_building_up(state: DetectorState) -> Flags:
     """Where the conditions of a rule hold, but not yet for long enough."""
-    building: Flags = np.logical_or.reduce(state.group("runs"), axis=0)
+    building: Flags = np.logical_or.reduce(state.group("runs"))
     return building
 
 

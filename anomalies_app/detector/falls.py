@@ -11,8 +11,8 @@ Flags = NDArray[np.bool_]
 
 def smoothed(depth: Floats) -> Floats:
     """Means of three neighbouring ticks, of two at the latest."""
-    sums = depth + np.roll(depth, -1, axis=0) + np.roll(depth, 1, axis=0)
-    smooth: Floats = (sums / 3).astype(np.float32)
+    smooth: Floats = depth + np.roll(depth, -1, axis=0) + np.roll(depth, 1, axis=0)
+    smooth /= 3
     smooth[0] = (depth[0] + depth[1]) / 2
     return smooth
 

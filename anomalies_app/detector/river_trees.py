@@ -46,7 +46,7 @@ def splits_of(forest: ForestParameters) -> Splits:
 def read_bundled(forest: ForestParameters) -> Splits | None:
     """The bundled splits, if they are those of this forest."""
     try:
-        bundled: dict[str, Any] = json.loads(BUNDLED.read_text(encoding="utf-8"))
+        bundled: dict[str, Any] = json.loads(BUNDLED.read_bytes())
     except FileNotFoundError:
         return None
     if bundled["forest"] != forest._asdict():
@@ -64,7 +64,7 @@ def write_bundled(forest: ForestParameters) -> None:
         "features": splits.features.tolist(),
         "thresholds": splits.thresholds.tolist(),
     }
-    BUNDLED.write_text(json.dumps(bundled, separators=(",", ":")) + "\n", encoding="utf-8")
+    BUNDLED.write_bytes(json.dumps(bundled, separators=(",", ":")).encode() + b"\n")
 
 
 def grow(forest: ForestParameters) -> Splits:
@@ -72,9 +72,7 @@ def grow(forest: ForestParameters) -> Splits:
     from river.anomaly import HalfSpaceTrees
 
     names = [f"{number:05d}" for number in range(forest.feature_count)]
-    trees: Any = HalfSpaceTrees(
-        n_trees=forest.tree_count, height=forest.height, window_size=2, seed=forest.seed
-    )
+    trees: Any = HalfSpaceTrees(n_trees=forest.tree_count, height=forest.height, seed=forest.seed)
     trees.learn_one(dict.fromkeys(names, 0.5))
     nodes = [_inner_nodes(tree, forest.height) for tree in trees.trees]
     features = [[names.index(node.feature) for node in tree] for tree in nodes]

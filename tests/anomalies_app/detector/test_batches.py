@@ -16,6 +16,29 @@ from tests.anomalies_app.detector.test_detector import BUILT_IN, EXIT, GONE, QUI
 from tests.anomalies_app.rooms import Stretch, room, together
 
 
+def test_batches_cover_all_sessions_and_there_is_always_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "BATCH_SIZE", 2)
+    covered = [slice(0, 2), slice(2, 4)]
+    assert [batches.batches(count) for count in range(5)] == [
+        covered[:1], covered[:1], covered[:1], covered, covered,
+    ]  # fmt: skip
+    monkeypatch.setattr(batches, "BATCH_SIZE", 1)
+    assert batches.batches(0) == batches.batches(1) == [slice(0, 1)]
+
+
+def test_settings_of_some_sessions_are_their_elements_of_arrays() -> None:
+    scalars = DetectionSettings(sensitivity=2.0)
+    assert batches.settings_of(scalars, slice(1, 3)) is scalars
+    mixed = ScoreSettings(chat_weight=np.array([0.1, 0.2, 0.3]), leave_weight=0.5)
+    for sessions in (slice(1, 3), np.array([1, 2])):
+        some = batches.settings_of(mixed, sessions)
+        assert isinstance(some, ScoreSettings)
+        assert some.chat_weight.tolist() == [0.2, 0.3]
+        assert (some.leave_weight, some.poll_weight) == (0.5, ScoreSettings.poll_weight)
+
+
 def _run(recorded: RecordedSignals, store: bool) -> list[tuple]:
     detector, state, found = Detector(BUILT_IN), DetectorState(-1), []
     for step in RecordedSessions(recorded).steps():

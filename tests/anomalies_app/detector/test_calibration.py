@@ -47,6 +47,7 @@ def test_audiences_are_classed_by_their_lower_bounds() -> None:
 
 
 def test_knots_have_the_surprise_of_their_shares() -> None:
+    assert table().surprise(SIZES, SizeClasses.of(SIZES)).dtype == np.float32
     for size, people in enumerate(SIZES.tolist()):
         found = [surprise(knot, people) for knot in table().knots[size]]
         assert found == pytest.approx(SURPRISES.tolist(), abs=1e-5)
@@ -82,41 +83,73 @@ def test_a_fitted_table_tells_the_share_of_values_that_are_higher() -> None:
 
 
 def test_sizes_that_are_rare_have_the_table_of_all() -> None:
-    fitted = TailTable.fitted(np.arange(20_000, dtype=np.float32), np.full(20_000, 1))
-    assert np.array_equal(fitted.knots[0], fitted.knots[1])
+    # Ten values beyond the last knot are enough: ten thousand in all.
+    sizes = np.repeat([1, 2], [10_000, 9_999])
+    fitted = TailTable.fitted(np.arange(19_999, dtype=np.float32), sizes)
+    everyone, enough, few = fitted.knots[:3]
+    assert np.array_equal(few, everyone)
+    assert (everyone[0], everyone[-1]) == (0, pytest.approx(0.999 * 19_998))
+    assert (enough[0], enough[-1]) == (0, pytest.approx(0.999 * 9_999))
 
 
-def test_equal_values_give_the_highest_share_to_what_exceeds_them() -> None:
-    fitted = TailTable.fitted(np.zeros(20_000, np.float32), np.zeros(20_000, np.intp))
-    assert (np.diff(fitted.knots, axis=1) > 0).all()
+@pytest.mark.parametrize(("value", "gap"), [(0, 1e-4), (0.5, 1e-4), (-50, 5e-3)])
+def test_equal_values_give_the_highest_share_to_what_exceeds_them(value: float, gap: float) -> None:
+    fitted = TailTable.fitted(np.full(20_000, value, np.float32), np.zeros(20_000, np.intp))
+    assert fitted.knots[:, 0].tolist() == [value] * 5
+    assert np.diff(fitted.knots) == pytest.approx(np.full((5, 9), gap))
 
 
 @pytest.mark.parametrize(
-    "knots",
+    ("knots", "reason"),
     [
-        np.zeros((5, 10)),
-        np.zeros((4, 10)),
-        np.tile([*range(9), np.nan], (5, 1)),
-        np.tile([*range(9), np.inf], (5, 1)),
+        (np.zeros((4, 10)), r"a table of shape \(4, 10\), not \(5, 10\)"),
+        (np.zeros((5, 10)), "the knots of a table must increase"),
+        (np.tile([*range(9), np.nan], (5, 1)), "the knots of a table must increase"),
+        (np.tile([*range(9), np.inf], (5, 1)), "the knots of a table must increase"),
     ],
 )
-def test_impossible_tables_are_refused(knots: np.ndarray) -> None:
-    with pytest.raises(CalibrationError):
+def test_impossible_tables_are_refused(knots: np.ndarray, reason: str) -> None:
+    with pytest.raises(CalibrationError, match=f"^{reason}$"):
         TailTable(knots)
 
 
 def test_a_calibration_is_the_same_after_it_was_stored(tmp_path) -> None:
     stored = Calibration.read(BUILT_IN)
-    path = write_calibration(stored, tmp_path / "folder" / "copy.json")
+    assert stored.prior.dtype == np.float32
+    path = tmp_path / "new" / "folder" / "copy.json"
+    for _ in range(2):
+        assert write_calibration(stored, path) == path
     assert path.read_bytes() == BUILT_IN.read_bytes()
     assert Calibration.read(path).to_stored() == stored.to_stored()
     assert [file.name for file in path.parent.iterdir()] == ["copy.json"]
 
 
-def test_another_version_is_refused() -> None:
+def test_it_is_stored_with_as_many_digits_as_matter() -> None:
+    one = TailTable(np.tile(np.arange(10) + 0.123456789, (5, 1)))
+    prior = np.full((5, 2, 6), 0.123456789, np.float32)
+    stored = Calibration("name", "words", 7, (one,), one, one, one, prior).to_stored()
+    assert (stored.version, stored.name, stored.made_from, stored.ticks) == (1, "name", "words", 7)
+    assert [row[0] for row in stored.features[0]] == [0.12346] * 5
+    assert stored.forest[0][:2] == [0.123457, 1.123457]
+    assert stored.deviation == stored.combined == stored.features[0]
+    assert stored.prior == np.full((5, 2, 6), 0.1235).tolist()
+
+
+def test_another_version_is_refused(tmp_path) -> None:
     stored = Calibration.read(BUILT_IN).to_stored()
-    with pytest.raises(CalibrationError, match=f"version {VERSION + 1}, not {VERSION}"):
-        Calibration.from_stored(msgspec.structs.replace(stored, version=VERSION + 1))
+    other = msgspec.structs.replace(stored, version=VERSION + 1)
+    with pytest.raises(CalibrationError, match=f"^version {VERSION + 1}, not {VERSION}$"):
+        Calibration.from_stored(other)
+    path = tmp_path / "other.json"
+    path.write_bytes(msgspec.json.encode(other))
+    with pytest.raises(CalibrationError, match=rf"other\.json: version {VERSION + 1}, not"):
+        Calibration.read(path)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CalibrationError, match=r"file/some\.json: (File exists|Not a directory)"):
+        write_calibration(Calibration.read(BUILT_IN), tmp_path / "file" / "some.json")
 
 
 @pytest.mark.parametrize(
@@ -138,4 +171,5 @@ def test_what_cannot_be_read_is_named(tmp_path, content, reason) -> None:
 def test_scores_mean_one_in_a_hundred_and_one_in_four_hundred() -> None:
     surprises = -np.log10(np.array([1, 0.01, 0.0025, 1e-4, 1e-12, 1e-30], np.float32))
     assert anomaly_score(surprises) == pytest.approx([0, 0.6, 0.8, 0.95, 1, 1], abs=1e-4)
+    assert anomaly_score(surprises).dtype == np.float32
     assert (np.diff(anomaly_score(np.linspace(0, 12, 500, dtype=np.float32))) > 0).all()

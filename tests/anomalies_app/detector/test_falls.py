@@ -22,6 +22,8 @@ def test_how_long_it_has_been_down_since_is_no_part_of_a_fall(down: int) -> None
 def test_a_fall_reaches_from_three_tenths_of_its_depth_to_eight() -> None:
     assert fall_ticks(depth(100, 81, 79, 31, 29)).tolist() == [3]
     assert fall_ticks(depth(100, 79, 31, 29, 29)).tolist() == [3]
+    # Both limits belong to the deeper side.
+    assert fall_ticks(depth(1, 0.8, 0.5, 0.3, 0)).tolist() == [3]
 
 
 def test_a_fall_that_began_before_all_that_is_remembered_took_all_of_it() -> None:
@@ -31,9 +33,10 @@ def test_a_fall_that_began_before_all_that_is_remembered_took_all_of_it() -> Non
 
 
 def test_each_session_has_its_own() -> None:
-    both = np.hstack([depth(40, 40), depth(40, 20, 20, 20, 20)])
-    assert fall_ticks(both).tolist() == [1, 5]
+    both = np.hstack([depth(40, 40), depth(4, 2, 2, 2, 2), np.full((HISTORY_TICKS, 1), 50)])
+    assert fall_ticks(both).tolist() == [1, 5, 1]
 
 
 def test_neighbours_are_averaged_and_the_latest_with_one() -> None:
-    assert smoothed(depth(3, 0, 6, 0, 0))[:4, 0].tolist() == [1.5, 3, 2, 2]
+    smooth = smoothed(np.hstack([depth(3, 0, 6, 0, 0), depth(2, 4, 0, 8, 0)]))
+    assert smooth[:4].T.tolist() == [[1.5, 3, 2, 2], [3, 2, 4, pytest.approx(8 / 3)]]
