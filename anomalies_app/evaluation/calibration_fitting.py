@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from anomalies_app.detector.calibration import (
     AUDIENCE_SIZES,
-    TAIL_PROBABILITIES,
+    SURPRISES,
     Calibration,
     CalibrationError,
     TailTable,
@@ -193,19 +193,16 @@ def _prior(points: Floats, sizes: NDArray[np.intp]) -> Floats:
 
 
 def _blank(name: str, made_from: str) -> Calibration:
-    """Initial tables, by which a tick is unusual if it deviates by several standard deviations."""
-    steps = np.arange(len(TAIL_PROBABILITIES)) * 0.5
-    table = TailTable(np.tile(steps, (len(AUDIENCE_SIZES) + 1, 1)))
-    prior = np.zeros((len(AUDIENCE_SIZES) + 1, FOREST.window, FEATURE_COUNT), np.float32)
-    forest = TailTable(np.tile(np.linspace(0.5, 0.99, steps.size), (len(AUDIENCE_SIZES) + 1, 1)))
-    lowest = TailTable(table.knots - 100)
+    """Tables to begin with; after :data:`PASSES` passes nothing depends on them."""
+    classes = len(AUDIENCE_SIZES) + 1
+    table = TailTable(np.tile(SURPRISES, (classes, 1)))
     return Calibration(
         name=name,
         made_from=made_from,
         ticks=0,
         features=(table,) * FEATURE_COUNT,
-        forest=forest,
+        forest=table,
         deviation=table,
-        combined=lowest,
-        prior=prior,
+        combined=table,
+        prior=np.zeros((classes, FOREST.window, FEATURE_COUNT), np.float32),
     )

@@ -5,6 +5,7 @@ another, and larger steps are more efficient.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -51,12 +52,10 @@ class Block(NamedTuple):
 
     def steps(self) -> Iterator[tuple[Step, slice]]:
         """The steps with the positions of their rows."""
-        start = 0
-        for number, end in enumerate(self.ends, start=self.first):
+        for number, (start, end) in enumerate(pairwise((0, *self.ends)), start=self.first):
             rows = slice(start, end)
             signals = Signals(*(np.asarray(values)[rows] for values in self.signals))
             yield Step(number, self.stretches[rows], signals, self.muted[rows]), rows
-            start = end
 
 
 class RecordedSessions:
@@ -82,7 +81,7 @@ class RecordedSessions:
         self.sessions: NDArray[np.int64] = session[begins]
         self.session_ids = [recorded.session_ids[number] for number in self.sessions.tolist()]
         # A row is repeated for the gap after it.
-        following = np.append(gap[1:], 1) if len(gap) else gap
+        following = np.append(gap, 1)[1:]
         repeats = np.where(following > LONGEST_GAP_TICKS, 1, following)
         source = np.repeat(np.arange(len(order)), repeats)
         filling = np.arange(len(source)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
@@ -92,7 +91,7 @@ class RecordedSessions:
         self._stretches = stretch[source][in_time]
         self._muted = recorded.muted[self._rows] | (filling[in_time] > 0)
         self._recorded = recorded
-        self._ends = np.cumsum(np.bincount(number)) if len(number) else np.zeros(0, np.int64)
+        self._ends = np.cumsum(np.bincount(number))
 
     @property
     def row_count(self) -> int:

@@ -214,8 +214,7 @@ def _delay_from_evident(found: list[_Case]) -> Delay:
 def _delay(ticks: list[int]) -> Delay:
     if not ticks:
         return Delay(None, None)
-    index = min(len(ticks) - 1, math.floor(0.95 * len(ticks)))
-    return Delay(statistics.median(ticks), sorted(ticks)[index])
+    return Delay(statistics.median(ticks), sorted(ticks)[math.floor(0.95 * len(ticks))])
 
 
 def _f1(kind: str, cases: list[_Case], wrong: list[_FalsePositive]) -> float:
@@ -253,6 +252,6 @@ def format_report(report: Report) -> str:
 
 
 def _described(delay: Delay) -> str:
-    if delay.median is None or delay.p95 is None:
+    if delay.median is None:
         return "none"
     return f"{delay.median:g} ticks (95 %: {delay.p95})"

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from anomalies_app.evaluation.recorded_sessions import LONGEST_GAP_TICKS, RecordedSessions
+from anomalies_app.evaluation import recorded_sessions
+from anomalies_app.evaluation.recorded_sessions import RecordedSessions
 from sessions_app.recordings.signal_recording import SIGNALS, RecordedSignals
 
 
@@ -54,13 +55,40 @@ def test_a_short_hole_keeps_the_last_values_and_is_muted():
     ]
 
 
-@pytest.mark.parametrize(("hole", "stretches"), [(0, 1), (1, 2)])
-def test_a_long_hole_begins_the_session_anew(hole, stretches):
-    recorded = table(("a", 3, 1), ("a", 3 + LONGEST_GAP_TICKS + hole, 2))
-    sessions = RecordedSessions(recorded)
+@pytest.mark.parametrize(("gap", "stretches", "rows"), [(12, 1, 13), (13, 2, 2)])
+def test_a_gap_of_more_than_a_minute_begins_the_session_anew(gap, stretches, rows):
+    sessions = RecordedSessions(table(("a", 3, 1), ("a", 3 + gap, 2)))
     assert sessions.session_ids == ["a"] * stretches
     assert sessions.sessions.tolist() == [0] * stretches
-    assert sessions.row_count == (2 if hole else LONGEST_GAP_TICKS + 1)
+    assert sessions.row_count == rows
+
+
+@pytest.mark.parametrize(
+    ("largest", "ends"),
+    [
+        (1, [[2], [2], [2], [1], [1]]),
+        (3, [[2], [2], [2, 3], [1]]),
+        (4, [[2, 4], [2, 3, 4]]),
+        (7, [[2, 4, 6, 7], [1]]),
+        (8, [[2, 4, 6, 7, 8]]),
+    ],
+)
+def test_blocks_hold_whole_steps_of_no_more_rows_than_are_sorted_at_once(
+    monkeypatch, largest, ends
+):
+    recorded = table(
+        *(("a", 100 + tick, tick) for tick in range(5)),
+        *(("b", tick, 10 + tick) for tick in range(3)),
+        muted=(2, 4),
+    )
+    whole = steps(recorded)
+    monkeypatch.setattr(recorded_sessions, "BLOCK_ROWS", largest)
+    blocks = list(RecordedSessions(recorded).blocks())
+    assert [block.ends for block in blocks] == ends
+    for block in blocks:
+        columns = (block.stretches, block.muted, *block.signals)
+        assert {len(column) for column in columns} == {block.ends[-1]}
+    assert steps(recorded) == whole
 
 
 def test_the_agenda_mutes_its_own_row():
