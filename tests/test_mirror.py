@@ -32,8 +32,11 @@ REASONS = {
         "Puts admission, placement and tables in order: tests/integration/test_oracle.py."
     ),
 }
-# Test files of what is no single module.
+# Test files of what is no single module, or a second one of a module.
 OF_SEVERAL = {
+    "anomalies_app/detector/test_episode_rules.py": (
+        "The second half of test_episodes.py: each rule at its limits."
+    ),
     "anomalies_app/test_moved_sessions.py": "Who sees what is stored of a session that has moved.",
     "dashboard/test_access_methods.py": "The table of access again, by all methods and forgeries.",
     "dashboard/test_moved_sessions.py": "All pages and programs, of a session that has moved.",
