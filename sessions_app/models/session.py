@@ -43,7 +43,7 @@ class Session(models.Model):
         db_index=True,
         help_text="When it was last changed outside the scorer, so that the scorer can follow.",
     )
-    # The release before leaves it empty, see sessions_app.queries.querysets.ENDED_BY_HAND.
+    # The release before does not write it, see sessions_app.queries.querysets.ENDED_BY_HAND.
     ended_by_hand = models.BooleanField(
         null=True,
         editable=False,
