@@ -1,9 +1,9 @@
 """Fitting a calibration to past sessions, without labels.
 
-The tables must describe quiet ticks, but past sessions have had their anomalies too. So the
-detector runs over them several times, and each pass leaves out what the tables of the pass before
-take for an episode: first the features are tabulated, then the forest and the z-score that depend
-on them, then their combination.
+The tables must describe quiet ticks, but past sessions have had their anomalies too. So what the
+detector's rules alone take for an episode is left out. The detector runs over the sessions several
+times, as tables depend on each other: first the features are tabulated, then the forest and the
+z-score that depend on them, then their combination.
 """
 
 from collections.abc import Callable, Iterable
