@@ -44,12 +44,17 @@ def test_a_killed_guardian_is_replaced_by_one_with_all_groups(tmp_path: Path) ->
 
 
 def guardians(owner: int) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(owner).children()
-        if child.status() != psutil.STATUS_ZOMBIE
-        and any(part.endswith("guardian.py") for part in child.cmdline())
-    ]
+    return [child for child in psutil.Process(owner).children() if is_guardian(child)]
+
+
+def is_guardian(child: psutil.Process) -> bool:
+    """Whether it is a live one; a killed one may go while it is looked at."""
+    try:
+        if child.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return any(part.endswith("guardian.py") for part in child.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_dead_guardian_stops_nothing(tmp_path: Path) -> None:
