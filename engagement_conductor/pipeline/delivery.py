@@ -105,7 +105,7 @@ def _store(turn: Turn, outcome: Outcome, delivery: Delivery) -> dict[str, Any]:
     for part in PARTS:
         if part.name in outcome.values:
             value = outcome.values[part.name]
-            with _costing_only(part, value, delivery), delivery.pieces.savepoint():
+            with _isolated(part, value, delivery), delivery.pieces.savepoint():
                 stored[part.name] = part.store(value, delivery)
     _set_pieces_aside(turn, delivery.pieces)
     return stored
@@ -114,13 +114,13 @@ def _store(turn: Turn, outcome: Outcome, delivery: Delivery) -> dict[str, Any]:
 def _publish(turn: Turn, outcome: Outcome, stored: dict[str, Any], delivery: Delivery) -> None:
     for part in PARTS:
         if part.name in stored:
-            with _costing_only(part, outcome.values[part.name], delivery):
+            with _isolated(part, outcome.values[part.name], delivery):
                 part.publish(stored[part.name], delivery)
     _set_pieces_aside(turn, delivery.pieces)
 
 
 @contextmanager
-def _costing_only(part: Part, value: Any, delivery: Delivery) -> Iterator[None]:
+def _isolated(part: Part, value: Any, delivery: Delivery) -> Iterator[None]:
     """In pieces, lets a part fail without the others, unless a server does not answer."""
     try:
         yield

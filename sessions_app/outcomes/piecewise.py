@@ -60,7 +60,7 @@ class Pieces:
         return transaction.atomic() if self.are_separate else nullcontext()
 
     def take_bad(self) -> list[BadPiece]:
-        """Removes and returns the items that could not be stored."""
+        """Removes and returns the items that could not be delivered."""
         bad, self.bad = self.bad, []
         return bad
 
